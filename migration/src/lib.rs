@@ -1,0 +1,43 @@
+//! The database schema, one migration per domain, written once for SQLite and PostgreSQL.
+//!
+//! The statements are plain SQL: constraints, partial indexes and triggers are what the promises about
+//! money rest on, and they read best in their own language. A handful of `{tokens}` name the types that
+//! differ between the two databases; see [`ddl`].
+
+#![recursion_limit = "512"]
+
+mod ddl;
+mod m0001_identity;
+mod m0002_platform;
+mod m0003_partners;
+mod m0004_programs;
+mod m0005_customers;
+mod m0006_deals;
+mod m0007_attribution;
+mod m0008_ledger;
+mod m0009_payouts;
+mod m0010_incentives;
+
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+/// Every migration in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_identity::Migration),
+            Box::new(m0002_platform::Migration),
+            Box::new(m0003_partners::Migration),
+            Box::new(m0004_programs::Migration),
+            Box::new(m0005_customers::Migration),
+            Box::new(m0006_deals::Migration),
+            Box::new(m0007_attribution::Migration),
+            Box::new(m0008_ledger::Migration),
+            Box::new(m0009_payouts::Migration),
+            Box::new(m0010_incentives::Migration),
+        ]
+    }
+}

@@ -1,0 +1,114 @@
+//! The application: everything a request or a job may need, in one cheap handle.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::platform::{
+    auth::{opaque::OpaqueTokens, password::Passwords, token::Keys},
+    clock::Clock,
+    db::Db,
+    mail::Mailer,
+};
+
+/// A handle to the running application; cloning it is cheap.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an application is put together from.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Hashes and verifies passwords.
+    pub passwords: Passwords,
+    /// Signs and verifies access tokens.
+    pub keys: Keys,
+    /// Derives invitation, reset and refresh tokens.
+    pub tokens: OpaqueTokens,
+    /// Sends mail.
+    pub mail: Mailer,
+    /// Facts of this installation.
+    pub site: Site,
+    /// Wakes the worker after a commit.
+    pub wake: Notify,
+    /// The units of work under way; a shutdown waits for them.
+    pub tasks: TaskTracker,
+}
+
+/// Facts of an installation that texts and files need.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Where people reach this installation, without a trailing slash.
+    pub public_url: String,
+    /// Where files are kept, payout files among them.
+    pub data_dir: PathBuf,
+}
+
+impl App {
+    /// Puts an application together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Hashes and verifies passwords.
+    #[must_use]
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// Signs and verifies access tokens.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// Derives invitation, reset and refresh tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &OpaqueTokens {
+        &self.0.tokens
+    }
+
+    /// Sends mail.
+    #[must_use]
+    pub fn mail(&self) -> &Mailer {
+        &self.0.mail
+    }
+
+    /// Facts of this installation.
+    #[must_use]
+    pub fn site(&self) -> &Site {
+        &self.0.site
+    }
+
+    /// The units of work under way.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Tells the worker that there may be something to do.
+    pub fn wake_worker(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// Waits until somebody wakes the worker.
+    pub async fn woken(&self) {
+        self.0.wake.notified().await;
+    }
+}

@@ -1,0 +1,151 @@
+//! The words for what a partner did on a deal, when in the customer's journey, and whether it is confirmed.
+
+use serde::{Deserialize, Serialize};
+
+/// What a partner did.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum TouchpointKind {
+    /// Brought vendor and customer together.
+    Referral,
+    /// Showed the product.
+    Demo,
+    /// Worked on the customer's problem with the customer.
+    Workshop,
+    /// Ran a proof of concept.
+    Poc,
+    /// Provided content the customer used, such as a case study.
+    Content,
+    /// Met the customer at an event.
+    Event,
+    /// Ran an activity paid from market development funds.
+    MdfActivity,
+    /// Put the product to work at the customer.
+    Implementation,
+    /// Took part in a review of an account or a deal.
+    ReviewCall,
+    /// Anything else, described by its evidence.
+    Other,
+}
+
+/// Where in the customer's journey a touchpoint lies.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+#[graphql(name = "JourneyPhase")]
+pub enum Phase {
+    /// The customer learns of the product.
+    Awareness,
+    /// The customer weighs it.
+    Consideration,
+    /// The customer buys.
+    Transaction,
+    /// The customer puts it to use.
+    Adoption,
+    /// The customer renews or extends.
+    Renewal,
+    /// The customer recommends it.
+    Advocacy,
+}
+
+/// A step of the deal that a touchpoint brought about.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+#[graphql(name = "DealMilestone")]
+pub enum Milestone {
+    /// The customer became a lead.
+    LeadCreated,
+    /// The lead became an opportunity.
+    OpportunityCreated,
+}
+
+/// How far a touchpoint is confirmed.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum TouchpointStatus {
+    /// Recorded by one side, not yet confirmed by the other.
+    Claimed,
+    /// Confirmed by the other side, or recorded by the system itself.
+    Verified,
+    /// Refused by the other side.
+    Rejected,
+    /// Recorded after the deal was closed; the vendor must approve it.
+    AwaitingApproval,
+    /// Replaced by a later row that corrects it.
+    Corrected,
+}

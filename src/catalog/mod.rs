@@ -1,0 +1,4 @@
+//! The catalogue.
+
+pub mod graphql;
+pub mod lookup;

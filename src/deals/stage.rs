@@ -1,0 +1,482 @@
+//! The stages of a deal: how it moves through the pipeline, what holds it back, how it is won or lost, and what the
+//! pipeline is worth.
+//!
+//! Stages are data of the programme. An open deal may move forward and back among the open stages, also skipping some,
+//! because sales do. It enters the closing stages only by being won or lost, and a closed deal does not move. A deal
+//! passes a stage that asks for accepted roles, by moving beyond it or by being won from it, only when no invited partner
+//! is still to answer.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::{Deserialize, Serialize};
+
+/// Whether a deal is still being sold.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum SalesStatus {
+    /// Being sold.
+    Open,
+    /// The customer bought.
+    Won,
+    /// The customer did not buy.
+    Lost,
+}
+
+/// What a stage means for the sale.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum StageKind {
+    /// The deal is being sold.
+    Open,
+    /// The stage of all won deals.
+    Won,
+    /// The stage of all lost deals.
+    Lost,
+}
+
+/// Why a deal was lost.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum LossReason {
+    /// Too expensive.
+    Price,
+    /// The product lacked something.
+    ProductFit,
+    /// The customer trusted somebody else more.
+    Relationship,
+    /// The money was not there.
+    NoBudget,
+    /// Not now.
+    Timing,
+    /// The customer decided nothing.
+    NoDecision,
+    /// Nobody could reach the customer any more.
+    NoContact,
+    /// Another reason.
+    Other,
+}
+
+/// One stage of a programme's pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Stage {
+    /// Stable name for programs, such as `QUALIFIED`; unique in the programme.
+    pub key: String,
+    /// Name for people.
+    pub name: String,
+    /// Place in the pipeline, lowest first; unique in the programme.
+    pub rank: i32,
+    /// How likely a deal in this stage is won, in parts per million.
+    pub probability_ppm: i32,
+    /// What the stage means for the sale.
+    pub kind: StageKind,
+    /// Whether a deal may pass this stage only when no invited partner is still to answer.
+    #[serde(default)]
+    pub requires_accepted_roles_to_leave: bool,
+}
+
+/// The facts about a deal that decide whether it may move.
+#[derive(Clone, Copy, Debug)]
+pub struct Position<'a> {
+    /// Whether the deal is still being sold.
+    pub status: SalesStatus,
+    /// Key of the stage that the deal is in.
+    pub stage: &'a str,
+    /// Partners that are invited to the deal and have not answered.
+    pub unanswered: usize,
+}
+
+/// Why a deal was not moved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoveRefusal {
+    /// The deal is won or lost.
+    #[error("the deal is closed")]
+    Closed,
+    /// The programme has no such stage.
+    #[error("there is no stage {0}")]
+    UnknownStage(String),
+    /// The deal is in this stage already.
+    #[error("the deal is already in this stage")]
+    SameStage,
+    /// Closing stages are entered by winning or losing the deal.
+    #[error("a deal enters this stage only by being won or lost")]
+    ClosingStage,
+    /// Invited partners are still to answer.
+    #[error("{unanswered} invited partner(s) have not accepted their role yet")]
+    RolesIncomplete {
+        /// How many.
+        unanswered: usize,
+    },
+}
+
+/// Why a deal was not closed as lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LossRefusal {
+    /// The deal cannot be closed.
+    #[error(transparent)]
+    Move(MoveRefusal),
+    /// No loss reason was given.
+    #[error("a lost deal needs a reason")]
+    ReasonMissing,
+    /// No competitor was given.
+    #[error("a lost deal needs the competitor it was lost to, or \"none\"")]
+    CompetitorMissing,
+}
+
+/// The stage in which a new deal starts: the open one of lowest rank.
+pub fn first(stages: &[Stage]) -> Option<&Stage> {
+    stages
+        .iter()
+        .filter(|stage| stage.kind == StageKind::Open)
+        .min_by_key(|stage| stage.rank)
+}
+
+/// Moves an open deal to another open stage, forward or back.
+///
+/// # Errors
+/// The deal is closed, the stage unknown, the same or a closing one, or the move passes a stage that asks for accepted
+/// roles while invited partners are still to answer.
+pub fn advance<'s>(
+    stages: &'s [Stage],
+    deal: Position<'_>,
+    to: &str,
+) -> Result<&'s Stage, MoveRefusal> {
+    let from = current(stages, deal)?;
+    let next = find(stages, to)?;
+    if next.kind != StageKind::Open {
+        return Err(MoveRefusal::ClosingStage);
+    }
+    if next.key == from.key {
+        return Err(MoveRefusal::SameStage);
+    }
+    pass_gates(stages, deal, from.rank..next.rank)?;
+    Ok(next)
+}
+
+/// The stage of a deal that is won now. Winning passes every stage that was still ahead.
+///
+/// # Errors
+/// As for [`advance`].
+pub fn win<'s>(stages: &'s [Stage], deal: Position<'_>) -> Result<&'s Stage, MoveRefusal> {
+    let from = current(stages, deal)?;
+    pass_gates(stages, deal, from.rank..i32::MAX)?;
+    closing(stages, StageKind::Won)
+}
+
+/// The stage of a deal that is lost now, for `reason` to `competitor` (the word "none" where there was none). Losing
+/// waits for nobody's answer.
+///
+/// # Errors
+/// The deal is closed already, or the reason or the competitor is missing; in this order.
+pub fn lose<'s>(
+    stages: &'s [Stage],
+    deal: Position<'_>,
+    reason: Option<LossReason>,
+    competitor: Option<&str>,
+) -> Result<&'s Stage, LossRefusal> {
+    current(stages, deal).map_err(LossRefusal::Move)?;
+    reason.ok_or(LossRefusal::ReasonMissing)?;
+    competitor
+        .filter(|name| !name.trim().is_empty())
+        .ok_or(LossRefusal::CompetitorMissing)?;
+    closing(stages, StageKind::Lost).map_err(LossRefusal::Move)
+}
+
+fn current<'s>(stages: &'s [Stage], deal: Position<'_>) -> Result<&'s Stage, MoveRefusal> {
+    match deal.status {
+        SalesStatus::Open => find(stages, deal.stage),
+        SalesStatus::Won | SalesStatus::Lost => Err(MoveRefusal::Closed),
+    }
+}
+
+fn find<'s>(stages: &'s [Stage], key: &str) -> Result<&'s Stage, MoveRefusal> {
+    let found = stages.iter().find(|stage| stage.key == key);
+    found.ok_or_else(|| MoveRefusal::UnknownStage(key.to_owned()))
+}
+
+fn closing(stages: &[Stage], kind: StageKind) -> Result<&Stage, MoveRefusal> {
+    let found = stages.iter().find(|stage| stage.kind == kind);
+    found.ok_or_else(|| MoveRefusal::UnknownStage(format!("of kind {kind:?}")))
+}
+
+fn pass_gates(
+    stages: &[Stage],
+    deal: Position<'_>,
+    passed: std::ops::Range<i32>,
+) -> Result<(), MoveRefusal> {
+    let gate =
+        |stage: &Stage| stage.requires_accepted_roles_to_leave && passed.contains(&stage.rank);
+    if deal.unanswered > 0 && stages.iter().any(gate) {
+        return Err(MoveRefusal::RolesIncomplete {
+            unanswered: deal.unanswered,
+        });
+    }
+    Ok(())
+}
+
+/// What one deal adds to the weighted pipeline: value × probability, in minor units of the deal's currency, rounded half
+/// to even.
+pub fn weighted(value_minor: i64, probability_ppm: i32) -> i128 {
+    const WHOLE: i128 = 1_000_000;
+    let product = i128::from(value_minor) * i128::from(probability_ppm);
+    let (floor, rest) = (product.div_euclid(WHOLE), product.rem_euclid(WHOLE));
+    let up = rest * 2 > WHOLE || (rest * 2 == WHOLE && floor % 2 != 0);
+    floor + i128::from(up)
+}
+
+/// The weighted pipeline: the sum of [`weighted`] over deals of one currency, each given as value in minor units and
+/// probability in parts per million.
+pub fn weighted_pipeline(deals: impl IntoIterator<Item = (i64, i32)>) -> i128 {
+    deals
+        .into_iter()
+        .map(|(value, probability)| weighted(value, probability))
+        .sum()
+}
+
+/// How long a deal stayed in each stage, from its log of entries (stage, entered at) in any order; the last stage counts
+/// until `until`, which is when the deal closed, or now. Stages come in the order of their first entry, stays in the same
+/// stage are added up.
+pub fn dwell<K: Clone + PartialEq>(
+    log: &[(K, DateTime<Utc>)],
+    until: DateTime<Utc>,
+) -> Vec<(K, TimeDelta)> {
+    let mut entries: Vec<_> = log.iter().collect();
+    entries.sort_by_key(|(_, entered_at)| *entered_at);
+    let ends = entries
+        .iter()
+        .skip(1)
+        .map(|(_, entered_at)| *entered_at)
+        .chain([until]);
+    let mut stays: Vec<(K, TimeDelta)> = Vec::new();
+    for ((stage, entered_at), left_at) in entries.iter().zip(ends) {
+        let stay = left_at - *entered_at;
+        match stays.iter_mut().find(|(known, _)| known == stage) {
+            Some((_, total)) => *total += stay,
+            None => stays.push((stage.clone(), stay)),
+        }
+    }
+    stays
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests {
+    use super::*;
+    use crate::programs::settings::ProgramSettings;
+    use proptest::prelude::*;
+
+    fn stages() -> Vec<Stage> {
+        ProgramSettings::default().stages
+    }
+
+    fn open(stage: &str, unanswered: usize) -> Position<'_> {
+        Position {
+            status: SalesStatus::Open,
+            stage,
+            unanswered,
+        }
+    }
+
+    fn key(moved: Result<&Stage, MoveRefusal>) -> Result<String, MoveRefusal> {
+        moved.map(|stage| stage.key.clone())
+    }
+
+    #[test]
+    fn an_open_deal_moves_forward_back_and_over_stages() {
+        let stages = stages();
+        for (from, to) in [
+            ("PROSPECT", "QUALIFIED"),
+            ("PROPOSAL", "QUALIFIED"),
+            ("PROSPECT", "COMMITTED"),
+        ] {
+            assert_eq!(key(advance(&stages, open(from, 0), to)), Ok(to.to_owned()));
+        }
+        assert_eq!(first(&stages).unwrap().key, "PROSPECT");
+    }
+
+    #[test]
+    fn a_deal_does_not_pass_qualified_while_an_invitation_is_open() {
+        let (stages, refused) = (
+            stages(),
+            Err(MoveRefusal::RolesIncomplete { unanswered: 1 }),
+        );
+        assert_eq!(
+            key(advance(&stages, open("QUALIFIED", 1), "PROPOSAL")),
+            refused
+        );
+        assert_eq!(
+            key(advance(&stages, open("PROSPECT", 1), "PROPOSAL")),
+            refused
+        );
+        assert_eq!(key(win(&stages, open("QUALIFIED", 1))), refused);
+        assert_eq!(
+            key(advance(&stages, open("PROSPECT", 1), "QUALIFIED")),
+            Ok("QUALIFIED".into())
+        );
+        assert_eq!(
+            key(advance(&stages, open("QUALIFIED", 1), "PROSPECT")),
+            Ok("PROSPECT".into())
+        );
+        assert_eq!(
+            key(advance(&stages, open("PROPOSAL", 1), "NEGOTIATION")),
+            Ok("NEGOTIATION".into())
+        );
+        assert_eq!(
+            key(advance(&stages, open("QUALIFIED", 0), "PROPOSAL")),
+            Ok("PROPOSAL".into())
+        );
+    }
+
+    #[test]
+    fn closing_stages_are_entered_by_winning_and_losing_only() {
+        let stages = stages();
+        for closing in ["WON", "LOST"] {
+            let refused = key(advance(&stages, open("COMMITTED", 0), closing));
+            assert_eq!(refused, Err(MoveRefusal::ClosingStage));
+        }
+        assert_eq!(key(win(&stages, open("PROSPECT", 0))), Ok("WON".into()));
+        let same = key(advance(&stages, open("QUALIFIED", 0), "QUALIFIED"));
+        assert_eq!(same, Err(MoveRefusal::SameStage));
+        let unknown = key(advance(&stages, open("QUALIFIED", 0), "NOWHERE"));
+        assert_eq!(unknown, Err(MoveRefusal::UnknownStage("NOWHERE".into())));
+    }
+
+    #[test]
+    fn a_closed_deal_does_not_move() {
+        let stages = stages();
+        for status in [SalesStatus::Won, SalesStatus::Lost] {
+            let deal = Position {
+                status,
+                ..open("WON", 0)
+            };
+            assert_eq!(
+                key(advance(&stages, deal, "PROPOSAL")),
+                Err(MoveRefusal::Closed)
+            );
+            assert_eq!(key(win(&stages, deal)), Err(MoveRefusal::Closed));
+            let lost = lose(&stages, deal, Some(LossReason::Price), Some("Initech"));
+            assert_eq!(lost.err(), Some(LossRefusal::Move(MoveRefusal::Closed)));
+        }
+    }
+
+    #[test]
+    fn a_lost_deal_needs_a_reason_and_a_competitor() {
+        let (stages, deal) = (stages(), open("PROPOSAL", 3));
+        let lose = |reason, competitor| {
+            lose(&stages, deal, reason, competitor).map(|stage| stage.key.as_str())
+        };
+        assert_eq!(lose(None, Some("Initech")), Err(LossRefusal::ReasonMissing));
+        assert_eq!(
+            lose(Some(LossReason::Price), None),
+            Err(LossRefusal::CompetitorMissing)
+        );
+        assert_eq!(
+            lose(Some(LossReason::Price), Some(" ")),
+            Err(LossRefusal::CompetitorMissing)
+        );
+        assert_eq!(lose(Some(LossReason::Price), Some("Initech")), Ok("LOST"));
+    }
+
+    #[test]
+    fn the_weighted_pipeline_is_exact() {
+        let deals = [
+            (10_000_000, 250_000),
+            (5_000_000, 500_000),
+            (2_000_000, 900_000),
+        ];
+        assert_eq!(weighted_pipeline(deals), 6_800_000);
+    }
+
+    #[test]
+    fn halves_round_to_even() {
+        let rounded = [1, 3, 5, -1, -3].map(|value| weighted(value, 500_000));
+        assert_eq!(rounded, [0, 2, 2, 0, -2]);
+    }
+
+    #[test]
+    fn dwell_times_add_up_over_returns() {
+        let at = |hour: u32| DateTime::from_timestamp(i64::from(hour) * 3_600, 0).unwrap();
+        let log = [
+            ("QUALIFIED", at(2)),
+            ("PROSPECT", at(0)),
+            ("PROSPECT", at(5)),
+            ("PROPOSAL", at(6)),
+        ];
+        let hours = TimeDelta::hours;
+        assert_eq!(
+            dwell(&log, at(10)),
+            [
+                ("PROSPECT", hours(3)),
+                ("QUALIFIED", hours(3)),
+                ("PROPOSAL", hours(4))
+            ]
+        );
+        assert_eq!(dwell::<&str>(&[], at(1)), []);
+    }
+
+    proptest! {
+        #[test]
+        fn a_weighted_value_is_within_half_a_unit(value: i64, probability in 0..=1_000_000_i32) {
+            let exact = i128::from(value) * i128::from(probability);
+            let error = weighted(value, probability) * 1_000_000 - exact;
+            prop_assert!(error.abs() <= 500_000);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! An opportunity and its pipeline.
+
+use sea_orm::entity::prelude::*;
+
+use crate::entity::ids::{CustomerId, DealId, PartnerId, ProgramId, ProgramVersionId};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "deal")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DealId,
+    pub external_id: Option<String>,
+    pub number: String,
+    pub name: String,
+    pub program_id: ProgramId,
+    pub program_version_id: ProgramVersionId,
+    pub customer_id: Option<CustomerId>,
+    pub partner_id: Option<PartnerId>,
+    pub value_minor: i64,
+    pub currency: crate::platform::money::Currency,
+    pub stage: String,
+    pub status: crate::deals::SalesStatus,
+    pub time_zone: String,
+    pub expected_close_on: Option<Date>,
+    pub opened_at: DateTimeUtc,
+    pub closed_at: Option<DateTimeUtc>,
+    pub loss_reason: Option<crate::deals::LossReason>,
+    pub loss_detail: Option<String>,
+    pub competitor: Option<String>,
+    pub refunded_minor: i64,
+    pub version: i64,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,30 @@
+//! A partner's role on a deal.
+
+use sea_orm::entity::prelude::*;
+
+use crate::entity::ids::{DealId, DealParticipantId, PartnerId, UserId};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "deal_participant")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DealParticipantId,
+    pub deal_id: DealId,
+    pub partner_id: PartnerId,
+    pub role: crate::deals::ParticipantRole,
+    pub status: crate::deals::ParticipantStatus,
+    pub scope: Option<String>,
+    pub invited_by: Option<UserId>,
+    pub invited_at: DateTimeUtc,
+    pub expires_at: Option<DateTimeUtc>,
+    pub accepted_at: Option<DateTimeUtc>,
+    pub ended_at: Option<DateTimeUtc>,
+    pub version: i64,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

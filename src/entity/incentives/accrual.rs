@@ -1,0 +1,33 @@
+//! A commission line.
+
+use sea_orm::entity::prelude::*;
+
+use crate::entity::ids::{AccrualId, AttributionRunId, DealId, DealRefundId, IncentivePlanId, PartnerId, PayoutId, ProgramId};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "accrual")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AccrualId,
+    pub deal_id: DealId,
+    pub plan_id: IncentivePlanId,
+    pub component: i32,
+    pub partner_id: PartnerId,
+    pub program_id: ProgramId,
+    pub kind: crate::incentives::AccrualKind,
+    pub amount_minor: i64,
+    pub currency: crate::platform::money::Currency,
+    pub weight: i64,
+    pub pool_minor: i64,
+    pub run_id: Option<AttributionRunId>,
+    pub refund_id: Option<DealRefundId>,
+    pub earned_at: DateTimeUtc,
+    pub available_at: DateTimeUtc,
+    pub payout_id: Option<PayoutId>,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

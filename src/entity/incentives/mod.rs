@@ -1,0 +1,4 @@
+//! Tables of `incentives`.
+
+pub mod incentive_plan;
+pub mod accrual;

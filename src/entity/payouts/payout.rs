@@ -1,0 +1,31 @@
+//! A payment to one partner in one currency.
+
+use sea_orm::entity::prelude::*;
+
+use crate::entity::ids::{PartnerId, PayoutId, PayoutRunId};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "payout")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PayoutId,
+    pub number: String,
+    pub run_id: PayoutRunId,
+    pub partner_id: PartnerId,
+    pub amount_minor: i64,
+    pub currency: crate::platform::money::Currency,
+    pub line_count: i64,
+    pub status: crate::payouts::PayoutStatus,
+    pub provider: Option<String>,
+    pub provider_reference: Option<String>,
+    pub failure: Option<String>,
+    pub paid_at: Option<DateTimeUtc>,
+    pub version: i64,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,32 @@
+//! A payout run.
+
+use sea_orm::entity::prelude::*;
+
+use crate::entity::ids::{PayoutRunId, ProgramId, ProgramVersionId, UserId};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "payout_run")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PayoutRunId,
+    pub number: String,
+    pub program_id: ProgramId,
+    pub program_version_id: ProgramVersionId,
+    pub period_start: Date,
+    pub period_end: Date,
+    pub status: crate::payouts::RunStatus,
+    pub created_by: UserId,
+    pub approved_by: Option<UserId>,
+    pub approved_at: Option<DateTimeUtc>,
+    pub executed_by: Option<UserId>,
+    pub executed_at: Option<DateTimeUtc>,
+    pub completed_at: Option<DateTimeUtc>,
+    pub version: i64,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,31 @@
+//! Background work: the outbox.
+
+use sea_orm::entity::prelude::*;
+
+use crate::entity::ids::JobId;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "job")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: JobId,
+    pub topic: String,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub payload: Json,
+    pub dedupe_key: Option<String>,
+    pub status: crate::platform::jobs::JobStatus,
+    pub run_at: DateTimeUtc,
+    pub attempts: i32,
+    pub max_attempts: i32,
+    pub lease_until: Option<DateTimeUtc>,
+    pub lease_epoch: i32,
+    pub last_error: Option<String>,
+    pub request_id: Option<String>,
+    pub created_at: DateTimeUtc,
+    pub finished_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

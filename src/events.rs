@@ -1,0 +1,162 @@
+//! Every business event with its stable wire name.
+//!
+//! An event names what happened and to whom, by ids only: no personal data, no secrets. It becomes one row
+//! of the audit trail and one job of the outbox, in the transaction of its effect.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{entity::ids::*, platform::ids::TypedId};
+
+/// Declares the events: variant, wire name, subject, fields.
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal on $subject:ident: $id:ident { $($field:ident: $type:ty),* $(,)? })+) => {
+        /// Something that happened.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", rename_all_fields = "camelCase")]
+        pub enum Event {
+            $($(#[$doc])* #[serde(rename = $name)] $variant { $subject: $id, $($field: $type),* },)+
+        }
+
+        impl Event {
+            /// The wire name: `deal.won`.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $name,)+ }
+            }
+
+            /// The type and id of the object it happened to.
+            #[must_use]
+            pub fn subject(&self) -> (&'static str, Uuid) {
+                match self { $(Self::$variant { $subject, .. } => (<$id as TypedId>::PREFIX, $subject.uuid()),)+ }
+            }
+
+            /// All wire names, for the documentation and for subscribers.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+        }
+    };
+}
+
+events! {
+    /// A person was invited; the mail carries a link derived from the token's id.
+    UserInvited = "user.invited" on user_id: UserId { token_id: UserTokenId }
+    /// An invitation was accepted.
+    UserActivated = "user.activated" on user_id: UserId {}
+    /// A user may no longer sign in.
+    UserDeactivated = "user.deactivated" on user_id: UserId {}
+    /// Somebody asked for a new password.
+    PasswordResetRequested = "user.password_reset_requested" on user_id: UserId { token_id: UserTokenId }
+    /// A password was set by reset; all sessions ended.
+    PasswordChanged = "user.password_changed" on user_id: UserId {}
+    /// A user signed in.
+    SessionStarted = "session.started" on user_id: UserId { session_id: SessionId }
+    /// A user signed out, or the session was ended for the reason given.
+    SessionEnded = "session.ended" on user_id: UserId { session_id: SessionId, reason: String }
+
+    /// A partner entered the directory.
+    PartnerCreated = "partner.created" on partner_id: PartnerId {}
+    /// Facts about a partner changed: field names only.
+    PartnerUpdated = "partner.updated" on partner_id: PartnerId { fields: Vec<String> }
+    /// A partner moved in its life.
+    PartnerStatusChanged = "partner.status_changed" on partner_id: PartnerId { from: String, to: String }
+    /// A partner joined a programme or changed its tier.
+    PartnerEnrolled = "partner.enrolled" on partner_id: PartnerId { program_id: ProgramId, tier: String }
+
+    /// A programme was created.
+    ProgramCreated = "program.created" on program_id: ProgramId {}
+    /// A programme got a new version of its rules.
+    ProgramVersioned = "program.versioned" on program_id: ProgramId { number: i32 }
+    /// A product entered the catalogue.
+    ProductCreated = "product.created" on product_id: ProductId {}
+    /// A customer was recorded.
+    CustomerCreated = "customer.created" on customer_id: CustomerId {}
+
+    /// A partner claimed a deal.
+    RegistrationSubmitted = "deal_registration.submitted" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// A reviewer took the registration up.
+    RegistrationReviewStarted = "deal_registration.review_started" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// The reviewer asks the partner for more.
+    RegistrationInfoRequested = "deal_registration.info_requested" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// The partner answered.
+    RegistrationAnswered = "deal_registration.answered" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// The claim was granted and is protected.
+    RegistrationApproved = "deal_registration.approved" on registration_id: DealRegistrationId { partner_id: PartnerId, deal_id: DealId }
+    /// The claim was refused.
+    RegistrationRejected = "deal_registration.rejected" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// The partner took the claim back.
+    RegistrationWithdrawn = "deal_registration.withdrawn" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// The protection was prolonged.
+    RegistrationExtended = "deal_registration.extended" on registration_id: DealRegistrationId { partner_id: PartnerId }
+    /// The protection will end in some days.
+    ProtectionReminder = "deal_registration.protection_reminder" on registration_id: DealRegistrationId { partner_id: PartnerId, days_left: i64 }
+    /// The protection ended.
+    RegistrationExpired = "deal_registration.expired" on registration_id: DealRegistrationId { partner_id: PartnerId }
+
+    /// A deal came into being.
+    DealCreated = "deal.created" on deal_id: DealId {}
+    /// A deal moved in the pipeline.
+    DealStageChanged = "deal.stage_changed" on deal_id: DealId { from: String, to: String }
+    /// A deal was won; credit, commission and ledger entries are in the same transaction.
+    DealWon = "deal.won" on deal_id: DealId {}
+    /// A deal was lost.
+    DealLost = "deal.lost" on deal_id: DealId {}
+    /// Money went back to the customer.
+    DealRefunded = "deal.refunded" on deal_id: DealId { refund_id: DealRefundId }
+    /// A partner was asked to take a role.
+    ParticipantInvited = "deal_participant.invited" on participant_id: DealParticipantId { deal_id: DealId, partner_id: PartnerId }
+    /// A partner took the role.
+    ParticipantAccepted = "deal_participant.accepted" on participant_id: DealParticipantId { deal_id: DealId, partner_id: PartnerId }
+    /// A partner refused the role.
+    ParticipantDeclined = "deal_participant.declined" on participant_id: DealParticipantId { deal_id: DealId, partner_id: PartnerId }
+    /// A partner left the deal.
+    ParticipantRemoved = "deal_participant.removed" on participant_id: DealParticipantId { deal_id: DealId, partner_id: PartnerId }
+    /// Nobody answered the invitation in time.
+    ParticipantExpired = "deal_participant.expired" on participant_id: DealParticipantId { deal_id: DealId, partner_id: PartnerId }
+
+    /// A touchpoint was claimed.
+    TouchpointRecorded = "touchpoint.recorded" on touchpoint_id: TouchpointId { deal_id: DealId, partner_id: PartnerId }
+    /// A touchpoint counts.
+    TouchpointVerified = "touchpoint.verified" on touchpoint_id: TouchpointId { deal_id: DealId, partner_id: PartnerId }
+    /// A touchpoint does not count.
+    TouchpointRejected = "touchpoint.rejected" on touchpoint_id: TouchpointId { deal_id: DealId, partner_id: PartnerId }
+
+    /// A plan was drafted.
+    PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId {}
+    /// A plan came into force.
+    PlanActivated = "incentive_plan.activated" on plan_id: IncentivePlanId {}
+    /// A partner earned commission on a deal.
+    CommissionAccrued = "commission.accrued" on deal_id: DealId { partner_id: PartnerId }
+    /// Commission was taken back after a refund.
+    CommissionClawedBack = "commission.clawed_back" on deal_id: DealId { partner_id: PartnerId, refund_id: DealRefundId }
+    /// Commission was posted for a batch of won deals.
+    CommissionBatch = "commission.batch" on program_id: ProgramId { deals: u64, lines: u64 }
+
+    /// A payout run was calculated.
+    PayoutRunCreated = "payout_run.created" on run_id: PayoutRunId {}
+    /// A payout run was approved by a second person.
+    PayoutRunApproved = "payout_run.approved" on run_id: PayoutRunId {}
+    /// A payout run was given up; its lines are free again.
+    PayoutRunCancelled = "payout_run.cancelled" on run_id: PayoutRunId {}
+    /// The payments of a run were handed to the provider.
+    PayoutRunExecuting = "payout_run.executing" on run_id: PayoutRunId {}
+    /// Every payment of a run is settled.
+    PayoutRunCompleted = "payout_run.completed" on run_id: PayoutRunId {}
+    /// A partner was paid.
+    PayoutPaid = "payout.paid" on payout_id: PayoutId { partner_id: PartnerId }
+    /// A payment failed; its amount is payable again.
+    PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }
+
+    /// A file was imported.
+    ImportFinished = "import.finished" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }
+}
+
+impl Event {
+    /// The event as the payload of its job and the details of its audit row.
+    ///
+    /// # Errors
+    /// Never for the events above; the signature follows serde.
+    pub fn payload(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+}

@@ -1,0 +1,210 @@
+//! What a resolver reaches: who asks, the reading door under that scope, and the one write path.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Context, CustomDirective, Directive, ID,
+    dataloader::{DataLoader, HashMapCache},
+    runtime::{TokioSpawner, TokioTimer},
+};
+use chrono::TimeDelta;
+use sea_orm::DatabaseConnection;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    app::App,
+    error::{Code, Error, Faults, Refusal, Result},
+    identity::{Action, Actor, Scope},
+    platform::{audit, idempotency, ids::TypedId},
+    tx::{Call, Tx, Work},
+};
+
+/// How long the result of an ordinary keyed mutation is kept.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+/// How long the result of a keyed payout mutation is kept.
+pub const KEPT_FOR_PAYOUTS: TimeDelta = TimeDelta::days(30);
+
+/// The facts of one request, attached to it after authentication.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who asks.
+    pub actor: Actor,
+    /// The id that ties answer, log and audit trail together.
+    pub request_id: String,
+    /// The network address the request came from, for throttling.
+    pub address: String,
+}
+
+/// Reads rows for one request: every domain teaches it how to load its own under the caller's scope.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// The reading door.
+    pub db: DatabaseConnection,
+    /// Who asks.
+    pub actor: Actor,
+}
+
+impl Rows {
+    /// Which rows the caller may see.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.actor.scope()
+    }
+}
+
+/// Batches and remembers what one request reads.
+pub type Loaders = DataLoader<Rows, HashMapCache>;
+
+/// Loaders of one request.
+#[must_use]
+pub fn loaders(app: &App, caller: &Caller) -> Loaders {
+    let rows = Rows { db: app.db().reader().clone(), actor: caller.actor.clone() };
+    DataLoader::with_cache(rows, TokioSpawner::current(), TokioTimer::default(), HashMapCache::default())
+        .delay(std::time::Duration::ZERO)
+}
+
+/// A loader's error: shared by every waiting field.
+pub type LoadError = Arc<Error>;
+
+/// What every resolver uses.
+pub trait ContextExt<'a> {
+    /// The application.
+    fn app(&self) -> &'a App;
+    /// The facts of this request.
+    fn caller(&self) -> &'a Caller;
+    /// Who asks.
+    fn actor(&self) -> &'a Actor;
+    /// The reading door.
+    fn db(&self) -> &'a DatabaseConnection;
+    /// The loaders of this request.
+    fn loaders(&self) -> &'a Loaders;
+    /// Refuses what the caller's role does not permit.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` or `FORBIDDEN`.
+    fn may(&self, action: Action) -> async_graphql::Result<()>;
+    /// Changes data; `@idempotent` on the field is honoured when it is there.
+    fn write<T, F>(&self, name: &'static str, body: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static;
+    /// Changes data that gives a claim on money or exclusivity: `@idempotent` is mandatory.
+    fn write_once<T, F>(&self, name: &'static str, kept_for: TimeDelta, body: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static;
+}
+
+impl<'a> ContextExt<'a> for Context<'a> {
+    fn app(&self) -> &'a App {
+        self.data_unchecked::<App>()
+    }
+
+    fn caller(&self) -> &'a Caller {
+        self.data_unchecked::<Caller>()
+    }
+
+    fn actor(&self) -> &'a Actor {
+        &self.caller().actor
+    }
+
+    fn db(&self) -> &'a DatabaseConnection {
+        self.app().db().reader()
+    }
+
+    fn loaders(&self) -> &'a Loaders {
+        self.data_unchecked::<Loaders>()
+    }
+
+    fn may(&self, action: Action) -> async_graphql::Result<()> {
+        self.actor().may(action).map_err(super::errors::top_level)
+    }
+
+    fn write<T, F>(&self, name: &'static str, body: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let key = idempotency_key(self, KEPT);
+        let (app, caller) = (self.app(), self.caller());
+        async move {
+            match key? {
+                None => app.write(call(name, caller), body).await,
+                Some(key) => app.write_keyed(call(name, caller), key, body).await,
+            }
+        }
+    }
+
+    fn write_once<T, F>(&self, name: &'static str, kept_for: TimeDelta, body: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let key = idempotency_key(self, kept_for);
+        let (app, caller) = (self.app(), self.caller());
+        async move {
+            match key? {
+                None if caller.actor.user_id().is_some() => Err(Refusal::new(
+                    Code::IdempotencyKeyRequired,
+                    "This mutation needs @idempotent(key: \"…\"), so that a repetition cannot take effect twice.",
+                )
+                .into()),
+                None => app.write(call(name, caller), body).await,
+                Some(key) => app.write_keyed(call(name, caller), key, body).await,
+            }
+        }
+    }
+}
+
+fn call(name: &'static str, caller: &Caller) -> Call {
+    Call { name, actor: caller.actor.clone(), request_id: Some(caller.request_id.clone()) }
+}
+
+fn idempotency_key(ctx: &Context<'_>, kept_for: TimeDelta) -> Result<Option<idempotency::Key>> {
+    let field = ctx.field();
+    let malformed = |_| Error::from(Refusal::new(Code::BadUserInput, "The arguments cannot be read."));
+    let directives = field.directives().map_err(malformed)?;
+    let Some(directive) = directives.into_iter().find(|directive| directive.name.node == "idempotent") else {
+        return Ok(None);
+    };
+    let text = directive.arguments.into_iter().find_map(|(name, value)| match value.node {
+        async_graphql::Value::String(text) if name.node == "key" => Some(text),
+        _ => None,
+    });
+    let text = text.unwrap_or_default();
+    if text.trim().is_empty() || text.chars().count() > 255 {
+        return Err(Refusal::new(Code::BadUserInput, "The idempotency key must have 1 to 255 characters.").into());
+    }
+    let arguments = serde_json::to_value(field.arguments().map_err(malformed)?)?;
+    Ok(Some(idempotency::Key { text, input_hash: audit::digest(&audit::canonical(&arguments)), kept_for }))
+}
+
+struct Idempotent;
+
+impl CustomDirective for Idempotent {}
+
+/// Makes a repetition of the same mutation return the result of the first, for 24 hours (30 days for payouts).
+/// The key is yours: any text of 1 to 255 characters, unique per user and mutation; a UUID is a good choice.
+/// The same key with other arguments answers `IDEMPOTENCY_KEY_MISMATCH`.
+#[Directive(name = "idempotent", location = "Field")]
+pub fn idempotent(#[graphql(desc = "Your own key for this call, 1 to 255 characters.")] key: String) -> impl CustomDirective {
+    let _ = key;
+    Idempotent
+}
+
+/// Reads an id argument. A malformed id, one of another type and one that does not exist are all `NOT_FOUND`.
+///
+/// # Errors
+/// `NOT_FOUND` at the path.
+pub fn id<T: TypedId>(value: &ID, path: &str) -> Result<T> {
+    T::parse(value).ok_or_else(|| Error::not_found(path))
+}
+
+/// Reads an id among other inputs, noting the fault beside theirs.
+pub fn id_in<T: TypedId>(faults: &mut Faults, value: &ID, path: &str) -> Option<T> {
+    let parsed = T::parse(value);
+    if parsed.is_none() {
+        faults.push(Refusal::new(Code::NotFound, "There is no such object.").at(path));
+    }
+    parsed
+}

@@ -1,0 +1,302 @@
+//! Who may do what. One table of role and action; what it does not list is denied.
+//!
+//! The table says which kinds of work a role has. Which rows a person sees is the scope's business: a partner's people
+//! act only on their own partner, whatever the table permits. It does not say either that a payout run is approved by
+//! somebody other than its creator: that holds for every role, administrators included, and the run checks it.
+
+use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::{Deserialize, Serialize};
+
+/// What a person is, at the vendor or at a partner.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Role {
+    /// Vendor: runs the installation and may do everything.
+    Administrator,
+    /// Vendor: looks after partners, programmes, registrations, deals and payout runs.
+    AllianceManager,
+    /// Vendor: looks after plans, payouts, refunds and the ledger.
+    Finance,
+    /// Vendor: reads everything and changes nothing.
+    Auditor,
+    /// Vendor: reads the directory and aggregates.
+    Executive,
+    /// Partner: everything the partner may do, and its people.
+    PartnerAdministrator,
+    /// Partner: registers deals, answers invitations, sees credit and payouts.
+    PartnerManager,
+    /// Partner: registers deals and records its work.
+    PartnerMember,
+}
+
+/// A kind of work that is guarded.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Action {
+    /// See the people of the vendor and of all partners.
+    UserReadAll,
+    /// Invite anybody, in any role.
+    UserInvite,
+    /// Invite people of any partner, in partner roles.
+    UserInvitePartner,
+    /// Invite people of one's own partner.
+    UserInviteOwnPartner,
+    /// Change roles, block and unblock people.
+    UserManage,
+    /// Read partners; a partner's people read their own.
+    PartnerRead,
+    /// Create a partner.
+    PartnerCreate,
+    /// Change a partner's facts.
+    PartnerUpdate,
+    /// Change the facts of one's own partner.
+    PartnerUpdateOwn,
+    /// Move a partner through its life: approve, activate, suspend and so on.
+    PartnerLifecycle,
+    /// Read programmes.
+    ProgramRead,
+    /// Create programmes, change their settings, enrol partners.
+    ProgramManage,
+    /// Read products and families.
+    CatalogRead,
+    /// Change products and families.
+    CatalogManage,
+    /// Read all customers, not only those of one's own registrations and deals.
+    CustomerReadAll,
+    /// Change and merge customers.
+    CustomerManage,
+    /// Read registrations; a partner's people read their own.
+    RegistrationRead,
+    /// Hand in a registration, and answer questions about it.
+    RegistrationSubmit,
+    /// Decide about registrations.
+    RegistrationReview,
+    /// Take back a registration of one's own partner.
+    RegistrationWithdraw,
+    /// Ask for longer protection of a registration of one's own partner.
+    RegistrationExtend,
+    /// Read deals; a partner's people read those they take part in.
+    DealRead,
+    /// Move deals through the stages, win and lose them.
+    DealManage,
+    /// Record that a customer got money back.
+    DealRefund,
+    /// Invite partners to a deal and take them off it.
+    ParticipantInvite,
+    /// Accept or decline a role on a deal for one's own partner.
+    ParticipantAccept,
+    /// Read touchpoints; a partner's people read their own.
+    TouchpointRead,
+    /// Record what a partner did for a deal.
+    TouchpointRecord,
+    /// Confirm or refuse what was recorded.
+    TouchpointVerify,
+    /// Read credit for deals; a partner's people read their own.
+    AttributionRead,
+    /// Compare models on a deal, with all partners named.
+    AttributionCompare,
+    /// Read incentive plans.
+    PlanRead,
+    /// Draft and change incentive plans.
+    PlanManage,
+    /// Put an incentive plan into force.
+    PlanActivate,
+    /// Create a payout run.
+    PayoutRunCreate,
+    /// Approve a payout run that somebody else created.
+    PayoutRunApprove,
+    /// Send the money of an approved payout run, and settle failures.
+    PayoutRunExecute,
+    /// Read payouts and statements; a partner's people read their own.
+    PayoutRead,
+    /// Read the ledger.
+    LedgerRead,
+    /// Read aggregates over all partners.
+    InsightRead,
+    /// Read the audit trail.
+    AuditRead,
+    /// See background work, and replay what failed.
+    JobManage,
+}
+
+impl Role {
+    /// Whether this is a role at the vendor; the others are roles at a partner.
+    pub fn is_vendor(self) -> bool {
+        match self {
+            Self::Administrator
+            | Self::AllianceManager
+            | Self::Finance
+            | Self::Auditor
+            | Self::Executive => true,
+            Self::PartnerAdministrator | Self::PartnerManager | Self::PartnerMember => false,
+        }
+    }
+}
+
+/// Whether people in `role` have this kind of work.
+pub fn permits(role: Role, action: Action) -> bool {
+    use Action as A;
+    use Role as R;
+    match action {
+        A::PartnerRead | A::ProgramRead | A::CatalogRead => true,
+
+        A::UserInvite | A::UserManage | A::JobManage => role == R::Administrator,
+        A::UserReadAll => matches!(role, R::Administrator | R::AllianceManager | R::Auditor),
+        A::UserInvitePartner => matches!(role, R::Administrator | R::AllianceManager),
+        A::UserInviteOwnPartner | A::PartnerUpdateOwn => {
+            matches!(role, R::Administrator | R::PartnerAdministrator)
+        }
+
+        A::PartnerCreate
+        | A::PartnerUpdate
+        | A::PartnerLifecycle
+        | A::ProgramManage
+        | A::CatalogManage => {
+            matches!(role, R::Administrator | R::AllianceManager)
+        }
+        A::CustomerManage
+        | A::RegistrationReview
+        | A::DealManage
+        | A::ParticipantInvite
+        | A::TouchpointVerify => {
+            matches!(role, R::Administrator | R::AllianceManager)
+        }
+        A::CustomerReadAll | A::AttributionCompare => {
+            matches!(
+                role,
+                R::Administrator | R::AllianceManager | R::Finance | R::Auditor
+            )
+        }
+        A::RegistrationRead | A::DealRead | A::TouchpointRead => role != R::Executive,
+        A::AttributionRead | A::PlanRead | A::PayoutRead => {
+            !matches!(role, R::Executive | R::PartnerMember)
+        }
+
+        A::RegistrationSubmit => matches!(
+            role,
+            R::Administrator | R::PartnerAdministrator | R::PartnerManager | R::PartnerMember
+        ),
+        A::TouchpointRecord => !matches!(role, R::Finance | R::Auditor | R::Executive),
+        A::RegistrationWithdraw | A::RegistrationExtend | A::ParticipantAccept => {
+            matches!(
+                role,
+                R::Administrator | R::PartnerAdministrator | R::PartnerManager
+            )
+        }
+
+        A::PlanManage | A::PayoutRunCreate | A::PayoutRunApprove => {
+            matches!(role, R::Administrator | R::AllianceManager | R::Finance)
+        }
+        A::PlanActivate | A::PayoutRunExecute | A::DealRefund => {
+            matches!(role, R::Administrator | R::Finance)
+        }
+        A::LedgerRead => matches!(role, R::Administrator | R::Finance | R::Auditor),
+        A::AuditRead => matches!(role, R::Administrator | R::Auditor),
+        A::InsightRead => role.is_vendor(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ActiveEnum, Iterable};
+
+    use super::*;
+
+    fn of(role: Role) -> Vec<Action> {
+        Action::iter()
+            .filter(|action| permits(role, *action))
+            .collect()
+    }
+
+    #[test]
+    fn each_role_has_exactly_its_work() {
+        let head: Vec<_> = Role::iter().map(|role| role.to_value()).collect();
+        let rows = Action::iter().map(|action| {
+            let cells = Role::iter().map(|role| if permits(role, action) { " x" } else { " ." });
+            format!("{:<24}{}", action.to_value(), cells.collect::<String>())
+        });
+        let table = format!(
+            "{}\n{}",
+            head.join(" "),
+            rows.collect::<Vec<_>>().join("\n")
+        );
+        insta::assert_snapshot!(table, @"");
+    }
+
+    #[test]
+    fn auditors_and_executives_only_read() {
+        for role in [Role::Auditor, Role::Executive] {
+            let changes = of(role).into_iter().filter(|action| !reads(*action));
+            assert_eq!(changes.collect::<Vec<_>>(), []);
+        }
+        let unread: Vec<_> = Action::iter()
+            .filter(|a| reads(*a) && !permits(Role::Auditor, *a))
+            .collect();
+        assert_eq!(unread, []);
+    }
+
+    fn reads(action: Action) -> bool {
+        action.to_value().contains("READ") || action == Action::AttributionCompare
+    }
+
+    #[test]
+    fn partners_never_do_the_vendor_s_work() {
+        let own = of(Role::PartnerAdministrator);
+        assert!(
+            own.iter()
+                .all(|action| permits(Role::Administrator, *action))
+        );
+        let manager = of(Role::PartnerManager);
+        assert!(manager.iter().all(|action| own.contains(action)));
+        assert!(
+            of(Role::PartnerMember)
+                .iter()
+                .all(|action| manager.contains(action))
+        );
+        for vendor_only in [
+            Action::PartnerLifecycle,
+            Action::RegistrationReview,
+            Action::DealManage,
+        ] {
+            assert!(!own.contains(&vendor_only));
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The document of an incentive plan: simple enough to be understood, checked as a whole, told in sentences.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::fault::Fault;
+use crate::platform::money::{Currency, MAX_MINOR, Money, MoneyError};
+use crate::platform::ppm::Ppm;
+
+/// More components than this nobody keeps in mind.
+pub const MAX_COMPONENTS: usize = 3;
+
+const MAX_DAYS: u32 = 3_660;
+
+/// What a component of an incentive plan pays for.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+#[graphql(name = "IncentiveComponentKind")]
+pub enum ComponentKind {
+    /// A fee to the partner who brought the deal (role SOURCER).
+    ReferralFee,
+    /// A margin to the partner who resold it (role RESELLER).
+    ResaleMargin,
+    /// A pool shared among all partners in proportion to their credit.
+    InfluencePool,
+    /// A flat bonus to the partner who brought the deal (role SOURCER), if it holds a product of the family.
+    Spiff,
+}
+
+impl ComponentKind {
+    /// The role that is paid, or `None` if all partners share by their credit.
+    #[must_use]
+    pub const fn role(self) -> Option<&'static str> {
+        match self {
+            Self::ReferralFee | Self::Spiff => Some("SOURCER"),
+            Self::ResaleMargin => Some("RESELLER"),
+            Self::InfluencePool => None,
+        }
+    }
+
+    /// What happens with the amount, as the end of a sentence.
+    const fn destination(self) -> &'static str {
+        match self {
+            Self::ReferralFee => "goes to the partner who brought the deal, as a referral fee",
+            Self::ResaleMargin => "goes to the partner who resold it, as a resale margin",
+            Self::InfluencePool => "is shared among its partners in proportion to their credit",
+            Self::Spiff => "goes to the partner who brought the deal, as a bonus",
+        }
+    }
+}
+
+/// What a plan promises. Amounts are minor units of `currency`, rates parts per million.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sea_orm::FromJsonQueryResult)]
+#[serde(deny_unknown_fields)]
+pub struct PlanTerms {
+    /// The currency of the deals it is for, and of its amounts.
+    pub currency: Currency,
+    /// What it pays for, at most [`MAX_COMPONENTS`]. Their amounts add up.
+    pub components: Vec<Component>,
+    /// What is held back of each partner's line.
+    #[serde(default)]
+    pub holdback: Holdback,
+    /// A refund up to this many days after the win takes back; 0 never does.
+    #[serde(default)]
+    pub clawback_days: u32,
+}
+
+/// One promise of a plan: a rate of the deal's value or a flat amount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// What it pays for.
+    pub kind: ComponentKind,
+    /// The rate of the deal's value; either this or `flat_minor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_ppm: Option<Ppm>,
+    /// The amount per deal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flat_minor: Option<i64>,
+    /// The most that a rate yields per deal, before it is shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_minor: Option<i64>,
+    /// SPIFF only: the product family that the deal must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_family: Option<String>,
+}
+
+/// The part of a line that is paid later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holdback {
+    /// How much; zero holds nothing back.
+    pub rate_ppm: Ppm,
+    /// How many days after the win it is released.
+    pub days: u32,
+}
+
+impl PlanTerms {
+    /// Everything wrong with the document, by field.
+    #[must_use]
+    pub fn validate(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if !(1..=MAX_COMPONENTS).contains(&self.components.len()) {
+            let problem = format!(
+                "must be 1 to {MAX_COMPONENTS}, not {}",
+                self.components.len()
+            );
+            faults.push(Fault::at("components", problem));
+        }
+        let mut seen = BTreeSet::new();
+        for (position, component) in self.components.iter().enumerate() {
+            let path = format!("components.{position}");
+            if !seen.insert((component.kind, &component.product_family)) {
+                faults.push(Fault::at(format!("{path}.kind"), "is listed twice"));
+            }
+            component.check(&path, &mut faults);
+        }
+        self.holdback.check(&mut faults);
+        if self.clawback_days > MAX_DAYS {
+            faults.push(Fault::at(
+                "clawback_days",
+                format!("must be at most {MAX_DAYS} days"),
+            ));
+        }
+        faults
+    }
+
+    /// The plan in plain English, made only from its data; one sentence per promise.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::OutOfRange`] for amounts that [`PlanTerms::validate`] would refuse.
+    pub fn plan_text(&self) -> Result<String, MoneyError> {
+        let sentences = self
+            .components
+            .iter()
+            .map(|component| component.sentence(self.currency));
+        let mut sentences = sentences.collect::<Result<Vec<String>, MoneyError>>()?;
+        if self.holdback.rate_ppm > Ppm::ZERO {
+            sentences.push(format!(
+                "{} % of each partner's amount is held back and released {} after the win.",
+                self.holdback.rate_ppm,
+                days(self.holdback.days)
+            ));
+        }
+        sentences.push(match self.clawback_days {
+            0 => "What was earned is kept when the customer is refunded.".to_owned(),
+            limit => format!(
+                "If the customer is refunded within {} of the win, the refunded part of each amount is taken back.",
+                days(limit)
+            ),
+        });
+        Ok(sentences.join(" "))
+    }
+}
+
+impl Component {
+    fn check(&self, path: &str, faults: &mut Vec<Fault>) {
+        let mut fault =
+            |field: &str, problem: &str| faults.push(Fault::at(format!("{path}.{field}"), problem));
+        if self.rate_ppm.is_some() == self.flat_minor.is_some() {
+            fault("rate_ppm", "needs either a rate or a flat amount");
+        }
+        if self
+            .rate_ppm
+            .is_some_and(|rate| rate <= Ppm::ZERO || rate > Ppm::WHOLE)
+        {
+            fault("rate_ppm", "must be above 0 % and at most 100 %");
+        }
+        let amounts = [
+            ("flat_minor", self.flat_minor),
+            ("cap_minor", self.cap_minor),
+        ];
+        for (field, amount) in amounts {
+            if amount.is_some_and(|amount| !(1..=MAX_MINOR).contains(&amount)) {
+                fault(field, "must be positive and within the range of amounts");
+            }
+        }
+        if self.cap_minor.is_some() && self.rate_ppm.is_none() {
+            fault("cap_minor", "limits a rate; a flat amount has no cap");
+        }
+        if self.kind == ComponentKind::Spiff && self.rate_ppm.is_some() {
+            fault("rate_ppm", "a SPIFF is a flat amount");
+        }
+        match &self.product_family {
+            Some(_) if self.kind != ComponentKind::Spiff => {
+                fault("product_family", "is for a SPIFF only")
+            }
+            Some(family) if family.trim().is_empty() => {
+                fault("product_family", "must not be empty")
+            }
+            _ => {}
+        }
+    }
+
+    fn sentence(&self, currency: Currency) -> Result<String, MoneyError> {
+        let money = |minor: Option<i64>| minor.map(|minor| Money::new(minor, currency)).transpose();
+        let holding = match &self.product_family {
+            Some(family) => format!(" with a product of the family {family}"),
+            None => String::new(),
+        };
+        let amount = match (self.rate_ppm, money(self.flat_minor)?) {
+            (Some(rate), _) => format!("{rate} % of its value"),
+            (None, Some(flat)) => flat.to_string(),
+            (None, None) => "nothing".to_owned(),
+        };
+        let cap =
+            money(self.cap_minor)?.map_or_else(String::new, |cap| format!(", at most {cap},"));
+        Ok(format!(
+            "For each won deal{holding}, {amount}{cap} {}.",
+            self.kind.destination()
+        ))
+    }
+}
+
+impl Holdback {
+    fn check(self, faults: &mut Vec<Fault>) {
+        if self.rate_ppm < Ppm::ZERO || self.rate_ppm > Ppm::WHOLE {
+            faults.push(Fault::at("holdback.rate_ppm", "must be from 0 % to 100 %"));
+        }
+        let wanted = if self.rate_ppm == Ppm::ZERO {
+            0..=MAX_DAYS
+        } else {
+            1..=MAX_DAYS
+        };
+        if !wanted.contains(&self.days) {
+            let problem = format!("must be from {} to {MAX_DAYS} days", wanted.start());
+            faults.push(Fault::at("holdback.days", problem));
+        }
+    }
+}
+
+fn days(n: u32) -> String {
+    if n == 1 {
+        "1 day".to_owned()
+    } else {
+        format!("{n} days")
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its own document should stop"
+)]
+mod tests {
+    use super::*;
+
+    fn terms(document: &str) -> PlanTerms {
+        serde_json::from_str(document).unwrap()
+    }
+
+    const POOL: &str = r#"{"currency": "USD", "components": [{"kind": "INFLUENCE_POOL", "rate_ppm": 100000,
+        "cap_minor": 2000000}], "holdback": {"rate_ppm": 100000, "days": 90}, "clawback_days": 90}"#;
+
+    #[test]
+    fn a_plan_is_told_from_its_data() {
+        assert_eq!(terms(POOL).validate(), []);
+        assert_eq!(
+            terms(POOL).plan_text().unwrap(),
+            "For each won deal, 10 % of its value, at most 20,000.00 USD, is shared among its partners in \
+             proportion to their credit. 10 % of each partner's amount is held back and released 90 days \
+             after the win. If the customer is refunded within 90 days of the win, the refunded part of each \
+             amount is taken back."
+        );
+        let spiff = r#"{"currency": "JPY", "components": [{"kind": "SPIFF", "flat_minor": 50000, "product_family": "Backup"}]}"#;
+        assert_eq!(
+            terms(spiff).plan_text().unwrap(),
+            "For each won deal with a product of the family Backup, 50,000 JPY goes to the partner who brought \
+             the deal, as a bonus. What was earned is kept when the customer is refunded."
+        );
+    }
+
+    #[test]
+    fn a_fourth_component_is_refused() {
+        let mut plan = terms(POOL);
+        let with = |kind| Component {
+            kind,
+            cap_minor: None,
+            ..plan.components[0].clone()
+        };
+        let more = [
+            with(ComponentKind::ReferralFee),
+            with(ComponentKind::ResaleMargin),
+        ];
+        plan.components.extend(more);
+        assert_eq!(plan.validate(), []);
+        plan.components.push(Component {
+            kind: ComponentKind::Spiff,
+            rate_ppm: None,
+            flat_minor: Some(1),
+            cap_minor: None,
+            product_family: None,
+        });
+        assert_eq!(
+            plan.validate(),
+            [Fault::at("components", "must be 1 to 3, not 4")]
+        );
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_place() {
+        let plan = terms(
+            r#"{"currency": "USD", "components": [
+                {"kind": "REFERRAL_FEE"},
+                {"kind": "REFERRAL_FEE", "rate_ppm": 1000001, "product_family": "Backup"},
+                {"kind": "SPIFF", "flat_minor": 0, "cap_minor": 5}
+            ], "holdback": {"rate_ppm": 100000, "days": 0}, "clawback_days": 99999}"#,
+        );
+        let faults = plan.validate();
+        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "components.0.rate_ppm",
+                "components.1.rate_ppm",
+                "components.1.product_family",
+                "components.2.flat_minor",
+                "components.2.cap_minor",
+                "holdback.days",
+                "clawback_days"
+            ]
+        );
+        let mut twice = terms(POOL);
+        twice.components.push(twice.components[0].clone());
+        assert_eq!(
+            twice.validate(),
+            [Fault::at("components.1.kind", "is listed twice")]
+        );
+    }
+
+    #[test]
+    fn a_document_with_an_unknown_field_is_refused() {
+        let document = POOL.replace("clawback_days", "clawback_weeks");
+        assert!(serde_json::from_str::<PlanTerms>(&document).is_err());
+        let read = terms(POOL);
+        assert_eq!(terms(&serde_json::to_string(&read).unwrap()), read);
+    }
+}

@@ -1,0 +1,27 @@
+//! Ensemble: an open, self-hosted partner relationship management backend.
+//!
+//! The folders below read like the life of a partner; three technical ones stand beside them.
+
+#![recursion_limit = "512"]
+
+pub mod app;
+pub mod error;
+pub mod events;
+pub mod tx;
+pub mod worker;
+
+pub mod identity;
+pub mod partners;
+pub mod programs;
+pub mod customers;
+pub mod catalog;
+pub mod deals;
+pub mod attribution;
+pub mod incentives;
+pub mod ledger;
+pub mod payouts;
+pub mod notifications;
+
+pub mod entity;
+pub mod graphql;
+pub mod platform;

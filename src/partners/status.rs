@@ -1,0 +1,315 @@
+//! Where a partner stands with the vendor, from first interest to farewell, and what it may do in each place.
+//!
+//! A partner is found (prospect), applies, is vetted, approved, onboarded and then active. Trouble leads to a watch or a
+//! suspension and back, or to offboarding, during which what was earned is still paid. Rejected applicants may apply
+//! again; retired partners are history.
+
+use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::{Deserialize, Serialize};
+
+use crate::platform::transition::StateMachine;
+
+/// Where a partner stands in its life with the vendor.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum PartnerStatus {
+    /// Known to the vendor, has not applied. Partners created by the vendor start here.
+    Prospect,
+    /// Has applied and waits for a reviewer.
+    Applied,
+    /// A reviewer is vetting the application.
+    UnderReview,
+    /// Accepted; onboarding has not begun.
+    Approved,
+    /// Working through agreements, training and set-up.
+    Onboarding,
+    /// In full standing.
+    Active,
+    /// In full standing, but observed for a stated reason.
+    OnWatch,
+    /// Barred from new business; what it has earned is held until reinstatement or offboarding.
+    Suspended,
+    /// Leaving: no new business, running business is settled and paid.
+    Offboarding,
+    /// Gone and settled. Final.
+    Retired,
+    /// The application was turned down. The partner may apply again.
+    Rejected,
+}
+
+/// What can be done to a partner's standing.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum PartnerAction {
+    /// Hand in an application, or hand it in again after a rejection.
+    Apply,
+    /// Take the application up for vetting.
+    StartReview,
+    /// Accept the applicant.
+    Approve,
+    /// Turn the applicant down. Needs a reason.
+    Reject,
+    /// Begin agreements, training and set-up.
+    StartOnboarding,
+    /// Put into full standing, after onboarding or, where there is nothing to onboard, right after approval.
+    Activate,
+    /// Observe the partner. Needs a reason.
+    Watch,
+    /// Bar from new business and hold payments. Needs a reason.
+    Suspend,
+    /// Return to full standing.
+    Reinstate,
+    /// Begin the farewell. Needs a reason.
+    StartOffboarding,
+    /// Close the file.
+    Retire,
+}
+
+/// What kind of business a partner is. A partner may be of several types.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum PartnerType {
+    /// Independent software vendor.
+    Isv,
+    /// System integrator.
+    Si,
+    /// Managed service provider.
+    Msp,
+    /// Buys and sells on, in its own name.
+    Reseller,
+    /// Advises customers without selling to them.
+    Consultancy,
+    /// Sells to resellers.
+    Distributor,
+    /// Refers customers for a fee.
+    Agent,
+    /// Adds services of its own around the product.
+    ValueAddedService,
+    /// Brings hardware, cloud or a platform that the product works with.
+    Technology,
+    /// Tests or certifies products.
+    TestCertification,
+}
+
+/// How big a partner is, by people employed (European Commission recommendation 2003/361/EC, large split in two).
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum PartnerSize {
+    /// Fewer than 10 people.
+    Micro,
+    /// 10 to 49 people.
+    Small,
+    /// 50 to 249 people.
+    Medium,
+    /// 250 to 4,999 people.
+    Large,
+    /// 5,000 people or more.
+    Enterprise,
+}
+
+impl StateMachine for PartnerStatus {
+    type Action = PartnerAction;
+
+    fn target(self, action: PartnerAction) -> Option<Self> {
+        use PartnerAction as A;
+        use PartnerStatus as S;
+        Some(match (self, action) {
+            (S::Prospect | S::Rejected, A::Apply) => S::Applied,
+            (S::Applied, A::StartReview) => S::UnderReview,
+            (S::UnderReview, A::Approve) => S::Approved,
+            (S::Applied | S::UnderReview, A::Reject) => S::Rejected,
+            (S::Approved, A::StartOnboarding) => S::Onboarding,
+            (S::Approved | S::Onboarding, A::Activate) => S::Active,
+            (S::Active, A::Watch) => S::OnWatch,
+            (S::Active | S::OnWatch, A::Suspend) => S::Suspended,
+            (S::OnWatch | S::Suspended, A::Reinstate) => S::Active,
+            (S::Onboarding | S::Active | S::OnWatch | S::Suspended, A::StartOffboarding) => {
+                S::Offboarding
+            }
+            (S::Prospect | S::Approved | S::Offboarding, A::Retire) => S::Retired,
+            _ => return None,
+        })
+    }
+
+    fn needs_reason(action: PartnerAction) -> bool {
+        use PartnerAction as A;
+        matches!(
+            action,
+            A::Reject | A::Watch | A::Suspend | A::StartOffboarding
+        )
+    }
+}
+
+impl PartnerStatus {
+    /// Whether the partner may register deals and extend their protection.
+    pub fn may_register_deals(self) -> bool {
+        matches!(self, Self::Active | Self::OnWatch)
+    }
+
+    /// Whether the partner may be invited to deals and accept a role on them.
+    pub fn may_join_deals(self) -> bool {
+        matches!(self, Self::Active | Self::OnWatch)
+    }
+
+    /// Whether a payout run may pay the partner. Where it may not, what was earned is held, never lost. Offboarding
+    /// lasts until the account is settled, so a partner that leaves is paid in full before it retires.
+    pub fn may_be_paid(self) -> bool {
+        matches!(self, Self::Active | Self::OnWatch | Self::Offboarding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ActiveEnum, Iterable};
+
+    use super::{PartnerAction as A, PartnerStatus as S};
+    use crate::platform::transition::{IllegalTransition, Refusal, StateMachine, table};
+
+    #[test]
+    fn every_status_allows_exactly_the_listed_actions() {
+        insta::assert_snapshot!(table::<S>(), @"");
+    }
+
+    #[test]
+    fn abilities_follow_from_the_status() {
+        let rows = S::iter().map(|status| {
+            let able = [
+                (status.may_register_deals(), "register"),
+                (status.may_join_deals(), "join"),
+                (status.may_be_paid(), "paid"),
+            ];
+            let able = able
+                .iter()
+                .filter(|(may, _)| *may)
+                .map(|(_, name)| format!(" {name}"));
+            format!("{}:{}", status.to_value(), able.collect::<String>())
+        });
+        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @"");
+    }
+
+    #[test]
+    fn an_applicant_cannot_be_activated() {
+        let refused = IllegalTransition {
+            from: "APPLIED".into(),
+            action: "ACTIVATE".into(),
+        };
+        assert_eq!(
+            refused.to_string(),
+            "ACTIVATE is not possible in status APPLIED"
+        );
+        assert_eq!(S::Applied.apply(A::Activate), Err(refused));
+    }
+
+    #[test]
+    fn a_partner_can_walk_through_its_whole_life() {
+        let life = [
+            (A::Apply, S::Applied),
+            (A::StartReview, S::UnderReview),
+            (A::Approve, S::Approved),
+            (A::StartOnboarding, S::Onboarding),
+            (A::Activate, S::Active),
+            (A::Watch, S::OnWatch),
+            (A::Suspend, S::Suspended),
+            (A::Reinstate, S::Active),
+            (A::StartOffboarding, S::Offboarding),
+            (A::Retire, S::Retired),
+        ];
+        life.iter().fold(S::Prospect, |status, (action, next)| {
+            assert_eq!(status.apply(*action), Ok(*next));
+            *next
+        });
+    }
+
+    #[test]
+    fn nobody_is_suspended_without_a_reason() {
+        let refused = Err(Refusal::ReasonRequired {
+            action: "SUSPEND".into(),
+        });
+        assert_eq!(S::Active.apply_because(A::Suspend, None), refused);
+        assert_eq!(S::Active.apply_because(A::Suspend, Some(" \t")), refused);
+        assert_eq!(
+            S::Active.apply_because(A::Suspend, Some("expired insurance")),
+            Ok(S::Suspended)
+        );
+        assert_eq!(
+            S::Suspended.apply_because(A::Reinstate, None),
+            Ok(S::Active)
+        );
+    }
+}

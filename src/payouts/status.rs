@@ -1,0 +1,114 @@
+//! The states of a payout run and of its payments.
+//!
+//! A run is calculated for review, approved by a second person, executed, and completed when every payment is
+//! settled. A payment whose outcome the provider does not tell is `UNKNOWN` until somebody asks: it is never sent
+//! again under another key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::transition::StateMachine;
+
+/// Where a payout run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunStatus {
+    /// Calculated; waits for a second person.
+    Review,
+    /// Approved; its amounts are payable.
+    Approved,
+    /// Handed to the provider.
+    Executing,
+    /// Every payment is settled as paid.
+    Completed,
+    /// Settled, but some payments failed; their amounts are payable again.
+    PartiallyFailed,
+    /// Given up before approval; its commission lines are free for the next run.
+    Cancelled,
+}
+
+/// What can be done to a payout run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunAction {
+    /// A second person agrees.
+    Approve,
+    /// Give it up.
+    Cancel,
+    /// Hand its payments to the provider.
+    Execute,
+    /// Every payment is paid.
+    Complete,
+    /// Every payment is settled, some without success.
+    CompleteWithFailures,
+}
+
+impl StateMachine for RunStatus {
+    type Action = RunAction;
+
+    fn target(self, action: RunAction) -> Option<Self> {
+        match (self, action) {
+            (Self::Review, RunAction::Approve) => Some(Self::Approved),
+            (Self::Review, RunAction::Cancel) => Some(Self::Cancelled),
+            (Self::Approved, RunAction::Execute) => Some(Self::Executing),
+            (Self::Executing, RunAction::Complete) => Some(Self::Completed),
+            (Self::Executing, RunAction::CompleteWithFailures) => Some(Self::PartiallyFailed),
+            _ => None,
+        }
+    }
+}
+
+/// Where a payment to one partner stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PayoutStatus {
+    /// Calculated; waits for the approval of its run.
+    Review,
+    /// Approved; its amount is payable.
+    Approved,
+    /// Handed to the provider, which has not answered yet.
+    Executing,
+    /// The money is on its way to the partner.
+    Paid,
+    /// The provider refused; the amount is payable again.
+    Failed,
+    /// The provider's answer is not known; it is asked, never sent anew.
+    Unknown,
+    /// Its run was given up.
+    Cancelled,
+}
+
+/// Why a partner with open commission is not paid by a run. Nothing is lost: the lines wait for a later run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ExceptionReason {
+    /// The amount is below the programme's minimum payment.
+    BelowMinimum,
+    /// More was taken back than earned; the balance is carried forward.
+    NegativeBalance,
+    /// The partner's state does not allow payment.
+    NotPayable,
+    /// The data processing agreement on file has expired.
+    AgreementExpired,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RunStatus;
+    use crate::platform::transition::table;
+
+    #[test]
+    fn a_run_is_paid_only_after_approval_and_execution() {
+        insta::assert_snapshot!(table::<RunStatus>(), @r"
+        REVIEW: APPROVE > APPROVED, CANCEL > CANCELLED
+        APPROVED: EXECUTE > EXECUTING
+        EXECUTING: COMPLETE > COMPLETED, COMPLETE_WITH_FAILURES > PARTIALLY_FAILED
+        COMPLETED: -
+        PARTIALLY_FAILED: -
+        CANCELLED: -
+        ");
+    }
+}

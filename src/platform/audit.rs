@@ -1,0 +1,171 @@
+//! The audit trail: one row per business event, sealed into a hash chain by a background job.
+//!
+//! Rows carry ids, never personal data, so a person can be erased and the chain still verifies. The seal is a
+//! table of its own: the position and hash of each row, each hash over the one before it.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, Insert, Order, QueryFilter, QueryOrder, QuerySelect, ColumnTrait};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    entity::{audit_event, audit_seal, ids::AuditEventId},
+    error::Result,
+    events::Event,
+    platform::ids,
+    tx::{CHUNK, Call, Tx},
+};
+
+/// Writes the rows of a unit of work.
+///
+/// # Errors
+/// The database failed.
+pub async fn append<C: ConnectionTrait>(db: &C, now: DateTime<Utc>, call: &Call, events: &[Event]) -> Result<()> {
+    let actor = call.actor.user_id();
+    let kind = if actor.is_some() { "USER" } else { "SYSTEM" };
+    for chunk in events.chunks(CHUNK) {
+        let mut rows = Vec::with_capacity(chunk.len());
+        for event in chunk {
+            let (subject_type, subject_id) = event.subject();
+            rows.push(audit_event::ActiveModel {
+                id: Set(AuditEventId(ids::mint(now))),
+                at: Set(now),
+                actor_kind: Set(kind.to_owned()),
+                actor_id: Set(actor),
+                action: Set(event.name().to_owned()),
+                subject_type: Set(subject_type.to_owned()),
+                subject_id: Set(subject_id),
+                details: Set(event.payload()?),
+                request_id: Set(call.request_id.clone()),
+            });
+        }
+        Insert::many(rows).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Seals up to `limit` rows that are not in the chain yet; returns how many.
+///
+/// # Errors
+/// The database failed.
+pub async fn seal(tx: &Tx, limit: u64) -> Result<u64> {
+    let last = audit_seal::Entity::find().order_by(audit_seal::Column::Position, Order::Desc).one(tx).await?;
+    let (mut position, mut previous) = last.map_or((0, String::new()), |seal| (seal.position, seal.hash));
+    let unsealed = audit_event::Entity::find()
+        .left_join(audit_seal::Entity)
+        .filter(audit_seal::Column::Position.is_null())
+        .order_by_asc(audit_event::Column::Id)
+        .limit(limit)
+        .all(tx)
+        .await?;
+    let mut seals = Vec::with_capacity(unsealed.len());
+    for event in &unsealed {
+        position += 1;
+        previous = hash(&previous, event);
+        seals.push(audit_seal::ActiveModel {
+            position: Set(position),
+            audit_event_id: Set(event.id),
+            hash: Set(previous.clone()),
+            sealed_at: Set(tx.now()),
+        });
+    }
+    tx.insert_all(seals).await?;
+    Ok(u64::try_from(unsealed.len()).unwrap_or(u64::MAX))
+}
+
+/// Walks the chain and names the first position at which it breaks.
+///
+/// # Errors
+/// The database failed.
+pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Chain> {
+    let (mut position, mut previous) = (0, String::new());
+    loop {
+        let seals = audit_seal::Entity::find()
+            .find_also_related(audit_event::Entity)
+            .filter(audit_seal::Column::Position.gt(position))
+            .order_by_asc(audit_seal::Column::Position)
+            .limit(1_000)
+            .all(db)
+            .await?;
+        if seals.is_empty() {
+            return Ok(Chain { sealed: position, broken_at: None });
+        }
+        for (seal, event) in seals {
+            let expected = event.as_ref().map(|event| hash(&previous, event));
+            if seal.position != position + 1 || expected.as_deref() != Some(seal.hash.as_str()) {
+                return Ok(Chain { sealed: position, broken_at: Some(position + 1) });
+            }
+            position = seal.position;
+            previous = seal.hash;
+        }
+    }
+}
+
+/// What a walk over the chain found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// How many rows are intact from the beginning.
+    pub sealed: i64,
+    /// The first position whose row or seal was altered or removed.
+    pub broken_at: Option<i64>,
+}
+
+fn hash(previous: &str, event: &audit_event::Model) -> String {
+    // Length-prefixed fields: no two different rows give the same text.
+    let mut text = String::new();
+    let at = event.at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let actor = event.actor_id.map(|id| id.to_string()).unwrap_or_default();
+    let details = canonical(&event.details);
+    for field in [
+        previous,
+        &event.id.to_string(),
+        &at,
+        &event.actor_kind,
+        &actor,
+        &event.action,
+        &event.subject_type,
+        &event.subject_id.to_string(),
+        &details,
+        event.request_id.as_deref().unwrap_or_default(),
+    ] {
+        let _ = write!(text, "{}:{field};", field.len());
+    }
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// JSON with sorted keys and no spaces: the same text whatever a database does to a document.
+#[must_use]
+pub fn canonical(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            let fields: Vec<_> = entries
+                .into_iter()
+                .map(|(key, value)| format!("{}:{}", serde_json::Value::from(key.as_str()), canonical(value)))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        serde_json::Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// SHA-256 of a text, in hexadecimal.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}

@@ -1,0 +1,378 @@
+//! The settings themselves, their defaults, and what production refuses.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use lettre::message::Mailbox;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use url::Url;
+
+use super::rules::{
+    self, cors_origins, database_url, log, mail_from, public_url, secret, smtp_url, strong,
+};
+use super::secret_file;
+use super::source::{Options, Source};
+use super::words::{LogFormat, Mode};
+use crate::platform::proxies::AddressRange;
+
+/// The checked configuration. Printing it shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Development or production. `ENSEMBLE_MODE`; default development.
+    pub mode: Mode,
+    /// The address of the API. `ENSEMBLE_LISTEN`; default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// A separate address for metrics, or none. `ENSEMBLE_METRICS_LISTEN`.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The address people reach it under; links in mails start with it. `ENSEMBLE_PUBLIC_URL`; in development
+    /// `http://localhost` and the port of `listen`.
+    pub public_url: Url,
+    /// SQLite or PostgreSQL. `DATABASE_URL`; default the file `ensemble.db` in `data_dir`. SQLite in production wants
+    /// `ENSEMBLE_ALLOW_SQLITE_IN_PRODUCTION=true`.
+    pub database_url: SecretString,
+    /// The most connections to the database. `ENSEMBLE_DATABASE_CONNECTIONS`; default 16.
+    pub database_connections: u32,
+    /// The folder for everything kept in files. `ENSEMBLE_DATA_DIR`; default `data`.
+    pub data_dir: PathBuf,
+    /// The master secret, at least 32 bytes. `ENSEMBLE_SECRET`; in development made once and kept in `data_dir`.
+    pub secret: SecretSlice<u8>,
+    /// The secret before the last rotation, or none. `ENSEMBLE_PREVIOUS_SECRET`.
+    pub previous_secret: Option<SecretSlice<u8>>,
+    /// Origins whose pages may call the API; `*` for all. `ENSEMBLE_CORS_ORIGINS`, by commas; default none.
+    pub cors_origins: Vec<String>,
+    /// The mail server, such as `smtps://user:password@mail.example.com`; without it mails become files in the folder
+    /// `mail` of `data_dir`. `ENSEMBLE_SMTP_URL`.
+    pub smtp_url: Option<SecretString>,
+    /// The sender of all mails. `ENSEMBLE_MAIL_FROM`; in development `Ensemble <ensemble@localhost>`.
+    pub mail_from: Mailbox,
+    /// `ENSEMBLE_LOG_FORMAT`; default text.
+    pub log_format: LogFormat,
+    /// What is logged, in the notation of `tracing`. `ENSEMBLE_LOG`; default `info,sqlx=warn`.
+    pub log: String,
+    /// How many background jobs run at once. `ENSEMBLE_WORKER_CONCURRENCY`; default 4.
+    pub worker_concurrency: usize,
+    /// The proxies whose `X-Forwarded-For` is believed. `ENSEMBLE_TRUSTED_PROXIES`, by commas; default none.
+    pub trusted_proxies: Vec<AddressRange>,
+}
+
+impl Config {
+    /// Reads and checks everything and writes nothing; all faults at once. A developer's machine that has no secret yet
+    /// gets one that is forgotten again.
+    pub fn check(
+        options: Options,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<String>> {
+        Self::read(options, environment, |_, secret| Ok(secret))
+    }
+
+    /// As [`Config::check`], and keeps the new secret of a developer's machine in `data_dir`.
+    pub fn load(
+        options: Options,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<String>> {
+        Self::read(options, environment, secret_file::keep)
+    }
+
+    /// Whether the database is SQLite.
+    pub fn is_sqlite(&self) -> bool {
+        rules::is_sqlite(self.database_url.expose_secret())
+    }
+
+    /// The folder that mails are written to when no mail server is configured.
+    pub fn mail_dir(&self) -> PathBuf {
+        self.data_dir.join("mail")
+    }
+
+    fn read(
+        options: Options,
+        environment: impl IntoIterator<Item = (String, String)>,
+        keep: fn(&Path, String) -> std::io::Result<String>,
+    ) -> Result<Self, Vec<String>> {
+        let mut source = Source::new(options, environment);
+        let from = &mut source;
+        let address = "an address with a port such as 127.0.0.1:8080";
+        let mode = from.read("mode", "development or production", Mode::Development);
+        let listen = from.read(
+            "listen",
+            address,
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+        );
+        let data_dir = PathBuf::from(from.text("data_dir").unwrap_or_else(|| "data".to_owned()));
+        let metrics_listen = from.optional("metrics_listen", address);
+        let public_url = public_url(from, mode, listen);
+        let database_url = database_url(from, mode, &data_dir);
+        let database_connections = from.number("database_connections", 1..=500, 16);
+        let secret = secret(from, mode, &data_dir, keep);
+        let previous_secret = from
+            .text("previous_secret")
+            .map(|text| strong(from, "previous_secret", text));
+        let cors_origins = cors_origins(from, mode);
+        let smtp_url = smtp_url(from, mode);
+        let mail_from = mail_from(from, mode);
+        let log_format = from.read("log_format", "text or json", LogFormat::Text);
+        let log = log(from);
+        let worker_concurrency = from.number("worker_concurrency", 1..=256, 4);
+        let trusted_proxies = from.list(
+            "trusted_proxies",
+            "an address or a range such as 10.0.0.0/8",
+        );
+
+        let faults = source.finish();
+        let (Some(public_url), Some(mail_from), true) = (public_url, mail_from, faults.is_empty())
+        else {
+            return Err(faults);
+        };
+        Ok(Self {
+            mode,
+            listen,
+            metrics_listen,
+            public_url,
+            database_url,
+            database_connections,
+            data_dir,
+            secret,
+            previous_secret,
+            cors_origins,
+            smtp_url,
+            mail_from,
+            log_format,
+            log,
+            worker_concurrency,
+            trusted_proxies,
+        })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    fn pairs(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+        settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    /// A configuration file in a folder of its own.
+    fn file(text: &str) -> (tempfile::TempDir, Options) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ensemble.toml");
+        std::fs::write(&path, text).unwrap();
+        (
+            folder,
+            Options {
+                file: Some(path),
+                ..Options::default()
+            },
+        )
+    }
+
+    fn check(settings: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let (_folder, options) = file("");
+        Config::check(options, pairs(settings))
+    }
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn production<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let mut settings = vec![
+            ("ENSEMBLE_MODE", "production"),
+            ("ENSEMBLE_SECRET", SECRET),
+            ("ENSEMBLE_PUBLIC_URL", "https://prm.example.com"),
+            ("ENSEMBLE_SMTP_URL", "smtps://user:hunter2@mail.example.com"),
+            ("ENSEMBLE_MAIL_FROM", "Partners <partners@example.com>"),
+            ("DATABASE_URL", "postgres://ensemble:hunter2@db/ensemble"),
+        ];
+        settings.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+        settings.extend(more);
+        settings
+    }
+
+    #[test]
+    fn development_needs_no_settings() {
+        let config = check(&[("PATH", "/bin"), ("ENSEMBLE_SMTP_URL", "")]).unwrap();
+        assert_eq!(
+            (config.mode, config.listen.to_string()),
+            (Mode::Development, "127.0.0.1:8080".to_owned())
+        );
+        assert_eq!(
+            config.database_url.expose_secret(),
+            "sqlite://data/ensemble.db?mode=rwc"
+        );
+        assert_eq!(config.public_url.as_str(), "http://localhost:8080/");
+        assert_eq!(
+            config.mail_from.to_string(),
+            "Ensemble <ensemble@localhost>"
+        );
+        assert!(config.is_sqlite() && config.smtp_url.is_none() && config.metrics_listen.is_none());
+        assert_eq!(
+            (config.worker_concurrency, config.database_connections),
+            (4, 16)
+        );
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+        let (_folder, mut options) = file(
+            "listen = \"0.0.0.0:1\"\nworker_concurrency = 2\ndata_dir = \"a%b\"\ncors_origins = [\"https://a.example\"]",
+        );
+        let settings = [
+            ("ENSEMBLE_LISTEN", "0.0.0.0:2"),
+            ("ENSEMBLE_WORKER_CONCURRENCY", "3"),
+        ];
+        let config = Config::check(options.clone(), pairs(&settings)).unwrap();
+        assert_eq!((config.listen.port(), config.worker_concurrency), (2, 3));
+        assert_eq!(config.cors_origins, ["https://a.example"]);
+        assert_eq!(
+            config.database_url.expose_secret(),
+            "sqlite://a%25b/ensemble.db?mode=rwc"
+        );
+        options.listen = Some("0.0.0.0:3".to_owned());
+        options.database_url = Some("postgres://db/x".to_owned());
+        let config = Config::check(options, pairs(&settings)).unwrap();
+        assert_eq!((config.listen.port(), config.is_sqlite()), (3, false));
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once_with_its_origin() {
+        let (folder, mut options) =
+            file("colour = 1\nlog_format = \"xml\"\n[worker_concurrency]\nmany = true");
+        options.mode = Some("test".to_owned());
+        let faults = Config::check(
+            options,
+            pairs(&[
+                ("ENSEMBLE_LISTEN", "localhost"),
+                ("ENSEMBLE_LISTN", "0.0.0.0:80"),
+                ("ENSEMBLE_DATABASE_CONNECTIONS", "0"),
+                ("ENSEMBLE_TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
+                ("ENSEMBLE_SECRET", "short"),
+                (
+                    "ENSEMBLE_PREVIOUS_SECRET",
+                    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                ),
+                ("ENSEMBLE_CORS_ORIGINS", "https://a.example/path"),
+                ("ENSEMBLE_SMTP_URL", "http://hunter2@mail"),
+                ("ENSEMBLE_MAIL_FROM", "nobody"),
+                ("ENSEMBLE_LOG", "=="),
+                ("ENSEMBLE_PUBLIC_URL", "ftp://example.com"),
+                ("ENSEMBLE_DATABASE_URL", "sqlite:x"),
+                ("DATABASE_URL", "mysql://hunter2@db"),
+            ]),
+        )
+        .unwrap_err();
+        let file = folder.path().join("ensemble.toml").display().to_string();
+        let mut expected = [
+            "mode: \"test\" is not development or production (--mode)".to_owned(),
+            format!("colour: there is no such setting ({file})"),
+            format!("log_format: \"xml\" is not text or json ({file})"),
+            format!("worker_concurrency: is not text, a whole number, true, false or a list of these ({file})"),
+            "listen: \"localhost\" is not an address with a port such as 127.0.0.1:8080 (ENSEMBLE_LISTEN)".to_owned(),
+            "listn: there is no such setting (ENSEMBLE_LISTN)".to_owned(),
+            "database_connections: \"0\" is not a whole number from 1 to 500 (ENSEMBLE_DATABASE_CONNECTIONS)".to_owned(),
+            "trusted_proxies: \"proxy\" is not an address or a range such as 10.0.0.0/8 (ENSEMBLE_TRUSTED_PROXIES)".to_owned(),
+            "secret: needs at least 32 bytes (ENSEMBLE_SECRET)".to_owned(),
+            "previous_secret: needs to be random (ENSEMBLE_PREVIOUS_SECRET)".to_owned(),
+            "cors_origins: \"https://a.example/path\" is not an origin such as https://portal.example.com (ENSEMBLE_CORS_ORIGINS)".to_owned(),
+            "smtp_url: is not a mail server such as smtps://user:password@mail.example.com (ENSEMBLE_SMTP_URL)".to_owned(),
+            "mail_from: \"nobody\" is not a sender such as Ensemble <no-reply@example.com> (ENSEMBLE_MAIL_FROM)".to_owned(),
+            "log: \"==\" is not a filter such as info,sqlx=warn (ENSEMBLE_LOG)".to_owned(),
+            "public_url: \"ftp://example.com\" is not a web address such as https://prm.example.com (ENSEMBLE_PUBLIC_URL)".to_owned(),
+            "ENSEMBLE_DATABASE_URL: is not a setting; the database is named by DATABASE_URL".to_owned(),
+            "database_url: is neither SQLite nor PostgreSQL (DATABASE_URL)".to_owned(),
+        ];
+        let mut faults = faults;
+        faults.sort();
+        expected.sort();
+        assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn a_broken_or_missing_file_does_not_hide_other_faults() {
+        let (_folder, options) = file("listen = ");
+        let faults = Config::check(options, pairs(&[("ENSEMBLE_MODE", "x")])).unwrap_err();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        let missing = Options {
+            file: Some("/nowhere/ensemble.toml".into()),
+            ..Options::default()
+        };
+        assert_eq!(
+            Config::check(missing, []).unwrap_err(),
+            ["/nowhere/ensemble.toml: there is no such file"]
+        );
+    }
+
+    #[test]
+    fn production_refuses_what_is_unsafe() {
+        assert!(check(&production(&[])).is_ok());
+        assert_eq!(
+            check(&[("ENSEMBLE_MODE", "production")]).unwrap_err().len(),
+            5
+        );
+        let refused = [
+            (
+                "ENSEMBLE_SECRET",
+                "",
+                "secret: production needs one; openssl rand -hex 32 makes a good one",
+            ),
+            (
+                "ENSEMBLE_SMTP_URL",
+                "",
+                "smtp_url: production needs a mail server",
+            ),
+            (
+                "ENSEMBLE_MAIL_FROM",
+                "",
+                "mail_from: production needs a sender such as Ensemble <no-reply@example.com>",
+            ),
+            (
+                "ENSEMBLE_PUBLIC_URL",
+                "http://prm.example.com",
+                "public_url: production needs https (ENSEMBLE_PUBLIC_URL)",
+            ),
+            (
+                "ENSEMBLE_CORS_ORIGINS",
+                "*",
+                "cors_origins: production needs an exact list, not * (ENSEMBLE_CORS_ORIGINS)",
+            ),
+            (
+                "DATABASE_URL",
+                "sqlite:x.db",
+                "database_url: production refuses SQLite unless allow_sqlite_in_production is true (DATABASE_URL)",
+            ),
+        ];
+        for (name, value, fault) in refused {
+            assert_eq!(check(&production(&[(name, value)])).unwrap_err(), [fault]);
+        }
+        let flag = ("ENSEMBLE_ALLOW_SQLITE_IN_PRODUCTION", "true");
+        assert!(check(&production(&[("DATABASE_URL", "sqlite:x.db"), flag])).is_ok());
+    }
+
+    #[test]
+    fn a_developers_secret_is_made_once_and_checking_makes_none() {
+        let (folder, options) = file("");
+        let data = folder.path().join("data");
+        let settings = pairs(&[("ENSEMBLE_DATA_DIR", data.to_str().unwrap())]);
+        Config::check(options.clone(), settings.clone()).unwrap();
+        assert!(!data.exists());
+        let first = Config::load(options.clone(), settings.clone()).unwrap();
+        let second = Config::check(options, settings).unwrap();
+        assert_eq!(first.secret.expose_secret(), second.secret.expose_secret());
+        assert_eq!(first.secret.expose_secret().len(), 64);
+    }
+
+    #[test]
+    fn printing_shows_no_secret() {
+        let printed = format!(
+            "{:?}",
+            check(&production(&[("ENSEMBLE_PREVIOUS_SECRET", SECRET)])).unwrap()
+        );
+        assert!(
+            !printed.contains("hunter2")
+                && !printed.contains("48, 49")
+                && !printed.contains("0123"),
+            "{printed}"
+        );
+    }
+}

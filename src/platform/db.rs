@@ -1,0 +1,125 @@
+//! The two doors to the database: one for reading, one for writing.
+//!
+//! SQLite has one writer, so its writing pool holds one connection and begins every transaction as the
+//! writer; readers see the last committed state beside it (WAL). On PostgreSQL the reading pool is read-only
+//! by session, and the writing pool discards a session that was left inside a transaction.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+/// The pools of one database.
+#[derive(Clone, Debug)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+}
+
+impl Db {
+    /// Opens both pools. `size` bounds the connections of each pool (the SQLite writer is always one).
+    ///
+    /// # Errors
+    /// The database cannot be reached or opened.
+    pub async fn connect(url: &str, size: u32) -> Result<Self, DbErr> {
+        let (read, write) = if url.starts_with("sqlite:") {
+            // The writer comes first: it creates the file that readers may only open.
+            let write = Database::connect(sqlite(url, 1, false)).await?;
+            (Database::connect(sqlite(url, size, true)).await?, write)
+        } else {
+            (Database::connect(postgres(url, size, true)).await?, Database::connect(postgres(url, size, false)).await?)
+        };
+        Ok(Self { read, write })
+    }
+
+    /// The pool for reading: it refuses to write.
+    #[must_use]
+    pub const fn reader(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The pool for migrations and operator commands; business changes go through the write path.
+    #[must_use]
+    pub const fn maintenance(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Which of the two databases this is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.write.get_database_backend()
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// No connection became free in time, or the database refused.
+    #[expect(clippy::disallowed_methods, reason = "the one place that begins")]
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.write.begin_with_options(options).await
+    }
+
+    /// Closes both pools and waits for what runs.
+    ///
+    /// # Errors
+    /// A connection could not be closed cleanly.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.read.close().await?;
+        self.write.close().await
+    }
+}
+
+fn options(url: &str, size: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+    options
+}
+
+fn sqlite(url: &str, size: u32, read_only: bool) -> ConnectOptions {
+    let mut options = options(url, size);
+    options.map_sqlx_sqlite_opts(move |options| {
+        let options = options
+            .create_if_missing(!read_only)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .pragma("synchronous", "FULL");
+        if read_only { options.pragma("query_only", "ON") } else { options.pragma("journal_mode", "WAL") }
+    });
+    // A pooled SQLite connection has nothing to gain from being recycled.
+    options.max_lifetime(None).idle_timeout(None);
+    options
+}
+
+fn postgres(url: &str, size: u32, read_only: bool) -> ConnectOptions {
+    let mut options = options(url, size);
+    options.map_sqlx_postgres_opts(move |options| {
+        let read_only = if read_only { "on" } else { "off" };
+        options.options([
+            ("idle_in_transaction_session_timeout", "10s"),
+            ("default_transaction_read_only", read_only),
+            ("timezone", "UTC"),
+        ])
+    });
+    if !read_only {
+        // Outside a transaction now() is the start of the statement; inside a forgotten one it stands still.
+        options.map_sqlx_postgres_before_acquire(|connection, _| {
+            Box::pin(async move {
+                let fresh: bool = sqlx::query_scalar("SELECT now() = statement_timestamp()")
+                    .fetch_one(connection)
+                    .await?;
+                Ok(fresh)
+            })
+        });
+    }
+    options
+}

@@ -1,0 +1,18 @@
+//! Technique without a business word: what every domain stands on.
+
+pub mod audit;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod fault;
+pub mod idempotency;
+pub mod ids;
+pub mod jobs;
+pub mod mail;
+pub mod money;
+pub mod ppm;
+pub mod proxies;
+pub mod telemetry;
+pub mod templates;
+pub mod transition;

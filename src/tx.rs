@@ -1,0 +1,321 @@
+//! The unit of work, and the one way to change data.
+//!
+//! [`App::write`] runs a body inside one transaction: spawned, so that a client which goes away cannot leave
+//! it half open; retried, when the database asks for it; committed together with the audit rows and jobs of
+//! the events it recorded. A use case gets `&Tx` and can reach nothing else: neither the pool, nor the real
+//! clock, nor the network.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, Insert,
+    QueryResult, RuntimeErr, Statement,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument;
+
+use crate::{
+    app::App,
+    error::{Code, Error, Refusal, Result},
+    events::Event,
+    identity::Actor,
+    platform::{
+        audit, ids,
+        idempotency::{self, Claim},
+        jobs,
+        telemetry::{self, Outcome},
+    },
+};
+
+/// The future of a body: boxed, because it borrows the transaction it is given.
+pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+
+/// How many rows one INSERT or IN list carries at most; SQLite allows 32,766 bound values a statement.
+pub const CHUNK: usize = 500;
+
+/// Who calls the write path, and under which name it is counted.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The operation, as the API names it.
+    pub name: &'static str,
+    /// Who acts.
+    pub actor: Actor,
+    /// The request that asks, for the audit trail.
+    pub request_id: Option<String>,
+}
+
+impl Call {
+    /// A call of the server itself.
+    #[must_use]
+    pub const fn system(name: &'static str) -> Self {
+        Self { name, actor: Actor::System, request_id: None }
+    }
+
+    /// A call of this actor.
+    #[must_use]
+    pub const fn of(name: &'static str, actor: Actor) -> Self {
+        Self { name, actor, request_id: None }
+    }
+}
+
+/// One unit of work: the open transaction, who acts, one instant, and what happened so far.
+pub struct Tx {
+    db: DatabaseTransaction,
+    call: Call,
+    now: DateTime<Utc>,
+    failed: AtomicBool,
+    recorded: Mutex<Vec<Event>>,
+    enqueued: Mutex<Vec<jobs::NewJob>>,
+}
+
+impl Tx {
+    /// Who acts.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        &self.call.actor
+    }
+
+    /// The instant of this unit of work: the same for everything it writes.
+    #[must_use]
+    pub const fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// Mints an id.
+    #[must_use]
+    pub fn id<T: ids::TypedId>(&self) -> T {
+        T::of(ids::mint(self.now))
+    }
+
+    /// Which of the two databases this is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// Notes a business event: an audit row and a job, written at the commit.
+    pub fn record(&self, event: Event) {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    /// Adds background work beside that of the events.
+    pub fn enqueue(&self, job: jobs::NewJob) {
+        self.enqueued.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+    }
+
+    /// Writes one row.
+    ///
+    /// # Errors
+    /// The database refused; the transaction will not commit.
+    pub async fn insert<A>(&self, row: A) -> Result<()>
+    where
+        A: ActiveModelTrait,
+    {
+        self.insert_all(std::iter::once(row)).await
+    }
+
+    /// Writes any number of rows in as few statements as the databases allow.
+    ///
+    /// # Errors
+    /// The database refused; the transaction will not commit.
+    pub async fn insert_all<A>(&self, rows: impl IntoIterator<Item = A>) -> Result<()>
+    where
+        A: ActiveModelTrait,
+    {
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            Insert::many(rows.by_ref().take(CHUNK)).exec_without_returning(self).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes one row unless a unique index holds such a row already; says whether it was written.
+    ///
+    /// # Errors
+    /// The database failed in another way.
+    pub async fn insert_new<A>(&self, row: A) -> Result<bool>
+    where
+        A: ActiveModelTrait,
+        <A::Entity as EntityTrait>::Model: sea_orm::IntoActiveModel<A>,
+    {
+        let insert = Insert::one(row).on_conflict(sea_orm::sea_query::OnConflict::new().do_nothing().to_owned());
+        Ok(insert.exec_without_returning(self).await? == 1)
+    }
+
+    async fn commit(self) -> Result<()> {
+        let events = self.recorded.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let enqueued = self.enqueued.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if self.failed.load(Ordering::Acquire) {
+            self.db.rollback().await?;
+            return Err(Error::internal(format!("{}: a statement failed and was not reported", self.call.name)));
+        }
+        audit::append(&self.db, self.now, &self.call, &events).await?;
+        jobs::append(&self.db, self.now, &self.call, &events, enqueued).await?;
+        Ok(self.db.commit().await?)
+    }
+
+    /// A statement error poisons the unit of work: PostgreSQL would answer COMMIT with a silent rollback.
+    fn watch<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.watch(self.db.execute_raw(statement).await)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.watch(self.db.execute_unprepared(sql).await)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.watch(self.db.query_one_raw(statement).await)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.watch(self.db.query_all_raw(statement).await)
+    }
+}
+
+impl App {
+    /// Runs a body as one transaction and returns what it returned, or changes nothing.
+    ///
+    /// The body may run several times, so it must be free of effects outside its transaction.
+    ///
+    /// # Errors
+    /// What the body refused with; `RETRY_LATER` when the database stayed busy; any database fault.
+    pub async fn write<T, F>(&self, call: Call, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let app = self.clone();
+        let (name, started) = (call.name, Instant::now());
+        let attempts = async move { app.attempt_until_done(call, body).await }.instrument(tracing::Span::current());
+        // Spawned: dropping the caller must not drop the transaction half way.
+        let result = self.tasks().spawn(attempts).await;
+        let result = result.unwrap_or_else(|panic| Err(Error::Internal(Box::new(panic))));
+        if result.is_ok() {
+            self.wake_worker();
+        }
+        let outcome = match &result {
+            Ok(_) => Outcome::Done,
+            Err(Error::Database(_) | Error::Internal(_)) => Outcome::Failed,
+            Err(_) => Outcome::Refused,
+        };
+        telemetry::operation(name, outcome, started.elapsed());
+        result
+    }
+
+    /// The same under the call's idempotency key: a second call returns the stored result of the first.
+    ///
+    /// # Errors
+    /// As [`App::write`]; `IDEMPOTENCY_KEY_MISMATCH` when the key came with other arguments before.
+    pub async fn write_keyed<T, F>(&self, call: Call, key: idempotency::Key, body: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let body = Arc::new(body);
+        self.write(call, move |tx| {
+            let (key, body) = (key.clone(), Arc::clone(&body));
+            Box::pin(async move { once(tx, &key, body.as_ref()).await })
+        })
+        .await
+    }
+
+    async fn attempt_until_done<T, F>(&self, call: Call, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(20))
+            .with_max_delay(Duration::from_secs(1))
+            .with_max_times(5)
+            .with_jitter()
+            .build();
+        loop {
+            let reason = match self.attempt(&call, &body).await {
+                Err(Error::Database(error)) => contention(&error).ok_or(Error::Database(error))?,
+                done => return done,
+            };
+            telemetry::write_retried(call.name, reason);
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => {
+                    tracing::warn!(operation = call.name, reason, "the database stayed busy");
+                    return Err(Refusal::new(Code::RetryLater, "The database is busy; nothing was changed.").into());
+                }
+            }
+        }
+    }
+
+    async fn attempt<T, F>(&self, call: &Call, body: &F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        let tx = Tx {
+            db: self.db().begin().await?,
+            call: call.clone(),
+            now: self.clock().now(),
+            failed: AtomicBool::new(false),
+            recorded: Mutex::default(),
+            enqueued: Mutex::default(),
+        };
+        match body(&tx).await {
+            Ok(value) => tx.commit().await.map(|()| value),
+            Err(error) => {
+                tx.db.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn once<T, F>(tx: &Tx, key: &idempotency::Key, body: &F) -> Result<T>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+{
+    let actor = tx.actor().person()?;
+    match idempotency::claim(tx, actor.0, tx.call.name, key).await? {
+        Claim::Replay(stored) => Ok(serde_json::from_value(stored)?),
+        Claim::New => {
+            let value = body(tx).await?;
+            idempotency::keep(tx, actor.0, tx.call.name, key, serde_json::to_value(&value)?).await?;
+            Ok(value)
+        }
+    }
+}
+
+/// The code under which the database lost a race that the same body may win next time: serialisation failure,
+/// deadlock and lock timeout on PostgreSQL; busy, recovering and stale snapshot on SQLite.
+fn contention(error: &DbErr) -> Option<&'static str> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)) | DbErr::Conn(RuntimeErr::SqlxError(source))) = error else {
+        return None;
+    };
+    let code = source.as_database_error()?.code()?;
+    ["40001", "40P01", "55P03", "5", "261", "517"].into_iter().find(|known| *known == code)
+}

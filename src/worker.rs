@@ -1,0 +1,172 @@
+//! The worker: runs what is due by schedule, then what waits in the job queue, until it is told to stop.
+//!
+//! Any number of workers may run beside each other. A scheduled job belongs to whoever inserts the row of its
+//! due time; a queued job to whoever holds its lease.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
+use sea_orm::ActiveValue::Set;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::App,
+    deals,
+    entity::schedule_run,
+    error::{Error, Result},
+    identity, notifications,
+    platform::{audit, jobs, telemetry},
+    tx::{Call, Tx, Work},
+};
+
+/// Jobs claimed at a time, and worked on beside each other.
+const BATCH: u64 = 20;
+/// How long an idle worker sleeps unless woken.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Runs until `stop`; what was begun is finished.
+pub async fn run(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let worked = match turn(&app).await {
+            Ok(worked) => worked,
+            Err(error) => {
+                tracing::error!(%error, "the worker could not take its turn");
+                0
+            }
+        };
+        if worked == 0 {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = app.woken() => {}
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
+    }
+}
+
+/// Runs due schedules and one batch of jobs; returns how many jobs there were.
+///
+/// # Errors
+/// The database failed.
+pub async fn turn(app: &App) -> Result<usize> {
+    run_schedules(app).await?;
+    work(app).await
+}
+
+/// Works off one batch of the queue.
+///
+/// # Errors
+/// The database failed; a failing job is not an error here.
+pub async fn work(app: &App) -> Result<usize> {
+    let claimed = app.write(Call::system("jobClaim"), |tx| Box::pin(jobs::claim(tx, BATCH))).await?;
+    let count = claimed.len();
+    stream::iter(claimed)
+        .for_each_concurrent(4, |job| async move {
+            if let Err(error) = handle(app, &job).await {
+                tracing::error!(job = %job.id, topic = job.topic, %error, "a job could not be settled");
+            }
+        })
+        .await;
+    Ok(count)
+}
+
+async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
+    let outcome = match job.topic.as_str() {
+        jobs::EVENT => notifications::jobs::expand(app, job).await,
+        notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
+        other => Err(notifications::jobs::Failure::permanent(format!("no handler for {other}"))),
+    };
+    let Err(failure) = outcome else { return Ok(()) };
+    let settled = job.clone();
+    let status = app
+        .write(Call::system("jobFail"), move |tx| {
+            let (job, failure) = (settled.clone(), failure.clone());
+            Box::pin(async move { jobs::fail(tx, &job, &failure.message, failure.permanent).await })
+        })
+        .await?;
+    if status == jobs::JobStatus::Dead {
+        telemetry::dead_letter(topic(&job.topic));
+    }
+    Ok(())
+}
+
+/// The topic as a label of bounded number.
+fn topic(name: &str) -> &'static str {
+    match name {
+        jobs::EVENT => jobs::EVENT,
+        notifications::jobs::MAIL => notifications::jobs::MAIL,
+        _ => "other",
+    }
+}
+
+/// A scheduled job: what, how often, and the unit of work.
+struct Schedule {
+    name: &'static str,
+    every: TimeDelta,
+    run: for<'t> fn(&'t Tx) -> Work<'t, ()>,
+}
+
+/// Everything that happens by itself.
+const SCHEDULES: &[Schedule] = &[
+    Schedule { name: "protectionExpiry", every: TimeDelta::minutes(1), run: |tx| Box::pin(deals::expiry::expire(tx)) },
+    Schedule { name: "protectionReminder", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::remind(tx)) },
+    Schedule { name: "invitationExpiry", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)) },
+    Schedule { name: "auditSeal", every: TimeDelta::seconds(10), run: |tx| Box::pin(seal(tx)) },
+    Schedule { name: "sweep", every: TimeDelta::hours(1), run: |tx| Box::pin(sweep(tx)) },
+];
+
+/// Runs every schedule whose latest due time nobody took yet. Missed due times are made up by one run.
+///
+/// # Errors
+/// The database failed. One failing schedule does not keep the others from running.
+pub async fn run_schedules(app: &App) -> Result<()> {
+    let mut first_error = None;
+    for schedule in SCHEDULES {
+        let (name, every, body) = (schedule.name, schedule.every, schedule.run);
+        let outcome = app
+            .write(Call::system(name), move |tx| {
+                Box::pin(async move {
+                    let row = schedule_run::ActiveModel {
+                        schedule: Set(name.to_owned()),
+                        scheduled_for: Set(due(tx.now(), every)),
+                        started_at: Set(tx.now()),
+                    };
+                    if tx.insert_new(row).await? { body(tx).await } else { Ok(()) }
+                })
+            })
+            .await;
+        if let Err(error) = outcome {
+            tracing::error!(schedule = name, %error, "a scheduled job failed");
+            first_error.get_or_insert(error);
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+/// The latest due time at or before an instant, counted from the epoch.
+fn due(now: DateTime<Utc>, every: TimeDelta) -> DateTime<Utc> {
+    let elapsed = now.timestamp().rem_euclid(every.num_seconds().max(1));
+    DateTime::from_timestamp(now.timestamp() - elapsed, 0).unwrap_or(now)
+}
+
+async fn seal(tx: &Tx) -> Result<()> {
+    audit::seal(tx, 5_000).await.map(|_| ())
+}
+
+async fn sweep(tx: &Tx) -> Result<()> {
+    jobs::sweep(tx, tx.now() - TimeDelta::days(7)).await?;
+    crate::platform::idempotency::sweep(tx).await?;
+    identity::sweep(tx).await?;
+    sweep_schedule_runs(tx).await
+}
+
+async fn sweep_schedule_runs(tx: &Tx) -> Result<()> {
+    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+    schedule_run::Entity::delete_many()
+        .filter(schedule_run::Column::ScheduledFor.lt(tx.now() - TimeDelta::days(7)))
+        .exec(tx)
+        .await
+        .map_err(Error::from)?;
+    Ok(())
+}

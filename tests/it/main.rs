@@ -1,0 +1,61 @@
+//! Every test against a running application, on SQLite always and on PostgreSQL where a server is named.
+//!
+//! A case is an async function over a [`TestApp`]; it runs once per database, on a database of its own. Set
+//! `ENSEMBLE_TEST_POSTGRES` to the URL of a server whose user may create databases; without it the
+//! PostgreSQL half is listed as ignored.
+
+#![recursion_limit = "512"]
+#![expect(clippy::unwrap_used, clippy::as_conversions, reason = "a test fails by panicking")]
+
+mod platform;
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use support::{Case, Databases, TestApp};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let runtime: &'static tokio::runtime::Runtime = Box::leak(Box::new(
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap(),
+    ));
+    let databases: &'static Databases = Box::leak(Box::new(Databases::from_environment()));
+    if databases.postgres().is_none() {
+        eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
+    }
+    let cases = [platform::cases()].concat();
+    let trials = cases.into_iter().flat_map(|case| trials(runtime, databases, case)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    runtime.block_on(databases.remove());
+    conclusion.exit();
+}
+
+fn trials(runtime: &'static tokio::runtime::Runtime, databases: &'static Databases, case: Case) -> [Trial; 2] {
+    let sqlite = Trial::test(format!("sqlite::{}", case.name), move || {
+        runtime.block_on(async { run(databases.sqlite().await, case).await })
+    });
+    let postgres = Trial::test(format!("postgres::{}", case.name), move || {
+        runtime.block_on(async { run(databases.postgres_database().await, case).await })
+    })
+    .with_ignored_flag(databases.postgres().is_none());
+    [sqlite, postgres]
+}
+
+async fn run(database: support::Database, case: Case) -> Result<(), Failed> {
+    let app = TestApp::start(database).await;
+    let outcome = tokio::spawn((case.body)(app.clone())).await;
+    let outcome = match outcome {
+        Ok(()) => app.check_books().await,
+        Err(panic) => Err(panic_text(panic)),
+    };
+    app.stop().await;
+    outcome.map_err(Failed::from)
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    let payload = error.into_panic();
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "the test panicked".to_owned())
+}

@@ -1,0 +1,204 @@
+//! What a test stands on: a database of its own, a clock that stands still, mail that is kept, and people.
+
+mod answer;
+mod database;
+
+use std::{pin::Pin, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ensemble::{
+    app::{App, Parts, Site},
+    entity::{
+        ids::{PartnerId, SessionId, UserId},
+        session, user,
+    },
+    graphql::{Api, context::Caller},
+    identity::{Actor, Role, SignedIn, UserStatus},
+    platform::{
+        auth::{
+            opaque::OpaqueTokens,
+            password::{Cost, Passwords},
+            token::Keys,
+        },
+        clock::{Clock, ManualClock},
+        ids::{self, TypedId},
+        mail::{MailTransport, Mailer, MemoryMail},
+    },
+    tx::{Call, Tx, Work},
+    worker,
+};
+use sea_orm::ActiveValue::Set;
+use secrecy::SecretSlice;
+use serde_json::Value;
+
+pub use answer::Answer;
+pub use database::{Database, Databases};
+
+/// A named test body.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// Module and behaviour.
+    pub name: &'static str,
+    /// The body.
+    pub body: fn(TestApp) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Lists test functions as cases; one that is left out is an unused function, which the lints refuse.
+#[macro_export]
+macro_rules! cases {
+    ($($test:ident),+ $(,)?) => {
+        /// The cases of this module.
+        pub fn cases() -> Vec<$crate::support::Case> {
+            vec![$($crate::support::Case {
+                name: concat!(module_path!(), "::", stringify!($test)),
+                body: |app| Box::pin($test(app)),
+            }),+]
+        }
+    };
+}
+
+/// A running application on a database of its own.
+#[derive(Clone)]
+pub struct TestApp {
+    /// The application.
+    pub app: App,
+    /// The API, as a request reaches it after authentication.
+    pub api: Api,
+    /// The hands of its clock; they stand at 2026-03-01T09:00:00Z in the beginning.
+    pub clock: ManualClock,
+    /// The mail that it sent.
+    pub outbox: MemoryMail,
+    database: Arc<Database>,
+}
+
+/// Somebody who signed in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The user.
+    pub id: UserId,
+    /// The address.
+    pub email: String,
+    /// As the application sees it.
+    pub actor: Actor,
+}
+
+impl TestApp {
+    /// Starts an application.
+    pub async fn start(database: Database) -> Self {
+        let start: DateTime<Utc> = "2026-03-01T09:00:00Z".parse().unwrap();
+        let clock = ManualClock::new(start);
+        let outbox = MemoryMail::default();
+        let secret = || SecretSlice::from(b"a secret that only the tests know".to_vec());
+        let app = App::new(Parts {
+            db: database.connect().await,
+            clock: Clock::from(&clock),
+            passwords: Passwords::new(Cost::cheap()),
+            keys: Keys::new(&secret(), None, "http://localhost:8080", "ensemble").unwrap(),
+            tokens: OpaqueTokens::new(secret(), None),
+            mail: Mailer::new(MailTransport::Memory(outbox.clone()), "Ensemble <partners@vendor.example>".parse().unwrap()),
+            site: Site { public_url: "http://localhost:8080".to_owned(), data_dir: database.folder() },
+            wake: tokio::sync::Notify::new(),
+            tasks: tokio_util::task::TaskTracker::new(),
+        });
+        Self { api: Api::new(app.clone()), app, clock, outbox, database: Arc::new(database) }
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: TimeDelta) {
+        self.clock.advance(by);
+    }
+
+    /// Runs a unit of work as the server itself.
+    pub async fn write<T, F>(&self, body: F) -> ensemble::error::Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        self.app.write(Call::system("test"), body).await
+    }
+
+    /// Somebody of the vendor.
+    pub async fn vendor(&self, role: Role) -> Person {
+        self.person(role, None).await
+    }
+
+    /// The one administrator whom tests let do what is not their subject.
+    pub async fn admin(&self) -> Person {
+        self.vendor(Role::Administrator).await
+    }
+
+    /// Somebody with a session, of a partner or of the vendor.
+    pub async fn person(&self, role: Role, partner: Option<PartnerId>) -> Person {
+        let now = self.app.clock().now();
+        let user_id = UserId::of(ids::mint(now));
+        let session_id = SessionId::of(ids::mint(now));
+        let email = format!("{}@people.example", user_id.text());
+        let address = email.clone();
+        self.write(move |tx| {
+            let user = user::ActiveModel {
+                id: Set(user_id),
+                email: Set(address.clone()),
+                name: Set(format!("{role:?}")),
+                role: Set(role),
+                partner_id: Set(partner),
+                status: Set(UserStatus::Active),
+                password_hash: Set(None),
+                locale: Set("en".to_owned()),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+            };
+            let session = session::ActiveModel {
+                id: Set(session_id),
+                user_id: Set(user_id),
+                created_at: Set(now),
+                expires_at: Set(now + TimeDelta::days(30)),
+                revoked_at: Set(None),
+                revoke_reason: Set(None),
+            };
+            Box::pin(async move {
+                tx.insert(user).await?;
+                tx.insert(session).await
+            })
+        })
+        .await
+        .unwrap();
+        let actor = Actor::User(SignedIn { user_id, role, partner_id: partner, session_id });
+        Person { id: user_id, email, actor }
+    }
+
+    /// Asks the API as this person.
+    pub async fn ask(&self, person: &Person, document: &str, variables: Value) -> Answer {
+        self.ask_as(&person.actor, document, variables).await
+    }
+
+    /// Asks the API as any actor.
+    pub async fn ask_as(&self, actor: &Actor, document: &str, variables: Value) -> Answer {
+        let caller = Caller { actor: actor.clone(), request_id: "test-request".to_owned(), address: "192.0.2.1".to_owned() };
+        let request = async_graphql::Request::new(document).variables(async_graphql::Variables::from_json(variables));
+        Answer::new(document, self.api.execute(caller, request).await)
+    }
+
+    /// Works off everything that is due: schedules, events, mail.
+    pub async fn settle(&self) {
+        for _ in 0..1_000 {
+            if worker::turn(&self.app).await.unwrap() == 0 {
+                return;
+            }
+        }
+        panic!("the worker never comes to rest");
+    }
+
+    /// After every test: the books must be in order.
+    pub async fn check_books(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Removes the database.
+    pub async fn stop(self) {
+        self.app.tasks().close();
+        self.app.tasks().wait().await;
+        let _ = self.app.db().clone().close().await;
+        self.database.remove().await;
+    }
+}
