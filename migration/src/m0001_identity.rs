@@ -37,7 +37,7 @@ CREATE TABLE session (
     revoke_reason TEXT
 )
 ;;
-CREATE INDEX session_user ON session (user_id)
+CREATE INDEX session_by_user ON session (user_id)
 ;;
 -- One row per refresh token of a session; a token is used once, and its successor is derived from its own id.
 CREATE TABLE refresh_token (

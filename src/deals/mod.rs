@@ -3,6 +3,7 @@
 pub mod expiry;
 pub mod graphql;
 pub mod participant;
+pub mod pipeline;
 pub mod place;
 pub mod protection;
 pub mod registration_status;

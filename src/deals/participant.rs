@@ -1,7 +1,9 @@
-//! Partners beside each other on a deal: in which role, invited or accepted, and who is the reseller of record.
+//! Partners beside each other on a deal: in which role, invited or accepted, and who is the
+//! reseller of record.
 //!
-//! An invited partner accepts or declines, or the invitation expires. Whoever declined, was too late or was removed may
-//! be invited again. Removing a partner leaves what it did on the deal in place.
+//! An invited partner accepts or declines, or the invitation expires. Whoever declined, was too
+//! late or was removed may be invited again. Removing a partner leaves what it did on the deal in
+//! place.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DeriveActiveEnum, EnumIter};
@@ -176,7 +178,8 @@ pub fn unanswered(participants: impl IntoIterator<Item = ParticipantStatus>) -> 
         .count()
 }
 
-/// When an invitation expires: `days` times 24 hours after it was sent. It can be accepted before, no longer at it.
+/// When an invitation expires: `days` times 24 hours after it was sent. It can be accepted before,
+/// no longer at it.
 pub fn invitation_expires_at(invited_at: DateTime<Utc>, days: u16) -> DateTime<Utc> {
     invited_at
         .checked_add_signed(TimeDelta::days(days.into()))
@@ -191,7 +194,13 @@ mod tests {
 
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {
-        insta::assert_snapshot!(table::<S>(), @"");
+        insta::assert_snapshot!(table::<S>(), @r"
+        INVITED: ACCEPT > ACCEPTED, DECLINE > DECLINED, EXPIRE > EXPIRED, REMOVE! > REMOVED
+        ACCEPTED: REMOVE! > REMOVED
+        DECLINED: INVITE_AGAIN > INVITED
+        EXPIRED: INVITE_AGAIN > INVITED
+        REMOVED: INVITE_AGAIN > INVITED
+        ");
     }
 
     #[test]

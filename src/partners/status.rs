@@ -1,8 +1,9 @@
-//! Where a partner stands with the vendor, from first interest to farewell, and what it may do in each place.
+//! Where a partner stands with the vendor, from first interest to farewell, and what it may do in
+//! each place.
 //!
-//! A partner is found (prospect), applies, is vetted, approved, onboarded and then active. Trouble leads to a watch or a
-//! suspension and back, or to offboarding, during which what was earned is still paid. Rejected applicants may apply
-//! again; retired partners are history.
+//! A partner is found (prospect), applies, is vetted, approved, onboarded and then active. Trouble
+//! leads to a watch or a suspension and back, or to offboarding, during which what was earned is
+//! still paid. Rejected applicants may apply again; retired partners are history.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,8 @@ pub enum PartnerAction {
     Reject,
     /// Begin agreements, training and set-up.
     StartOnboarding,
-    /// Put into full standing, after onboarding or, where there is nothing to onboard, right after approval.
+    /// Put into full standing, after onboarding or, where there is nothing to onboard, right after
+    /// approval.
     Activate,
     /// Observe the partner. Needs a reason.
     Watch,
@@ -148,7 +150,8 @@ pub enum PartnerType {
     TestCertification,
 }
 
-/// How big a partner is, by people employed (European Commission recommendation 2003/361/EC, large split in two).
+/// How big a partner is, by people employed (European Commission recommendation 2003/361/EC, large
+/// split in two).
 #[derive(
     Clone,
     Copy,
@@ -227,8 +230,9 @@ impl PartnerStatus {
         matches!(self, Self::Active | Self::OnWatch)
     }
 
-    /// Whether a payout run may pay the partner. Where it may not, what was earned is held, never lost. Offboarding
-    /// lasts until the account is settled, so a partner that leaves is paid in full before it retires.
+    /// Whether a payout run may pay the partner. Where it may not, what was earned is held, never
+    /// lost. Offboarding lasts until the account is settled, so a partner that leaves is paid in
+    /// full before it retires.
     pub fn may_be_paid(self) -> bool {
         matches!(self, Self::Active | Self::OnWatch | Self::Offboarding)
     }
@@ -243,7 +247,19 @@ mod tests {
 
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {
-        insta::assert_snapshot!(table::<S>(), @"");
+        insta::assert_snapshot!(table::<S>(), @r"
+        PROSPECT: APPLY > APPLIED, RETIRE > RETIRED
+        APPLIED: START_REVIEW > UNDER_REVIEW, REJECT! > REJECTED
+        UNDER_REVIEW: APPROVE > APPROVED, REJECT! > REJECTED
+        APPROVED: START_ONBOARDING > ONBOARDING, ACTIVATE > ACTIVE, RETIRE > RETIRED
+        ONBOARDING: ACTIVATE > ACTIVE, START_OFFBOARDING! > OFFBOARDING
+        ACTIVE: WATCH! > ON_WATCH, SUSPEND! > SUSPENDED, START_OFFBOARDING! > OFFBOARDING
+        ON_WATCH: SUSPEND! > SUSPENDED, REINSTATE > ACTIVE, START_OFFBOARDING! > OFFBOARDING
+        SUSPENDED: REINSTATE > ACTIVE, START_OFFBOARDING! > OFFBOARDING
+        OFFBOARDING: RETIRE > RETIRED
+        RETIRED: -
+        REJECTED: APPLY > APPLIED
+        ");
     }
 
     #[test]
@@ -260,7 +276,19 @@ mod tests {
                 .map(|(_, name)| format!(" {name}"));
             format!("{}:{}", status.to_value(), able.collect::<String>())
         });
-        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @r"
+        PROSPECT:
+        APPLIED:
+        UNDER_REVIEW:
+        APPROVED:
+        ONBOARDING:
+        ACTIVE: register join paid
+        ON_WATCH: register join paid
+        SUSPENDED:
+        OFFBOARDING: paid
+        RETIRED:
+        REJECTED:
+        ");
     }
 
     #[test]

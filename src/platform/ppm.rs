@@ -128,10 +128,7 @@ mod tests {
         for text in ["", "-", "1.", ".5", "+1", "1e2", "1,5", " 1", "10 %"] {
             assert_eq!(text.parse::<Ppm>(), Err(PpmError::NotANumber), "{text:?}");
         }
-        assert_eq!(
-            "28.57142".parse::<Ppm>(),
-            Err(PpmError::TooManyDecimals)
-        );
+        assert_eq!("28.57142".parse::<Ppm>(), Err(PpmError::TooManyDecimals));
         assert_eq!("214748.3648".parse::<Ppm>(), Err(PpmError::OutOfRange));
     }
 

@@ -1,12 +1,13 @@
-//! What every state machine of the house has in common: a table of allowed moves, the refusal of everything else, and
-//! moves that nobody may make without saying why.
+//! What every state machine of the house has in common: a table of allowed moves, the refusal of
+//! everything else, and moves that nobody may make without saying why.
 
 use std::fmt;
 
 use sea_orm::{ActiveEnum, Iterable};
 
-/// A status with a table of allowed moves. A status file writes [`StateMachine::target`] and nothing more; deciding,
-/// listing and refusing follow from it, so that the API's allowed actions and the use cases cannot disagree.
+/// A status with a table of allowed moves. A status file writes [`StateMachine::target`] and
+/// nothing more; deciding, listing and refusing follow from it, so that the API's allowed actions
+/// and the use cases cannot disagree.
 pub trait StateMachine: ActiveEnum<Value = String> + Copy {
     /// What can be done to something in this status.
     type Action: ActiveEnum<Value = String> + Iterable + Copy;
@@ -33,7 +34,8 @@ pub trait StateMachine: ActiveEnum<Value = String> + Copy {
     /// The status after `action`, taken for `reason`.
     ///
     /// # Errors
-    /// The move is not in the table, or it needs a reason and none (or only blanks) was given; in this order.
+    /// The move is not in the table, or it needs a reason and none (or only blanks) was given; in
+    /// this order.
     fn apply_because(self, action: Self::Action, reason: Option<&str>) -> Result<Self, Refusal> {
         let next = self.apply(action).map_err(Refusal::IllegalTransition)?;
         let silent = reason.is_none_or(|text| text.trim().is_empty());
@@ -77,7 +79,8 @@ pub enum Refusal {
     },
 }
 
-/// Prints every status and action of a machine with the status that follows, one row a status, for the snapshot tests.
+/// Prints every status and action of a machine with the status that follows, one row a status, for
+/// the snapshot tests.
 pub fn table<S: StateMachine + Iterable>() -> impl fmt::Display {
     let rows = S::iter().map(|status| {
         let moves = status.allowed().into_iter().filter_map(|action| {

@@ -1,4 +1,5 @@
-//! The canonical form of a company's name, its number and its telephone, and how close two names are.
+//! The canonical form of a company's name, its number and its telephone, and how close two names
+//! are.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// Legal forms as they look after normalisation, at the end of a name.
-const LEGAL_FORMS: [&str; 69] = [
+const LEGAL_FORMS: [&str; 70] = [
     "ab",
     "ag",
     "aktiengesellschaft",
@@ -69,6 +70,7 @@ const LEGAL_FORMS: [&str; 69] = [
     "sasu",
     "se",
     "sl",
+    "sp z oo",
     "sp zoo",
     "spa",
     "srl",
@@ -81,11 +83,12 @@ const LEGAL_FORMS: [&str; 69] = [
 /// Words that join others and are written as often as left out.
 const CONNECTIVES: [&str; 5] = ["and", "et", "und", "y", "the"];
 
-/// The canonical form of a company's name, for equality: compatibility characters unified (NFKC), case and Latin, Greek
-/// and Cyrillic accents folded, punctuation and connecting words out, spelled-out initials joined (`S.p.A.` is `spa`),
-/// legal forms stripped from the end as often as they occur (a lightly misspelt long one too). A name that consists of
-/// nothing else keeps its first word. Empty only when the name has no letter and no digit. The result given back in
-/// yields itself.
+/// The canonical form of a company's name, for equality: compatibility characters unified (NFKC),
+/// case and Latin, Greek and Cyrillic accents folded, punctuation and connecting words out,
+/// spelled-out initials joined (`S.p.A.` is `spa`), legal forms stripped from the end as often as
+/// they occur (a lightly misspelt long one too). A name that consists of nothing else keeps its
+/// first word. Empty only when the name has no letter and no digit. The result given back in yields
+/// itself.
 pub fn name_key(name: &str) -> String {
     let folded = fold(name);
     let mut words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
@@ -109,25 +112,24 @@ pub fn name_tokens(name_key: &str) -> BTreeSet<&str> {
 }
 
 fn fold(name: &str) -> String {
-    let accent = |c: &char| !('\u{300}'..='\u{36f}').contains(c);
-    let lower = name
-        .nfkc()
-        .collect::<String>()
-        .to_uppercase()
-        .to_lowercase();
-    let plain: String = lower.nfkd().filter(accent).nfkc().collect();
-    let spaced = plain
-        .chars()
-        .filter(|c| !matches!(c, '.' | '\'' | '’' | '`'))
-        .map(|c| match c {
-            c if c.is_alphanumeric() || is_combining_mark(c) => c,
-            _ => ' ',
-        });
-    spaced.collect()
+    let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
+    let is_silent = |c: char| matches!(c, '.' | '\'' | '’' | '`');
+    let unified: String = name.nfkc().collect();
+    let lower = unified.to_uppercase().to_lowercase();
+    let plain = lower.nfkd().filter(|c| !is_accent(*c));
+    let spaced = plain.nfkc().filter(|c| !is_silent(*c)).map(|c| {
+        let is_part_of_word = c.is_alphanumeric() || is_combining_mark(c);
+        if is_part_of_word { c } else { ' ' }
+    });
+    spaced.nfkc().collect()
 }
 
 fn join_initials(words: Vec<String>) -> Vec<String> {
-    let is_initial = |word: &str| word.chars().count() == 1;
+    let is_initial = |word: &str| {
+        let mut letters = word.chars();
+        let only = letters.next().filter(|_| letters.next().is_none());
+        only.is_some_and(|c| c.is_lowercase() || c.is_ascii_digit())
+    };
     let mut joined: Vec<String> = Vec::with_capacity(words.len());
     let mut after_initial = false;
     for word in words {
@@ -160,14 +162,15 @@ fn strip_legal_form(words: &mut Vec<String>) {
 }
 
 fn is_legal_form(text: &str) -> bool {
-    let misspelt = |form: &&str| form.len() >= 7 && strsim::osa_distance(form, text) == 1;
-    LEGAL_FORMS.binary_search(&text).is_ok() || LEGAL_FORMS.iter().any(|form| misspelt(&form))
+    let misspelt = |form: &str| form.len() >= 7 && strsim::osa_distance(form, text) == 1;
+    LEGAL_FORMS.binary_search(&text).is_ok() || LEGAL_FORMS.iter().any(|form| misspelt(form))
 }
 
-/// Whether two different [`name_key`]s may be one name misspelt: the same letters with other spaces, or as many words on
-/// both sides that pair off, in any order, each pair with a Jaro-Winkler similarity of at least `threshold_ppm`. A word
-/// without a partner makes names different, because `Acme Dental` is not `Acme`; so do words with digits unless equal,
-/// because `Studio 54` is not `Studio 55`.
+/// Whether two different [`name_key`]s may be one name misspelt: the same letters with other
+/// spaces, or as many words on both sides that pair off, in any order, each pair with a
+/// Jaro-Winkler similarity of at least `threshold_ppm`. A word without a partner makes names
+/// different, because `Acme Dental` is not `Acme`; so do words with digits unless equal, because
+/// `Studio 54` is not `Studio 55`.
 pub fn similar_names(a: &str, b: &str, threshold_ppm: i32) -> bool {
     if a.is_empty() || b.is_empty() {
         return false;
@@ -218,17 +221,21 @@ fn letters(name_key: &str) -> String {
     name_key.split(' ').collect()
 }
 
-/// At most four keys under which a store files a [`name_key`], so that it finds candidates for [`similar_names`] by
-/// equality on an index instead of reading every customer. Two names are candidates when they share a key:
+/// At most four keys under which a store files a [`name_key`], so that it finds candidates for
+/// [`similar_names`] by equality on an index instead of reading every customer. Two names are
+/// candidates when they share a key:
 ///
 /// - `p`: the first five letters (finds slips later on, and other spacing);
 /// - `t`: the first letter and the last four (finds slips in the middle);
-/// - `c`: the first letter and the next seven consonants, repeats left out (finds slips in vowels and doubled letters);
-/// - `w`: the first three letters of each of the first four words in alphabetical order (finds other word order).
+/// - `c`: the first letter and the next seven consonants, repeats left out (finds slips in vowels
+///   and doubled letters);
+/// - `w`: the first three letters of each of the first four words in alphabetical order (finds
+///   other word order).
 ///
-/// One letter more, less, changed or swapped after the first in a name of ten letters or more is always found; in shorter
-/// names mostly. A slip in the first letter is found only by luck, as are several slips in one name: that is the price
-/// for an index, and the reason why a reviewer may still look for similar customers by hand.
+/// One letter more, less, changed or swapped after the first in a name of ten letters or more is
+/// always found; in shorter names mostly. A slip in the first letter is found only by luck, as are
+/// several slips in one name: that is the price for an index, and the reason why a reviewer may
+/// still look for similar customers by hand.
 pub fn block_keys(name_key: &str) -> BTreeSet<String> {
     let all: Vec<char> = name_key.chars().filter(|c| *c != ' ').collect();
     let Some((first, rest)) = all.split_first() else {
@@ -268,8 +275,8 @@ fn consonants(first: char, rest: &[char]) -> String {
     skeleton.into_iter().take(8).collect()
 }
 
-/// The canonical form of a registration number (commercial register, DUNS, tax): letters and digits only, upper case.
-/// Nothing when fewer than four remain, which would match by accident.
+/// The canonical form of a registration number (commercial register, DUNS, tax): letters and digits
+/// only, upper case. Nothing when fewer than four remain, which would match by accident.
 pub fn registration_number_key(number: &str) -> Option<String> {
     let key: String = number
         .nfkc()
@@ -279,8 +286,9 @@ pub fn registration_number_key(number: &str) -> Option<String> {
     (key.chars().count() >= 4).then_some(key)
 }
 
-/// The canonical form of a telephone number: digits only, without `00` or `+` in front and without a `(0)`. Nothing when
-/// fewer than seven remain. Numbers written without their country match only others written so.
+/// The canonical form of a telephone number: digits only, without `00` or `+` in front and without
+/// a `(0)`. Nothing when fewer than seven remain. Numbers written without their country match only
+/// others written so.
 pub fn phone_key(number: &str) -> Option<String> {
     let digits: String = number.nfkc().collect::<String>().replace("(0)", "");
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();

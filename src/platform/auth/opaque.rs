@@ -109,8 +109,15 @@ mod tests {
         let tokens = OpaqueTokens::new(secret(1), None);
         let token = tokens.derive(REFRESH, ID);
         assert_eq!(token.expose_secret().len(), "ens_rt_".len() + 32 + 64);
-        assert!(token.expose_secret().starts_with("ens_rt_01900000000070008000000000000001"));
-        assert_eq!(tokens.derive(REFRESH, ID).expose_secret(), token.expose_secret());
+        assert!(
+            token
+                .expose_secret()
+                .starts_with("ens_rt_01900000000070008000000000000001")
+        );
+        assert_eq!(
+            tokens.derive(REFRESH, ID).expose_secret(),
+            token.expose_secret()
+        );
         assert_eq!(tokens.open(REFRESH, token.expose_secret()), Some(ID));
     }
 
@@ -121,11 +128,22 @@ mod tests {
         let other_id = good.replacen("0190", "0191", 1);
         let other_purpose = good.replacen("ens_rt_", "ens_in_", 1);
         let short = good[..good.len() - 1].to_owned();
-        for bad in ["", "ens_rt_", "ens_rt_é", &other_id, &short, &good.to_uppercase(), &format!("{good}0")] {
+        for bad in [
+            "",
+            "ens_rt_",
+            "ens_rt_é",
+            &other_id,
+            &short,
+            &good.to_uppercase(),
+            &format!("{good}0"),
+        ] {
             assert_eq!(tokens.open(REFRESH, bad), None, "{bad}");
         }
         assert_eq!(tokens.open(INVITATION, &other_purpose), None);
-        assert_eq!(OpaqueTokens::new(secret(2), None).open(REFRESH, &good), None);
+        assert_eq!(
+            OpaqueTokens::new(secret(2), None).open(REFRESH, &good),
+            None
+        );
     }
 
     #[test]
@@ -135,7 +153,13 @@ mod tests {
         let retired = OpaqueTokens::new(secret(3), Some(secret(2)));
         let token = old.derive(INVITATION, ID).expose_secret().to_owned();
         assert_eq!(rotated.open(INVITATION, &token), Some(ID));
-        assert_eq!(rotated.recover(INVITATION, ID, &hash(&token)).unwrap().expose_secret(), token);
+        assert_eq!(
+            rotated
+                .recover(INVITATION, ID, &hash(&token))
+                .unwrap()
+                .expose_secret(),
+            token
+        );
         assert_eq!(retired.open(INVITATION, &token), None);
         assert!(retired.recover(INVITATION, ID, &hash(&token)).is_none());
     }
@@ -144,6 +168,9 @@ mod tests {
     fn nothing_of_a_token_is_printed() {
         let tokens = OpaqueTokens::new(secret(b'x'), None);
         let printed = format!("{tokens:?} {:?}", tokens.derive(REFRESH, ID));
-        assert!(!printed.contains("ens_rt_") && !printed.contains("120"), "{printed}");
+        assert!(
+            !printed.contains("ens_rt_") && !printed.contains("120"),
+            "{printed}"
+        );
     }
 }

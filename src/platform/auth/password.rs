@@ -70,16 +70,24 @@ impl Passwords {
     /// Passwords at this cost, as many at once as the machine has processors.
     pub fn new(cost: Cost) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { argon: Argon2::from(cost.0), slots: Arc::new(Semaphore::new(processors)) }
+        Self {
+            argon: Argon2::from(cost.0),
+            slots: Arc::new(Semaphore::new(processors)),
+        }
     }
 
     /// The text to store for a password: a PHC string with algorithm, cost and a fresh salt.
     pub async fn hash(&self, password: SecretString) -> Result<String, PasswordError> {
-        self.work(move |argon| Ok(argon.hash_password(&bytes(&password))?.to_string())).await
+        self.work(move |argon| Ok(argon.hash_password(&bytes(&password))?.to_string()))
+            .await
     }
 
     /// Whether `password` is the one `stored` was made from. An error means that `stored` is damaged.
-    pub async fn verify(&self, password: SecretString, stored: String) -> Result<bool, PasswordError> {
+    pub async fn verify(
+        &self,
+        password: SecretString,
+        stored: String,
+    ) -> Result<bool, PasswordError> {
         self.work(move |argon| {
             let stored = PasswordHash::new(&stored).map_err(password_hash::Error::from)?;
             match argon.verify_password(&bytes(&password), &stored) {
@@ -124,7 +132,11 @@ pub fn check_rule(password: &str) -> Result<(), PasswordFault> {
 
 /// One spelling for letters that keyboards compose differently, so that a password works on each of them.
 fn bytes(password: &SecretString) -> Vec<u8> {
-    password.expose_secret().nfkc().collect::<String>().into_bytes()
+    password
+        .expose_secret()
+        .nfkc()
+        .collect::<String>()
+        .into_bytes()
 }
 
 #[cfg(test)]
@@ -135,22 +147,51 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_is_accepted() {
         let passwords = Passwords::new(Cost::cheap());
-        let stored = passwords.hash("correct horse battery".into()).await.unwrap();
+        let stored = passwords
+            .hash("correct horse battery".into())
+            .await
+            .unwrap();
         assert!(stored.starts_with("$argon2id$v=19$"));
-        assert!(passwords.verify("correct horse battery".into(), stored.clone()).await.unwrap());
-        assert!(!passwords.verify("correct horse batterY".into(), stored.clone()).await.unwrap());
-        assert!(passwords.hash("correct horse battery".into()).await.unwrap() != stored);
+        assert!(
+            passwords
+                .verify("correct horse battery".into(), stored.clone())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("correct horse batterY".into(), stored.clone())
+                .await
+                .unwrap()
+        );
+        assert!(
+            passwords
+                .hash("correct horse battery".into())
+                .await
+                .unwrap()
+                != stored
+        );
         passwords.verify_dummy("anything".into()).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_stored_hash_outlives_a_change_of_cost_and_a_damaged_one_is_an_error() {
-        let stored = Passwords::new(Cost::STANDARD).hash("correct horse battery".into()).await.unwrap();
+        let stored = Passwords::new(Cost::STANDARD)
+            .hash("correct horse battery".into())
+            .await
+            .unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         let cheap = Passwords::new(Cost::cheap());
-        assert!(cheap.verify("correct horse battery".into(), stored).await.unwrap());
+        assert!(
+            cheap
+                .verify("correct horse battery".into(), stored)
+                .await
+                .unwrap()
+        );
         assert!(matches!(
-            cheap.verify("correct horse battery".into(), "plain".into()).await,
+            cheap
+                .verify("correct horse battery".into(), "plain".into())
+                .await,
             Err(PasswordError::Hash(_))
         ));
     }
@@ -158,8 +199,16 @@ mod tests {
     #[tokio::test]
     async fn composed_and_decomposed_letters_are_the_same_password() {
         let passwords = Passwords::new(Cost::cheap());
-        let stored = passwords.hash("Gr\u{fc}\u{df}e aus Wien".into()).await.unwrap();
-        assert!(passwords.verify("Gru\u{308}\u{df}e aus Wien".into(), stored).await.unwrap());
+        let stored = passwords
+            .hash("Gr\u{fc}\u{df}e aus Wien".into())
+            .await
+            .unwrap();
+        assert!(
+            passwords
+                .verify("Gru\u{308}\u{df}e aus Wien".into(), stored)
+                .await
+                .unwrap()
+        );
     }
 
     #[test]

@@ -28,11 +28,13 @@ pub(super) fn mac(secret: &SecretSlice<u8>, parts: &[&[u8]]) -> [u8; 32] {
 
 /// Lower-case hexadecimal text.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -48,7 +50,10 @@ mod tests {
         );
         let long = SecretSlice::from(vec![0xaa; 131]);
         assert_eq!(
-            hex(&mac(&long, &[b"Test Using Larger Than Block-Size Key - Hash Key First"])),
+            hex(&mac(
+                &long,
+                &[b"Test Using Larger Than Block-Size Key - Hash Key First"]
+            )),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
     }

@@ -103,7 +103,12 @@ impl Keys {
     }
 
     /// A token for a user's session, and the moment it ends.
-    pub fn sign(&self, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Result<(String, DateTime<Utc>), KeyFault> {
+    pub fn sign(
+        &self,
+        user: Uuid,
+        session: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(String, DateTime<Utc>), KeyFault> {
         let until = now + LIFETIME;
         let claims = Claims {
             sub: user,
@@ -137,7 +142,10 @@ impl Keys {
 
     /// The public keys as a JSON Web Key Set (RFC 7517), for services that verify tokens themselves.
     pub fn jwks(&self) -> Result<serde_json::Value, KeyFault> {
-        let keys = self.live().map(Key::public).collect::<Result<Vec<_>, _>>()?;
+        let keys = self
+            .live()
+            .map(Key::public)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(serde_json::json!({ "keys": keys }))
     }
 
@@ -151,7 +159,10 @@ impl Keys {
             return Err(TokenFault::Invalid);
         }
         let id = header.kid.ok_or(TokenFault::UnknownKey)?;
-        let key = self.live().find(|key| key.id == id).ok_or(TokenFault::UnknownKey)?;
+        let key = self
+            .live()
+            .find(|key| key.id == id)
+            .ok_or(TokenFault::UnknownKey)?;
         let mut rules = Validation::new(key.algorithm);
         rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         rules.set_issuer(&[&self.issuer]);
@@ -160,7 +171,8 @@ impl Keys {
         // do it instead.
         rules.validate_exp = false;
         rules.validate_nbf = false;
-        let data = jsonwebtoken::decode(token, &key.verifying, &rules).map_err(|_| TokenFault::Invalid)?;
+        let data =
+            jsonwebtoken::decode(token, &key.verifying, &rules).map_err(|_| TokenFault::Invalid)?;
         Ok(data.claims)
     }
 
@@ -173,7 +185,9 @@ impl Key {
     fn derive(secret: &SecretSlice<u8>) -> Result<Self, KeyFault> {
         let pair = SigningKey::from_bytes(&mac(secret, &[b"ensemble access token ed25519 v1"]));
         let public = pair.verifying_key();
-        let private = pair.to_pkcs8_der().map_err(|fault| KeyFault(fault.to_string()))?;
+        let private = pair
+            .to_pkcs8_der()
+            .map_err(|fault| KeyFault(fault.to_string()))?;
         let digest = Sha256::digest(public.as_bytes());
         Ok(Self {
             id: hex(&digest[..8]),
@@ -186,11 +200,12 @@ impl Key {
     fn encode(&self, claims: &impl Serialize) -> Result<String, KeyFault> {
         let mut header = Header::new(self.algorithm);
         header.kid = Some(self.id.clone());
-        jsonwebtoken::encode(&header, claims, &self.signing).map_err(|fault| KeyFault(fault.to_string()))
+        jsonwebtoken::encode(&header, claims, &self.signing)
+            .map_err(|fault| KeyFault(fault.to_string()))
     }
 
     fn public(&self) -> Result<Jwk, KeyFault> {
-        let mut key = Jwk::from_encoding_key(&self.signing, self.algorithm)
+        let mut key = Jwk::from_decoding_key(&self.verifying, Some(self.algorithm))
             .map_err(|fault| KeyFault(fault.to_string()))?;
         key.common.key_id = Some(self.id.clone());
         key.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
@@ -238,7 +253,10 @@ mod tests {
         let (token, until) = keys().sign(USER, SESSION, at(0)).unwrap();
         assert_eq!(until, at(600));
         let claims = verdict(&token, 0).unwrap();
-        assert_eq!((claims.sub, claims.sid, claims.exp), (USER, SESSION, at(600).timestamp()));
+        assert_eq!(
+            (claims.sub, claims.sid, claims.exp),
+            (USER, SESSION, at(600).timestamp())
+        );
         assert!(verdict(&token, 604).is_ok());
         assert_eq!(verdict(&token, 605), Err(TokenFault::Expired));
         assert!(verdict(&token, -5).is_ok());
@@ -247,10 +265,15 @@ mod tests {
 
     #[test]
     fn claims_that_are_missing_foreign_or_of_another_type_are_refused() {
-        let sign = |change: fn(&mut serde_json::Map<String, Value>)| keys().current.encode(&claims(change)).unwrap();
+        let sign = |change: fn(&mut serde_json::Map<String, Value>)| {
+            keys().current.encode(&claims(change)).unwrap()
+        };
         assert!(verdict(&sign(|_| ()), 0).is_ok());
         for missing in ["sub", "sid", "iat", "exp", "iss", "aud"] {
-            let token = keys().current.encode(&claims(|all| drop(all.remove(missing)))).unwrap();
+            let token = keys()
+                .current
+                .encode(&claims(|all| drop(all.remove(missing))))
+                .unwrap();
             assert_eq!(verdict(&token, 0), Err(TokenFault::Invalid), "{missing}");
         }
         let wrong: [fn(&mut serde_json::Map<String, Value>); 8] = [
@@ -277,30 +300,51 @@ mod tests {
         let public = key.verifying.try_get_as_bytes().unwrap().to_vec();
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some(key.id.clone());
-        let forged = jsonwebtoken::encode(&header, &claims(|_| ()), &EncodingKey::from_secret(&public)).unwrap();
+        let forged =
+            jsonwebtoken::encode(&header, &claims(|_| ()), &EncodingKey::from_secret(&public))
+                .unwrap();
         assert_eq!(verdict(&forged, 0), Err(TokenFault::Invalid));
 
         // {"alg":"none","kid":"…"} and {"alg":"none"}, each without a signature
         let payload = forged.split('.').nth(1).unwrap();
-        for header in [json!({"alg": "none", "kid": key.id}), json!({"alg": "none"})] {
+        for header in [
+            json!({"alg": "none", "kid": key.id}),
+            json!({"alg": "none"}),
+        ] {
             let header = encoded(&header);
-            assert_eq!(verdict(&format!("{header}.{payload}."), 0), Err(TokenFault::Invalid));
+            assert_eq!(
+                verdict(&format!("{header}.{payload}."), 0),
+                Err(TokenFault::Invalid)
+            );
         }
     }
 
     /// A JSON object in base64url, borrowed from the middle of a token.
     fn encoded(json: &Value) -> String {
-        let token = jsonwebtoken::encode(&Header::default(), json, &EncodingKey::from_secret(b"x")).unwrap();
+        let token = jsonwebtoken::encode(&Header::default(), json, &EncodingKey::from_secret(b"x"))
+            .unwrap();
         token.split('.').nth(1).unwrap().to_owned()
     }
 
     #[test]
     fn a_changed_payload_or_signature_is_refused() {
         let (token, _) = keys().sign(USER, SESSION, at(0)).unwrap();
-        let [header, _, signature] = <[&str; 3]>::try_from(token.split('.').collect::<Vec<_>>()).unwrap();
+        let [header, _, signature] =
+            <[&str; 3]>::try_from(token.split('.').collect::<Vec<_>>()).unwrap();
         let other = encoded(&claims(|all| all["sub"] = json!(SESSION)));
-        assert_eq!(verdict(&format!("{header}.{other}.{signature}"), 0), Err(TokenFault::Invalid));
-        for text in ["", "a", "a.b", "a.b.c", "..", &format!("{token}.x"), &"x".repeat(5000)] {
+        assert_eq!(
+            verdict(&format!("{header}.{other}.{signature}"), 0),
+            Err(TokenFault::Invalid)
+        );
+        for text in [
+            "",
+            "a",
+            "a.b",
+            "a.b.c",
+            "..",
+            &format!("{token}.x"),
+            &"x".repeat(5000),
+        ] {
             assert_eq!(verdict(text, 0), Err(TokenFault::Invalid), "{text}");
         }
     }
@@ -308,7 +352,13 @@ mod tests {
     #[test]
     fn both_live_keys_verify_and_a_retired_or_unknown_one_does_not() {
         let (old, _) = keys().sign(USER, SESSION, at(0)).unwrap();
-        let rotated = Keys::new(&secret(2), Some(&secret(1)), "https://prm.example", "ensemble").unwrap();
+        let rotated = Keys::new(
+            &secret(2),
+            Some(&secret(1)),
+            "https://prm.example",
+            "ensemble",
+        )
+        .unwrap();
         assert!(rotated.verify(&old, at(0)).is_ok());
         let (new, _) = rotated.sign(USER, SESSION, at(0)).unwrap();
         assert!(rotated.verify(&new, at(0)).is_ok());
@@ -328,10 +378,18 @@ mod tests {
         let set = keys.jwks().unwrap();
         let shown = set["keys"].as_array().unwrap();
         assert_eq!(shown.len(), 2);
-        let names: Vec<_> = shown[0].as_object().unwrap().keys().map(String::as_str).collect();
+        let names: Vec<_> = shown[0]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x"]);
         assert_eq!(shown[0]["kid"], json!(keys.current.id));
-        assert_eq!((shown[0]["kty"].as_str(), shown[0]["alg"].as_str()), (Some("OKP"), Some("EdDSA")));
+        assert_eq!(
+            (shown[0]["kty"].as_str(), shown[0]["alg"].as_str()),
+            (Some("OKP"), Some("EdDSA"))
+        );
         assert_eq!(shown[0]["x"].as_str().unwrap().len(), 43);
     }
 }

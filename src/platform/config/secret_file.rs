@@ -29,7 +29,7 @@ pub(super) fn keep(path: &Path, secret: String) -> io::Result<String> {
         fs::create_dir_all(folder)?;
     }
     // Written under another name and then linked, so that nobody ever reads half a secret and the first one stays.
-    let draft = path.with_extension(std::process::id().to_string());
+    let draft = path.with_extension(format!("{:016x}", rand::random::<u64>()));
     let mut file = private().open(&draft)?;
     file.write_all(secret.as_bytes())?;
     file.sync_all()?;

@@ -1,5 +1,6 @@
 //! The mail server of tests: keeps what it is given, and refuses or falls silent when told to.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::message::Message;
@@ -21,7 +22,7 @@ pub struct MemoryMail(Arc<Mutex<Orders>>);
 #[derive(Debug, Default)]
 struct Orders {
     sent: Vec<SentMail>,
-    failures: Vec<MailFault>,
+    failures: VecDeque<MailFault>,
     hangs: bool,
 }
 
@@ -50,7 +51,7 @@ impl MemoryMail {
             std::future::pending::<()>().await;
         }
         let raw = String::from_utf8_lossy(&mail.formatted()).into_owned();
-        self.with(|orders| match orders.failures.pop() {
+        self.with(|orders| match orders.failures.pop_front() {
             Some(fault) => Err(fault),
             None => {
                 orders.sent.push(SentMail {

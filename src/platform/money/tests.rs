@@ -9,7 +9,11 @@ fn currency(code: &str) -> Currency {
 fn parts(total: &str, code: &str, weights: &[u64]) -> Vec<String> {
     let total = Money::parse(total, currency(code)).unwrap();
     let parts = allocate(total.minor(), weights).unwrap();
-    let text = |part| Money::new(part, total.currency()).unwrap().to_decimal_string();
+    let text = |part| {
+        Money::new(part, total.currency())
+            .unwrap()
+            .to_decimal_string()
+    };
     parts.into_iter().map(text).collect()
 }
 
@@ -27,7 +31,10 @@ fn currencies_in_which_nobody_is_paid_are_refused() {
 #[test]
 fn a_currency_is_its_code_on_the_wire_and_in_a_table() {
     assert_eq!(serde_json::to_string(&Currency::USD).unwrap(), "\"USD\"");
-    assert_eq!(serde_json::from_str::<Currency>("\"JPY\"").unwrap(), currency("JPY"));
+    assert_eq!(
+        serde_json::from_str::<Currency>("\"JPY\"").unwrap(),
+        currency("JPY")
+    );
     assert!(serde_json::from_str::<Currency>("\"XXX\"").is_err());
     let stored = sea_orm::Value::from(Currency::USD);
     assert_eq!(stored, sea_orm::Value::from("USD"));
@@ -43,13 +50,27 @@ fn amounts_are_read_exactly_or_not_at_all() {
     assert_eq!(read("14286", "JPY"), Ok(14_286));
     assert_eq!(read("1.005", "KWD"), Ok(1_005));
     assert_eq!(read("10000000000000.00", "USD"), Ok(MAX_MINOR));
-    for text in ["", "-", "+1", "1.", ".5", "1e3", "1,000", " 1", "1.2.3", "--1", "１"] {
+    for text in [
+        "", "-", "+1", "1.", ".5", "1e3", "1,000", " 1", "1.2.3", "--1", "１",
+    ] {
         assert_eq!(read(text, "USD"), Err(MoneyError::NotANumber), "{text:?}");
     }
-    assert_eq!(read("1.005", "USD"), Err(MoneyError::TooManyDecimals(Currency::USD)));
-    assert_eq!(read("1.0", "JPY"), Err(MoneyError::TooManyDecimals(currency("JPY"))));
-    assert_eq!(read("10000000000000.01", "USD"), Err(MoneyError::OutOfRange));
-    assert_eq!(read("99999999999999999999", "USD"), Err(MoneyError::OutOfRange));
+    assert_eq!(
+        read("1.005", "USD"),
+        Err(MoneyError::TooManyDecimals(Currency::USD))
+    );
+    assert_eq!(
+        read("1.0", "JPY"),
+        Err(MoneyError::TooManyDecimals(currency("JPY")))
+    );
+    assert_eq!(
+        read("10000000000000.01", "USD"),
+        Err(MoneyError::OutOfRange)
+    );
+    assert_eq!(
+        read("99999999999999999999", "USD"),
+        Err(MoneyError::OutOfRange)
+    );
 }
 
 #[test]
@@ -73,7 +94,10 @@ fn sums_refuse_another_currency_and_overflow() {
         usd(5).checked_add(yen),
         Err(MoneyError::OtherCurrency(Currency::USD, currency("JPY")))
     );
-    assert_eq!(usd(MAX_MINOR).checked_add(usd(1)), Err(MoneyError::OutOfRange));
+    assert_eq!(
+        usd(MAX_MINOR).checked_add(usd(1)),
+        Err(MoneyError::OutOfRange)
+    );
     assert_eq!(sum([i64::MAX, 1]), Err(MoneyError::OutOfRange));
 }
 
@@ -93,13 +117,26 @@ fn seven_equal_partners_share_to_the_last_minor_unit() {
 
 #[test]
 fn weights_divide_in_proportion() {
-    assert_eq!(parts("100000.00", "USD", &[1, 2, 4]), ["14285.71", "28571.43", "57142.86"]);
-    assert_eq!(parts("100000.00", "USD", &[1, 1, 1]), ["33333.34", "33333.33", "33333.33"]);
-    assert_eq!(parts("-2500.00", "USD", &[1, 2, 4]), ["-357.14", "-714.29", "-1428.57"]);
+    assert_eq!(
+        parts("100000.00", "USD", &[1, 2, 4]),
+        ["14285.71", "28571.43", "57142.86"]
+    );
+    assert_eq!(
+        parts("100000.00", "USD", &[1, 1, 1]),
+        ["33333.34", "33333.33", "33333.33"]
+    );
+    assert_eq!(
+        parts("-2500.00", "USD", &[1, 2, 4]),
+        ["-357.14", "-714.29", "-1428.57"]
+    );
     assert_eq!(parts("0.01", "USD", &[0, 1, 1]), ["0.00", "0.01", "0.00"]);
     assert_eq!(
         shares(&[1, 2, 4]),
-        Ok(vec![Ppm::new(142_857), Ppm::new(285_714), Ppm::new(571_429)])
+        Ok(vec![
+            Ppm::new(142_857),
+            Ppm::new(285_714),
+            Ppm::new(571_429)
+        ])
     );
 }
 
@@ -115,11 +152,22 @@ fn money_without_a_claimant_does_not_vanish() {
 fn rates_round_half_to_even_both_ways() {
     let tenth = Ppm::new(100_000);
     assert_eq!(rate(571_429, tenth), Ok(57_143));
-    for (amount, rounded) in [(5, 0), (15, 2), (25, 2), (26, 3), (-5, 0), (-15, -2), (-25, -2)] {
+    for (amount, rounded) in [
+        (5, 0),
+        (15, 2),
+        (25, 2),
+        (26, 3),
+        (-5, 0),
+        (-15, -2),
+        (-25, -2),
+    ] {
         assert_eq!(rate(amount, tenth), Ok(rounded), "{amount}");
     }
     assert_eq!(rate(MAX_MINOR, Ppm::WHOLE), Ok(MAX_MINOR));
-    assert_eq!(rate(i64::MAX, Ppm::new(2_000_000)), Err(MoneyError::OutOfRange));
+    assert_eq!(
+        rate(i64::MAX, Ppm::new(2_000_000)),
+        Err(MoneyError::OutOfRange)
+    );
     assert_eq!(proportion(1, 1, 0), Err(MoneyError::NoWeight));
 }
 
