@@ -5,20 +5,12 @@ use std::collections::BTreeSet;
 
 use super::settings::ProgramSettings;
 use crate::deals::stage::StageKind;
+use crate::platform::fault::Fault;
 
 const WHOLE_PPM: i32 = 1_000_000;
 
 /// Largest amount of money in minor units, as everywhere in the house.
 const LARGEST_AMOUNT: i64 = 1_000_000_000_000_000;
-
-/// One thing that is wrong with a settings document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where: field names and list places, outermost first.
-    pub path: Vec<String>,
-    /// What is wrong, in a sentence.
-    pub message: String,
-}
 
 impl ProgramSettings {
     /// Checks the whole document. `is_currency` tells whether a code is a known currency.
@@ -177,11 +169,7 @@ struct Check {
 impl Check {
     fn that(&mut self, holds: bool, path: &str, message: &str) {
         if !holds {
-            let path = path.split('.').map(str::to_owned).collect();
-            self.faults.push(Fault {
-                path,
-                message: message.to_owned(),
-            });
+            self.faults.push(Fault::at(path, message));
         }
     }
 
@@ -236,7 +224,7 @@ mod tests {
         let faults = settings.validate(known).err().unwrap_or_default();
         let lines = faults
             .iter()
-            .map(|fault| format!("{} {}", fault.path.join("."), fault.message));
+            .map(|fault| format!("{} {}", fault.path, fault.problem));
         lines.collect::<Vec<_>>().join("\n")
     }
 

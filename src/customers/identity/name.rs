@@ -115,7 +115,11 @@ fn fold(name: &str) -> String {
     let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
     let is_silent = |c: char| matches!(c, '.' | '\'' | '’' | '`');
     let unified: String = name.nfkc().collect();
-    let lower = unified.to_uppercase().to_lowercase();
+    let lower = unified
+        .to_lowercase()
+        .to_uppercase()
+        .to_lowercase()
+        .replace('ς', "σ");
     let plain = lower.nfkd().filter(|c| !is_accent(*c));
     let spaced = plain.nfkc().filter(|c| !is_silent(*c)).map(|c| {
         let is_part_of_word = c.is_alphanumeric() || is_combining_mark(c);
