@@ -1,1 +1,3 @@
+//! The command `ensemble`.
+
 fn main() {}

@@ -1,10 +1,27 @@
 //! The frame of the API.
 
+pub mod budget;
 pub mod context;
 pub mod errors;
+pub mod guard;
+pub mod http;
+pub mod ide;
+pub mod media;
 pub mod node;
+pub mod page;
 pub mod paging;
+pub mod params;
+pub mod refusal;
+pub mod router;
 pub mod scalars;
+pub mod sse;
+pub mod transport;
+pub mod ws;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tiny;
 
 pub use context::ContextExt;
 pub use errors::UserError;
@@ -40,29 +57,28 @@ pub fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 ///
 /// Type-erased on purpose: an edit of a test or of the transport then does not compile the schema anew.
 #[derive(Clone)]
-pub struct Api(std::sync::Arc<dyn Execute>);
+pub struct Api {
+    app: crate::app::App,
+    door: std::sync::Arc<dyn Execute>,
+}
 
 /// The door of [`Api`].
 #[async_trait::async_trait]
 trait Execute: Send + Sync {
-    async fn execute(&self, caller: context::Caller, request: async_graphql::Request) -> async_graphql::Response;
+    async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response;
     fn sdl(&self) -> String;
 }
 
-struct Executor {
-    schema: ApiSchema,
-    app: crate::app::App,
-}
+struct Executor(ApiSchema);
 
 #[async_trait::async_trait]
 impl Execute for Executor {
-    async fn execute(&self, caller: context::Caller, request: async_graphql::Request) -> async_graphql::Response {
-        let loaders = context::loaders(&self.app, &caller);
-        self.schema.execute(request.data(caller).data(loaders)).await
+    async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
+        self.0.execute(request).await
     }
 
     fn sdl(&self) -> String {
-        sdl(&self.schema)
+        sdl(&self.0)
     }
 }
 
@@ -71,18 +87,30 @@ impl Api {
     #[must_use]
     pub fn new(app: crate::app::App) -> Self {
         let schema = schema().data(app.clone()).finish();
-        Self(std::sync::Arc::new(Executor { schema, app }))
+        Self { app, door: std::sync::Arc::new(Executor(schema)) }
     }
 
-    /// Executes a request.
+    /// Attaches a caller to a request, with loaders of its own.
+    #[must_use]
+    pub fn prepare(app: &crate::app::App, caller: context::Caller, request: async_graphql::Request) -> async_graphql::Request {
+        let loaders = context::loaders(app, &caller);
+        request.data(caller).data(loaders)
+    }
+
+    /// Executes a request of a caller.
     pub async fn execute(&self, caller: context::Caller, request: async_graphql::Request) -> async_graphql::Response {
-        self.0.execute(caller, request).await
+        self.execute_prepared(Self::prepare(&self.app, caller, request)).await
+    }
+
+    /// Executes a request to which its caller is attached.
+    pub async fn execute_prepared(&self, request: async_graphql::Request) -> async_graphql::Response {
+        self.door.execute(request).await
     }
 
     /// The schema as text.
     #[must_use]
     pub fn sdl(&self) -> String {
-        self.0.sdl()
+        self.door.sdl()
     }
 }
 

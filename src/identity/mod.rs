@@ -1,6 +1,7 @@
 //! People and what they may do.
 
 pub mod actor;
+pub mod authenticate;
 pub mod graphql;
 pub mod policy;
 pub mod status;

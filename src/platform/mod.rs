@@ -10,6 +10,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod jobs;
 pub mod mail;
+pub mod migrations;
 pub mod money;
 pub mod ppm;
 pub mod proxies;

@@ -1,0 +1,250 @@
+//! What the guard must know of the schema to price a document: which fields lead to objects, lists and connections.
+//!
+//! A plain list is priced by the bound in its description ("At most 40 …"); what says nothing counts 20 items, and
+//! can be listed, so that a test can insist on a bound.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::{
+    self, parse_schema,
+    types::{BaseType, FieldDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
+};
+
+/// The size a plain list is taken to have when its description names none.
+pub const DEFAULT_LIST_SIZE: u64 = 20;
+
+/// What selecting a field brings up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A scalar or an enum value, or a list of them.
+    Leaf,
+    /// One object.
+    Object,
+    /// A list of at most so many objects.
+    List(u64),
+    /// A page of a list that can grow.
+    Connection,
+}
+
+/// One field of the schema as the guard sees it.
+#[derive(Clone, Debug)]
+pub struct FieldCost {
+    /// The named type the field leads to.
+    pub target: String,
+    /// What selecting it brings up.
+    pub shape: Shape,
+}
+
+/// One object, interface or union of the schema as the guard sees it.
+#[derive(Clone, Debug, Default)]
+pub struct TypeCost {
+    /// Whether the type is a page of items.
+    pub connection: bool,
+    fields: HashMap<String, FieldCost>,
+}
+
+impl TypeCost {
+    /// The field of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&FieldCost> {
+        self.fields.get(name)
+    }
+}
+
+/// The priced schema.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    types: HashMap<String, TypeCost>,
+    unbounded: Vec<String>,
+    /// Name of the query root.
+    pub query: String,
+    /// Name of the mutation root.
+    pub mutation: String,
+    /// Name of the subscription root.
+    pub subscription: String,
+}
+
+/// The introspection types, which a printed schema leaves out. `types` counts as one item: a document is priced by
+/// what it asks of each type.
+const INTROSPECTION: &str = r#"
+type __Schema { "At most 1." types: [__Type] queryType: __Type mutationType: __Type subscriptionType: __Type
+  "At most 8." directives: [__Directive] }
+type __Type { "At most 15." fields: [__Field] "At most 2." interfaces: [__Type] "At most 5." possibleTypes: [__Type]
+  "At most 8." enumValues: [__EnumValue] "At most 8." inputFields: [__InputValue] ofType: __Type }
+type __Field { "At most 3." args: [__InputValue] type: __Type }
+type __InputValue { type: __Type }
+type __EnumValue { name: String }
+type __Directive { "At most 2." args: [__InputValue] }
+"#;
+
+impl Catalog {
+    /// Reads a printed schema.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a schema.
+    pub fn from_sdl(sdl: &str) -> Result<Self, parser::Error> {
+        let mut catalog = Self {
+            types: HashMap::new(),
+            unbounded: Vec::new(),
+            query: "Query".to_owned(),
+            mutation: "Mutation".to_owned(),
+            subscription: "Subscription".to_owned(),
+        };
+        let mut definitions = parse_schema(sdl)?.definitions;
+        definitions.extend(parse_schema(INTROSPECTION)?.definitions);
+        for definition in &definitions {
+            match definition {
+                TypeSystemDefinition::Type(definition) => catalog.declare(&definition.node),
+                TypeSystemDefinition::Schema(schema) => {
+                    let roots = [
+                        (&mut catalog.query, &schema.node.query),
+                        (&mut catalog.mutation, &schema.node.mutation),
+                        (&mut catalog.subscription, &schema.node.subscription),
+                    ];
+                    for (name, root) in roots {
+                        if let Some(root) = root {
+                            *name = root.node.to_string();
+                        }
+                    }
+                }
+                TypeSystemDefinition::Directive(_) => {}
+            }
+        }
+        // Fields are priced only now, when it is known which names are composite.
+        for definition in &definitions {
+            if let TypeSystemDefinition::Type(definition) = definition {
+                catalog.price(&definition.node);
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// The composite type of that name; `None` for scalars, enums and unknown names.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&TypeCost> {
+        self.types.get(name)
+    }
+
+    /// `Type.field` of every plain list of objects whose description names no bound.
+    #[must_use]
+    pub fn unbounded_lists(&self) -> &[String] {
+        &self.unbounded
+    }
+
+    fn declare(&mut self, definition: &TypeDefinition) {
+        if fields_of(&definition.kind).is_some() {
+            let name = definition.name.node.to_string();
+            let connection = name.ends_with("Connection");
+            self.types.entry(name).or_default().connection = connection;
+        }
+    }
+
+    fn price(&mut self, definition: &TypeDefinition) {
+        let owner = definition.name.node.as_str();
+        for field in fields_of(&definition.kind)
+            .into_iter()
+            .flatten()
+            .map(|field| &field.node)
+        {
+            let (target, list) = unwrap(&field.ty.node);
+            let shape = self.shape(owner, field, target, list);
+            let cost = FieldCost {
+                target: target.to_owned(),
+                shape,
+            };
+            if let Some(known) = self.types.get_mut(owner) {
+                known.fields.insert(field.name.node.to_string(), cost);
+            }
+        }
+    }
+
+    fn shape(&mut self, owner: &str, field: &FieldDefinition, target: &str, list: bool) -> Shape {
+        let Some(known) = self.types.get(target) else {
+            return Shape::Leaf;
+        };
+        match (list, known.connection) {
+            (false, true) => Shape::Connection,
+            (false, false) => Shape::Object,
+            (true, _) => {
+                let bound = field
+                    .description
+                    .as_ref()
+                    .and_then(|text| stated_bound(&text.node));
+                let paged = self.types.get(owner).is_some_and(|owner| owner.connection);
+                if bound.is_none() && !paged {
+                    self.unbounded.push(format!("{owner}.{}", field.name.node));
+                }
+                Shape::List(bound.unwrap_or(DEFAULT_LIST_SIZE))
+            }
+        }
+    }
+}
+
+type Fields = [async_graphql::Positioned<FieldDefinition>];
+
+fn fields_of(kind: &TypeKind) -> Option<&Fields> {
+    match kind {
+        TypeKind::Object(object) => Some(&object.fields),
+        TypeKind::Interface(interface) => Some(&interface.fields),
+        TypeKind::Union(_) => Some(&[]),
+        TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => None,
+    }
+}
+
+fn unwrap(mut ty: &Type) -> (&str, bool) {
+    let mut list = false;
+    loop {
+        match &ty.base {
+            BaseType::Named(name) => return (name, list),
+            BaseType::List(inner) => {
+                list = true;
+                ty = inner;
+            }
+        }
+    }
+}
+
+/// Finds "At most 1,000" in a description.
+fn stated_bound(description: &str) -> Option<u64> {
+    let lower = description.to_ascii_lowercase();
+    let (_, rest) = lower.split_once("at most ")?;
+    let digits: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == ',')
+        .filter(char::is_ascii_digit)
+        .collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests {
+    use super::*;
+
+    const SDL: &str = r#"
+        type Query { deals(first: Int): DealConnection! deal: Deal "One each. At most 1,000 tags." tags: [Tag!]! loose: [Tag] }
+        type DealConnection { edges: [DealEdge!]! nodes: [Deal!]! totalCount: Int! }
+        type DealEdge { node: Deal! } type Deal { id: ID! stages: [Stage!]! } enum Stage { OPEN }
+        type Tag { name: String } schema { query: Query }"#;
+
+    #[test]
+    fn fields_are_leaves_objects_lists_or_connections() {
+        let catalog = Catalog::from_sdl(SDL).unwrap();
+        let shape =
+            |owner: &str, field: &str| catalog.get(owner).unwrap().field(field).unwrap().shape;
+        assert_eq!(shape("Query", "deals"), Shape::Connection);
+        assert_eq!(shape("Query", "deal"), Shape::Object);
+        assert_eq!(shape("Query", "tags"), Shape::List(1_000));
+        assert_eq!(shape("Query", "loose"), Shape::List(DEFAULT_LIST_SIZE));
+        assert_eq!(shape("Deal", "stages"), Shape::Leaf);
+    }
+
+    #[test]
+    fn a_list_without_a_stated_bound_can_be_found() {
+        assert_eq!(
+            Catalog::from_sdl(SDL).unwrap().unbounded_lists(),
+            ["Query.loose"]
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! Refuses hostile and oversized documents before anything is executed, and says what a request costs.
+//!
+//! The text is scanned, parsed once and measured; the parsed document is handed on to the executor. An object costs 1
+//! point, a connection 2 and its items as often as the page is long, a plain list as often as its stated bound, a
+//! mutation 10; scalars are free. Introspection costs a flat 50 and has a limit of its own.
+
+pub mod catalog;
+mod documents;
+pub mod scan;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashSet, sync::Arc};
+
+use async_graphql::{
+    Name, Value, Variables,
+    parser::{
+        self, parse_query,
+        types::{
+            DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
+            Selection, SelectionSet,
+        },
+    },
+};
+
+use self::{catalog::Catalog, documents::Documents, scan::TextLimits, walk::Walk};
+use super::refusal::{Cause, Refusal};
+
+/// Prices in points.
+pub mod price {
+    /// One object.
+    pub const OBJECT: u64 = 1;
+    /// A connection, before its items.
+    pub const CONNECTION: u64 = 2;
+    /// A mutation field, before what its payload selects.
+    pub const MUTATION: u64 = 10;
+    /// A look at the schema.
+    pub const INTROSPECTION: u64 = 50;
+    /// Every request, however little it selects, so that refused ones cannot be sent for nothing.
+    pub const REQUEST: u64 = 1;
+}
+
+/// What one request may ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The raw text.
+    pub text: TextLimits,
+    /// Fields, fragments written out.
+    pub fields: u64,
+    /// Aliases, fragments written out.
+    pub aliases: u64,
+    /// Levels of fields. The standard introspection query needs 15.
+    pub depth: u64,
+    /// Levels of fields and fragments together.
+    pub nesting: u64,
+    /// Fields at the root of an operation.
+    pub root_fields: u64,
+    /// Directives in the document.
+    pub directives: usize,
+    /// Directives in one place.
+    pub directives_each: usize,
+    /// Points.
+    pub cost: u64,
+    /// Weighed objects of introspection; the standard query comes to about 1,000 for each type.
+    pub introspection: u64,
+    /// Items of a page that names no size.
+    pub page: u64,
+    /// Items a page has at most.
+    pub page_max: u64,
+    /// Mutations that must be the only field of their request, such as signing in.
+    pub alone: HashSet<String>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            text: TextLimits {
+                bytes: 64 * 1024,
+                nesting: 64,
+                value_nesting: 16,
+            },
+            fields: 2_000,
+            aliases: 50,
+            depth: 16,
+            nesting: 64,
+            root_fields: 20,
+            directives: 200,
+            directives_each: 8,
+            cost: 1_000,
+            introspection: 2_000,
+            page: 25,
+            page_max: 100,
+            alone: HashSet::new(),
+        }
+    }
+}
+
+/// A document that may be executed.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The parsed document.
+    pub document: Arc<ExecutableDocument>,
+    /// What the chosen operation is.
+    pub kind: OperationType,
+    /// Its price in points.
+    pub cost: u64,
+}
+
+/// The guard of one schema.
+#[derive(Debug)]
+pub struct Guard {
+    catalog: Catalog,
+    limits: Limits,
+    documents: Documents,
+}
+
+impl Guard {
+    /// A guard for the schema with this printed form.
+    ///
+    /// # Errors
+    ///
+    /// When `sdl` is not a schema.
+    pub fn new(sdl: &str, limits: Limits) -> Result<Self, parser::Error> {
+        Ok(Self {
+            catalog: Catalog::from_sdl(sdl)?,
+            limits,
+            documents: Documents::default(),
+        })
+    }
+
+    /// What the guard knows of the schema.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Checks a request. Nothing of the answer depends on anything but the arguments.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_COMPLEX`, `GRAPHQL_VALIDATION_FAILED` (a syntax error, a fragment that spreads itself, a key twice at the mutation
+    /// root), `BAD_USER_INPUT` (unknown operation, a required variable missing).
+    pub fn check(
+        &self,
+        text: &str,
+        operation: Option<&str>,
+        variables: &Variables,
+    ) -> Result<Checked, Refusal> {
+        let document = match self.documents.get(text) {
+            Some(document) => document,
+            None => self.read(text)?,
+        };
+        let chosen = choose(&document, operation)?;
+        require(chosen, variables)?;
+        let sums =
+            Walk::new(&self.catalog, &self.limits, &document, variables).operation(chosen)?;
+        if sums.cost > self.limits.cost {
+            let message = format!(
+                "the request costs {} points, at most {} are allowed",
+                sums.cost, self.limits.cost
+            );
+            return Err(Refusal::new(Cause::TooComplex, message));
+        }
+        let (kind, cost) = (chosen.ty, sums.cost.max(price::REQUEST));
+        Ok(Checked {
+            document,
+            kind,
+            cost,
+        })
+    }
+
+    /// Parses a document and checks all in it that does not depend on variables.
+    fn read(&self, text: &str) -> Result<Arc<ExecutableDocument>, Refusal> {
+        scan::scan(text, &self.limits.text)?;
+        let document = Arc::new(parse_query(text).map_err(syntax)?);
+        let none = Variables::default();
+        let mut walk = Walk::new(&self.catalog, &self.limits, &document, &none);
+        walk.fragments()?;
+        for (_, operation) in document.operations.iter() {
+            let breadth = walk.operation(&operation.node)?.breadth;
+            self.check_root(&document, &operation.node, breadth)?;
+        }
+        self.documents.put(text, Arc::clone(&document));
+        Ok(document)
+    }
+
+    fn check_root(
+        &self,
+        document: &ExecutableDocument,
+        root: &OperationDefinition,
+        breadth: u64,
+    ) -> Result<(), Refusal> {
+        let at = root.selection_set.pos;
+        let most = if root.ty == OperationType::Subscription {
+            1
+        } else {
+            self.limits.root_fields
+        };
+        if breadth > most {
+            let message = format!("a {} may have at most {most} root fields", root.ty);
+            return Err(Refusal::new(Cause::TooComplex, message).at(at));
+        }
+        if root.ty != OperationType::Mutation {
+            return Ok(());
+        }
+        let mut fields = Vec::new();
+        flatten(document, &root.selection_set.node, &mut fields);
+        let mut keys = HashSet::new();
+        for field in &fields {
+            let key = &field.response_key().node;
+            if !keys.insert(key) {
+                let message = format!("\"{key}\" is asked for twice at the root of a mutation");
+                return Err(
+                    Refusal::new(Cause::ValidationFailed, message).at(field.response_key().pos)
+                );
+            }
+        }
+        match fields
+            .iter()
+            .find(|field| self.limits.alone.contains(field.name.node.as_str()))
+        {
+            Some(field) if fields.len() > 1 => {
+                let message = format!(
+                    "\"{}\" must be the only field of its request",
+                    field.name.node
+                );
+                Err(Refusal::new(Cause::TooComplex, message).at(field.name.pos))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The root fields, fragments written out; only called when they are known to be few.
+fn flatten<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    fields: &mut Vec<&'a Field>,
+) {
+    for item in &set.items {
+        match &item.node {
+            Selection::Field(field) => fields.push(&field.node),
+            Selection::InlineFragment(inline) => {
+                flatten(document, &inline.node.selection_set.node, fields)
+            }
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
+                    flatten(document, &fragment.node.selection_set.node, fields);
+                }
+            }
+        }
+    }
+}
+
+fn choose<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, Refusal> {
+    let refuse = |message: String| Err(Refusal::new(Cause::BadUserInput, message));
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
+        (DocumentOperations::Multiple(operations), Some(name)) if operations.contains_key(name) => {
+            Ok(&operations[name].node)
+        }
+        (_, Some(name)) => refuse(format!(
+            "the document has no operation named \"{}\"",
+            shorten(name)
+        )),
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.values();
+            match (all.next(), all.next()) {
+                (Some(only), None) => Ok(&only.node),
+                _ => refuse(
+                    "the document has several operations: name one in operationName".to_owned(),
+                ),
+            }
+        }
+    }
+}
+
+/// The library would notice a missing variable only when its field is reached, after other fields have run.
+fn require(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
+    for definition in &operation.variable_definitions {
+        let (name, kind): (&Name, _) = (&definition.node.name.node, &definition.node.var_type.node);
+        let given = variables.get(name);
+        let missing = given.is_none() && definition.node.default_value.is_none();
+        if !kind.nullable && (missing || given == Some(&Value::Null)) {
+            let message = format!("variable \"${name}\" of type \"{kind}\" is required");
+            return Err(Refusal::new(Cause::BadUserInput, message).at(definition.pos));
+        }
+    }
+    Ok(())
+}
+
+fn syntax(error: parser::Error) -> Refusal {
+    if error == parser::Error::RecursionLimitExceeded {
+        return Refusal::new(Cause::TooComplex, "the document nests too deeply");
+    }
+    let position = error.positions().next();
+    // The parser draws a picture of the place, ending in "= expected …"; the place itself is told by the position.
+    let text = error.to_string();
+    let said = text
+        .rsplit_once("= ")
+        .map_or(text.as_str(), |(_, expected)| expected);
+    Refusal {
+        position,
+        ..Refusal::new(
+            Cause::ValidationFailed,
+            format!("syntax error: {}", shorten(said.trim())),
+        )
+    }
+}
+
+/// No message repeats more than a line of what the client sent.
+fn shorten(text: &str) -> String {
+    text.chars().take(200).collect()
+}

@@ -1,0 +1,161 @@
+//! A look at the raw text before it is parsed. The parser descends once per bracket, so brackets are counted first;
+//! those inside parentheses are the lists and objects of argument values and have a smaller limit of their own.
+
+use crate::graphql::refusal::{Cause, Refusal};
+
+/// What a text may look like.
+#[derive(Clone, Copy, Debug)]
+pub struct TextLimits {
+    /// Length in bytes.
+    pub bytes: usize,
+    /// Brackets of any kind open at once.
+    pub nesting: usize,
+    /// Lists and objects open at once inside the parentheses of arguments and variables.
+    pub value_nesting: usize,
+}
+
+/// Refuses a text that is too long or whose brackets nest too deeply. Strings and comments do not count.
+///
+/// # Errors
+///
+/// `TOO_COMPLEX`.
+pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
+    if text.len() > limits.bytes {
+        return too_complex(format!(
+            "the document is longer than {} bytes",
+            limits.bytes
+        ));
+    }
+    let mut rest = text.as_bytes();
+    let (mut open, mut parentheses, mut in_value) = (0_usize, 0_usize, 0_usize);
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = match byte {
+            b'#' => after_comment(tail),
+            b'"' if tail.starts_with(b"\"\"") => after_block_string(&tail[2..]),
+            b'"' => after_string(tail),
+            _ => tail,
+        };
+        match byte {
+            b'(' => parentheses += 1,
+            b'{' | b'[' if parentheses > 0 => in_value += 1,
+            b')' => parentheses = parentheses.saturating_sub(1),
+            b'}' | b']' if parentheses > 0 => in_value = in_value.saturating_sub(1),
+            _ => {}
+        }
+        match byte {
+            b'{' | b'[' | b'(' => open += 1,
+            b'}' | b']' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > limits.nesting {
+            return too_complex(format!(
+                "the document nests deeper than {} brackets",
+                limits.nesting
+            ));
+        }
+        if in_value > limits.value_nesting {
+            return too_complex(format!(
+                "an argument nests deeper than {} lists and objects",
+                limits.value_nesting
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn too_complex(message: String) -> Result<(), Refusal> {
+    Err(Refusal::new(Cause::TooComplex, message))
+}
+
+fn after_comment(text: &[u8]) -> &[u8] {
+    let end = text
+        .iter()
+        .position(|byte| matches!(byte, b'\n' | b'\r'))
+        .unwrap_or(text.len());
+    &text[end..]
+}
+
+/// An unfinished string ends with its line, as the parser sees it too: what follows counts again.
+fn after_string(text: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => return &text[at + 1..],
+            b'\n' | b'\r' => return &text[at..],
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    &[]
+}
+
+fn after_block_string(text: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        if rest.starts_with(b"\"\"\"") {
+            return &rest[3..];
+        }
+        at += if rest.starts_with(b"\\\"\"\"") { 4 } else { 1 };
+    }
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nests(text: &str) -> bool {
+        scan(
+            text,
+            &TextLimits {
+                bytes: 1_000_000,
+                nesting: 3,
+                value_nesting: 3,
+            },
+        )
+        .is_err()
+    }
+
+    #[test]
+    fn brackets_of_every_kind_count_together() {
+        assert!(!nests("{a(b: [1])}{a(b: [1])}"));
+        assert!(nests("{a(b: [{c: 1}])}"));
+        assert!(nests("}}}}{{{{"));
+    }
+
+    #[test]
+    fn strings_and_comments_hide_brackets_and_nothing_else() {
+        assert!(!nests(r#"{a(b: "[[[[{{{{\"[[[[")}"#));
+        assert!(!nests("{a(b: \"\"\" [[[[ \\\"\"\" {{{{ \" \"\"\")}"));
+        assert!(!nests("{a # [[[[\n}"));
+        assert!(nests("\"\"\"\"\"\" [[[["));
+        assert!(nests("\"open\n[[[["));
+        assert!(nests("\"\\\\\" [[[["));
+    }
+
+    #[test]
+    fn length_is_bounded() {
+        let limits = TextLimits {
+            bytes: 3,
+            nesting: 3,
+            value_nesting: 3,
+        };
+        assert_eq!(
+            scan("abcd", &limits).map_err(|refusal| refusal.cause),
+            Err(Cause::TooComplex)
+        );
+    }
+
+    #[test]
+    fn argument_values_have_a_limit_of_their_own() {
+        let limits = TextLimits {
+            bytes: 100,
+            nesting: 64,
+            value_nesting: 1,
+        };
+        assert!(scan("{a{b{c(d: [1], e: {f: 1})}}}", &limits).is_ok());
+        assert!(scan("{a(d: [[1]])}", &limits).is_err());
+        assert!(scan("query($d: [[Int]]) {a}", &limits).is_err());
+    }
+}

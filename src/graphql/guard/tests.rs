@@ -1,0 +1,323 @@
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use async_graphql::{Value, Variables, value};
+
+use super::*;
+use crate::graphql::tiny;
+
+fn guard() -> Guard {
+    Guard::new(&tiny::schema().sdl(), tiny::limits()).unwrap()
+}
+
+fn cause(text: &str) -> Option<Cause> {
+    let start = Instant::now();
+    let cause = guard()
+        .check(text, None, &Variables::default())
+        .err()
+        .map(|refusal| refusal.cause);
+    assert!(
+        start.elapsed() < Duration::from_millis(200),
+        "took {:?}",
+        start.elapsed()
+    );
+    cause
+}
+
+fn cost(text: &str) -> u64 {
+    guard()
+        .check(text, None, &Variables::default())
+        .unwrap()
+        .cost
+}
+
+#[test]
+fn objects_connections_lists_and_mutations_have_their_price() {
+    assert_eq!(cost("{ version }"), 1);
+    assert_eq!(cost("{ deal { id title } }"), 1);
+    assert_eq!(cost("{ deal { parent { id } } }"), 2);
+    assert_eq!(cost("{ deals { totalCount } }"), 2);
+    assert_eq!(cost("{ deals { nodes { id } } }"), 2 + 25);
+    assert_eq!(
+        cost("{ deals(first: 10) { edges { cursor node { id } } pageInfo { hasNextPage } } }"),
+        2 + 10 + 1
+    );
+    assert_eq!(
+        cost("{ deals(first: 10) { nodes { parent { id } } } }"),
+        2 + 20
+    );
+    assert_eq!(
+        cost("{ deals(first: 7) { nodes { deals(last: 3) { nodes { id } } } } }"),
+        2 + 7 * (1 + 2 + 3)
+    );
+    assert_eq!(
+        cost("{ deal { related { id } siblings { id } } }"),
+        1 + 20 + 3
+    );
+    assert_eq!(cost("{ dealsOf(ids: [\"a\", \"b\"]) { id } }"), 2);
+    assert_eq!(cost("mutation { dealCreate { deal { id } } }"), 11);
+    assert_eq!(cost("mutation { login }"), 10);
+    assert_eq!(cost("{ deals(first: 500) { nodes { id } } }"), 102);
+}
+
+#[test]
+fn a_fragment_costs_what_it_would_cost_written_out() {
+    let written = "{ deals(first: 10) { nodes { id parent { id } } totalCount } }";
+    let spread = "{ deals(first: 10) { ...page } } fragment page on DealConnection { nodes { ...deal } totalCount }
+        fragment deal on Deal { id ... { parent { id } } }";
+    assert_eq!(cost(spread), cost(written));
+}
+
+#[test]
+fn pages_come_from_variables_and_their_defaults() {
+    let guard = guard();
+    let text = "query($n: Int = 5) { deals(first: $n) { nodes { id } } }";
+    let cost = |variables: Value| {
+        guard
+            .check(text, None, &Variables::from_value(variables))
+            .unwrap()
+            .cost
+    };
+    assert_eq!(cost(value!({})), 7);
+    assert_eq!(cost(value!({"n": 50})), 52);
+    assert_eq!(cost(value!({"n": null})), 27);
+    let huge = Variables::from_value(value!({"n": 4_611_686_018_427_387_904_u64}));
+    assert_eq!(
+        guard.check(text, None, &huge).unwrap_err().cause,
+        Cause::BadUserInput
+    );
+}
+
+#[test]
+fn the_standard_introspection_query_passes() {
+    let of_type = |levels: usize| {
+        format!(
+            "{}name{}",
+            "kind name ofType { ".repeat(levels),
+            " }".repeat(levels)
+        )
+    };
+    let text = format!(
+        "query IntrospectionQuery {{ __schema {{ queryType {{ name }} mutationType {{ name }} subscriptionType {{ name }}
+         types {{ ...FullType }} directives {{ name locations args {{ ...InputValue }} }} }} }}
+         fragment FullType on __Type {{ kind name description fields(includeDeprecated: true) {{ name args {{ ...InputValue }}
+         type {{ ...TypeRef }} isDeprecated }} inputFields {{ ...InputValue }} interfaces {{ ...TypeRef }}
+         enumValues(includeDeprecated: true) {{ name }} possibleTypes {{ ...TypeRef }} }}
+         fragment InputValue on __InputValue {{ name type {{ ...TypeRef }} defaultValue }}
+         fragment TypeRef on __Type {{ {} }}",
+        of_type(9)
+    );
+    assert_eq!(cost(&text), price::INTROSPECTION);
+    let circles = format!(
+        "{{ __schema {{ types {}{} }} }}",
+        "{ fields { type ".repeat(5) + "{ name }",
+        "} }".repeat(5)
+    );
+    assert_eq!(cause(&circles), Some(Cause::TooComplex));
+    let many: String = (0..20).fold(String::new(), |mut text, at| {
+        let _ = write!(
+            text,
+            "a{at}: __schema {{ types {{ fields {{ type {{ fields {{ name }} }} }} }} }} "
+        );
+        text
+    });
+    assert_eq!(cause(&format!("{{ {many} }}")), Some(Cause::TooComplex));
+}
+
+#[test]
+fn a_fragment_bomb_is_refused() {
+    let mut bomb = "{ deal { ...f0 } }".to_owned();
+    for at in 0..30 {
+        let _ = write!(
+            bomb,
+            " fragment f{at} on Deal {{ parent {{ ...f{0} ...f{0} }} }}",
+            at + 1
+        );
+    }
+    bomb.push_str(" fragment f30 on Deal { id }");
+    assert_eq!(cause(&bomb), Some(Cause::TooComplex));
+    let flat = bomb
+        .replace("parent { ", "")
+        .replace(" } }", " }")
+        .replace("deal { ...f0 }", "deal { ...f0 } }");
+    assert_eq!(cause(&flat), Some(Cause::TooComplex));
+}
+
+#[test]
+fn nested_lists_and_pages_are_refused() {
+    assert_eq!(
+        cause("{deal{related{related{related{related{id}}}}}}"),
+        Some(Cause::TooComplex)
+    );
+    let pages = "{deals(first:50){nodes{deals(first:50){nodes{deals(first:50){nodes{deals(first:50){nodes{id}}}}}}}}}";
+    assert_eq!(cause(pages), Some(Cause::TooComplex));
+    assert_eq!(
+        cause("{deals(first: 4611686018427387904){nodes{id}}}"),
+        Some(Cause::BadUserInput)
+    );
+}
+
+#[test]
+fn masses_of_aliases_fields_and_directives_are_refused() {
+    let many = |part: &dyn Fn(usize) -> String| (0..10_000).map(part).collect::<String>();
+    assert_eq!(
+        cause(&format!("{{{}}}", many(&|at| format!("a{at}:id ")))),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause(&format!("{{{}}}", many(&|_| "id ".to_owned()))),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause(&format!("{{id {}}}", many(&|_| "@a ".to_owned()))),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause(&format!("{{{}}}", "id@a ".repeat(201))),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause(&format!("query @a {}{{id}}", "@a ".repeat(9))),
+        Some(Cause::TooComplex)
+    );
+}
+
+#[test]
+fn nesting_is_refused_before_it_is_parsed() {
+    for open in ["{a", "[", "(", "{a(b:[", "query($a:["] {
+        assert_eq!(
+            cause(&open.repeat(400_000 / open.len())),
+            Some(Cause::TooComplex)
+        );
+        assert_eq!(
+            cause(&open.repeat(60_000 / open.len())),
+            Some(Cause::TooComplex)
+        );
+    }
+    let inline = format!("{{{}id{}}}", "...{".repeat(63), "}".repeat(63));
+    assert_eq!(cause(&inline), None);
+    assert_eq!(
+        cause(&format!("{{{}id{}}}", "a{".repeat(16), "}".repeat(16))),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause(&format!("{{{}id{}}}", "a{".repeat(15), "}".repeat(15))),
+        None
+    );
+}
+
+#[test]
+fn a_long_chain_of_fragments_is_refused_not_descended() {
+    let mut chain = "{...f0}".to_owned();
+    for at in 0..1_800 {
+        let _ = write!(chain, "fragment f{at} on Query{{...f{}}}", at + 1);
+    }
+    chain.push_str("fragment f1800 on Query{version}");
+    assert_eq!(cause(&chain), Some(Cause::TooComplex));
+}
+
+#[test]
+fn circles_of_fragments_are_refused_even_unused() {
+    assert_eq!(
+        cause("{...a} fragment a on Query{...b} fragment b on Query{...a}"),
+        Some(Cause::ValidationFailed)
+    );
+    assert_eq!(
+        cause("{version} fragment a on Query{deal{id} ...a}"),
+        Some(Cause::ValidationFailed)
+    );
+}
+
+#[test]
+fn roots_are_bounded_and_a_mutation_runs_each_key_once() {
+    assert_eq!(
+        cause(&format!("{{{}}}", "version ".repeat(21))),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(cause(&format!("{{{}}}", "version ".repeat(20))), None);
+    assert_eq!(
+        cause("mutation {login login}"),
+        Some(Cause::ValidationFailed)
+    );
+    assert_eq!(
+        cause("mutation {dealCreate{deal{id}} ...m} fragment m on Mutation {dealCreate{deal{id}}}"),
+        Some(Cause::ValidationFailed)
+    );
+    assert_eq!(
+        cause("mutation {a: dealCreate{deal{id}} b: dealCreate{deal{id}}}"),
+        None
+    );
+    assert_eq!(
+        cause("mutation {a: login b: login}"),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause("mutation {dealCreate{deal{id}} ... on Mutation{login}}"),
+        Some(Cause::TooComplex)
+    );
+    assert_eq!(
+        cause("subscription {a: ticks(count: 1) b: ticks(count: 1)}"),
+        Some(Cause::TooComplex)
+    );
+}
+
+#[test]
+fn operations_and_variables_must_fit() {
+    let guard = guard();
+    let cause = |text, name, variables| {
+        guard
+            .check(text, name, &Variables::from_value(variables))
+            .err()
+            .map(|refusal| refusal.cause)
+    };
+    let two = "query a {version} query b {version}";
+    assert_eq!(cause(two, Some("b"), value!({})), None);
+    assert_eq!(cause(two, Some("c"), value!({})), Some(Cause::BadUserInput));
+    assert_eq!(cause(two, None, value!({})), Some(Cause::BadUserInput));
+    assert_eq!(cause("query a {version}", None, value!({})), None);
+    assert_eq!(
+        cause("{version}", Some("a"), value!({})),
+        Some(Cause::BadUserInput)
+    );
+    let needs = "query($n: Int!) {echo(number: $n)}";
+    assert_eq!(cause(needs, None, value!({})), Some(Cause::BadUserInput));
+    assert_eq!(
+        cause(needs, None, value!({"n": null})),
+        Some(Cause::BadUserInput)
+    );
+    assert_eq!(cause(needs, None, value!({"n": 1})), None);
+    assert_eq!(
+        cause("query($n: Int! = 1) {echo(number: $n)}", None, value!({})),
+        None
+    );
+}
+
+#[test]
+fn a_syntax_error_is_one_line_with_its_place() {
+    let refusal = guard()
+        .check("{ deal( }", None, &Variables::default())
+        .unwrap_err();
+    assert_eq!(refusal.cause, Cause::ValidationFailed);
+    assert!(
+        !refusal.message.contains('\n') && refusal.message.len() < 250,
+        "{}",
+        refusal.message
+    );
+    assert!(refusal.position.is_some());
+}
+
+#[test]
+fn a_text_seen_before_is_not_parsed_again() {
+    let guard = guard();
+    let first = guard
+        .check("{version}", None, &Variables::default())
+        .unwrap();
+    let second = guard
+        .check("{version}", None, &Variables::default())
+        .unwrap();
+    assert!(Arc::ptr_eq(&first.document, &second.document));
+}

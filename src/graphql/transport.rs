@@ -1,0 +1,367 @@
+//! What every way into the API shares: who calls, what the request costs, running it within its time, one shape of
+//! error at the end. HTTP, server-sent events and WebSocket only translate.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_graphql::{
+    ObjectType, Request, Response, Schema, SubscriptionType, parser, parser::types::OperationType,
+    value,
+};
+use async_trait::async_trait;
+use axum::http::HeaderMap;
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+
+use super::{
+    budget::{Buckets, Budget},
+    guard::{Guard, Limits, price},
+    page::StartPage,
+    params::Params,
+    refusal::{Cause, Refusal, RequestId, finish},
+};
+
+/// A schema without its types, so that an edit of the schema does not compile the frame again.
+#[async_trait]
+pub trait Execute: Send + Sync + 'static {
+    /// Runs a query or a mutation.
+    async fn execute(&self, request: Request) -> Response;
+
+    /// Runs a subscription.
+    fn execute_stream(&self, request: Request) -> BoxStream<'static, Response>;
+}
+
+#[async_trait]
+impl<Q, M, S> Execute for Schema<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    async fn execute(&self, request: Request) -> Response {
+        Self::execute(self, request).await
+    }
+
+    fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
+        Self::execute_stream(self, request)
+    }
+}
+
+/// Why a caller may not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthFailure {
+    /// There is a token and it is invalid, expired or revoked.
+    Unauthenticated(&'static str),
+    /// The token is good and its owner may not use the API.
+    Forbidden(&'static str),
+    /// It cannot be found out just now.
+    Unavailable,
+}
+
+impl From<AuthFailure> for Refusal {
+    fn from(failure: AuthFailure) -> Self {
+        match failure {
+            AuthFailure::Unauthenticated(message) => Self::new(Cause::Unauthenticated, message),
+            AuthFailure::Forbidden(message) => Self::new(Cause::Forbidden, message),
+            AuthFailure::Unavailable => {
+                Self::new(Cause::RetryLater, "signing in is not possible just now")
+            }
+        }
+    }
+}
+
+/// Finds out who calls. No token at all is an anonymous caller, not a failure.
+#[async_trait]
+pub trait Authenticate: Send + Sync + 'static {
+    /// Reads the headers of one request. On a WebSocket it is asked again for every operation and at every ping, with
+    /// the headers of the handshake and the token of `connection_init`, so that a revoked token is out within seconds.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuthFailure`]; nothing is executed then.
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<RequestData, AuthFailure>;
+}
+
+type Attach = dyn Fn(Request) -> Request + Send + Sync;
+
+/// A caller as far as the frame is concerned.
+#[derive(Clone)]
+pub struct RequestData {
+    bucket: Arc<str>,
+    expires_in: Option<Duration>,
+    attach: Arc<Attach>,
+}
+
+impl RequestData {
+    /// `bucket` names whose points are spent; `attach` puts actor, scope and fresh loaders into each request.
+    pub fn new(
+        bucket: impl Into<Arc<str>>,
+        attach: impl Fn(Request) -> Request + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            bucket: bucket.into(),
+            expires_in: None,
+            attach: Arc::new(attach),
+        }
+    }
+
+    /// How long the token is still good; long-lived connections end then.
+    #[must_use]
+    pub fn expires_in(self, expires_in: Option<Duration>) -> Self {
+        Self { expires_in, ..self }
+    }
+
+    pub(super) fn lifetime(&self) -> Option<Duration> {
+        self.expires_in
+    }
+}
+
+/// What a deployment may set.
+#[derive(Clone)]
+pub struct Settings {
+    /// Limits of one document.
+    pub limits: Limits,
+    /// The points of the callers.
+    pub budget: Arc<dyn Budget>,
+    /// How long a query or a mutation may take.
+    pub deadline: Duration,
+    /// Bytes of a request body or a WebSocket message.
+    pub body: usize,
+    /// Origins of browsers that may call, exactly as they send them (`https://portal.example`).
+    pub origins: Vec<String>,
+    /// How long a WebSocket may stay silent before `connection_init`.
+    pub init_timeout: Duration,
+    /// Time between two pings of a WebSocket.
+    pub ping: Duration,
+    /// Operations that may run on one WebSocket at a time.
+    pub operations: usize,
+    /// In development: the start page, and with it the IDE. `None` in production.
+    pub development: Option<StartPage>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            budget: Arc::new(Buckets::default()),
+            deadline: Duration::from_secs(10),
+            body: 1024 * 1024,
+            origins: Vec::new(),
+            init_timeout: Duration::from_secs(5),
+            ping: Duration::from_secs(20),
+            operations: 20,
+            development: None,
+        }
+    }
+}
+
+/// The one door behind all ways in. Cheap to clone.
+#[derive(Clone)]
+pub struct Transport(Arc<Inner>);
+
+struct Inner {
+    executor: Arc<dyn Execute>,
+    door: Arc<dyn Authenticate>,
+    guard: Guard,
+    settings: Settings,
+    sdl: Arc<str>,
+}
+
+/// Which operations a way in can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// `GET /graphql`.
+    Queries,
+    /// `POST /graphql`.
+    QueriesAndMutations,
+    /// `GET /graphql/stream`.
+    QueriesAndSubscriptions,
+    /// `POST /graphql/stream` and WebSocket.
+    Everything,
+}
+
+/// A request that was checked and paid for.
+pub struct Admitted {
+    request: Request,
+    /// What it is.
+    pub kind: OperationType,
+    cost: Cost,
+}
+
+/// What `extensions.cost` tells.
+#[derive(Clone, Copy)]
+struct Cost {
+    requested: u64,
+    available: u64,
+    restore_rate: u64,
+}
+
+impl Cost {
+    fn tell(self, response: Response) -> Response {
+        let Self {
+            requested,
+            available,
+            restore_rate,
+        } = self;
+        let cost =
+            value!({"requested": requested, "available": available, "restoreRate": restore_rate});
+        response.extension("cost", cost)
+    }
+}
+
+impl Transport {
+    /// Puts the parts together; `sdl` is the printed schema.
+    ///
+    /// # Errors
+    ///
+    /// When `sdl` is not a schema.
+    pub fn new(
+        executor: Arc<dyn Execute>,
+        sdl: &str,
+        door: Arc<dyn Authenticate>,
+        settings: Settings,
+    ) -> Result<Self, parser::Error> {
+        let guard = Guard::new(sdl, settings.limits.clone())?;
+        Ok(Self(Arc::new(Inner {
+            executor,
+            door,
+            guard,
+            settings,
+            sdl: sdl.into(),
+        })))
+    }
+
+    /// What was set.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The printed schema.
+    #[must_use]
+    pub fn sdl(&self) -> &str {
+        &self.0.sdl
+    }
+
+    /// Who calls.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to answer with.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<RequestData, Refusal> {
+        Ok(self.0.door.authenticate(headers).await?)
+    }
+
+    /// Checks a request and takes its points.
+    ///
+    /// # Errors
+    ///
+    /// The whole answer, when the request may not run.
+    pub fn admit(
+        &self,
+        caller: &RequestData,
+        params: Params,
+        carries: Carries,
+        id: &RequestId,
+    ) -> Result<Admitted, Box<Response>> {
+        let budget = &self.0.settings.budget;
+        let charge = |requested| {
+            let charge = budget.charge(&caller.bucket, requested);
+            let cost = Cost {
+                requested,
+                available: charge.available,
+                restore_rate: budget.restore_rate(),
+            };
+            (cost, charge.wait)
+        };
+        let refuse =
+            |cost: Cost, refusal: Refusal| Box::new(cost.tell(finish(refusal.into_response(), id)));
+
+        let throttle = |(cost, wait): (Cost, Option<Duration>)| {
+            let refusal = Refusal::new(
+                Cause::Throttled,
+                "too many points were spent, come back later",
+            );
+            refuse(
+                cost,
+                Refusal {
+                    retry_after: wait,
+                    ..refusal
+                },
+            )
+        };
+        // Whoever has nothing left is not even read.
+        if charge(0).0.available < price::REQUEST {
+            return Err(throttle(charge(price::REQUEST)));
+        }
+        let guard = &self.0.guard;
+        let name = params.operation_name.as_deref();
+        let checked = guard
+            .check(&params.query, name, &params.variables)
+            .and_then(|checked| carries.check(checked.kind).map(|()| checked));
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(refusal) => return Err(refuse(charge(price::REQUEST).0, refusal)),
+        };
+        let (cost, wait) = charge(checked.cost);
+        if wait.is_some() {
+            return Err(throttle((cost, wait)));
+        }
+        let mut request = Request::new(params.query)
+            .variables(params.variables)
+            .data(id.clone());
+        request.operation_name = params.operation_name;
+        request.extensions = params.extensions;
+        request.set_parsed_query(Arc::unwrap_or_clone(checked.document));
+        Ok(Admitted {
+            request: (caller.attach)(request),
+            kind: checked.kind,
+            cost,
+        })
+    }
+
+    /// Runs a query or a mutation: always an answer, in time.
+    pub async fn answer(&self, admitted: Admitted, id: &RequestId) -> Response {
+        let work = AssertUnwindSafe(self.0.executor.execute(admitted.request)).catch_unwind();
+        let response = match tokio::time::timeout(self.0.settings.deadline, work).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => broken(id),
+            Err(_) => Refusal::new(Cause::Timeout, "the answer took too long").into_response(),
+        };
+        admitted.cost.tell(finish(response, id))
+    }
+
+    /// Runs a subscription; ends when its source does, or breaks.
+    pub fn stream(&self, admitted: Admitted, id: RequestId) -> BoxStream<'static, Response> {
+        let events =
+            AssertUnwindSafe(self.0.executor.execute_stream(admitted.request)).catch_unwind();
+        events
+            .map(move |event| {
+                admitted
+                    .cost
+                    .tell(finish(event.unwrap_or_else(|_| broken(&id)), &id))
+            })
+            .boxed()
+    }
+}
+
+impl Carries {
+    fn check(self, kind: OperationType) -> Result<(), Refusal> {
+        use OperationType::{Mutation, Subscription};
+        match (self, kind) {
+            (Self::Queries | Self::QueriesAndSubscriptions, Mutation) => Err(Refusal::new(
+                Cause::MethodNotAllowed,
+                "a mutation is sent by POST",
+            )),
+            (Self::Queries | Self::QueriesAndMutations, Subscription) => Err(Refusal::new(
+                Cause::BadRequest,
+                "subscriptions are served at /graphql/stream and /graphql/ws",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The panic itself was written to the log by the panic hook; here it gets the request's id.
+pub(super) fn broken(id: &RequestId) -> Response {
+    tracing::error!(request_id = %id, "a request panicked");
+    Refusal::new(Cause::Internal, "something went wrong on our side").into_response()
+}

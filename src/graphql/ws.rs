@@ -1,0 +1,386 @@
+//! `/graphql/ws`: the graphql-transport-ws protocol.
+//!
+//! The token comes in `connection_init`, as `authorization` or `token`. The caller is looked up again for every
+//! operation and at every ping, and the connection is closed the moment the token expires.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_graphql::{Response, parser::types::OperationType};
+use axum::{
+    Extension,
+    extract::{
+        State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    },
+    http::{HeaderMap, HeaderValue, header},
+};
+use futures_util::{
+    FutureExt, Sink, SinkExt, Stream, StreamExt, future,
+    stream::{self, AbortHandle, Abortable, BoxStream, SelectAll},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::{
+    http::Wire,
+    params::Params,
+    refusal::{Cause, Refusal, RequestId, finish, refused},
+    transport::{Carries, RequestData, Transport},
+};
+
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// Serves `/graphql/ws`.
+pub async fn connect(
+    State(transport): State<Transport>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> axum::response::Response {
+    let limit = transport.settings().body;
+    upgrade
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .protocols([PROTOCOL])
+        .on_upgrade(move |socket: WebSocket| {
+            let spoken = socket
+                .protocol()
+                .is_some_and(|protocol| protocol == PROTOCOL);
+            serve(transport, id, headers, socket.split(), spoken)
+        })
+}
+
+/// Runs a connection until either side has had enough; dropping it drops its operations. `spoken` tells whether the
+/// client offered the protocol.
+pub async fn serve<E>(
+    transport: Transport,
+    id: RequestId,
+    headers: HeaderMap,
+    (sink, messages): (
+        impl Sink<Message> + Unpin,
+        impl Stream<Item = Result<Message, E>> + Unpin,
+    ),
+    spoken: bool,
+) {
+    let mut connection = Connection::new(transport, id, headers, sink);
+    let ended = if spoken {
+        connection.run(messages).await
+    } else {
+        Err(Some(Close::because(4406, "Subprotocol not acceptable")))
+    };
+    if let Err(Some(Close(code, reason))) = ended {
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        // Nothing more can be done for a client that does not even take the farewell.
+        let _ = connection.send(Message::Close(Some(frame))).await;
+    }
+}
+
+/// What a client may say.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ClientMessage {
+    ConnectionInit { payload: Option<Map<String, Value>> },
+    Ping { payload: Option<Map<String, Value>> },
+    Pong {},
+    Subscribe { id: String, payload: Value },
+    Complete { id: String },
+}
+
+/// Why the server ends a connection: the code of the protocol and a reason of at most 123 bytes.
+#[derive(Debug)]
+struct Close(u16, String);
+
+impl Close {
+    fn because(code: u16, reason: impl Into<String>) -> Self {
+        let mut reason = reason.into();
+        while reason.len() > 123 {
+            reason.pop();
+        }
+        Self(code, reason)
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let code = match refusal.cause {
+            Cause::Unauthenticated => 4401,
+            Cause::Forbidden => 4403,
+            _ => 1013,
+        };
+        Self::because(code, refusal.message.clone())
+    }
+}
+
+/// What one operation has to say.
+enum Event {
+    Next(Response),
+    Complete,
+    Close(Close),
+}
+
+type Events = Abortable<BoxStream<'static, (String, Event)>>;
+
+struct Connection<S> {
+    transport: Transport,
+    id: RequestId,
+    headers: HeaderMap,
+    sink: S,
+    running: HashMap<String, AbortHandle>,
+    events: SelectAll<Events>,
+    acknowledged: bool,
+    /// Until `connection_init` the moment it is due, afterwards the moment the token expires, if it does.
+    until: Option<Instant>,
+    heard: bool,
+}
+
+impl<S: Sink<Message> + Unpin> Connection<S> {
+    fn new(transport: Transport, id: RequestId, headers: HeaderMap, sink: S) -> Self {
+        let until = Instant::now().checked_add(transport.settings().init_timeout);
+        Self {
+            transport,
+            id,
+            headers,
+            sink,
+            running: HashMap::new(),
+            events: SelectAll::new(),
+            acknowledged: false,
+            until,
+            heard: true,
+        }
+    }
+
+    /// Ends with what to close with, or with nothing when the client is gone.
+    async fn run<E>(
+        &mut self,
+        mut messages: impl Stream<Item = Result<Message, E>> + Unpin,
+    ) -> Result<(), Option<Close>> {
+        let mut pings = ticks(self.transport.settings().ping);
+        loop {
+            let until = self.until;
+            let due = async move {
+                match until {
+                    Some(until) => sleep_until(until).await,
+                    None => future::pending().await,
+                }
+            };
+            tokio::select! {
+                message = messages.next() => match message {
+                    Some(Ok(message)) => self.hear(message).await?,
+                    _ => return Err(None),
+                },
+                Some((id, event)) = self.events.next(), if !self.events.is_empty() => self.tell(id, event).await?,
+                _ = pings.tick() => self.ping().await?,
+                () = due => return Err(Some(if self.acknowledged {
+                    Close::because(4401, "Token expired")
+                } else {
+                    Close::because(4408, "Connection initialisation timeout")
+                })),
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), Option<Close>> {
+        self.heard = true;
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(None),
+            Message::Binary(_) => {
+                return Err(Some(Close::because(4400, "Binary messages are not read")));
+            }
+        };
+        let Ok(message) = serde_json::from_str(&text) else {
+            return Err(Some(Close::because(4400, "Invalid message received")));
+        };
+        match message {
+            ClientMessage::ConnectionInit { payload } => self.init(payload).await,
+            ClientMessage::Ping { payload } => {
+                self.say(match payload {
+                    Some(payload) => json!({"type": "pong", "payload": payload}),
+                    None => json!({"type": "pong"}),
+                })
+                .await
+            }
+            ClientMessage::Pong {} => Ok(()),
+            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            ClientMessage::Complete { id } => {
+                if let Some(handle) = self.running.remove(&id) {
+                    handle.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn init(&mut self, payload: Option<Map<String, Value>>) -> Result<(), Option<Close>> {
+        if self.acknowledged {
+            return Err(Some(Close::because(
+                4429,
+                "Too many initialisation requests",
+            )));
+        }
+        if let Some(token) = payload.as_ref().and_then(bearer) {
+            let value = HeaderValue::from_str(&token)
+                .map_err(|_| Some(Close::because(4401, "Unauthorized")))?;
+            self.headers.insert(header::AUTHORIZATION, value);
+        }
+        let caller = self.caller().await?;
+        self.acknowledged = true;
+        self.until = caller
+            .lifetime()
+            .and_then(|lifetime| Instant::now().checked_add(lifetime));
+        self.say(json!({"type": "connection_ack"})).await
+    }
+
+    async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), Option<Close>> {
+        if !self.acknowledged {
+            return Err(Some(Close::because(4401, "Unauthorized")));
+        }
+        if self.running.contains_key(&id) {
+            return Err(Some(Close::because(
+                4409,
+                format!("Subscriber for {id} already exists"),
+            )));
+        }
+        let most = self.transport.settings().operations;
+        if self.running.len() >= most {
+            let refusal = Refusal::new(
+                Cause::Throttled,
+                format!("at most {most} operations run on one connection"),
+            );
+            return self
+                .tell(id, Event::Next(finish(refusal.into_response(), &self.id)))
+                .await;
+        }
+        let Ok(params) = Params::from_json(payload) else {
+            return Err(Some(Close::because(4400, "Invalid message received")));
+        };
+        let events = operation(
+            self.transport.clone(),
+            self.headers.clone(),
+            self.id.clone(),
+            params,
+        );
+        let named = id.clone();
+        let (handle, registration) = AbortHandle::new_pair();
+        self.events.push(Abortable::new(
+            events.map(move |event| (named.clone(), event)).boxed(),
+            registration,
+        ));
+        self.running.insert(id, handle);
+        Ok(())
+    }
+
+    /// A refused request is an `error`, which ends the operation without `complete`.
+    async fn tell(&mut self, id: String, event: Event) -> Result<(), Option<Close>> {
+        match event {
+            Event::Next(response) if refused(&response).is_some() => {
+                if let Some(handle) = self.running.remove(&id) {
+                    handle.abort();
+                }
+                self.say(json!({"type": "error", "id": id, "payload": response.errors}))
+                    .await
+            }
+            Event::Next(response) => {
+                self.say(json!({"type": "next", "id": id, "payload": Wire::of(&response)}))
+                    .await
+            }
+            Event::Complete => {
+                self.running.remove(&id);
+                self.say(json!({"type": "complete", "id": id})).await
+            }
+            Event::Close(close) => Err(Some(close)),
+        }
+    }
+
+    /// A client that has been silent for a whole round is gone; one whose session has ended goes.
+    async fn ping(&mut self) -> Result<(), Option<Close>> {
+        if !std::mem::take(&mut self.heard) {
+            return Err(None);
+        }
+        if self.acknowledged {
+            match self.transport.authenticate(&self.headers).await {
+                // A moment in which it cannot be found out is no reason to part.
+                Err(refusal) if refusal.cause != Cause::RetryLater => {
+                    return Err(Some(Close::refused(&refusal)));
+                }
+                _ => {}
+            }
+        }
+        self.send(Message::Ping(Vec::new().into())).await
+    }
+
+    async fn caller(&mut self) -> Result<RequestData, Option<Close>> {
+        self.transport
+            .authenticate(&self.headers)
+            .await
+            .map_err(|refusal| Some(Close::refused(&refusal)))
+    }
+
+    async fn say(&mut self, message: Value) -> Result<(), Option<Close>> {
+        self.send(Message::Text(message.to_string().into())).await
+    }
+
+    /// A client that takes nothing for a whole round is gone.
+    async fn send(&mut self, message: Message) -> Result<(), Option<Close>> {
+        match timeout(self.transport.settings().ping, self.sink.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(None),
+        }
+    }
+}
+
+/// One operation from its authentication to its end.
+fn operation(
+    transport: Transport,
+    headers: HeaderMap,
+    id: RequestId,
+    params: Params,
+) -> BoxStream<'static, Event> {
+    let start = async move {
+        let caller = match transport.authenticate(&headers).await {
+            Ok(caller) => caller,
+            Err(refusal) => return stream::iter([Event::Close(Close::refused(&refusal))]).boxed(),
+        };
+        let admitted = match transport.admit(&caller, params, Carries::Everything, &id) {
+            Ok(admitted) => admitted,
+            Err(response) => return stream::iter([Event::Next(*response)]).boxed(),
+        };
+        let results = if admitted.kind == OperationType::Subscription {
+            transport.stream(admitted, id)
+        } else {
+            async move { transport.answer(admitted, &id).await }
+                .into_stream()
+                .boxed()
+        };
+        results
+            .map(Event::Next)
+            .chain(stream::iter([Event::Complete]))
+            .boxed()
+    };
+    start.into_stream().flatten().boxed()
+}
+
+/// The token in `connection_init`, with or without its scheme.
+fn bearer(payload: &Map<String, Value>) -> Option<String> {
+    let (_, token) = payload.iter().find(|(name, value)| {
+        ["authorization", "token"]
+            .iter()
+            .any(|key| name.eq_ignore_ascii_case(key))
+            && value.is_string()
+    })?;
+    let token = token.as_str()?.trim();
+    let bare = token
+        .get(..7)
+        .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))
+        .map_or(token, |_| &token[7..]);
+    Some(format!("Bearer {}", bare.trim()))
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

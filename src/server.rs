@@ -1,0 +1,283 @@
+//! The running server: everything put together, from a configuration to an open port and back to rest.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use async_graphql::{Request, Response};
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::IntoResponse,
+    routing::get,
+};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use sea_orm::ConnectionTrait;
+use secrecy::ExposeSecret;
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::{App, Parts, Site},
+    graphql::{
+        Api,
+        context::Caller,
+        refusal::RequestId,
+        router,
+        transport::{AuthFailure, Authenticate, Execute, RequestData, Settings, Transport},
+    },
+    identity::{Actor, authenticate::{self, AuthFault}},
+    platform::{
+        auth::{opaque::OpaqueTokens, password::{Cost, Passwords}, token::Keys},
+        clock::Clock,
+        config::{Config, Mode},
+        db::Db,
+        mail::{MailTransport, Mailer},
+        migrations,
+        proxies::{self, AddressRange},
+        telemetry::Metrics,
+    },
+    worker,
+};
+
+/// Anything that keeps the server from starting.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a shutdown waits for what runs.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// Where the vetted address of the client stands while a request is served; whatever a client sends is replaced.
+const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-ensemble-client-address");
+
+/// Opens the application that a configuration describes; the schema is brought up to date first.
+///
+/// # Errors
+/// The database cannot be opened or migrated, or a setting does not work.
+pub async fn open(config: &Config) -> Result<App, StartError> {
+    let url = config.database_url.expose_secret();
+    tokio::fs::create_dir_all(&config.data_dir).await?;
+    migrations::up(url).await?;
+    let transport = match &config.smtp_url {
+        Some(url) => MailTransport::smtp(url)?,
+        None => MailTransport::Folder(config.mail_dir()),
+    };
+    let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
+    Ok(App::new(Parts {
+        db: Db::connect(url, config.database_connections).await?,
+        clock: Clock::System,
+        passwords: Passwords::new(Cost::STANDARD),
+        keys: Keys::new(&config.secret, config.previous_secret.as_ref(), public_url.as_str(), "ensemble")?,
+        tokens: OpaqueTokens::new(config.secret.clone(), config.previous_secret.clone()),
+        mail: Mailer::new(transport, config.mail_from.clone()),
+        site: Site { public_url, data_dir: config.data_dir.clone() },
+        wake: Notify::new(),
+        tasks: TaskTracker::new(),
+    }))
+}
+
+/// Serves until a signal comes, then lets what runs finish.
+///
+/// # Errors
+/// An address cannot be bound.
+pub async fn serve(app: App, config: &Config, with_worker: bool, development: Option<crate::graphql::page::StartPage>) -> Result<(), StartError> {
+    let stop = CancellationToken::new();
+    let metrics = Metrics::start()?;
+    tokio::spawn(metrics.clone().upkeep());
+    let settings = Settings { origins: config.cors_origins.clone(), development, ..settings() };
+    let transport = transport(&app, settings)?;
+    let main = routes(&app, transport, config.trusted_proxies.clone(), &stop);
+    let main = if config.metrics_listen.is_some() { main } else { main.merge(metrics_route(metrics.clone())) };
+
+    let listener = TcpListener::bind(config.listen).await?;
+    if config.mode == Mode::Development {
+        println!("Ensemble {} listens on http://{}", env!("CARGO_PKG_VERSION"), listener.local_addr()?);
+    }
+    let mut servers = tokio::task::JoinSet::new();
+    if let Some(address) = config.metrics_listen {
+        let listener = TcpListener::bind(address).await?;
+        let quiet = stop.clone().cancelled_owned();
+        servers.spawn(async move { axum::serve(listener, metrics_route(metrics)).with_graceful_shutdown(quiet).await });
+    }
+    let quiet = stop.clone().cancelled_owned();
+    servers.spawn(async move {
+        let service = main.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(quiet).await
+    });
+    let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.clone())));
+
+    signal().await;
+    tracing::info!("stopping: what runs is finished, nothing new is taken");
+    stop.cancel();
+    let drained = async {
+        while servers.join_next().await.is_some() {}
+        if let Some(worker) = worker {
+            let _ = worker.await;
+        }
+        app.tasks().close();
+        app.tasks().wait().await;
+    };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        tracing::warn!("something did not finish in time and is abandoned; no unit of work is half done");
+    }
+    app.db().clone().close().await?;
+    Ok(())
+}
+
+/// Runs the worker alone until a signal comes.
+///
+/// # Errors
+/// The database cannot be closed.
+pub async fn work(app: App) -> Result<(), StartError> {
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
+    signal().await;
+    stop.cancel();
+    worker.await?;
+    app.db().clone().close().await?;
+    Ok(())
+}
+
+/// The settings of the transport that are the product's, not a deployment's.
+#[must_use]
+pub fn settings() -> Settings {
+    let mut settings = Settings::default();
+    // One sign-in attempt a request: aliases must not multiply guesses.
+    settings.limits.alone =
+        ["login", "tokenRefresh", "invitationAccept", "passwordResetRequest", "passwordReset"].map(str::to_owned).into();
+    settings
+}
+
+/// The transport over an application.
+///
+/// # Errors
+/// The printed schema cannot be read back.
+pub fn transport(app: &App, settings: Settings) -> Result<Transport, StartError> {
+    let api = Api::new(app.clone());
+    let sdl = api.sdl();
+    Ok(Transport::new(Arc::new(Executor(api)), &sdl, Arc::new(Door(app.clone())), settings)?)
+}
+
+/// Every route of the server.
+pub fn routes(app: &App, transport: Transport, trusted: Vec<AddressRange>, stop: &CancellationToken) -> Router {
+    let health = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/.well-known/jwks.json", get(jwks))
+        .with_state((app.clone(), stop.clone()));
+    let trusted: Arc<[AddressRange]> = trusted.into();
+    router::router(transport)
+        .merge(router::wrap(health))
+        .layer(middleware::from_fn_with_state(trusted, note_address))
+}
+
+fn metrics_route(metrics: Metrics) -> Router {
+    Router::new().route("/metrics", get(move || async move { metrics.render() }))
+}
+
+async fn ready(State((app, stop)): State<(App, CancellationToken)>) -> impl IntoResponse {
+    if stop.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    let probe = app.db().reader().execute_unprepared("SELECT 1");
+    match tokio::time::timeout(Duration::from_secs(2), probe).await {
+        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+async fn jwks(State((app, _)): State<(App, CancellationToken)>) -> impl IntoResponse {
+    match app.keys().jwks() {
+        Ok(keys) => ([(header::CACHE_CONTROL, "public, max-age=300")], Json(keys)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the public keys cannot be shown");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn note_address(
+    State(trusted): State<Arc<[AddressRange]>>,
+    mut request: axum::extract::Request,
+    next: Next,
+) -> axum::response::Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let forwarded: Vec<_> =
+        request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let address = peer.map(|peer| proxies::caller(&trusted, peer, &forwarded.join(",")).to_string());
+    request.headers_mut().remove(CLIENT_ADDRESS);
+    if let Some(value) = address.and_then(|address| HeaderValue::from_str(&address).ok()) {
+        request.headers_mut().insert(CLIENT_ADDRESS, value);
+    }
+    next.run(request).await
+}
+
+struct Executor(Api);
+
+#[async_trait::async_trait]
+impl Execute for Executor {
+    async fn execute(&self, request: Request) -> Response {
+        self.0.execute_prepared(request).await
+    }
+
+    fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
+        let api = self.0.clone();
+        stream::once(async move { api.execute_prepared(request).await }).boxed()
+    }
+}
+
+/// Lets callers in: the bearer token is verified, its session and user are looked up on every request.
+struct Door(App);
+
+#[async_trait::async_trait]
+impl Authenticate for Door {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<RequestData, AuthFailure> {
+        let address = headers.get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok()).unwrap_or("unknown").to_owned();
+        let (actor, expires_in) = match headers.get(header::AUTHORIZATION) {
+            None => (Actor::Anonymous, None),
+            Some(value) => {
+                let token = value.to_str().ok().and_then(bearer);
+                let token = token.ok_or(AuthFailure::Unauthenticated("send the access token as a bearer token"))?;
+                let known = authenticate::authenticate(&self.0, token).await.map_err(|fault| match fault {
+                    AuthFault::Invalid => AuthFailure::Unauthenticated("the access token is not valid, or no longer"),
+                    AuthFault::Unavailable => AuthFailure::Unavailable,
+                })?;
+                (known.actor, (known.expires_at - self.0.clock().now()).to_std().ok())
+            }
+        };
+        let bucket = actor.user_id().map_or_else(|| address.clone(), |user| user.to_string());
+        let app = self.0.clone();
+        let data = RequestData::new(bucket, move |request| {
+            let request_id = request.data.get(&std::any::TypeId::of::<RequestId>());
+            let request_id = request_id.and_then(|id| id.downcast_ref::<RequestId>()).map(ToString::to_string);
+            let caller = Caller { actor: actor.clone(), request_id: request_id.unwrap_or_default(), address: address.clone() };
+            Api::prepare(&app, caller, request)
+        });
+        Ok(data.expires_in(expires_in))
+    }
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "SIGTERM cannot be caught"),
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
