@@ -17,6 +17,7 @@ use crate::platform::{
 pub struct App(Arc<Parts>);
 
 /// What an application is put together from.
+#[derive(Clone)]
 pub struct Parts {
     /// The database.
     pub db: Db,
@@ -33,7 +34,7 @@ pub struct Parts {
     /// Facts of this installation.
     pub site: Site,
     /// Wakes the worker after a commit.
-    pub wake: Notify,
+    pub wake: Arc<Notify>,
     /// The units of work under way; a shutdown waits for them.
     pub tasks: TaskTracker,
 }
@@ -52,6 +53,12 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// The same application with another clock.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        Self::new(Parts { clock, ..self.0.as_ref().clone() })
     }
 
     /// The database.

@@ -70,7 +70,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         tokens: OpaqueTokens::new(config.secret.clone(), config.previous_secret.clone()),
         mail: Mailer::new(transport, config.mail_from.clone()),
         site: Site { public_url, data_dir: config.data_dir.clone() },
-        wake: Notify::new(),
+        wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),
     }))
 }

@@ -78,7 +78,7 @@ impl Execute for Executor {
     }
 
     fn sdl(&self) -> String {
-        sdl(&self.0)
+        print(&self.0)
     }
 }
 
@@ -115,7 +115,12 @@ impl Api {
 }
 
 /// The schema as text, sorted, as committed in `schema.graphql`.
-fn sdl(schema: &ApiSchema) -> String {
+#[must_use]
+pub fn sdl() -> String {
+    print(&schema().finish())
+}
+
+fn print(schema: &ApiSchema) -> String {
     let options = async_graphql::SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()

@@ -97,7 +97,7 @@ impl TestApp {
             tokens: OpaqueTokens::new(secret(), None),
             mail: Mailer::new(MailTransport::Memory(outbox.clone()), "Ensemble <partners@vendor.example>".parse().unwrap()),
             site: Site { public_url: "http://localhost:8080".to_owned(), data_dir: database.folder() },
-            wake: tokio::sync::Notify::new(),
+            wake: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         });
         Self { api: Api::new(app.clone()), app, clock, outbox, database: Arc::new(database) }

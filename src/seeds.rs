@@ -1,0 +1,301 @@
+//! The demo: a small ecosystem that came about the way a real one does.
+//!
+//! `seeds/demo.json` tells who did what and when; every step is an operation of the API, taken from
+//! `seeds/demo.graphql`, executed as the person named, with the clock standing at that day. So the demo cannot
+//! hold anything that the use cases would refuse, and shows history instead of a heap of rows made today.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{Request, Variables};
+use chrono::TimeDelta;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    app::App,
+    entity::{
+        ids::{PartnerId, SessionId},
+        user,
+    },
+    error::{Error, Result},
+    graphql::{
+        Api,
+        context::Caller,
+        page::{Example, SignIn, StartPage},
+    },
+    identity::{Actor, Role, SignedIn, admin},
+    platform::{
+        clock::{Clock, ManualClock},
+        config::Config,
+        ids::{self, TypedId},
+    },
+    tx::Call,
+};
+
+/// The password of everybody in the demo. It opens demo data only: production never loads it.
+pub const PASSWORD: &str = "ensemble-demo-2026";
+
+const DOCUMENTS: &str = include_str!("../seeds/demo.graphql");
+const SCRIPT: &str = include_str!("../seeds/demo.json");
+const STORY: &str = include_str!("../seeds/story.json");
+
+/// What happened, in order.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    people: Vec<Someone>,
+    steps: Vec<Step>,
+}
+
+/// A person who signs in; partner people join when their partner is there.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Someone {
+    name: String,
+    email: String,
+    role: Role,
+    /// The name under which a step saved the partner's id.
+    partner: Option<String>,
+    #[serde(default = "english")]
+    locale: String,
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+/// One operation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What it shows, for people.
+    #[serde(default)]
+    pub title: String,
+    /// Whose doing it is: an e-mail address.
+    #[serde(rename = "as")]
+    pub by: String,
+    /// How many days before the start of the demo; days of a step never lie after those of the next.
+    #[serde(default)]
+    pub days_ago: i64,
+    /// The operation of the documents.
+    pub run: String,
+    /// Its variables; a text `$name` stands for what was saved under that name, `$date:-60` and `$time:-60` for a
+    /// day and an instant so many days from now.
+    #[serde(default)]
+    pub with: Map<String, Value>,
+    /// What to keep of the answer: name to JSON pointer under `data`.
+    #[serde(default)]
+    pub save: BTreeMap<String, String>,
+}
+
+/// Runs steps against the API and remembers what they saved.
+pub struct Player {
+    app: App,
+    clock: ManualClock,
+    start: chrono::DateTime<chrono::Utc>,
+    /// What was saved so far.
+    pub saved: BTreeMap<String, Value>,
+    played: usize,
+}
+
+/// Loads the demo if nobody can sign in yet; says whether it did.
+///
+/// # Errors
+/// A step of the demo was refused, or the database failed.
+pub async fn load(app: &App) -> Result<bool> {
+    if user::Entity::find().count(app.db().reader()).await? > 0 {
+        return Ok(false);
+    }
+    let script: Script = serde_json::from_str(SCRIPT)?;
+    let mut player = Player::new(app);
+    player.set_days_ago(script.steps.first().map_or(0, |step| step.days_ago));
+    let hash = app.passwords().hash(SecretString::from(PASSWORD)).await.map_err(|error| Error::Internal(Box::new(error)))?;
+    let mut waiting = script.people;
+    for step in &script.steps {
+        waiting = player.welcome(waiting, &hash).await?;
+        player.play(step).await?;
+    }
+    player.welcome(waiting, &hash).await?;
+    Ok(true)
+}
+
+impl Player {
+    /// A player whose today is the application's.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        let start = app.clock().now();
+        let clock = ManualClock::new(start);
+        Self { app: app.with_clock(Clock::from(&clock)), clock, start, saved: BTreeMap::new(), played: 0 }
+    }
+
+    fn set_days_ago(&self, days: i64) {
+        self.clock.set(self.start - TimeDelta::days(days));
+    }
+
+    /// Creates the people whose partner exists (or who have none); returns those who still wait.
+    async fn welcome(&mut self, people: Vec<Someone>, hash: &str) -> Result<Vec<Someone>> {
+        let mut waiting = Vec::new();
+        for person in people {
+            let partner = match &person.partner {
+                None => None,
+                Some(name) => match self.saved.get(name).and_then(Value::as_str) {
+                    None => {
+                        waiting.push(person);
+                        continue;
+                    }
+                    Some(id) => Some(PartnerId::parse(id).ok_or_else(|| Error::internal("not a partner id"))?),
+                },
+            };
+            let new = admin::NewUser {
+                email: person.email,
+                name: person.name,
+                role: person.role,
+                partner_id: partner,
+                locale: person.locale,
+                password_hash: hash.to_owned(),
+            };
+            self.app
+                .write(Call::system("seed"), move |tx| {
+                    let new = new.clone();
+                    Box::pin(async move { admin::create(tx, new).await })
+                })
+                .await?;
+        }
+        Ok(waiting)
+    }
+
+    /// Plays one step.
+    ///
+    /// # Errors
+    /// The step was refused; nothing of it stays.
+    pub async fn play(&mut self, step: &Step) -> Result<Value> {
+        self.set_days_ago(step.days_ago);
+        self.played += 1;
+        let mut variables = self.resolve(&Value::Object(step.with.clone()))?;
+        if let Some(map) = variables.as_object_mut() {
+            map.insert("key".to_owned(), format!("demo-{}", self.played).into());
+        }
+        let document = operation(&step.run).ok_or_else(|| Error::internal(format!("no operation {}", step.run)))?;
+        let request = Request::new(document).variables(Variables::from_json(variables));
+        let caller = Caller { actor: self.actor(&step.by).await?, request_id: "demo".to_owned(), address: "127.0.0.1".to_owned() };
+        let answer = serde_json::to_value(Api::new(self.app.clone()).execute(caller, request).await)?;
+        let data = answer.get("data").cloned().unwrap_or_default();
+        let refused = data.as_object().into_iter().flat_map(Map::values).any(|payload| {
+            payload.get("userErrors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
+        });
+        if answer.get("errors").is_some() || refused {
+            return Err(Error::internal(format!("the demo step {} {} was refused: {answer}", self.played, step.run)));
+        }
+        for (name, pointer) in &step.save {
+            let value = data.pointer(&format!("/{pointer}")).cloned();
+            self.saved.insert(name.clone(), value.ok_or_else(|| Error::internal(format!("nothing at {pointer}: {answer}")))?);
+        }
+        Ok(data)
+    }
+
+    async fn actor(&self, email: &str) -> Result<Actor> {
+        let user = user::Entity::find().filter(user::Column::Email.eq(email)).one(self.app.db().reader()).await?;
+        let user = user.ok_or_else(|| Error::internal(format!("nobody has the address {email}")))?;
+        Ok(Actor::User(SignedIn {
+            user_id: user.id,
+            role: user.role,
+            partner_id: user.partner_id,
+            session_id: SessionId::of(ids::mint(self.clock_now())),
+        }))
+    }
+
+    fn clock_now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.app.clock().now()
+    }
+
+    fn resolve(&self, value: &Value) -> Result<Value> {
+        Ok(match value {
+            Value::String(text) => match text.strip_prefix('$') {
+                None => value.clone(),
+                Some(name) => self.lookup(name)?,
+            },
+            Value::Array(items) => Value::Array(items.iter().map(|item| self.resolve(item)).collect::<Result<_>>()?),
+            Value::Object(map) => {
+                let fields = map.iter().map(|(key, value)| Ok((key.clone(), self.resolve(value)?)));
+                Value::Object(fields.collect::<Result<_>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn lookup(&self, name: &str) -> Result<Value> {
+        let days = |text: &str| text.parse().map(|days| self.start + TimeDelta::days(days)).ok();
+        if let Some(at) = name.strip_prefix("date:").and_then(days) {
+            return Ok(at.date_naive().to_string().into());
+        }
+        if let Some(at) = name.strip_prefix("time:").and_then(days) {
+            return Ok(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into());
+        }
+        self.saved.get(name).cloned().ok_or_else(|| Error::internal(format!("nothing was saved under {name}")))
+    }
+}
+
+/// One named operation out of the documents, with the fragments it needs (there are none today).
+#[must_use]
+pub fn operation(name: &str) -> Option<&'static str> {
+    DOCUMENTS.split("\n\n").map(str::trim).find(|text| {
+        let mut words = text.split([' ', '(', '{', '\n']).filter(|word| !word.is_empty() && !word.starts_with('#'));
+        matches!(words.next(), Some("query" | "mutation")) && words.next() == Some(name)
+    })
+}
+
+/// The walk from sign-in to a paid partner, as the README tells it.
+///
+/// # Errors
+/// The file is not readable; a test reads it.
+pub fn story() -> Result<Vec<Step>> {
+    Ok(serde_json::from_str(STORY)?)
+}
+
+/// What the start page shows of the demo, as far as it is loaded.
+///
+/// # Errors
+/// The database failed.
+pub async fn start_page(app: &App, config: &Config) -> Result<StartPage> {
+    let script: Script = serde_json::from_str(SCRIPT)?;
+    let known = user::Entity::find()
+        .filter(user::Column::Email.is_in(script.people.iter().map(|person| person.email.as_str())))
+        .count(app.db().reader())
+        .await?;
+    let sign_ins = script.people.into_iter().map(|person| SignIn {
+        name: person.name,
+        email: person.email,
+        password: PASSWORD.to_owned(),
+        role: serde_json::to_value(person.role).ok().and_then(|role| role.as_str().map(words)).unwrap_or_default(),
+    });
+    let examples = ["SignIn", "Look", "DealPage", "MyMoney"].into_iter().filter_map(|name| {
+        Some(Example { title: name.to_owned(), document: operation(name)?.to_owned(), variables: example_variables(name) })
+    });
+    Ok(StartPage {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        address: format!("http://{}", config.listen),
+        sign_ins: if known > 0 { sign_ins.collect() } else { Vec::new() },
+        examples: examples.collect(),
+    })
+}
+
+fn words(role: &str) -> String {
+    role.to_lowercase().replace('_', " ")
+}
+
+fn example_variables(name: &str) -> String {
+    match name {
+        "SignIn" => format!("{{\n  \"email\": \"ada@vendor.example\",\n  \"password\": \"{PASSWORD}\"\n}}"),
+        _ => String::new(),
+    }
+}
+
+/// A first query to try from a shell.
+#[must_use]
+pub fn first_query(address: &str) -> String {
+    format!(
+        "  curl -s {address}/graphql -H 'content-type: application/json' \\\n    -d '{{\"query\":\"mutation {{ login(input: {{email: \\\"ada@vendor.example\\\", password: \\\"{PASSWORD}\\\"}}) {{ accessToken }} }}\"}}'"
+    )
+}
