@@ -1,16 +1,39 @@
 //! The write path and what stands under it.
 
-use ensemble::{error::Error, events::Event, identity::Role};
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
+use std::time::Duration;
+
+use ensemble::{
+    entity::{audit_event, ids::JobId, job},
+    error::{Code, Error, Refusal},
+    events::Event,
+    platform::{ids::TypedId, jobs, migrations},
+    tx::Call,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect, Statement,
+    sea_query::Expr,
+};
 use serde_json::json;
 
 use crate::{cases, support::TestApp};
 
-cases!(a_failed_statement_never_commits, unknown_ids_and_hidden_ones_answer_the_same);
+cases!(
+    a_failed_statement_never_commits,
+    a_refused_unit_of_work_leaves_nothing,
+    a_caller_who_goes_away_leaves_no_half_effect,
+    contended_changes_lose_none,
+    four_migrators_at_once_agree,
+    readers_cannot_write,
+    facts_cannot_be_changed,
+    unknown_ids_answer_not_found,
+);
+
+async fn count_jobs(t: &TestApp) -> u64 {
+    job::Entity::find().count(t.app.db().reader()).await.unwrap()
+}
 
 async fn a_failed_statement_never_commits(t: TestApp) {
-    let person = t.vendor(Role::Administrator).await;
-    let id = person.id;
+    let id = t.admin().await.id;
     let result = t
         .write(move |tx| {
             Box::pin(async move {
@@ -22,12 +45,147 @@ async fn a_failed_statement_never_commits(t: TestApp) {
         })
         .await;
     assert!(matches!(result, Err(Error::Internal(_))), "{result:?}");
-    let audited = ensemble::entity::audit_event::Entity::find().count(t.app.db().reader()).await.unwrap();
-    assert_eq!(audited, 0);
+    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 0);
 }
 
-async fn unknown_ids_and_hidden_ones_answer_the_same(t: TestApp) {
+async fn a_refused_unit_of_work_leaves_nothing(t: TestApp) {
+    let id = t.admin().await.id;
+    let result: Result<(), Error> = t
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.record(Event::UserActivated { user_id: id });
+                tx.enqueue(jobs::NewJob { topic: jobs::EVENT, payload: json!({}), dedupe_key: None });
+                Err(Refusal::new(Code::NotEligible, "no").into())
+            })
+        })
+        .await;
+    assert_eq!(result.unwrap_err().code(), Code::NotEligible);
+    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 0);
+    assert_eq!(count_jobs(&t).await, 0);
+}
+
+async fn a_caller_who_goes_away_leaves_no_half_effect(t: TestApp) {
+    let id = t.admin().await.id;
+    let (app, clone) = (t.app.clone(), t.app.clone());
+    let caller = tokio::spawn(async move {
+        app.write(Call::system("slow"), move |tx| {
+            Box::pin(async move {
+                tx.record(Event::UserActivated { user_id: id });
+                tx.execute_unprepared("SELECT 1").await?;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Ok(())
+            })
+        })
+        .await
+    });
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    caller.abort();
+    // The unit of work goes on by itself; what is under way is awaited as at a shutdown.
+    clone.tasks().close();
+    clone.tasks().wait().await;
+    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 1);
+    if t.app.db().backend() == DbBackend::Postgres {
+        let idle = t
+            .app
+            .db()
+            .reader()
+            .query_one_raw(Statement::from_string(
+                DbBackend::Postgres,
+                "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+            ))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(idle.try_get::<i64>("", "n").unwrap(), 0);
+    }
+}
+
+async fn contended_changes_lose_none(t: TestApp) {
+    t.write(|tx| {
+        Box::pin(async move {
+            tx.enqueue(jobs::NewJob { topic: jobs::EVENT, payload: json!({}), dedupe_key: Some("counter".to_owned()) });
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    let callers = (0..16).map(|_| {
+        let t = t.clone();
+        tokio::spawn(async move {
+            for _ in 0..40 {
+                t.write(|tx| {
+                    Box::pin(async move {
+                        let one = job::Entity::find()
+                            .filter(job::Column::DedupeKey.eq("counter"))
+                            .lock_exclusive()
+                            .one(tx)
+                            .await?
+                            .ok_or_else(|| Error::internal("no counter"))?;
+                        job::Entity::update_many()
+                            .col_expr(job::Column::MaxAttempts, Expr::value(one.max_attempts + 1))
+                            .filter(job::Column::Id.eq(one.id))
+                            .exec(tx)
+                            .await?;
+                        Ok(())
+                    })
+                })
+                .await
+                .unwrap();
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+    let counter = job::Entity::find().filter(job::Column::DedupeKey.eq("counter")).one(t.app.db().reader()).await.unwrap().unwrap();
+    assert_eq!(counter.max_attempts, 12 + 640);
+}
+
+async fn four_migrators_at_once_agree(t: TestApp) {
+    let url = t.fresh_database().await;
+    let runs: Vec<_> = (0..4).map(|_| { let url = url.clone(); tokio::spawn(async move { migrations::up(&url).await }) }).collect();
+    for run in runs {
+        run.await.unwrap().unwrap();
+    }
+    // Once more, on a database that has everything; and a newer program's migration is refused.
+    migrations::up(&url).await.unwrap();
+    let connection = sea_orm::Database::connect(&url).await.unwrap();
+    connection
+        .execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_from_the_future', 0)")
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    assert!(matches!(migrations::up(&url).await, Err(migrations::MigrationFault::Newer(_))));
+}
+
+async fn readers_cannot_write(t: TestApp) {
+    let refused = t.app.db().reader().execute_unprepared("DELETE FROM job").await;
+    assert!(refused.is_err());
+}
+
+async fn facts_cannot_be_changed(t: TestApp) {
+    let id = t.admin().await.id;
+    t.write(move |tx| {
+        Box::pin(async move {
+            tx.record(Event::UserActivated { user_id: id });
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    for statement in ["UPDATE audit_event SET action = 'nothing'", "DELETE FROM audit_event"] {
+        let refused = t.app.db().maintenance().execute_unprepared(statement).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 1);
+}
+
+async fn unknown_ids_answer_not_found(t: TestApp) {
     let admin = t.admin().await;
-    let answer = t.ask(&admin, "query($id: ID!) { node(id: $id) { id } }", json!({"id": "nothing"})).await;
-    assert_eq!(answer.error(), "NOT_FOUND");
+    let unknown = JobId::of(uuid::Uuid::nil()).text();
+    for id in ["nothing", "deal_01", &unknown] {
+        let answer = t.ask(&admin, "query($id: ID!) { node(id: $id) { id } }", json!({"id": id})).await;
+        assert_eq!(answer.error(), "NOT_FOUND", "{id}");
+        assert_eq!(answer.json["data"]["node"], json!(null));
+    }
 }

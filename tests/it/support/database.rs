@@ -84,11 +84,6 @@ impl Databases {
 }
 
 impl Database {
-    /// Where it is.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
     /// A folder of this test.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
@@ -99,9 +94,22 @@ impl Database {
         Db::connect(&self.url, 5).await.unwrap()
     }
 
+    /// Another database, without tables; it goes with this one.
+    pub async fn fresh(&self) -> String {
+        match &self.dropped_by {
+            None => format!("sqlite://{}?mode=rwc", self.folder.path().join("fresh.db").display()),
+            Some((server, name)) => {
+                let name = format!("{name}_fresh");
+                execute(server, &format!("CREATE DATABASE {name}")).await;
+                on(server, &name)
+            }
+        }
+    }
+
     /// Drops it.
     pub async fn remove(&self) {
         if let Some((server, name)) = &self.dropped_by {
+            execute(server, &format!("DROP DATABASE IF EXISTS {name}_fresh WITH (FORCE)")).await;
             execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }

@@ -189,6 +189,11 @@ impl TestApp {
         panic!("the worker never comes to rest");
     }
 
+    /// The URL of another database without tables, removed with this one.
+    pub async fn fresh_database(&self) -> String {
+        self.database.fresh().await
+    }
+
     /// After every test: the books must be in order.
     pub async fn check_books(&self) -> Result<(), String> {
         Ok(())
