@@ -48,8 +48,9 @@ pub async fn create(tx: &Tx, command: Create) -> Result<UserId> {
         None if !command.role.is_vendor() => {
             faults.add("partnerId", "a role at a partner needs its partner");
         }
-        Some(partner) if !store::partner_exists(tx, partner).await? => faults
-            .push(Refusal::new(Code::NotFound, "There is no such object.").at("partnerId")),
+        Some(partner) if !store::partner_exists(tx, partner).await? => {
+            faults.push(Refusal::new(Code::NotFound, "There is no such object.").at("partnerId"))
+        }
         _ => {}
     }
     faults.check()?;

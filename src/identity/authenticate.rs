@@ -56,9 +56,7 @@ pub async fn admit(app: &App, bearer: &str) -> Result<Admitted, AuthFault> {
     let standing = store::standing(app.db().reader(), session_id)
         .await
         .map_err(AuthFault::Unavailable)?
-        .filter(|standing| {
-            standing.lets_in(now) && standing.user_id == UserId::of(claims.sub)
-        })
+        .filter(|standing| standing.lets_in(now) && standing.user_id == UserId::of(claims.sub))
         .ok_or(AuthFault::Over)?;
     let actor = Actor::User(SignedIn {
         user_id: standing.user_id,

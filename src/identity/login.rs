@@ -99,9 +99,7 @@ pub async fn conclude(
     if let Some(account) = account
         && unchanged(tx, &account).await?
     {
-        return sessions::start(tx, tokens, account.user_id)
-            .await
-            .map(Some);
+        return sessions::start(tx, tokens, account.user_id).await.map(Some);
     }
     store::insert_attempt(tx, &candidate.key).await?;
     Ok(None)

@@ -94,11 +94,7 @@ impl Ticket {
     ///
     /// # Errors
     /// `INVALID_TOKEN` at `token` for anything that was not made here.
-    pub fn read(
-        tokens: &OpaqueTokens,
-        purpose: TokenPurpose,
-        text: &str,
-    ) -> Result<Self, Refusal> {
+    pub fn read(tokens: &OpaqueTokens, purpose: TokenPurpose, text: &str) -> Result<Self, Refusal> {
         let id = tokens
             .open(kind(purpose), text)
             .ok_or_else(Self::not_good)?;

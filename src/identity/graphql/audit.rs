@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, Enum, ID, InputObject, Json, Object, SimpleObject, dataloader::Loader};
+use async_graphql::{
+    Context, Enum, ID, InputObject, Json, Object, SimpleObject, dataloader::Loader,
+};
 
 use super::user::User;
 use crate::{
@@ -57,7 +59,11 @@ impl AuditEvent {
 
     /// Who acted: a person or the server.
     async fn actor_kind(&self) -> ActorKind {
-        if self.0.actor_id.is_some() { ActorKind::User } else { ActorKind::System }
+        if self.0.actor_id.is_some() {
+            ActorKind::User
+        } else {
+            ActorKind::System
+        }
     }
 
     /// The person who acted; null when it was the server.
@@ -94,7 +100,10 @@ impl AuditEvent {
     /// The place in the hash chain, counted from 1; null in the first seconds, until it is sealed.
     async fn sealed_position(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<BigInt>> {
         let position = ctx.loaders().load_one(SealOf(self.0.id)).await;
-        position.map_err(top_level).map(|position| position.map(BigInt)).transpose()
+        position
+            .map_err(top_level)
+            .map(|position| position.map(BigInt))
+            .transpose()
     }
 }
 
@@ -109,7 +118,10 @@ impl Loader<SealOf> for Rows {
     async fn load(&self, keys: &[SealOf]) -> Result<HashMap<SealOf, i64>, LoadError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let seals = trail::seals(&self.db, &ids).await.map_err(Arc::new)?;
-        Ok(seals.into_iter().map(|(id, position)| (SealOf(id), position)).collect())
+        Ok(seals
+            .into_iter()
+            .map(|(id, position)| (SealOf(id), position))
+            .collect())
     }
 }
 
@@ -132,7 +144,11 @@ impl AuditEventFilter {
     /// Nothing for ids that cannot be of any object and names that cannot be of any event.
     fn wanted(self) -> Option<Wanted> {
         let at = self.at.unwrap_or_default();
-        let mut wanted = Wanted { from: at.gte.map(|at| at.0), to: at.lt.map(|at| at.0), ..Wanted::default() };
+        let mut wanted = Wanted {
+            from: at.gte.map(|at| at.0),
+            to: at.lt.map(|at| at.0),
+            ..Wanted::default()
+        };
         if let Some(subject) = self.subject_id {
             let (prefix, _) = subject.rsplit_once('_')?;
             wanted.subject_id = Some(ids::decode(prefix, &subject)?);
@@ -169,12 +185,20 @@ impl AuditQuery {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
         #[graphql(desc = "Which events; all unless given.")] filter: Option<AuditEventFilter>,
     ) -> async_graphql::Result<AuditEventConnection> {
         ctx.may(Action::AuditRead)?;
-        let args = PageArgs { after, before, first, last };
-        events(ctx, args, filter.unwrap_or_default()).await.map_err(top_level)
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        events(ctx, args, filter.unwrap_or_default())
+            .await
+            .map_err(top_level)
     }
 
     /// Walks over the hash chain of all sealed events and names the first that was altered or removed. For
@@ -182,15 +206,26 @@ impl AuditQuery {
     async fn audit_chain_verify(&self, ctx: &Context<'_>) -> async_graphql::Result<AuditChain> {
         ctx.may(Action::AuditRead)?;
         let chain = audit::verify(ctx.db()).await.map_err(top_level)?;
-        Ok(AuditChain { sealed: BigInt(chain.sealed), broken_at: chain.broken_at.map(BigInt) })
+        Ok(AuditChain {
+            sealed: BigInt(chain.sealed),
+            broken_at: chain.broken_at.map(BigInt),
+        })
     }
 }
 
-async fn events(ctx: &Context<'_>, args: PageArgs, filter: AuditEventFilter) -> Result<AuditEventConnection> {
+async fn events(
+    ctx: &Context<'_>,
+    args: PageArgs,
+    filter: AuditEventFilter,
+) -> Result<AuditEventConnection> {
     let Some(wanted) = filter.wanted() else {
         return Ok(AuditEventConnection::of(paging::Page::empty(), AuditEvent));
     };
-    let sort = Sort { column: None, id: audit_event::Column::Id, direction: Direction::Desc };
+    let sort = Sort {
+        column: None,
+        id: audit_event::Column::Id,
+        direction: Direction::Desc,
+    };
     let page = paging::page(ctx, ctx.db(), trail::events(wanted), sort, args).await?;
     Ok(AuditEventConnection::of(page, AuditEvent))
 }

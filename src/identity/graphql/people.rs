@@ -98,9 +98,14 @@ impl PeopleMutation {
         let result = async {
             ctx.actor().person()?;
             let expected_version = i64::from(input.expected_version);
-            let command = Deactivate { user_id: id(&input.user_id, "userId")?, expected_version };
+            let command = Deactivate {
+                user_id: id(&input.user_id, "userId")?,
+                expected_version,
+            };
             let gone: UserId = ctx
-                .write("userDeactivate", move |tx| Box::pin(deactivate::deactivate(tx, command)))
+                .write("userDeactivate", move |tx| {
+                    Box::pin(deactivate::deactivate(tx, command))
+                })
                 .await?;
             User::fresh(ctx, gone).await
         };
@@ -109,6 +114,16 @@ impl PeopleMutation {
 }
 
 fn invitation(input: UserInviteInput) -> Result<Invite> {
-    let partner_id = input.partner_id.as_ref().map(|partner| id(partner, "partnerId")).transpose()?;
-    Ok(Invite { email: input.email.0, name: input.name, role: input.role, partner_id, locale: input.locale })
+    let partner_id = input
+        .partner_id
+        .as_ref()
+        .map(|partner| id(partner, "partnerId"))
+        .transpose()?;
+    Ok(Invite {
+        email: input.email.0,
+        name: input.name,
+        role: input.role,
+        partner_id,
+        locale: input.locale,
+    })
 }

@@ -10,10 +10,7 @@ use super::user::User;
 use crate::{
     app::App,
     error::{Code, Error, Result},
-    graphql::{
-        ContextExt, UserError, errors,
-        scalars::DateTime,
-    },
+    graphql::{ContextExt, UserError, errors, scalars::DateTime},
     identity::{
         accept, login, logout, refresh, reset,
         tokens::{self, Opened, Tokens},
@@ -170,8 +167,11 @@ impl SignInMutation {
     ) -> async_graphql::Result<LoginPayload> {
         let result = async {
             let (app, address) = (ctx.app(), &ctx.caller().address);
-            let candidate = login::look_up(ctx.db(), &input.email, address, app.clock().now()).await?;
-            let genuine = candidate.verify(app.passwords(), input.password.into()).await?;
+            let candidate =
+                login::look_up(ctx.db(), &input.email, address, app.clock().now()).await?;
+            let genuine = candidate
+                .verify(app.passwords(), input.password.into())
+                .await?;
             let tokens = app.tokens().clone();
             let opened = write(ctx, "login", move |tx| {
                 let (candidate, tokens) = (candidate.clone(), tokens.clone());
@@ -191,10 +191,15 @@ impl SignInMutation {
         #[graphql(desc = "The latest refresh token.")] input: TokenRefreshInput,
     ) -> async_graphql::Result<TokenRefreshPayload> {
         let result = async {
-            let (tokens, presented) = (ctx.app().tokens().clone(), SecretString::from(input.refresh_token));
+            let (tokens, presented) = (
+                ctx.app().tokens().clone(),
+                SecretString::from(input.refresh_token),
+            );
             let opened = write(ctx, "tokenRefresh", move |tx| {
                 let (tokens, presented) = (tokens.clone(), presented.clone());
-                Box::pin(async move { refresh::refresh(tx, &tokens, presented.expose_secret()).await })
+                Box::pin(
+                    async move { refresh::refresh(tx, &tokens, presented.expose_secret()).await },
+                )
             })
             .await?;
             let_in(ctx, &opened.ok_or_else(refresh::over)?).await
@@ -209,7 +214,10 @@ impl SignInMutation {
         #[graphql(desc = "How to sign out; may be left out.")] input: Option<LogoutInput>,
     ) -> async_graphql::Result<LogoutPayload> {
         let everywhere = input.is_some_and(|input| input.everywhere);
-        let result = write(ctx, "logout", move |tx| Box::pin(logout::logout(tx, everywhere))).await;
+        let result = write(ctx, "logout", move |tx| {
+            Box::pin(logout::logout(tx, everywhere))
+        })
+        .await;
         LogoutPayload::of(result.map(|()| true))
     }
 
@@ -222,7 +230,12 @@ impl SignInMutation {
     ) -> async_graphql::Result<InvitationAcceptPayload> {
         let result = async {
             let tokens = ctx.app().tokens().clone();
-            let acceptance = accept::check(&tokens, &input.token, &input.password, input.name.as_deref())?;
+            let acceptance = accept::check(
+                &tokens,
+                &input.token,
+                &input.password,
+                input.name.as_deref(),
+            )?;
             let hash = hash(ctx.app(), input.password).await?;
             let opened = write(ctx, "invitationAccept", move |tx| {
                 let (tokens, acceptance, hash) = (tokens.clone(), acceptance.clone(), hash.clone());
@@ -278,12 +291,19 @@ where
     F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
 {
     let caller = ctx.caller();
-    let call = Call { name, actor: caller.actor.clone(), request_id: Some(caller.request_id.clone()) };
+    let call = Call {
+        name,
+        actor: caller.actor.clone(),
+        request_id: Some(caller.request_id.clone()),
+    };
     ctx.app().write(call, body).await
 }
 
 async fn let_in(ctx: &Context<'_>, opened: &Opened) -> Result<(Tokens, User)> {
-    Ok((tokens::issue(ctx.app(), opened)?, User::own(ctx, opened.user_id).await?))
+    Ok((
+        tokens::issue(ctx.app(), opened)?,
+        User::own(ctx, opened.user_id).await?,
+    ))
 }
 
 async fn hash(app: &App, password: String) -> Result<String> {
@@ -294,7 +314,11 @@ async fn hash(app: &App, password: String) -> Result<String> {
 /// Elsewhere a missing sign-in is no matter of the input; here it is the answer.
 fn refused(error: Error) -> async_graphql::Result<Vec<UserError>> {
     match error {
-        Error::Refused(refusals) if refusals.iter().all(|refusal| refusal.code == Code::Unauthenticated) => {
+        Error::Refused(refusals)
+            if refusals
+                .iter()
+                .all(|refusal| refusal.code == Code::Unauthenticated) =>
+        {
             Ok(refusals.into_iter().map(UserError::from).collect())
         }
         error => errors::user_errors(error),

@@ -18,7 +18,11 @@ use crate::{
         paging::{self, Direction, PageArgs, Sort},
         scalars::{DateTime, EmailAddress},
     },
-    identity::{Action, Actor, Role, Scope, UserStatus, policy::permits, store::{self, Wanted}},
+    identity::{
+        Action, Actor, Role, Scope, UserStatus,
+        policy::permits,
+        store::{self, Wanted},
+    },
     platform::ids::TypedId,
 };
 
@@ -47,8 +51,12 @@ impl User {
     /// The e-mail address, in lower case. Null for people of another partner or of the vendor, unless you work for
     /// the vendor.
     async fn email(&self, ctx: &Context<'_>) -> Option<EmailAddress> {
-        let same_partner = self.row.partner_id.is_some() && self.row.partner_id == ctx.actor().partner_id();
-        let shown = self.own || ctx.actor().is_vendor() || same_partner || ctx.actor().user_id() == Some(self.row.id);
+        let same_partner =
+            self.row.partner_id.is_some() && self.row.partner_id == ctx.actor().partner_id();
+        let shown = self.own
+            || ctx.actor().is_vendor()
+            || same_partner
+            || ctx.actor().user_id() == Some(self.row.id);
         shown.then(|| EmailAddress(self.row.email.clone()))
     }
 
@@ -74,7 +82,9 @@ impl User {
 
     /// The kinds of work that the role permits, about 50 at most; which objects they reach is decided for each object.
     async fn permissions(&self) -> Vec<Action> {
-        Action::iter().filter(|action| permits(self.row.role, *action)).collect()
+        Action::iter()
+            .filter(|action| permits(self.row.role, *action))
+            .collect()
     }
 
     /// Counts the changes; send it back as `expectedVersion`.
@@ -110,7 +120,9 @@ impl User {
     /// The database failed.
     pub async fn mentioned(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>> {
         let row = ctx.loaders().load_one(id).await;
-        Ok(row.map_err(|error| Error::Internal(Box::new(error)))?.map(Self::of))
+        Ok(row
+            .map_err(|error| Error::Internal(Box::new(error)))?
+            .map(Self::of))
     }
 
     /// The person as a mutation left it.
@@ -119,7 +131,8 @@ impl User {
     /// The database failed.
     pub async fn fresh(ctx: &Context<'_>, id: UserId) -> Result<Self> {
         let row = store::user(ctx.db(), id).await?;
-        row.map(Self::of).ok_or_else(|| Error::internal("a user vanished"))
+        row.map(Self::of)
+            .ok_or_else(|| Error::internal("a user vanished"))
     }
 
     /// The same, shown to the person itself.
@@ -127,7 +140,10 @@ impl User {
     /// # Errors
     /// The database failed.
     pub async fn own(ctx: &Context<'_>, id: UserId) -> Result<Self> {
-        Ok(Self { own: true, ..Self::fresh(ctx, id).await? })
+        Ok(Self {
+            own: true,
+            ..Self::fresh(ctx, id).await?
+        })
     }
 }
 
@@ -154,7 +170,9 @@ impl Loader<UserId> for Rows {
     type Error = LoadError;
 
     async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, user::Model>, LoadError> {
-        let rows = store::people_by_id(&self.db, self.scope(), keys).await.map_err(Arc::new)?;
+        let rows = store::people_by_id(&self.db, self.scope(), keys)
+            .await
+            .map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -179,7 +197,11 @@ impl UserFilter {
             Some(partner) => Some(PartnerId::parse(&partner)?),
             None => None,
         };
-        Some(Wanted { partner_id, roles: self.role_in, statuses: self.status_in })
+        Some(Wanted {
+            partner_id,
+            roles: self.role_in,
+            statuses: self.status_in,
+        })
     }
 }
 
@@ -231,23 +253,45 @@ impl UserQuery {
 
     /// People, newest first unless sorted otherwise. Administrators, alliance managers and auditors list everybody,
     /// a partner's administrators their own people; all others are `FORBIDDEN`.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a Relay connection"
+    )]
     async fn users(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
         #[graphql(desc = "Which people; all unless given.")] filter: Option<UserFilter>,
-        #[graphql(desc = "How to sort; at most one criterion, the id decides ties.")] order_by: Option<Vec<UserOrder>>,
+        #[graphql(desc = "How to sort; at most one criterion, the id decides ties.")]
+        order_by: Option<Vec<UserOrder>>,
     ) -> async_graphql::Result<UserConnection> {
-        let args = PageArgs { after, before, first, last };
-        users(ctx, args, filter.unwrap_or_default(), order_by.unwrap_or_default()).await.map_err(top_level)
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        users(
+            ctx,
+            args,
+            filter.unwrap_or_default(),
+            order_by.unwrap_or_default(),
+        )
+        .await
+        .map_err(top_level)
     }
 }
 
-async fn users(ctx: &Context<'_>, args: PageArgs, filter: UserFilter, order: Vec<UserOrder>) -> Result<UserConnection> {
+async fn users(
+    ctx: &Context<'_>,
+    args: PageArgs,
+    filter: UserFilter,
+    order: Vec<UserOrder>,
+) -> Result<UserConnection> {
     ctx.actor().person()?;
     let scope = directory(ctx.actor());
     if scope == Scope::Nothing {
@@ -264,9 +308,23 @@ async fn users(ctx: &Context<'_>, args: PageArgs, filter: UserFilter, order: Vec
 fn sort(order: &[UserOrder]) -> Result<Sort<user::Column>> {
     let (column, direction) = match order {
         [] => (None, Direction::Desc),
-        [UserOrder { field: UserOrderField::CreatedAt, direction }] => (None, *direction),
-        [UserOrder { field: UserOrderField::Email, direction }] => (Some(user::Column::Email), *direction),
+        [
+            UserOrder {
+                field: UserOrderField::CreatedAt,
+                direction,
+            },
+        ] => (None, *direction),
+        [
+            UserOrder {
+                field: UserOrderField::Email,
+                direction,
+            },
+        ] => (Some(user::Column::Email), *direction),
         _ => return Err(Refusal::input("orderBy", "at most one criterion").into()),
     };
-    Ok(Sort { column, id: user::Column::Id, direction })
+    Ok(Sort {
+        column,
+        id: user::Column::Id,
+        direction,
+    })
 }

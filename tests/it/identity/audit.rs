@@ -22,11 +22,18 @@ async fn invite(t: &TestApp, by: &Person, number: u32) -> Answer {
     let document = "mutation($email: EmailAddress!) {
         userInvite(input: {email: $email, name: \"Ben Roth\", role: FINANCE}) { user { id } userErrors { code } }
     }";
-    t.ask(by, document, json!({"email": format!("ben{number}@vendor.example")})).await
+    t.ask(
+        by,
+        document,
+        json!({"email": format!("ben{number}@vendor.example")}),
+    )
+    .await
 }
 
 async fn verify(t: &TestApp, by: &Person) -> Value {
-    let answer = t.ask(by, "{ auditChainVerify { sealed brokenAt } }", json!({})).await;
+    let answer = t
+        .ask(by, "{ auditChainVerify { sealed brokenAt } }", json!({}))
+        .await;
     answer.at("auditChainVerify").clone()
 }
 
@@ -35,24 +42,39 @@ async fn the_chain_names_the_row_that_was_altered(t: TestApp) {
     for number in 0..100 {
         invite(&t, &admin, number).await.done("userInvite");
     }
-    assert_eq!(invite(&t, &admin, 0).await.refusals("userInvite"), Vec::<String>::new());
+    assert_eq!(
+        invite(&t, &admin, 0).await.refusals("userInvite"),
+        Vec::<String>::new()
+    );
     t.settle().await;
-    assert_eq!(verify(&t, &auditor).await, json!({"sealed": "101", "brokenAt": null}));
+    assert_eq!(
+        verify(&t, &auditor).await,
+        json!({"sealed": "101", "brokenAt": null})
+    );
     let document = "{ auditEvents(last: 1) { totalCount nodes { sealedPosition action } } }";
     let trail = t.ask(&auditor, document, json!({})).await;
     assert_eq!(trail.at("auditEvents/totalCount"), &json!(101));
     assert_eq!(trail.text("auditEvents/nodes/0/sealedPosition"), "1");
 
     let db = t.app.db().maintenance();
-    let table = if db.get_database_backend() == DbBackend::Postgres { " ON audit_event" } else { "" };
-    db.execute_unprepared(&format!("DROP TRIGGER audit_event_no_update{table}")).await.unwrap();
+    let table = if db.get_database_backend() == DbBackend::Postgres {
+        " ON audit_event"
+    } else {
+        ""
+    };
+    db.execute_unprepared(&format!("DROP TRIGGER audit_event_no_update{table}"))
+        .await
+        .unwrap();
     db.execute_unprepared(
         "UPDATE audit_event SET action = 'user.activated' \
          WHERE id = (SELECT audit_event_id FROM audit_seal WHERE position = 57)",
     )
     .await
     .unwrap();
-    assert_eq!(verify(&t, &auditor).await, json!({"sealed": "56", "brokenAt": "57"}));
+    assert_eq!(
+        verify(&t, &auditor).await,
+        json!({"sealed": "56", "brokenAt": "57"})
+    );
 }
 
 async fn the_trail_refuses_change_and_removal(t: TestApp) {
@@ -68,12 +90,21 @@ async fn the_trail_refuses_change_and_removal(t: TestApp) {
     ] {
         assert!(db.execute_unprepared(sql).await.is_err(), "{sql}");
     }
-    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 1);
+    assert_eq!(
+        audit_event::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        1
+    );
 }
 
 async fn the_trail_is_read_by_administrators_and_auditors_only(t: TestApp) {
     let acme = company(&t, "Acme").await;
-    for document in ["{ auditEvents { totalCount } }", "{ auditChainVerify { sealed } }"] {
+    for document in [
+        "{ auditEvents { totalCount } }",
+        "{ auditChainVerify { sealed } }",
+    ] {
         for role in [Role::Administrator, Role::Auditor] {
             let person = t.vendor(role).await;
             let answer = t.ask(&person, document, json!({})).await;
@@ -81,11 +112,16 @@ async fn the_trail_is_read_by_administrators_and_auditors_only(t: TestApp) {
         }
         for role in [Role::AllianceManager, Role::Finance, Role::Executive] {
             let person = t.vendor(role).await;
-            assert_eq!(t.ask(&person, document, json!({})).await.error(), "FORBIDDEN");
+            assert_eq!(
+                t.ask(&person, document, json!({})).await.error(),
+                "FORBIDDEN"
+            );
         }
         let head = t.person(Role::PartnerAdministrator, Some(acme)).await;
         assert_eq!(t.ask(&head, document, json!({})).await.error(), "FORBIDDEN");
-        let nobody = t.ask_as(&ensemble::identity::Actor::Anonymous, document, json!({})).await;
+        let nobody = t
+            .ask_as(&ensemble::identity::Actor::Anonymous, document, json!({}))
+            .await;
         assert_eq!(nobody.error(), "UNAUTHENTICATED");
     }
 }
@@ -114,7 +150,10 @@ async fn the_trail_is_filtered_by_subject_actor_action_and_time(t: TestApp) {
         })
     );
     let by_other = find(json!({"actorId": other.id.to_string()})).await;
-    assert_eq!(by_other.text("auditEvents/nodes/0/at"), "2026-03-01T09:00:00.000500Z");
+    assert_eq!(
+        by_other.text("auditEvents/nodes/0/at"),
+        "2026-03-01T09:00:00.000500Z"
+    );
     assert_eq!(by_other.count("auditEvents/nodes"), 1);
     let counts = [
         (json!({"at": {"gte": "2026-03-01T09:00:00Z"}}), 2),
@@ -128,13 +167,20 @@ async fn the_trail_is_filtered_by_subject_actor_action_and_time(t: TestApp) {
         (json!({"actorId": first.replacen("user", "deal", 1)}), 0),
     ];
     for (filter, count) in counts {
-        assert_eq!(find(filter.clone()).await.count("auditEvents/nodes"), count, "{filter}");
+        assert_eq!(
+            find(filter.clone()).await.count("auditEvents/nodes"),
+            count,
+            "{filter}"
+        );
     }
 }
 
 async fn an_auditor_changes_nothing(t: TestApp) {
     let auditor = t.vendor(Role::Auditor).await;
     let before = rows(&t).await;
-    assert_eq!(invite(&t, &auditor, 1).await.refusal("userInvite"), "FORBIDDEN");
+    assert_eq!(
+        invite(&t, &auditor, 1).await.refusal("userInvite"),
+        "FORBIDDEN"
+    );
     assert_eq!(rows(&t).await, before);
 }

@@ -136,11 +136,11 @@ async fn rows(t: &TestApp) -> [u64; 5] {
     ]
 }
 
-/// The names of what was recorded about a user, oldest first.
+/// The names of what was recorded about a user, by alphabet: the clock stands still, so it tells no order.
 async fn recorded(t: &TestApp, user: UserId) -> Vec<String> {
     let events = audit_event::Entity::find()
         .filter(audit_event::Column::SubjectId.eq(user.uuid()))
-        .order_by_asc(audit_event::Column::Id)
+        .order_by_asc(audit_event::Column::Action)
         .all(t.app.db().reader())
         .await
         .unwrap();
