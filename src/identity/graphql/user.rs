@@ -253,10 +253,6 @@ impl UserQuery {
 
     /// People, newest first unless sorted otherwise. Administrators, alliance managers and auditors list everybody,
     /// a partner's administrators their own people; all others are `FORBIDDEN`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the arguments of a Relay connection"
-    )]
     async fn users(
         &self,
         ctx: &Context<'_>,
