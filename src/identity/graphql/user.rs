@@ -228,6 +228,10 @@ pub struct UserOrder {
 #[derive(Default)]
 pub struct UserQuery;
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a Relay list takes four arguments for its pages alone"
+)]
 #[Object]
 impl UserQuery {
     /// The user who asks. Null with the error `UNAUTHENTICATED` when nobody signed in.
@@ -253,10 +257,6 @@ impl UserQuery {
 
     /// People, newest first unless sorted otherwise. Administrators, alliance managers and auditors list everybody,
     /// a partner's administrators their own people; all others are `FORBIDDEN`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the arguments of a Relay connection"
-    )]
     async fn users(
         &self,
         ctx: &Context<'_>,
