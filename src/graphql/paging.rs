@@ -178,7 +178,8 @@ fn beyond<E: EntityTrait>(sort: Sort<E::Column>, cursor: &str, greater: bool, pa
     let invalid = || Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path);
     let content = unhex(cursor).ok_or_else(invalid)?;
     let (list, key, id): (String, Option<String>, String) = serde_json::from_slice(&content).map_err(|_| invalid())?;
-    if list != name::<E>(sort) || key.is_some() != sort.column.is_some() {
+    let unprintable = key.as_deref().is_some_and(|key| key.contains(char::is_control));
+    if list != name::<E>(sort) || key.is_some() != sort.column.is_some() || unprintable {
         return Err(invalid().into());
     }
     let id: uuid::Uuid = id.parse().map_err(|_| invalid())?;
