@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Insert, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value, sea_query::OnConflict,
+    QuerySelect, Statement, Value, sea_query::{LockType, OnConflict},
 };
 
 use super::AccountKind;
@@ -93,7 +93,7 @@ pub async fn bring_forward(tx: &Tx, changes: &BTreeMap<LedgerAccountId, i64>) ->
     Ok(())
 }
 
-/// SQLite has one writer, which holds every lock already.
+/// SQLite has one writer, which holds every lock already. The lock leaves foreign keys of other postings alone.
 async fn lock(tx: &Tx, ids: &[LedgerAccountId]) -> Result<()> {
     if tx.backend() != DbBackend::Postgres {
         return Ok(());
@@ -104,7 +104,7 @@ async fn lock(tx: &Tx, ids: &[LedgerAccountId]) -> Result<()> {
             .column(ledger_account::Column::Id)
             .filter(ledger_account::Column::Id.is_in(chunk.iter().copied()))
             .order_by_asc(ledger_account::Column::Id)
-            .lock_exclusive()
+            .lock(LockType::NoKeyUpdate)
             .into_tuple::<LedgerAccountId>()
             .all(tx)
             .await?;

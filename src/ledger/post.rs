@@ -178,6 +178,7 @@ async fn insert_entries(tx: &Tx, drafts: &[&Draft]) -> Result<()> {
             });
         }
     }
-    tx.insert_all(rows).await?;
-    accounts::bring_forward(tx, &changes).await
+    // Before the entries: their foreign keys share-lock the accounts in the order in which they come.
+    accounts::bring_forward(tx, &changes).await?;
+    tx.insert_all(rows).await
 }

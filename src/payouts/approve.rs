@@ -1,6 +1,7 @@
 //! Agreeing to a payout run: the second pair of eyes.
 
 use super::{
+    refusal,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -25,7 +26,7 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
     tx.actor().may(Action::PayoutRunApprove)?;
     let approver = tx.actor().person()?;
     let run = store::lock_run(tx, run_id).await?;
-    let status = run.status.apply(RunAction::Approve).map_err(store::refused)?;
+    let status = run.status.apply(RunAction::Approve).map_err(refusal::illegal_move)?;
     if run.created_by == approver {
         return Err(Refusal::new(Code::SamePerson, "Somebody else must approve what you created.").into());
     }

@@ -1,6 +1,7 @@
 //! Giving a payout run up before anybody approved it.
 
 use super::{
+    refusal,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -17,7 +18,7 @@ use crate::{
 pub async fn cancel(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
     tx.actor().may(Action::PayoutRunCreate)?;
     let run = store::lock_run(tx, run_id).await?;
-    let status = run.status.apply(RunAction::Cancel).map_err(store::refused)?;
+    let status = run.status.apply(RunAction::Cancel).map_err(refusal::illegal_move)?;
     store::move_run(tx, &run, status).await?;
     store::move_payments(tx, run_id, PayoutAction::Cancel).await?;
     store::free_lines(tx, run_id).await?;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::{
+    refusal,
     RunStatus,
     provider::{self, Batch, PayoutProvider},
     settle,
@@ -41,7 +42,7 @@ pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Resu
     if run.status == RunStatus::Executing {
         return Ok(run_id);
     }
-    let status = run.status.apply(RunAction::Execute).map_err(store::refused)?;
+    let status = run.status.apply(RunAction::Execute).map_err(refusal::illegal_move)?;
     store::start_run(tx, &run, tx.actor().user_id(), status).await?;
     store::choose_provider(tx, run_id, provider).await?;
     store::move_payments(tx, run_id, PayoutAction::Start).await?;

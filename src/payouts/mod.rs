@@ -16,6 +16,7 @@ pub mod export;
 pub mod graphql;
 pub mod jobs;
 pub mod provider;
+mod refusal;
 pub mod retry;
 pub mod select;
 pub mod settle;

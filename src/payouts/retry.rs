@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    refusal,
     execute, provider,
     status::PayoutAction,
     store,
@@ -32,7 +33,7 @@ pub async fn start(tx: &Tx, payout_id: PayoutId, provider: &'static str) -> Resu
     store::lock_run(tx, run_id).await?;
     let found = store::payments(tx, &[payout_id]).await?;
     let payment = found.first().ok_or_else(|| Error::not_found("id"))?;
-    let status = payment.status.apply(PayoutAction::Retry).map_err(store::refused)?;
+    let status = payment.status.apply(PayoutAction::Retry).map_err(refusal::illegal_move)?;
     let payment = store::retry_payment(tx, payment, provider, status).await?;
     execute::post_start(tx, std::slice::from_ref(&payment)).await?;
     tx.enqueue(super::jobs::resume(run_id, Some((payout_id, payment.version))));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
+    refusal,
     PayoutStatus,
     provider::Outcome,
     status::{PayoutAction, RunAction},
@@ -60,7 +61,7 @@ pub(super) struct Settled {
 fn decide(tx: &Tx, payment: &payout::Model, outcome: &Outcome) -> Result<(Option<Settled>, Option<post::NewTransaction>)> {
     let (payout_id, partner_id) = (payment.id, payment.partner_id);
     let change = |action, reference, failure| -> Result<Settled> {
-        Ok(Settled { id: payout_id, status: payment.status.apply(action).map_err(store::refused)?, reference, failure })
+        Ok(Settled { id: payout_id, status: payment.status.apply(action).map_err(refusal::illegal_move)?, reference, failure })
     };
     match outcome {
         Outcome::Paid { reference } => {

@@ -7,13 +7,3 @@ mod settling;
 pub use read::*;
 pub use run::*;
 pub use settling::*;
-
-use crate::{
-    error::{Code, Error, Refusal},
-    platform::transition::IllegalTransition,
-};
-
-/// A move that the table of states does not allow, as a refusal.
-pub fn refused(error: IllegalTransition) -> Error {
-    Refusal::new(Code::IllegalTransition, error.to_string()).into()
-}

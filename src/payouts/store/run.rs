@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait, Statement,
-    UpdateMany, sea_query::Expr,
+    UpdateMany,
+    sea_query::{Expr, LockType},
 };
 
 use crate::{
@@ -30,9 +31,9 @@ pub struct Claim {
     pub before: DateTime<Utc>,
 }
 
-/// Makes runs of one programme wait for each other; on SQLite they do anyway.
+/// Makes runs of one programme wait for each other, on SQLite they do anyway. Deals go on being won meanwhile.
 pub async fn lock_program(tx: &Tx, id: ProgramId) -> Result<()> {
-    let found = program::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    let found = program::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
     found.map(|_| ()).ok_or_else(|| Error::not_found("programId"))
 }
 
