@@ -102,7 +102,6 @@ pub async fn sums<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<Sums> 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot build its own input should stop")]
 mod tests {
     use super::*;
 

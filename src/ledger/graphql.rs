@@ -63,7 +63,6 @@ impl LedgerAccount {
     }
 
     /// The entries, newest first.
-    #[expect(clippy::too_many_arguments, reason = "the four paging arguments of every connection")]
     async fn entries(
         &self,
         ctx: &Context<'_>,
@@ -164,7 +163,6 @@ pub struct LedgerQuery;
 #[Object]
 impl LedgerQuery {
     /// Ledger accounts, oldest first. Finance roles see all; a partner's people see those of their own partner.
-    #[expect(clippy::too_many_arguments, reason = "the filter and the paging arguments of every list")]
     async fn ledger_accounts(
         &self,
         ctx: &Context<'_>,

@@ -68,7 +68,6 @@ impl Rules {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot build its own input should stop")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -76,7 +76,6 @@ impl PartnerStatement {
     }
 
     /// The commission lines of the period, oldest first; they sum to earned and adjustments.
-    #[expect(clippy::too_many_arguments, reason = "the four paging arguments of every connection")]
     async fn lines(
         &self,
         ctx: &Context<'_>,
@@ -92,7 +91,6 @@ impl PartnerStatement {
     }
 
     /// The payments of the period, oldest first; they sum to paid.
-    #[expect(clippy::too_many_arguments, reason = "the four paging arguments of every connection")]
     async fn payments(
         &self,
         ctx: &Context<'_>,

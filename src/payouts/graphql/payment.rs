@@ -141,7 +141,6 @@ pub struct PayoutQuery;
 #[Object]
 impl PayoutQuery {
     /// Payments, newest first. A partner's people see those of their own partner, from approval on.
-    #[expect(clippy::too_many_arguments, reason = "the filter and the paging arguments of every list")]
     async fn payouts(
         &self,
         ctx: &Context<'_>,

@@ -81,7 +81,6 @@ impl PayoutRun {
     }
 
     /// Its payments, one per partner and currency, in the order of their ids.
-    #[expect(clippy::too_many_arguments, reason = "the filter and the paging arguments of every list")]
     async fn payouts(
         &self,
         ctx: &Context<'_>,
@@ -97,7 +96,6 @@ impl PayoutRun {
     }
 
     /// Who is not paid although commission is due, with the amount that waits and the reason.
-    #[expect(clippy::too_many_arguments, reason = "the four paging arguments of every connection")]
     async fn exceptions(
         &self,
         ctx: &Context<'_>,
@@ -253,7 +251,6 @@ pub struct PayoutRunQuery;
 #[Object]
 impl PayoutRunQuery {
     /// Payout runs, newest first. For administrators, alliance managers, finance and auditors.
-    #[expect(clippy::too_many_arguments, reason = "the filter and the paging arguments of every list")]
     async fn payout_runs(
         &self,
         ctx: &Context<'_>,

@@ -1,5 +1,6 @@
 //! Money: the ledger, payouts and statements, on commission that is booked as winning and refunding book it.
 
+pub mod execution;
 pub mod ledger;
 pub mod payouts;
 pub mod statements;
@@ -39,7 +40,7 @@ use crate::support::{Answer, Case, Person, TestApp};
 
 /// All cases of this folder.
 pub fn cases() -> Vec<Case> {
-    [ledger::cases(), payouts::cases(), statements::cases(), verify::cases()].concat()
+    [execution::cases(), ledger::cases(), payouts::cases(), statements::cases(), verify::cases()].concat()
 }
 
 pub fn at(text: &str) -> DateTime<Utc> {
