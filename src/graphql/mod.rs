@@ -30,11 +30,16 @@ use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, crate::identity::graphql::IdentityQuery);
+pub struct Query(
+    node::NodeQuery,
+    crate::identity::graphql::IdentityQuery,
+    crate::ledger::graphql::LedgerQuery,
+    crate::payouts::graphql::PayoutsQuery,
+);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(crate::identity::graphql::IdentityMutation);
+pub struct Mutation(crate::identity::graphql::IdentityMutation, crate::payouts::graphql::PayoutsMutation);
 
 /// The schema.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -10,6 +10,7 @@ pub mod accrue;
 pub mod clawback;
 pub mod compute;
 pub mod graphql;
+pub mod statement;
 pub mod status;
 pub mod terms;
 

@@ -196,7 +196,8 @@ impl TestApp {
 
     /// After every test: the books must be in order.
     pub async fn check_books(&self) -> Result<(), String> {
-        Ok(())
+        let report = ensemble::ledger::verify::verify(self.app.db().reader()).await.map_err(|error| error.to_string())?;
+        if report.is_clean() { Ok(()) } else { Err(format!("the books are not in order:\n{report}")) }
     }
 
     /// Removes the database.
