@@ -154,6 +154,8 @@ events! {
 
     /// A file was imported.
     ImportFinished = "import.finished" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }
+    /// An operator let work that had been given up be tried again.
+    JobReplayed = "job.replayed" on job_id: JobId {}
 }
 
 impl Event {

@@ -35,11 +35,16 @@ pub struct Query(
     crate::identity::graphql::IdentityQuery,
     crate::ledger::graphql::LedgerQuery,
     crate::payouts::graphql::PayoutsQuery,
+    crate::notifications::graphql::NotificationQuery,
 );
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(crate::identity::graphql::IdentityMutation, crate::payouts::graphql::PayoutsMutation);
+pub struct Mutation(
+    crate::identity::graphql::IdentityMutation,
+    crate::payouts::graphql::PayoutsMutation,
+    crate::notifications::graphql::NotificationMutation,
+);
 
 /// The schema.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -9,6 +9,7 @@
 
 mod identity;
 mod money;
+mod notifications;
 mod platform;
 mod support;
 
@@ -24,7 +25,7 @@ fn main() {
     if databases.postgres().is_none() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
-    let cases = [platform::cases(), identity::cases(), money::cases()].concat();
+    let cases = [identity::cases(), money::cases(), notifications::cases(), platform::cases()].concat();
     let trials = cases.into_iter().flat_map(|case| trials(runtime, databases, case)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(databases.remove());
