@@ -30,11 +30,11 @@ use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, crate::identity::graphql::IdentityQuery);
+pub struct Query(node::NodeQuery, crate::identity::graphql::IdentityQuery, crate::deals::graphql::DealsQuery);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(crate::identity::graphql::IdentityMutation);
+pub struct Mutation(crate::identity::graphql::IdentityMutation, crate::deals::graphql::DealsMutation);
 
 /// The schema.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
