@@ -33,6 +33,7 @@ use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 pub struct Query(
     node::NodeQuery,
     crate::identity::graphql::IdentityQuery,
+    crate::deals::graphql::DealsQuery,
     crate::ledger::graphql::LedgerQuery,
     crate::payouts::graphql::PayoutsQuery,
     crate::notifications::graphql::NotificationQuery,
@@ -42,6 +43,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     crate::identity::graphql::IdentityMutation,
+    crate::deals::graphql::DealsMutation,
     crate::payouts::graphql::PayoutsMutation,
     crate::notifications::graphql::NotificationMutation,
 );
