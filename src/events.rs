@@ -69,8 +69,14 @@ events! {
     ProgramVersioned = "program.versioned" on program_id: ProgramId { number: i32 }
     /// A product entered the catalogue.
     ProductCreated = "product.created" on product_id: ProductId {}
+    /// Facts about a product changed: field names only.
+    ProductUpdated = "product.updated" on product_id: ProductId { fields: Vec<String> }
+    /// A product family entered the catalogue.
+    ProductFamilyCreated = "product_family.created" on family_id: ProductFamilyId {}
     /// A customer was recorded.
     CustomerCreated = "customer.created" on customer_id: CustomerId {}
+    /// Facts about a customer changed: field names only.
+    CustomerUpdated = "customer.updated" on customer_id: CustomerId { fields: Vec<String> }
 
     /// A partner claimed a deal.
     RegistrationSubmitted = "deal_registration.submitted" on registration_id: DealRegistrationId { partner_id: PartnerId }

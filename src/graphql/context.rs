@@ -66,6 +66,12 @@ pub fn loaders(app: &App, caller: &Caller) -> Loaders {
 /// A loader's error: shared by every waiting field.
 pub type LoadError = Arc<Error>;
 
+/// A loader's error where one error of its own is wanted. Loaders refuse nothing, so it is a fault.
+#[must_use]
+pub fn unshared(error: LoadError) -> Error {
+    Error::Internal(Box::new(error))
+}
+
 /// What every resolver uses.
 pub trait ContextExt<'a> {
     /// The application.

@@ -33,6 +33,10 @@ use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 pub struct Query(
     node::NodeQuery,
     crate::identity::graphql::IdentityQuery,
+    crate::partners::graphql::PartnerQuery,
+    crate::programs::graphql::ProgramQuery,
+    crate::customers::graphql::CustomerQuery,
+    crate::catalog::graphql::CatalogQuery,
     crate::deals::graphql::DealsQuery,
     crate::ledger::graphql::LedgerQuery,
     crate::payouts::graphql::PayoutsQuery,
@@ -43,6 +47,11 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     crate::identity::graphql::IdentityMutation,
+    crate::partners::graphql::PartnerMutation,
+    crate::partners::graphql::PartnersMutation,
+    crate::programs::graphql::ProgramMutation,
+    crate::customers::graphql::CustomerMutation,
+    crate::catalog::graphql::CatalogMutation,
     crate::deals::graphql::DealsMutation,
     crate::payouts::graphql::PayoutsMutation,
     crate::notifications::graphql::NotificationMutation,

@@ -8,7 +8,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::error::{Code, Faults, Refusal, Result};
+use crate::{
+    error::{Code, Faults, Refusal, Result},
+    platform::text::Part,
+};
 
 /// Rows of a page unless the caller asks for another number.
 const DEFAULT_PAGE: u64 = 25;
@@ -218,6 +221,41 @@ pub struct DateTimeFilter {
     pub gte: Option<super::scalars::DateTime>,
     /// Before this instant.
     pub lt: Option<super::scalars::DateTime>,
+}
+
+/// A text found by a part of it, whatever the case. Several conditions must all hold.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct TextFilter {
+    /// The text has this anywhere; 1 to 200 characters.
+    pub contains: Option<String>,
+    /// The text begins with this; 1 to 200 characters.
+    pub starts_with: Option<String>,
+}
+
+impl TextFilter {
+    /// The parts to look for, with a fault for each that is blank or too long.
+    pub fn read(self, faults: &mut Faults, path: &str) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if let Some(text) = self.contains {
+            parts.push(Part::Anywhere(faults.text(&format!("{path}.contains"), &text, 200)));
+        }
+        if let Some(text) = self.starts_with {
+            parts.push(Part::Beginning(faults.text(&format!("{path}.startsWith"), &text, 200)));
+        }
+        parts
+    }
+}
+
+/// The one sort of a list, or the sort it has when none is asked for.
+///
+/// # Errors
+/// `BAD_USER_INPUT` at `orderBy` for more than one: the id is the only tie-break that every list has.
+pub fn one_order<T>(orders: Option<Vec<T>>) -> Result<Option<T>> {
+    let mut orders = orders.unwrap_or_default();
+    if orders.len() > 1 {
+        return Err(Refusal::input("orderBy", "at most one; the id breaks ties").into());
+    }
+    Ok(orders.pop())
 }
 
 /// Declares the connection and edge of an object type.

@@ -158,3 +158,9 @@ impl MoneyInput {
 pub fn percent(ppm: Ppm) -> Decimal {
     Decimal(ppm.to_string())
 }
+
+/// A counter as `Int`; one beyond 2^31 shows as the largest.
+#[must_use]
+pub fn counter(value: i64) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}

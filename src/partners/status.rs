@@ -1,9 +1,11 @@
 //! Where a partner stands with the vendor, from first interest to farewell, and what it may do in
 //! each place.
 //!
-//! A partner is found (prospect), applies, is vetted, approved, onboarded and then active. Trouble
-//! leads to a watch or a suspension and back, or to offboarding, during which what was earned is
-//! still paid. Rejected applicants may apply again; retired partners are history.
+//! A partner is found (prospect), applies, is vetted, approved, onboarded and then active. One whose
+//! agreement was made outside of Ensemble is activated by the vendor as it enters the directory;
+//! an applicant never is, because it waits for the decision it asked for. Trouble leads to a watch
+//! or a suspension and back, or to offboarding, during which what was earned is still paid.
+//! Rejected applicants may apply again; retired partners are history.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
@@ -90,8 +92,8 @@ pub enum PartnerAction {
     Reject,
     /// Begin agreements, training and set-up.
     StartOnboarding,
-    /// Put into full standing, after onboarding or, where there is nothing to onboard, right after
-    /// approval.
+    /// Put into full standing: after onboarding; right after approval where there is nothing to
+    /// onboard; or from the start where the agreement was made outside of Ensemble.
     Activate,
     /// Observe the partner. Needs a reason.
     Watch,
@@ -198,7 +200,7 @@ impl StateMachine for PartnerStatus {
             (S::UnderReview, A::Approve) => S::Approved,
             (S::Applied | S::UnderReview, A::Reject) => S::Rejected,
             (S::Approved, A::StartOnboarding) => S::Onboarding,
-            (S::Approved | S::Onboarding, A::Activate) => S::Active,
+            (S::Prospect | S::Approved | S::Onboarding, A::Activate) => S::Active,
             (S::Active, A::Watch) => S::OnWatch,
             (S::Active | S::OnWatch, A::Suspend) => S::Suspended,
             (S::OnWatch | S::Suspended, A::Reinstate) => S::Active,
@@ -248,7 +250,7 @@ mod tests {
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {
         insta::assert_snapshot!(table::<S>(), @r"
-        PROSPECT: APPLY > APPLIED, RETIRE > RETIRED
+        PROSPECT: APPLY > APPLIED, ACTIVATE > ACTIVE, RETIRE > RETIRED
         APPLIED: START_REVIEW > UNDER_REVIEW, REJECT! > REJECTED
         UNDER_REVIEW: APPROVE > APPROVED, REJECT! > REJECTED
         APPROVED: START_ONBOARDING > ONBOARDING, ACTIVATE > ACTIVE, RETIRE > RETIRED
@@ -302,6 +304,11 @@ mod tests {
             "ACTIVATE is not possible in status APPLIED"
         );
         assert_eq!(S::Applied.apply(A::Activate), Err(refused));
+    }
+
+    #[test]
+    fn a_partner_with_an_agreement_from_elsewhere_is_activated_at_once() {
+        assert_eq!(S::Prospect.apply(A::Activate), Ok(S::Active));
     }
 
     #[test]

@@ -1,0 +1,92 @@
+//! What somebody typed about a customer, in the form in which customers are compared and kept.
+
+use super::{
+    identity::{Facts, name_key, phone_key, registrable_domain, registration_number_key},
+    resolve::ClaimedCustomer,
+};
+use crate::error::Faults;
+
+/// The most characters of a name.
+pub const NAME: usize = 200;
+/// The most characters of an industry, a number or a telephone number.
+pub const WORD: usize = 80;
+
+/// A customer in canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// The name as typed, trimmed.
+    pub name: String,
+    /// The name for comparison.
+    pub name_key: String,
+    /// The registrable domain.
+    pub domain: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// Letters and digits of the registration number.
+    pub registration_number: Option<String>,
+    /// Digits of the telephone number.
+    pub phone: Option<String>,
+}
+
+impl Claim {
+    /// Reads what was typed, with a fault under `path` for each value that is none.
+    pub fn read(faults: &mut Faults, claimed: &ClaimedCustomer, path: &str) -> Self {
+        let at = |field: &str| if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+        let (name, name_key) = name(faults, &at("name"), &claimed.name);
+        Self {
+            name,
+            name_key,
+            domain: domain(faults, &at("domain"), claimed.domain.as_deref()),
+            country: country(faults, &at("country"), claimed.country.as_deref()),
+            registration_number: registration_number(faults, &at("registrationNumber"), claimed.registration_number.as_deref()),
+            phone: phone(faults, &at("phone"), claimed.phone.as_deref()),
+        }
+    }
+
+    /// The facts for comparison.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            name_key: &self.name_key,
+            domain: self.domain.as_deref(),
+            country: self.country.as_deref(),
+            registration_number: self.registration_number.as_deref(),
+            phone: self.phone.as_deref(),
+        }
+    }
+}
+
+/// A name and its key.
+pub fn name(faults: &mut Faults, path: &str, typed: &str) -> (String, String) {
+    let name = faults.text(path, typed, NAME);
+    let key = name_key(&name);
+    if key.is_empty() && !name.is_empty() {
+        faults.add(path, "needs a letter or a digit");
+    }
+    (name, key)
+}
+
+/// The registrable domain of an address; nothing for a public mail service.
+pub fn domain(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
+    let typed = typed.filter(|text| !text.trim().is_empty())?;
+    faults.take(path, registrable_domain(typed)).flatten()
+}
+
+/// A country code.
+pub fn country(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
+    let code = typed.filter(|text| !text.trim().is_empty())?.trim();
+    if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        faults.add(path, "must be two capital letters by ISO 3166-1");
+    }
+    Some(code.to_owned())
+}
+
+/// The key of a registration number; nothing for one that is too short to tell anything.
+pub fn registration_number(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
+    faults.optional_text(path, typed, WORD).as_deref().and_then(registration_number_key)
+}
+
+/// The key of a telephone number; nothing for one that is too short to tell anything.
+pub fn phone(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
+    faults.optional_text(path, typed, WORD).as_deref().and_then(phone_key)
+}

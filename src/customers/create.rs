@@ -1,0 +1,89 @@
+//! The vendor records a customer.
+
+use super::{
+    claim::{Claim, WORD},
+    resolve::{self, ClaimedCustomer},
+    store,
+};
+use crate::{
+    entity::{
+        customer,
+        ids::CustomerId,
+    },
+    error::{Code, Error, Faults, Refusal, Result},
+    identity::Action,
+    platform::hierarchy::HierarchyFault,
+    tx::Tx,
+};
+
+/// The most people a customer employs.
+pub const MAX_EMPLOYEES: i64 = 100_000_000;
+/// The most characters of a key in another system.
+pub const KEY: usize = 200;
+
+/// A customer to be recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Create {
+    /// Who it is.
+    pub named: ClaimedCustomer,
+    /// Its industry, in the vendor's words.
+    pub industry: Option<String>,
+    /// How many people it employs.
+    pub employees: Option<i64>,
+    /// The company it belongs to.
+    pub parent: Option<CustomerId>,
+    /// Its key in another system; unique.
+    pub external_id: Option<String>,
+}
+
+/// Records a customer that is not there yet.
+///
+/// # Errors
+/// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every fault
+/// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `name` or `externalId`. Records
+/// `customer.created`.
+pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
+    tx.actor().may(Action::CustomerManage)?;
+    let mut faults = Faults::default();
+    let claim = Claim::read(&mut faults, &command.named, "");
+    let industry = faults.optional_text("industry", command.industry.as_deref(), WORD);
+    let external_id = faults.optional_text("externalId", command.external_id.as_deref(), KEY);
+    let employees = employees(&mut faults, command.employees);
+    faults.check()?;
+    if let Some(parent) = command.parent {
+        check_parent(tx, None, parent).await?;
+    }
+    let known = store::identical(tx, &claim).await?.is_some();
+    let row = customer::Model { industry, employees, external_id, parent_id: command.parent, ..resolve::blank(tx, &claim) };
+    if known || !resolve::insert(tx, &row).await? {
+        let same = if known { identity_field(&row) } else { "externalId" };
+        return Err(taken(same));
+    }
+    Ok(row.id)
+}
+
+/// A number of people that a company can employ.
+pub(super) fn employees(faults: &mut Faults, number: Option<i64>) -> Option<i64> {
+    if number.is_some_and(|number| !(0..=MAX_EMPLOYEES).contains(&number)) {
+        faults.add("employees", format!("must be from 0 to {MAX_EMPLOYEES}"));
+    }
+    number
+}
+
+/// Refuses a parent that does not exist, makes a circle or a tree of too many levels.
+pub(super) async fn check_parent(tx: &Tx, own: Option<CustomerId>, parent: CustomerId) -> Result<()> {
+    store::TREE.check(tx, own, parent).await?.map_err(|fault| match fault {
+        HierarchyFault::Missing => Error::not_found("parentId"),
+        HierarchyFault::Circle | HierarchyFault::TooDeep => Refusal::input("parentId", fault.to_string()).into(),
+    })
+}
+
+/// The field by which a customer is known.
+pub(super) fn identity_field(customer: &customer::Model) -> &'static str {
+    if customer.domain.is_some() { "domain" } else { "name" }
+}
+
+/// Another customer has this value.
+pub(super) fn taken(field: &str) -> Error {
+    Refusal::new(Code::Duplicate, "This customer is recorded already.").at(field).into()
+}

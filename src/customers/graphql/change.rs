@@ -1,0 +1,176 @@
+//! Recording and changing customers.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+use super::Customer;
+use crate::{
+    customers::{
+        create::{self, Create},
+        resolve::ClaimedCustomer,
+        update::{self, Patch, Update},
+    },
+    entity::ids::CustomerId,
+    error::{Faults, Result},
+    graphql::{
+        context::{self, ContextExt},
+        scalars::CountryCode,
+    },
+    payload,
+};
+
+/// A customer to be recorded.
+#[derive(Clone, Debug, InputObject)]
+pub struct CustomerCreateInput {
+    /// Its name; at most 200 characters.
+    name: String,
+    /// A web address, mail address or domain; the registrable domain is kept, such as `acme.co.uk`. Public mail services
+    /// count as none.
+    domain: Option<String>,
+    /// Its country.
+    country: Option<CountryCode>,
+    /// Its industry, in your words; at most 80 characters.
+    industry: Option<String>,
+    /// How many people it employs; at most 100 million.
+    employees: Option<i32>,
+    /// Its number in a public register; letters and digits are kept.
+    registration_number: Option<String>,
+    /// A telephone number; digits are kept.
+    phone: Option<String>,
+    /// The company it belongs to. A tree of companies has at most 8 levels.
+    parent_id: Option<ID>,
+    /// Its key in another system of yours; unique, at most 200 characters.
+    external_id: Option<String>,
+}
+
+impl CustomerCreateInput {
+    fn command(self) -> Result<Create> {
+        let mut faults = Faults::default();
+        let parent = self.parent_id.and_then(|id| context::id_in(&mut faults, &id, "parentId"));
+        faults.check()?;
+        let named = ClaimedCustomer {
+            name: self.name,
+            domain: self.domain,
+            country: self.country.map(|country| country.0),
+            registration_number: self.registration_number,
+            phone: self.phone,
+        };
+        Ok(Create {
+            named,
+            industry: self.industry,
+            employees: self.employees.map(i64::from),
+            parent,
+            external_id: self.external_id,
+        })
+    }
+}
+
+/// Changes of facts about a customer: a field that is left out keeps its value, null clears it.
+#[derive(Clone, Debug, InputObject)]
+pub struct CustomerUpdateInput {
+    /// The customer.
+    customer_id: ID,
+    /// The `version` you read; the change is refused with `STALE_OBJECT` when the customer has changed since. Without it
+    /// the change is made on whatever is stored.
+    expected_version: Option<i32>,
+    /// Its name; cannot be cleared.
+    name: MaybeUndefined<String>,
+    /// A web address, mail address or domain.
+    domain: MaybeUndefined<String>,
+    /// Its country.
+    country: MaybeUndefined<CountryCode>,
+    /// Its industry, in your words.
+    industry: MaybeUndefined<String>,
+    /// How many people it employs.
+    employees: MaybeUndefined<i32>,
+    /// Its number in a public register.
+    registration_number: MaybeUndefined<String>,
+    /// A telephone number.
+    phone: MaybeUndefined<String>,
+    /// The company it belongs to.
+    parent_id: MaybeUndefined<ID>,
+    /// Its key in another system of yours; unique.
+    external_id: MaybeUndefined<String>,
+}
+
+impl CustomerUpdateInput {
+    fn command(self) -> Result<Update> {
+        let customer = context::id(&self.customer_id, "customerId")?;
+        let parent = self.parent_id.map_value(|id| context::id::<CustomerId>(&id, "parentId")).transpose()?;
+        let patch = Patch {
+            name: self.name,
+            domain: self.domain,
+            country: self.country.map_value(|country| country.0),
+            industry: self.industry,
+            employees: self.employees.map_value(i64::from),
+            registration_number: self.registration_number,
+            phone: self.phone,
+            parent,
+            external_id: self.external_id,
+        };
+        Ok(Update { customer, expected_version: self.expected_version.map(i64::from), patch })
+    }
+}
+
+payload!(
+    /// The customer that was recorded.
+    CustomerCreatePayload {
+        /// The customer; null when nothing was created.
+        customer: Customer
+    }
+);
+
+payload!(
+    /// The customer that was changed.
+    CustomerUpdatePayload {
+        /// The customer; null when nothing was changed.
+        customer: Customer
+    }
+);
+
+/// What can be done with customers.
+#[derive(Default)]
+pub struct CustomerMutation;
+
+#[Object]
+impl CustomerMutation {
+    /// Records a customer; `DUPLICATE` when there is one with this domain, or without a domain with this name and
+    /// country. For administrators and alliance managers of the vendor.
+    async fn customer_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer.")] input: CustomerCreateInput,
+    ) -> async_graphql::Result<CustomerCreatePayload> {
+        let result = async {
+            ctx.actor().person()?;
+            let command = input.command()?;
+            let id = ctx
+                .write("customerCreate", move |tx| {
+                    let command = command.clone();
+                    Box::pin(async move { create::create(tx, command).await })
+                })
+                .await?;
+            Customer::fresh(ctx, id).await
+        };
+        CustomerCreatePayload::of(result.await)
+    }
+
+    /// Changes facts about a customer. For administrators and alliance managers of the vendor.
+    async fn customer_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which customer, and its changes.")] input: CustomerUpdateInput,
+    ) -> async_graphql::Result<CustomerUpdatePayload> {
+        let result = async {
+            ctx.actor().person()?;
+            let command = input.command()?;
+            let id = ctx
+                .write("customerUpdate", move |tx| {
+                    let command = command.clone();
+                    Box::pin(async move { update::update(tx, command).await })
+                })
+                .await?;
+            Customer::fresh(ctx, id).await
+        };
+        CustomerUpdatePayload::of(result.await)
+    }
+}

@@ -1,0 +1,123 @@
+//! Filters and sorts of the directory.
+
+use async_graphql::{Enum, ID, InputObject};
+use sea_orm::ActiveEnum;
+
+use crate::{
+    entity::{ids::PartnerId, partner},
+    error::{Faults, Result},
+    graphql::{
+        paging::{self, Direction, Sort, TextFilter},
+        scalars::CountryCode,
+    },
+    partners::{AttributeKind, PartnerStatus, PartnerType, search::Wanted},
+    platform::ids::TypedId,
+};
+
+/// How deep `and`, `or` and `not` may stand in each other.
+const MAX_DEPTH: usize = 3;
+/// How many filters one query may hold, nested ones included.
+const MAX_FILTERS: usize = 50;
+
+/// Which partners to list. The fields of one filter must all hold; `and`, `or` and `not` stand in each other at most 3
+/// deep, and a query holds at most 50 filters.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct PartnerFilter {
+    /// One of its types is this.
+    #[graphql(name = "type")]
+    pub kind: Option<PartnerType>,
+    /// It works in this country.
+    pub country: Option<CountryCode>,
+    /// It serves this industry, written exactly as stored.
+    pub industry: Option<String>,
+    /// It has this competency, written exactly as stored.
+    pub competency: Option<String>,
+    /// It is in this state.
+    pub status: Option<PartnerStatus>,
+    /// Its display name.
+    pub name: Option<TextFilter>,
+    /// It belongs to this company directly.
+    pub parent_id: Option<ID>,
+    /// All of these hold. At most 20.
+    pub and: Option<Vec<PartnerFilter>>,
+    /// At least one of these holds; an empty list holds for nobody. At most 20.
+    pub or: Option<Vec<PartnerFilter>>,
+    /// This does not hold.
+    pub not: Option<Box<PartnerFilter>>,
+}
+
+impl PartnerFilter {
+    /// What is wanted.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` at each text that cannot be looked for and at what is nested too deep.
+    pub fn wanted(self) -> Result<Wanted> {
+        let mut faults = Faults::default();
+        let mut room = MAX_FILTERS;
+        let wanted = self.read(&mut faults, "filter", 0, &mut room);
+        faults.check()?;
+        Ok(wanted)
+    }
+
+    fn read(self, faults: &mut Faults, path: &str, depth: usize, room: &mut usize) -> Wanted {
+        let Some(left) = room.checked_sub(1).filter(|_| depth <= MAX_DEPTH) else {
+            faults.add(path, format!("filters stand in each other at most {MAX_DEPTH} deep, and at most {MAX_FILTERS} in all"));
+            return Wanted::Nobody;
+        };
+        *room = left;
+        let mut all = Vec::new();
+        let has = |kind, value: Option<String>| value.map(|value| Wanted::Has(kind, value));
+        all.extend(has(AttributeKind::Type, self.kind.map(|kind| kind.to_value())));
+        all.extend(has(AttributeKind::Country, self.country.map(|country| country.0)));
+        all.extend(has(AttributeKind::Industry, self.industry));
+        all.extend(has(AttributeKind::Competency, self.competency));
+        all.extend(self.status.map(Wanted::Status));
+        let name = self.name.unwrap_or_default().read(faults, &format!("{path}.name"));
+        all.extend(name.into_iter().map(Wanted::Name));
+        all.extend(self.parent_id.map(|id| PartnerId::parse(&id).map_or(Wanted::Nobody, Wanted::Parent)));
+        let mut nested = |filters: Vec<Self>, name: &str| -> Vec<Wanted> {
+            let numbered = filters.into_iter().enumerate();
+            numbered.map(|(place, filter)| filter.read(faults, &format!("{path}.{name}.{place}"), depth + 1, room)).collect()
+        };
+        all.extend(self.and.map(|filters| Wanted::All(nested(filters, "and"))));
+        all.extend(self.or.map(|filters| Wanted::Any(nested(filters, "or"))));
+        all.extend(self.not.map(|filter| Wanted::Not(Box::new(Wanted::All(nested(vec![*filter], "not"))))));
+        Wanted::All(all)
+    }
+}
+
+/// By what partners are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum PartnerOrderField {
+    /// The display name, whatever the case.
+    Name,
+    /// When the partner entered the directory.
+    CreatedAt,
+}
+
+/// A sort of partners; the id breaks ties.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct PartnerOrder {
+    /// By what.
+    pub field: PartnerOrderField,
+    /// Which way.
+    #[graphql(default_with = "Direction::Asc")]
+    pub direction: Direction,
+}
+
+impl PartnerOrder {
+    /// The sort asked for; by name from A to Z unless another is.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for more than one.
+    pub fn sort(orders: Option<Vec<Self>>) -> Result<Sort<partner::Column>> {
+        let first = paging::one_order(orders)?;
+        let order = first.unwrap_or(Self { field: PartnerOrderField::Name, direction: Direction::Asc });
+        let column = match order.field {
+            PartnerOrderField::Name => Some(partner::Column::NameKey),
+            // Ids are ordered by the time of creation.
+            PartnerOrderField::CreatedAt => None,
+        };
+        Ok(Sort { column, id: partner::Column::Id, direction: order.direction })
+    }
+}

@@ -1,0 +1,55 @@
+//! A partner's moves, as the API shows them.
+
+use async_graphql::{ID, Object};
+
+use crate::{
+    connection,
+    entity::partner_lifecycle_event,
+    graphql::scalars::DateTime,
+    partners::{PartnerAction, PartnerStatus},
+};
+
+/// A move in a partner's life.
+#[derive(Clone, Debug)]
+pub struct LifecycleEvent(pub partner_lifecycle_event::Model);
+
+/// A move in a partner's life, kept for good.
+#[Object]
+impl LifecycleEvent {
+    /// The move's id, such as `lifecycle_01j9z3k7e8f9g0h1j2k3m4n5p6`.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What was done.
+    async fn action(&self) -> PartnerAction {
+        self.0.action
+    }
+
+    /// The state before; null when the partner came into the directory with this move.
+    async fn from(&self) -> Option<PartnerStatus> {
+        self.0.from_status
+    }
+
+    /// The state after.
+    async fn to(&self) -> PartnerStatus {
+        self.0.to_status
+    }
+
+    /// The person who did it; null when it was the server.
+    async fn actor_id(&self) -> Option<ID> {
+        self.0.actor_id.map(Into::into)
+    }
+
+    /// Why, in the words of who did it; null when no reason was given.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// When.
+    async fn at(&self) -> DateTime {
+        DateTime(self.0.at)
+    }
+}
+
+connection!(LifecycleEventConnection, LifecycleEventEdge, LifecycleEvent);

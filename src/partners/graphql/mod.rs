@@ -1,0 +1,17 @@
+//! The API of `partners`.
+
+pub mod change;
+pub mod filter;
+pub mod history;
+pub mod moves;
+pub mod partner;
+
+pub use change::{PartnerCreateInput, PartnerMutation, PartnerUpdateInput};
+pub use filter::{PartnerFilter, PartnerOrder, PartnerOrderField};
+pub use history::{LifecycleEvent, LifecycleEventConnection, LifecycleEventEdge};
+pub use moves::LifecycleMutation;
+pub use partner::{AttributesOf, Partner, PartnerConnection, PartnerEdge, PartnerQuery};
+
+/// What can be done with partners.
+#[derive(async_graphql::MergedObject, Default)]
+pub struct PartnersMutation(PartnerMutation, LifecycleMutation);

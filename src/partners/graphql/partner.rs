@@ -1,0 +1,280 @@
+//! A partner as the API shows it, and the directory.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{Context, ID, Object, dataloader::Loader};
+use sea_orm::{ActiveEnum, ColumnTrait, QueryFilter};
+
+use super::{
+    filter::{PartnerFilter, PartnerOrder},
+    history::{LifecycleEvent, LifecycleEventConnection},
+};
+use crate::{
+    connection,
+    entity::{
+        ids::PartnerId,
+        partner, partner_attribute, partner_lifecycle_event,
+    },
+    error::{Error, Result},
+    graphql::{
+        context::{self, ContextExt, LoadError, Rows},
+        errors::top_level,
+        paging::{self, Direction, PageArgs, Sort},
+        scalars::{CountryCode, Date, DateTime, counter},
+    },
+    identity::Action,
+    partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, store},
+    platform::transition::StateMachine,
+    programs::graphql::{Enrollment, EnrollmentsOf},
+};
+
+/// A partner.
+#[derive(Clone, Debug)]
+pub struct Partner(pub partner::Model);
+
+/// A company that sells, builds or advises together with the vendor. A partner's people see their own.
+#[Object]
+impl Partner {
+    /// The partner's id, such as `partner_01j9z3k7e8f9g0h1j2k3m4n5p6`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The name in contracts.
+    async fn legal_name(&self) -> &str {
+        &self.0.legal_name
+    }
+
+    /// The name in lists.
+    async fn display_name(&self) -> &str {
+        &self.0.display_name
+    }
+
+    /// What the partner is; at least one type.
+    async fn types(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<PartnerType>> {
+        let values = self.values(ctx, AttributeKind::Type).await?;
+        let types = values.iter().map(|value| PartnerType::try_from_value(value)).collect::<std::result::Result<_, _>>();
+        types.map_err(|error| top_level(Error::from(error)))
+    }
+
+    /// How big it is; null when not known.
+    async fn size(&self) -> Option<PartnerSize> {
+        self.0.size
+    }
+
+    /// The country of its head office; null when not known.
+    async fn country(&self) -> Option<CountryCode> {
+        self.0.country.clone().map(CountryCode)
+    }
+
+    /// The countries it works in, in alphabetical order of their codes. At most 50.
+    async fn countries(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CountryCode>> {
+        Ok(self.values(ctx, AttributeKind::Country).await?.into_iter().map(CountryCode).collect())
+    }
+
+    /// The vendor's sales region; null when not assigned.
+    async fn region(&self) -> Option<&str> {
+        self.0.region.as_deref()
+    }
+
+    /// Its website; null when not known.
+    async fn website(&self) -> Option<&str> {
+        self.0.website.as_deref()
+    }
+
+    /// The industries it serves, in the vendor's words, in alphabetical order. At most 50.
+    async fn industries(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<String>> {
+        self.values(ctx, AttributeKind::Industry).await
+    }
+
+    /// What it is good at, in the vendor's words, in alphabetical order. At most 50.
+    async fn competencies(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<String>> {
+        self.values(ctx, AttributeKind::Competency).await
+    }
+
+    /// The company it belongs to; null when there is none, and for the partner's own people.
+    async fn parent(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
+        let parent = Self::load(ctx, self.0.parent_id?).await;
+        parent.map_err(top_level).transpose()
+    }
+
+    /// The partners that belong to it directly, by name; empty for the partner's own people.
+    async fn children(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+    ) -> async_graphql::Result<PartnerConnection> {
+        let select = store::visible(ctx.actor().scope()).filter(partner::Column::ParentId.eq(self.0.id));
+        let sort = Sort { column: Some(partner::Column::NameKey), id: partner::Column::Id, direction: Direction::Asc };
+        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
+        Ok(PartnerConnection::of(page.map_err(top_level)?, Partner))
+    }
+
+    /// Where it stands with the vendor.
+    async fn status(&self) -> PartnerStatus {
+        self.0.status
+    }
+
+    /// The moves that its state allows and that you may make, each with the mutation of its name; empty for roles that
+    /// move no partners. At most 11.
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<PartnerAction> {
+        if ctx.actor().can(Action::PartnerLifecycle) { self.0.status.allowed() } else { Vec::new() }
+    }
+
+    /// Its moves through life, oldest first.
+    async fn lifecycle_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+    ) -> async_graphql::Result<LifecycleEventConnection> {
+        let select = store::moves(ctx.actor().scope(), self.0.id);
+        let sort = Sort { column: None, id: partner_lifecycle_event::Column::Id, direction: Direction::Asc };
+        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
+        Ok(LifecycleEventConnection::of(page.map_err(top_level)?, LifecycleEvent))
+    }
+
+    /// Its places in programmes, oldest first. At most 20.
+    async fn enrollments(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Enrollment>> {
+        let rows = ctx.loaders().load_one(EnrollmentsOf(self.0.id)).await.map_err(top_level)?;
+        Ok(rows.unwrap_or_default().into_iter().map(Enrollment).collect())
+    }
+
+    /// The last day of the data processing agreement on file, after which it is not paid; null when there is none to
+    /// watch.
+    async fn dpa_valid_until(&self) -> Option<Date> {
+        self.0.dpa_valid_until.map(Date)
+    }
+
+    /// Its key in another system of the vendor; null when there is none.
+    async fn external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// Counts the changes, from 1; give it as `expectedVersion` with the next change.
+    async fn version(&self) -> i32 {
+        counter(self.0.version)
+    }
+
+    /// When it entered the directory.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When it was last changed or moved.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+}
+
+impl Partner {
+    /// The object under the caller's scope; none when it is absent or hidden.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load(ctx: &Context<'_>, id: PartnerId) -> Result<Option<Self>> {
+        Ok(ctx.loaders().load_one(id).await.map_err(context::unshared)?.map(Self))
+    }
+
+    /// The object as stored now, past everything this request remembers of it.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it is hidden; the database failed.
+    pub async fn fresh(ctx: &Context<'_>, id: PartnerId) -> Result<Self> {
+        ctx.loaders().clear::<PartnerId>();
+        ctx.loaders().clear::<AttributesOf>();
+        ctx.loaders().clear::<EnrollmentsOf>();
+        let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
+        found.map(Self).ok_or_else(|| Error::not_found("partnerId"))
+    }
+
+    async fn values(&self, ctx: &Context<'_>, kind: AttributeKind) -> async_graphql::Result<Vec<String>> {
+        let rows = ctx.loaders().load_one(AttributesOf(self.0.id)).await.map_err(top_level)?;
+        let of_kind = rows.unwrap_or_default().into_iter().filter(|row| row.kind == kind);
+        Ok(of_kind.map(|row| row.value).collect())
+    }
+}
+
+connection!(PartnerConnection, PartnerEdge, Partner);
+
+impl Loader<PartnerId> for Rows {
+    type Value = partner::Model;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[PartnerId]) -> Result<HashMap<PartnerId, partner::Model>, LoadError> {
+        let found = store::find_all(&self.db, self.scope(), keys).await.map_err(Arc::new)?;
+        Ok(found.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+/// What a partner has several of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttributesOf(pub PartnerId);
+
+impl Loader<AttributesOf> for Rows {
+    type Value = Vec<partner_attribute::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[AttributesOf]) -> Result<HashMap<AttributesOf, Self::Value>, LoadError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for row in store::attributes(&self.db, self.scope(), &ids).await.map_err(Arc::new)? {
+            found.entry(AttributesOf(row.partner_id)).or_default().push(row);
+        }
+        Ok(found)
+    }
+}
+
+/// Reading the directory.
+#[derive(Default)]
+pub struct PartnerQuery;
+
+#[Object]
+impl PartnerQuery {
+    /// A partner by its id; null with `NOT_FOUND` when there is none for you.
+    async fn partner(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The partner's id.")] id: ID,
+    ) -> Option<async_graphql::Result<Partner>> {
+        let found = async {
+            ctx.actor().may(Action::PartnerRead)?;
+            let id = context::id(&id, "id")?;
+            Self::of(ctx, id).await
+        };
+        Some(found.await.map_err(top_level))
+    }
+
+    /// The directory, by name unless another order is asked for. A partner's people find their own company only.
+    async fn partners(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Which partners; all unless given.")] filter: Option<PartnerFilter>,
+        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")] order_by: Option<Vec<PartnerOrder>>,
+    ) -> async_graphql::Result<PartnerConnection> {
+        ctx.may(Action::PartnerRead)?;
+        let args = PageArgs { after, before, first, last };
+        let page = async {
+            let wanted = filter.unwrap_or_default().wanted()?;
+            let select = store::visible(ctx.actor().scope()).filter(wanted.condition());
+            paging::page(ctx, ctx.db(), select, PartnerOrder::sort(order_by)?, args).await
+        };
+        Ok(PartnerConnection::of(page.await.map_err(top_level)?, Partner))
+    }
+}
+
+impl PartnerQuery {
+    async fn of(ctx: &Context<'_>, id: PartnerId) -> Result<Partner, Error> {
+        let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
+        found.map(Partner).ok_or_else(|| Error::not_found("id"))
+    }
+}

@@ -1,0 +1,82 @@
+//! Comparing texts as people do: without regard to case, width or composed characters; and finding
+//! them by a part.
+
+use sea_orm::{
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
+};
+use unicode_normalization::UnicodeNormalization;
+
+/// The form in which two texts are the same word to a reader: compatibility characters unified
+/// (NFKC), case folded, runs of white space made one blank. Sorts names and finds them.
+#[must_use]
+pub fn casefold(text: &str) -> String {
+    let unified: String = text.nfkc().collect();
+    // Upper and lower case are no inverse of each other: ß and ς need the way there and back.
+    let folded: String = unified.to_lowercase().to_uppercase().to_lowercase().nfkc().collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// How a text is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Anywhere.
+    Anywhere(String),
+    /// At the beginning.
+    Beginning(String),
+}
+
+impl Part {
+    /// The same part in another form of the text.
+    #[must_use]
+    pub fn map(self, form: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Anywhere(text) => Self::Anywhere(form(&text)),
+            Self::Beginning(text) => Self::Beginning(form(&text)),
+        }
+    }
+
+    /// The condition that a column holds this part, letter for letter.
+    pub fn of(&self, column: impl ColumnTrait) -> SimpleExpr {
+        column.like(self.pattern())
+    }
+
+    /// The condition that a column holds this part, capital or small. On SQLite this regards the
+    /// letters A to Z only; a column with a folded form has no such limit.
+    pub fn of_any_case(&self, column: impl ColumnTrait) -> SimpleExpr {
+        let small = Func::lower(Expr::col(column.as_column_ref()));
+        Expr::expr(small).like(self.clone().map(str::to_lowercase).pattern())
+    }
+
+    fn pattern(&self) -> LikeExpr {
+        let literal = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let pattern = match self {
+            Self::Anywhere(text) => format!("%{}%", literal(text)),
+            Self::Beginning(text) => format!("{}%", literal(text)),
+        };
+        LikeExpr::new(pattern).escape('\\')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_word_have_one_form() {
+        for (text, form) in [
+            ("ACME", "acme"),
+            ("  Blue \t Fjord ", "blue fjord"),
+            ("STRASSE", "strasse"),
+            ("Straße", "strasse"),
+            ("ΟΔΟΣ", "οδος"),
+            ("οδος", "οδος"),
+            ("ＡＣＭＥ", "acme"),
+            ("Cafe\u{301}", "café"),
+        ] {
+            assert_eq!(casefold(text), casefold(form), "{text}");
+        }
+        assert_eq!(casefold("ACME"), "acme");
+        assert_eq!(casefold("Straße"), "strasse");
+    }
+}

@@ -1,0 +1,9 @@
+//! The API of `programs`.
+
+pub mod change;
+pub mod program;
+pub mod settings;
+pub mod settings_input;
+
+pub use change::ProgramMutation;
+pub use program::{Enrollment, EnrollmentsOf, Program, ProgramConnection, ProgramQuery, ProgramVersion};

@@ -1,0 +1,300 @@
+//! A programme as the API shows it, with its versions and the partners in it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use async_graphql::{Context, ID, Object, dataloader::Loader};
+use chrono::Utc;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::settings::ProgramSettings;
+use crate::{
+    connection,
+    entity::{
+        enrollment,
+        ids::{PartnerId, ProgramId},
+        program, program_version,
+    },
+    error::{Error, Result},
+    graphql::{
+        context::{self, ContextExt, LoadError, Rows},
+        errors::top_level,
+        paging::{self, Direction, PageArgs, Sort},
+        scalars::{DateTime, counter},
+    },
+    identity::Action,
+    partners::graphql::Partner,
+    programs::{ProgramStatus, store},
+};
+
+/// A partner programme.
+#[derive(Clone, Debug)]
+pub struct Program(pub program::Model);
+
+/// A partner programme: the rules under which partners register, are credited and are paid.
+#[Object]
+impl Program {
+    /// The programme's id, such as `program_01j9z3k7e8f9g0h1j2k3m4n5p6`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether it takes registrations.
+    async fn status(&self) -> ProgramStatus {
+        self.0.status
+    }
+
+    /// The rules in force at an instant; before the first version begins, the first.
+    async fn settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The instant; now unless given.")] at: Option<DateTime>,
+    ) -> async_graphql::Result<ProgramSettings> {
+        let at = at.map_or_else(|| ctx.app().clock().now(), |at| at.0);
+        let version = ctx.loaders().load_one(InForce { program: self.0.id, at }).await.map_err(top_level)?;
+        let version = version.ok_or_else(|| top_level(Error::internal("a programme has no rules")))?;
+        Ok(ProgramSettings(version.settings))
+    }
+
+    /// The versions of its rules, latest first; those to come included.
+    async fn versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+    ) -> async_graphql::Result<ProgramVersionConnection> {
+        let sort = Sort { column: None, id: program_version::Column::Id, direction: Direction::Desc };
+        let args = PageArgs { after, before, first, last };
+        let page = paging::page(ctx, ctx.db(), store::versions(self.0.id), sort, args).await;
+        Ok(ProgramVersionConnection::of(page.map_err(top_level)?, ProgramVersion))
+    }
+
+    /// The partners in it, in the order in which they joined. A partner's people find their own place only.
+    async fn enrollments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+    ) -> async_graphql::Result<EnrollmentConnection> {
+        let select = store::visible_enrollments(ctx.actor().scope()).filter(enrollment::Column::ProgramId.eq(self.0.id));
+        let sort = Sort { column: None, id: enrollment::Column::Id, direction: Direction::Asc };
+        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
+        Ok(EnrollmentConnection::of(page.map_err(top_level)?, Enrollment))
+    }
+
+    /// Counts the changes, from 1; give it as `expectedVersion` with the next change of the rules.
+    async fn version(&self) -> i32 {
+        counter(self.0.version)
+    }
+
+    /// When it was opened.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When its rules last got a version.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+}
+
+impl Program {
+    /// The object; none when it is absent. Programmes are open to everybody who is signed in.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load(ctx: &Context<'_>, id: ProgramId) -> Result<Option<Self>> {
+        Ok(ctx.loaders().load_one(id).await.map_err(context::unshared)?.map(Self))
+    }
+
+    /// The object as stored now, past everything this request remembers of it.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; the database failed.
+    pub async fn fresh(ctx: &Context<'_>, id: ProgramId) -> Result<Self> {
+        ctx.loaders().clear::<ProgramId>();
+        ctx.loaders().clear::<InForce>();
+        store::find(ctx.db(), id).await?.map(Self).ok_or_else(|| Error::not_found("programId"))
+    }
+}
+
+/// One version of a programme's rules.
+#[derive(Clone, Debug)]
+pub struct ProgramVersion(pub program_version::Model);
+
+/// One version of a programme's rules. What was registered, credited or paid keeps the version it was made under.
+#[Object]
+impl ProgramVersion {
+    /// The version's id, such as `programversion_01j9z3k7e8f9g0h1j2k3m4n5p6`.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Its number in the programme, from 1.
+    async fn number(&self) -> i32 {
+        self.0.number
+    }
+
+    /// From when on it holds, until the next version begins. The first also covers what lies before.
+    async fn effective_from(&self) -> DateTime {
+        DateTime(self.0.effective_from)
+    }
+
+    /// The rules.
+    async fn settings(&self) -> ProgramSettings {
+        ProgramSettings(self.0.settings.clone())
+    }
+
+    /// When it was written.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+}
+
+/// A partner's place in a programme.
+#[derive(Clone, Debug)]
+pub struct Enrollment(pub enrollment::Model);
+
+/// A partner's place in a programme.
+#[Object]
+impl Enrollment {
+    /// The enrolment's id, such as `enrollment_01j9z3k7e8f9g0h1j2k3m4n5p6`.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The programme; null only when it cannot be read.
+    async fn program(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Program>> {
+        Program::load(ctx, self.0.program_id).await.map_err(top_level).transpose()
+    }
+
+    /// The partner; null only when it cannot be read.
+    async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
+        Partner::load(ctx, self.0.partner_id).await.map_err(top_level).transpose()
+    }
+
+    /// The key of the partner's tier, such as `GOLD`; the programme's settings tell what it gives.
+    async fn tier(&self) -> &str {
+        &self.0.tier
+    }
+
+    /// Counts the changes of tier, from 1.
+    async fn version(&self) -> i32 {
+        counter(self.0.version)
+    }
+
+    /// When the partner joined.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When the tier last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+}
+
+connection!(ProgramConnection, ProgramEdge, Program);
+connection!(ProgramVersionConnection, ProgramVersionEdge, ProgramVersion);
+connection!(EnrollmentConnection, EnrollmentEdge, Enrollment);
+
+impl Loader<ProgramId> for Rows {
+    type Value = program::Model;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[ProgramId]) -> Result<HashMap<ProgramId, program::Model>, LoadError> {
+        let found = store::find_all(&self.db, keys).await.map_err(Arc::new)?;
+        Ok(found.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+/// The version in force at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InForce {
+    program: ProgramId,
+    at: chrono::DateTime<Utc>,
+}
+
+impl Loader<InForce> for Rows {
+    type Value = program_version::Model;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[InForce]) -> Result<HashMap<InForce, Self::Value>, LoadError> {
+        let mut by_instant: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for key in keys {
+            by_instant.entry(key.at).or_default().push(key.program);
+        }
+        let mut found = HashMap::new();
+        for (at, programs) in by_instant {
+            let versions = store::all_in_force(&self.db, &programs, at).await.map_err(Arc::new)?;
+            found.extend(versions.into_iter().map(|version| (InForce { program: version.program_id, at }, version)));
+        }
+        Ok(found)
+    }
+}
+
+/// The programmes that a partner is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnrollmentsOf(pub PartnerId);
+
+impl Loader<EnrollmentsOf> for Rows {
+    type Value = Vec<enrollment::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[EnrollmentsOf]) -> Result<HashMap<EnrollmentsOf, Self::Value>, LoadError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for row in store::enrollments_of(&self.db, self.scope(), &ids).await.map_err(Arc::new)? {
+            found.entry(EnrollmentsOf(row.partner_id)).or_default().push(row);
+        }
+        Ok(found)
+    }
+}
+
+/// Reading programmes.
+#[derive(Default)]
+pub struct ProgramQuery;
+
+#[Object]
+impl ProgramQuery {
+    /// A programme by its id; null with `NOT_FOUND` when there is none.
+    async fn program(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The programme's id.")] id: ID,
+    ) -> Option<async_graphql::Result<Program>> {
+        let found = async {
+            ctx.actor().may(Action::ProgramRead)?;
+            let found = store::find(ctx.db(), context::id(&id, "id")?).await?;
+            found.map(Program).ok_or_else(|| Error::not_found("id"))
+        };
+        Some(found.await.map_err(top_level))
+    }
+
+    /// All programmes, in the order in which they were opened.
+    async fn programs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+    ) -> async_graphql::Result<ProgramConnection> {
+        ctx.may(Action::ProgramRead)?;
+        let sort = Sort { column: None, id: program::Column::Id, direction: Direction::Asc };
+        let args = PageArgs { after, before, first, last };
+        let page = paging::page(ctx, ctx.db(), program::Entity::find(), sort, args).await;
+        Ok(ProgramConnection::of(page.map_err(top_level)?, Program))
+    }
+}

@@ -1,0 +1,205 @@
+//! The rules of a programme as the API shows them.
+
+use async_graphql::{Object, SimpleObject};
+
+use crate::{
+    attribution::models::Model,
+    deals::{participant::ParticipantRole, stage},
+    graphql::scalars::{Decimal, Money, percent},
+    platform::{money::Currency, ppm::Ppm},
+    programs::settings,
+};
+
+/// The rules of a programme.
+#[derive(Clone, Debug)]
+pub struct ProgramSettings(pub settings::ProgramSettings);
+
+/// The rules of a programme: one document, changed as a whole version.
+#[Object]
+impl ProgramSettings {
+    /// The currency in which sums over deals are shown, by ISO 4217.
+    async fn reporting_currency(&self) -> &str {
+        &self.0.reporting_currency
+    }
+
+    /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
+    async fn default_time_zone(&self) -> &str {
+        self.0.default_time_zone.name()
+    }
+
+    /// The levels of partnership, as listed. At most 20.
+    async fn tiers(&self) -> Vec<Tier> {
+        self.0.tiers.iter().map(Tier::of).collect()
+    }
+
+    /// The pipeline, as listed. At most 30.
+    async fn stages(&self) -> Vec<Stage> {
+        self.0.stages.iter().map(Stage::of).collect()
+    }
+
+    /// What each role on a deal weighs; a role that is not listed weighs nothing. At most 7.
+    async fn roles(&self) -> Vec<RoleWeight> {
+        self.0.roles.iter().map(|entry| RoleWeight { role: entry.role, weight: entry.weight }).collect()
+    }
+
+    /// The model whose credit is paid; others may be looked at beside it.
+    async fn official_model(&self) -> Model {
+        self.0.official_model
+    }
+
+    /// Parameters of the models.
+    async fn attribution(&self) -> AttributionSettings {
+        AttributionSettings::of(&self.0.attribution)
+    }
+
+    /// When two customers are taken for possibly the same.
+    async fn conflict(&self) -> ConflictSettings {
+        ConflictSettings { name_similarity: percent(Ppm::new(self.0.conflict.name_similarity_ppm)) }
+    }
+
+    /// Days before the end of protection on which the partner is reminded. At most 10.
+    async fn reminder_days(&self) -> &[u16] {
+        &self.0.reminder_days
+    }
+
+    /// Hours in which a registration is to be decided.
+    async fn review_sla_hours(&self) -> u16 {
+        self.0.review_sla_hours
+    }
+
+    /// Days for which an invitation to a deal stands.
+    async fn invitation_days(&self) -> u16 {
+        self.0.invitation_days
+    }
+
+    /// The smallest payout by currency; less is carried forward. A currency that is not listed has none. At most 30.
+    async fn minimum_payout(&self) -> Vec<Money> {
+        let amounts = self.0.minimum_payout.iter();
+        amounts.filter_map(|(code, minor)| Some(Money::minor(*minor, code.parse::<Currency>().ok()?))).collect()
+    }
+}
+
+/// A level of partnership.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Tier {
+    /// Stable name for programs, such as `GOLD`; unique in the programme.
+    key: String,
+    /// Name for people.
+    name: String,
+    /// Place among the tiers, lowest first.
+    rank: i32,
+    /// Days for which an approved deal is protected.
+    protection_days: u16,
+    /// Days that one extension adds.
+    extension_days: u16,
+    /// How often protection may be extended.
+    max_extensions: u16,
+    /// How many registrations a partner may have open at once.
+    max_open_registrations: u16,
+}
+
+impl Tier {
+    fn of(tier: &settings::Tier) -> Self {
+        Self {
+            key: tier.key.clone(),
+            name: tier.name.clone(),
+            rank: tier.rank,
+            protection_days: tier.protection_days,
+            extension_days: tier.extension_days,
+            max_extensions: tier.max_extensions,
+            max_open_registrations: tier.max_open_registrations,
+        }
+    }
+}
+
+/// A stage of a programme's pipeline.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(name = "ProgramStage")]
+pub struct Stage {
+    /// Stable name for programs, such as `QUALIFIED`; unique in the programme.
+    key: String,
+    /// Name for people.
+    name: String,
+    /// Place in the pipeline, lowest first.
+    rank: i32,
+    /// How likely a deal in this stage is won, in percent with up to four decimals.
+    probability: Decimal,
+    /// What the stage means for the sale.
+    kind: stage::StageKind,
+    /// Whether a deal may pass this stage only when no invited partner is still to answer.
+    requires_accepted_roles_to_leave: bool,
+}
+
+impl Stage {
+    fn of(stage: &stage::Stage) -> Self {
+        Self {
+            key: stage.key.clone(),
+            name: stage.name.clone(),
+            rank: stage.rank,
+            probability: percent(Ppm::new(stage.probability_ppm)),
+            kind: stage.kind,
+            requires_accepted_roles_to_leave: stage.requires_accepted_roles_to_leave,
+        }
+    }
+}
+
+/// What a role on a deal weighs, against the other roles.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct RoleWeight {
+    /// The role.
+    role: ParticipantRole,
+    /// Its weight, up to 1,000,000; only the proportions count.
+    weight: u32,
+}
+
+/// Parameters of the attribution models.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct AttributionSettings {
+    /// Days after which a touchpoint counts half.
+    half_life_days: u16,
+    /// Days before the close in which touchpoints count.
+    lookback_days: u16,
+    /// Shares of the phases of a customer's journey; null when phases play no part.
+    phase_weights: Option<PhaseWeights>,
+    /// Whether the share of a phase without touchpoints goes to the others; otherwise it stays with the vendor.
+    redistribute_empty_phases: bool,
+    /// Whether the share of a role that nobody fills goes to the others; otherwise it stays with the vendor.
+    redistribute_empty_roles: bool,
+    /// How many touchpoints of one kind by one partner on one day count.
+    daily_cap: u16,
+}
+
+impl AttributionSettings {
+    fn of(parameters: &settings::AttributionSettings) -> Self {
+        Self {
+            half_life_days: parameters.half_life_days,
+            lookback_days: parameters.lookback_days,
+            phase_weights: parameters.phase_weights.map(|phases| PhaseWeights {
+                pre_sales: phases.pre_sales,
+                transaction: phases.transaction,
+                post_sales: phases.post_sales,
+            }),
+            redistribute_empty_phases: parameters.redistribute_empty_phases,
+            redistribute_empty_roles: parameters.redistribute_empty_roles,
+            daily_cap: parameters.daily_cap,
+        }
+    }
+}
+
+/// What the phases of a customer's journey weigh; only the proportions count.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct PhaseWeights {
+    /// Awareness and consideration.
+    pre_sales: u32,
+    /// The sale itself.
+    transaction: u32,
+    /// Adoption, renewal and advocacy.
+    post_sales: u32,
+}
+
+/// When two customers are taken for possibly the same.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ConflictSettings {
+    /// The similarity of words (Jaro-Winkler) from which names are similar, in percent, 80 to 100.
+    name_similarity: Decimal,
+}

@@ -1,0 +1,235 @@
+//! The rules of a programme as a client writes them.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{InputObject, MaybeUndefined};
+
+use crate::{
+    attribution::models::Model,
+    deals::{
+        participant::ParticipantRole,
+        stage::{Stage, StageKind},
+    },
+    error::Faults,
+    graphql::scalars::{CurrencyCode, Decimal, MoneyInput},
+    platform::ppm::Ppm,
+    programs::{
+        Amendment,
+        settings::{AttributionSettings, ConflictSettings, PhaseWeights, ProgramSettings, RoleWeight, Tier},
+    },
+};
+
+/// How many minimum payouts a programme may name.
+const MAX_MINIMUMS: usize = 30;
+
+/// The rules of a programme. What is left out is as in the last version, or in a new programme as in the standard one;
+/// a list that is given replaces the whole list.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct ProgramSettingsInput {
+    /// The currency in which sums over deals are shown.
+    reporting_currency: Option<CurrencyCode>,
+    /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
+    default_time_zone: Option<String>,
+    /// The levels of partnership, 1 to 20. A tier that partners have cannot be left out.
+    tiers: Option<Vec<TierInput>>,
+    /// The pipeline, 3 to 30 stages: open ones, and behind them one of won and one of lost deals.
+    stages: Option<Vec<ProgramStageInput>>,
+    /// What each role on a deal weighs; a role that is not listed weighs nothing.
+    roles: Option<Vec<RoleWeightInput>>,
+    /// The model whose credit is paid.
+    official_model: Option<Model>,
+    /// Parameters of the models.
+    attribution: Option<AttributionSettingsInput>,
+    /// When two customers are taken for possibly the same.
+    conflict: Option<ConflictSettingsInput>,
+    /// Days before the end of protection on which the partner is reminded, each 1 to 1,000. At most 10.
+    reminder_days: Option<Vec<u16>>,
+    /// Hours in which a registration is to be decided, 1 to 2,000.
+    review_sla_hours: Option<u16>,
+    /// Days for which an invitation to a deal stands, 1 to 365.
+    invitation_days: Option<u16>,
+    /// The smallest payout by currency, each currency once; less is carried forward. At most 30.
+    minimum_payout: Option<Vec<MoneyInput>>,
+}
+
+/// A level of partnership.
+#[derive(Clone, Debug, InputObject)]
+pub struct TierInput {
+    /// Stable name for programs, such as `GOLD`: 1 to 40 capital letters, digits and underscores, unique.
+    key: String,
+    /// Name for people; at most 80 characters.
+    name: String,
+    /// Place among the tiers, lowest first; unique.
+    rank: i32,
+    /// Days for which an approved deal is protected, 1 to 1,000.
+    protection_days: u16,
+    /// Days that one extension adds, 1 to 1,000 where extensions are allowed.
+    #[graphql(default = 0)]
+    extension_days: u16,
+    /// How often protection may be extended, up to 10.
+    #[graphql(default = 0)]
+    max_extensions: u16,
+    /// How many registrations a partner may have open at once, at least 1.
+    max_open_registrations: u16,
+}
+
+/// A stage of a programme's pipeline.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProgramStageInput {
+    /// Stable name for programs, such as `QUALIFIED`: 1 to 40 capital letters, digits and underscores, unique.
+    key: String,
+    /// Name for people; at most 80 characters.
+    name: String,
+    /// Place in the pipeline, lowest first; unique.
+    rank: i32,
+    /// How likely a deal in this stage is won, in percent with up to four decimals: 100 when won, 0 when lost.
+    probability: Decimal,
+    /// What the stage means for the sale.
+    kind: StageKind,
+    /// Whether a deal may pass this stage only when no invited partner is still to answer.
+    #[graphql(default = false)]
+    requires_accepted_roles_to_leave: bool,
+}
+
+/// What a role on a deal weighs, against the other roles.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct RoleWeightInput {
+    /// The role; each once.
+    role: ParticipantRole,
+    /// Its weight, up to 1,000,000; only the proportions count.
+    weight: u32,
+}
+
+/// Parameters of the attribution models; what is left out stays as it is.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct AttributionSettingsInput {
+    /// Days after which a touchpoint counts half, 1 to 3,650.
+    half_life_days: Option<u16>,
+    /// Days before the close in which touchpoints count, 1 to 3,650.
+    lookback_days: Option<u16>,
+    /// Shares of the phases of a customer's journey; null when phases play no part.
+    phase_weights: MaybeUndefined<PhaseWeightsInput>,
+    /// Whether the share of a phase without touchpoints goes to the others; otherwise it stays with the vendor.
+    redistribute_empty_phases: Option<bool>,
+    /// Whether the share of a role that nobody fills goes to the others; otherwise it stays with the vendor.
+    redistribute_empty_roles: Option<bool>,
+    /// How many touchpoints of one kind by one partner on one day count, at least 1.
+    daily_cap: Option<u16>,
+}
+
+/// What the phases of a customer's journey weigh, each up to 1,000,000; only the proportions count.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct PhaseWeightsInput {
+    /// Awareness and consideration.
+    pre_sales: u32,
+    /// The sale itself.
+    transaction: u32,
+    /// Adoption, renewal and advocacy.
+    post_sales: u32,
+}
+
+/// When two customers are taken for possibly the same.
+#[derive(Clone, Debug, InputObject)]
+pub struct ConflictSettingsInput {
+    /// The similarity of words (Jaro-Winkler) from which names are similar, in percent, 80 to 100.
+    name_similarity: Decimal,
+}
+
+impl Amendment for ProgramSettingsInput {
+    fn amend(&self, last: ProgramSettings, faults: &mut Faults) -> ProgramSettings {
+        let given = self.clone();
+        let zone = given.default_time_zone.and_then(|name| {
+            let zone = name.parse().map_err(|_| "is not an IANA time zone");
+            faults.take("settings.defaultTimeZone", zone)
+        });
+        ProgramSettings {
+            reporting_currency: given.reporting_currency.map_or(last.reporting_currency, |code| code.0),
+            default_time_zone: zone.unwrap_or(last.default_time_zone),
+            tiers: given.tiers.map_or(last.tiers, |tiers| tiers.into_iter().map(Tier::from).collect()),
+            stages: given.stages.map_or(last.stages, |stages| read_stages(stages, faults)),
+            roles: given.roles.map_or(last.roles, |roles| roles.into_iter().map(RoleWeight::from).collect()),
+            official_model: given.official_model.unwrap_or(last.official_model),
+            attribution: given.attribution.unwrap_or_default().amend(last.attribution),
+            conflict: given.conflict.map_or(last.conflict, |conflict| ConflictSettings {
+                name_similarity_ppm: parts(faults, "settings.conflict.nameSimilarity", &conflict.name_similarity),
+            }),
+            reminder_days: given.reminder_days.unwrap_or(last.reminder_days),
+            review_sla_hours: given.review_sla_hours.unwrap_or(last.review_sla_hours),
+            invitation_days: given.invitation_days.unwrap_or(last.invitation_days),
+            minimum_payout: given.minimum_payout.map_or(last.minimum_payout, |amounts| read_minimums(&amounts, faults)),
+        }
+    }
+}
+
+impl AttributionSettingsInput {
+    fn amend(self, last: AttributionSettings) -> AttributionSettings {
+        let phases = |phases: PhaseWeightsInput| PhaseWeights {
+            pre_sales: phases.pre_sales,
+            transaction: phases.transaction,
+            post_sales: phases.post_sales,
+        };
+        let mut phase_weights = last.phase_weights;
+        self.phase_weights.map_value(phases).update_to(&mut phase_weights);
+        AttributionSettings {
+            half_life_days: self.half_life_days.unwrap_or(last.half_life_days),
+            lookback_days: self.lookback_days.unwrap_or(last.lookback_days),
+            phase_weights,
+            redistribute_empty_phases: self.redistribute_empty_phases.unwrap_or(last.redistribute_empty_phases),
+            redistribute_empty_roles: self.redistribute_empty_roles.unwrap_or(last.redistribute_empty_roles),
+            daily_cap: self.daily_cap.unwrap_or(last.daily_cap),
+        }
+    }
+}
+
+impl From<TierInput> for Tier {
+    fn from(tier: TierInput) -> Self {
+        Self {
+            key: tier.key,
+            name: tier.name.trim().to_owned(),
+            rank: tier.rank,
+            protection_days: tier.protection_days,
+            extension_days: tier.extension_days,
+            max_extensions: tier.max_extensions,
+            max_open_registrations: tier.max_open_registrations,
+        }
+    }
+}
+
+impl From<RoleWeightInput> for RoleWeight {
+    fn from(entry: RoleWeightInput) -> Self {
+        Self { role: entry.role, weight: entry.weight }
+    }
+}
+
+fn read_stages(stages: Vec<ProgramStageInput>, faults: &mut Faults) -> Vec<Stage> {
+    let mut read = |(place, stage): (usize, ProgramStageInput)| Stage {
+        key: stage.key,
+        name: stage.name.trim().to_owned(),
+        rank: stage.rank,
+        probability_ppm: parts(faults, &format!("settings.stages.{place}.probability"), &stage.probability),
+        kind: stage.kind,
+        requires_accepted_roles_to_leave: stage.requires_accepted_roles_to_leave,
+    };
+    stages.into_iter().enumerate().map(&mut read).collect()
+}
+
+/// Parts per million of a percentage.
+fn parts(faults: &mut Faults, path: &str, percentage: &Decimal) -> i32 {
+    let share = faults.take(path, percentage.0.parse::<Ppm>());
+    share.unwrap_or_default().parts()
+}
+
+fn read_minimums(amounts: &[MoneyInput], faults: &mut Faults) -> BTreeMap<String, i64> {
+    let mut minimums = BTreeMap::new();
+    if amounts.len() > MAX_MINIMUMS {
+        faults.add("settings.minimumPayout", format!("must have at most {MAX_MINIMUMS} entries"));
+    }
+    for (place, amount) in amounts.iter().take(MAX_MINIMUMS).enumerate() {
+        let path = format!("settings.minimumPayout.{place}");
+        let Some(amount) = amount.read(faults, &path) else { continue };
+        if minimums.insert(amount.currency().to_string(), amount.minor()).is_some() {
+            faults.add(&format!("{path}.currency"), "is listed twice");
+        }
+    }
+    minimums
+}
