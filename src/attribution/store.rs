@@ -45,6 +45,14 @@ pub async fn deal<C: ConnectionTrait>(db: &C, scope: Scope, id: DealId) -> Resul
     Ok(deal::Entity::find_by_id(id).filter(visible).one(db).await?)
 }
 
+/// Deals by id that the caller was shown.
+///
+/// # Errors
+/// The database failed.
+pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<deal::Model>> {
+    Ok(deal::Entity::find().filter(deal::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+}
+
 /// The touchpoint for change, if the scope shows it; a second caller waits for the first.
 ///
 /// # Errors
