@@ -13,6 +13,7 @@ pub mod mail;
 pub mod money;
 pub mod ppm;
 pub mod proxies;
+pub mod sql;
 pub mod telemetry;
 pub mod templates;
 pub mod transition;
