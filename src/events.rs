@@ -134,6 +134,9 @@ events! {
     /// Commission was posted for a batch of won deals.
     CommissionBatch = "commission.batch" on program_id: ProgramId { deals: u64, lines: u64 }
 
+    /// A ledger transaction was undone by its opposite.
+    LedgerReversed = "ledger_transaction.reversed" on transaction_id: LedgerTransactionId { reason: String }
+
     /// A payout run was calculated.
     PayoutRunCreated = "payout_run.created" on run_id: PayoutRunId {}
     /// A payout run was approved by a second person.
@@ -148,6 +151,8 @@ events! {
     PayoutPaid = "payout.paid" on payout_id: PayoutId { partner_id: PartnerId }
     /// A payment failed; its amount is payable again.
     PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }
+    /// A failed payment was handed to the provider again.
+    PayoutRetried = "payout.retried" on payout_id: PayoutId { partner_id: PartnerId }
 
     /// A file was imported.
     ImportFinished = "import.finished" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }

@@ -14,6 +14,7 @@ pub mod migrations;
 pub mod money;
 pub mod ppm;
 pub mod proxies;
+pub mod sql;
 pub mod telemetry;
 pub mod templates;
 pub mod transition;
