@@ -60,7 +60,8 @@ pub async fn won(tx: &Tx, deals: &[deal::Model]) -> Result<Vec<Attributed>> {
     let runs: Vec<_> = drafts.iter().map(|draft| draft.run.clone()).collect();
     let written = store::insert_runs(tx, &runs).await?;
     drafts.retain(|draft| written.contains(&draft.run.id));
-    tx.insert_all(drafts.iter().flat_map(|draft| draft.credits.iter().cloned().map(IntoActiveModel::into_active_model))).await?;
+    let credits: Vec<_> = drafts.iter().flat_map(|draft| draft.credits.iter()).map(|row| row.clone().into_active_model()).collect();
+    tx.insert_all(credits).await?;
     Ok(drafts)
 }
 
@@ -82,6 +83,18 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
         Some(Attributed { deal: deal.clone(), run, credits, participants })
     });
     Ok(attributed.collect())
+}
+
+/// The official credit of won deals: what is stored, and for deals that have none what is computed and stored now.
+///
+/// # Errors
+/// The database failed.
+pub async fn ensure(tx: &Tx, deals: &[deal::Model]) -> Result<Vec<Attributed>> {
+    let mut attributed = won(tx, deals).await?;
+    let fresh: BTreeSet<DealId> = attributed.iter().map(|won| won.deal.id).collect();
+    let older: Vec<deal::Model> = deals.iter().filter(|deal| !fresh.contains(&deal.id)).cloned().collect();
+    attributed.extend(stored(tx, &older).await?);
+    Ok(attributed)
 }
 
 /// The credit of a deal as it would be stored if it were won at `now`, or as it is stored if it was won.

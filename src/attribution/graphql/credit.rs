@@ -184,6 +184,12 @@ impl Attribution {
         blank.seen_by(None)
     }
 
+    /// The share of a partner that the caller may see.
+    #[must_use]
+    pub fn share_of(&self, partner: PartnerId) -> Option<Ppm> {
+        self.credits.iter().find(|row| row.partner == Some(partner)).map(|row| row.share)
+    }
+
     /// Sums up what is left out for this viewer.
     fn seen_by(mut self, viewer: Option<PartnerId>) -> Result<Self> {
         let unattributed = self.credits.iter().filter(|row| row.partner.is_none());
