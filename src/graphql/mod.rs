@@ -30,19 +30,11 @@ use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery);
+pub struct Query(node::NodeQuery, crate::attribution::graphql::AttributionQuery, crate::incentives::graphql::IncentivesQuery);
 
 /// Everything that can be changed.
-#[derive(Default)]
-pub struct Mutation;
-
-#[async_graphql::Object]
-impl Mutation {
-    /// placeholder
-    async fn placeholder(&self) -> bool {
-        true
-    }
-}
+#[derive(MergedObject, Default)]
+pub struct Mutation(crate::attribution::graphql::AttributionMutation, crate::incentives::graphql::IncentivesMutation);
 
 /// The schema.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
@@ -50,7 +42,7 @@ pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 /// The schema, ready for an application to be attached.
 #[must_use]
 pub fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation, EmptySubscription).directive(context::idempotent)
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription).directive(context::idempotent)
 }
 
 /// The API as everything outside the frame uses it: execute a request as a caller.
