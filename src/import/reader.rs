@@ -181,9 +181,9 @@ impl Columns {
             let mut found = self.headers.iter().enumerate().filter(|(_, header)| header.trim_ascii() == name.as_bytes());
             let place = found.next().map(|(place, _)| place);
             if place.is_none() {
-                faults.add(&source.file, format!("there is no column {name:?}"));
+                faults.push(about(source, format!("there is no column {name:?}")));
             } else if found.next().is_some() {
-                faults.add(&source.file, format!("there are two columns {name:?}"));
+                faults.push(about(source, format!("there are two columns {name:?}")));
             }
             places.push(place);
         }
@@ -282,8 +282,12 @@ fn open(folder: &Path, source: &Source) -> Result<File> {
 }
 
 fn unreadable(source: &Source, error: &dyn std::error::Error) -> Error {
-    let mut refusal = Refusal::input("", error.to_string());
-    // A file name has dots of its own, which are no steps of a path.
+    about(source, error.to_string()).into()
+}
+
+/// A fault of a file. Its name is one step of the path, whatever dots it has.
+fn about(source: &Source, problem: String) -> Refusal {
+    let mut refusal = Refusal::new(Code::BadUserInput, problem);
     refusal.field = vec![source.file.clone()];
-    refusal.into()
+    refusal
 }
