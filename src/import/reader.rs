@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::mapping::{Format, Origin, Source};
-use crate::error::{Error, Faults, Refusal, Result};
+use crate::error::{Code, Error, Faults, Refusal, Result};
 
 /// How many rows make one unit of work.
 pub const BATCH: usize = 1_000;
