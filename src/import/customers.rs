@@ -11,13 +11,18 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{
     cells::{Cells, NAME},
     known::Known,
+    lineage::Lineage,
     table,
     unit::{Draft, Fate, Ground, Importable, Outcome},
 };
 use crate::{
-    customers::identity::{block_keys, name_key, phone_key, registrable_domain, registration_number_key},
+    customers::{
+        identity::{block_keys, name_key, phone_key, registrable_domain, registration_number_key},
+        store::TREE,
+    },
     entity::{customer, customer_block_key, ids::CustomerId},
     error::Result,
+    platform::ids::TypedId,
     tx::{CHUNK, Tx, Work},
 };
 
@@ -84,8 +89,23 @@ struct Stored {
     parents: HashMap<String, CustomerId>,
 }
 
+impl Stored {
+    /// The customer that a row names as the parent, where there is one.
+    fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<CustomerId> {
+        let name = draft.facts.parent.as_ref()?;
+        ground.known.customers.get(name).or_else(|| self.parents.get(name)).copied()
+    }
+
+    /// The record of the customer that a row means: under its external id, or met before under none.
+    fn record(&self, draft: &Draft<Facts>, identity: &str) -> Option<&customer::Model> {
+        let known = self.by_external_id.get(&draft.external_id);
+        known.or_else(|| self.by_identity.get(identity).filter(|row| row.external_id.is_none()))
+    }
+}
+
 #[derive(Default)]
 struct Writes {
+    lineage: Lineage,
     created: Vec<customer::Model>,
     changed: Vec<customer::Model>,
     /// Changed customers whose name is another one.
@@ -98,6 +118,8 @@ struct Writes {
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
     let stored = load(tx, &ground.known, drafts).await?;
     let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
+    let parents = drafts.iter().filter_map(|draft| stored.parent(ground, draft));
+    writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
     for draft in drafts {
         let fate = decide(tx, ground, &stored, draft, &mut writes, &mut outcome.learned);
         outcome.fates.push(fate);
@@ -146,44 +168,50 @@ fn decide(
     writes: &mut Writes,
     learned: &mut Known,
 ) -> Fate {
-    let parent_id = match &draft.facts.parent {
-        None => None,
+    let parent_id = stored.parent(ground, draft);
+    match &draft.facts.parent {
         Some(parent) if *parent == draft.external_id => return Fate::refused("parent", "is the row itself"),
-        Some(parent) => match ground.known.customers.get(parent).or_else(|| stored.parents.get(parent)) {
-            Some(id) => Some(*id),
-            None => return Fate::Waiting(parent.clone()),
-        },
-    };
+        Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
+        _ => {}
+    }
     let blank = fresh(tx, draft);
-    let known = stored.by_external_id.get(&draft.external_id);
-    let before = known.or_else(|| stored.by_identity.get(&identity(&blank)).filter(|row| row.external_id.is_none()));
-    let mut after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
+    let before = stored.record(draft, &identity(&blank));
+    let after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
     let identity = identity(&after);
     if let Some(holder) = holder(ground, stored, writes, &identity, &after) {
         let field = if after.domain.is_some() { "domain" } else { "name" };
         return Fate::refused(field, format!("is that of the customer {holder:?}, which is recorded already"));
     }
+    if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
+        return Fate::refused("parent", fault.to_string());
+    }
+    if ground.dry_run {
+        learned.parents.extend(after.parent_id.map(|parent| (after.id.uuid(), parent.uuid())));
+    }
     learned.customers.insert(draft.external_id.clone(), after.id);
-    let fate = match before {
-        Some(before) if *before == after => return Fate::Unchanged,
-        Some(before) => {
-            after.version += 1;
-            after.updated_at = tx.now();
-            if before.name_key != after.name_key {
-                writes.renamed.push(after.id);
-                writes.block_keys.extend(keys(&after));
-            }
-            writes.changed.push(after);
-            Fate::Changed
-        }
-        None => {
-            writes.block_keys.extend(keys(&after));
-            writes.created.push(after);
-            Fate::Created
-        }
-    };
     writes.identities.insert(identity, draft.external_id.clone());
-    fate
+    writes.keep(tx, before, after)
+}
+
+impl Writes {
+    fn keep(&mut self, tx: &Tx, before: Option<&customer::Model>, mut after: customer::Model) -> Fate {
+        let Some(before) = before else {
+            self.block_keys.extend(keys(&after));
+            self.created.push(after);
+            return Fate::Created;
+        };
+        if *before == after {
+            return Fate::Unchanged;
+        }
+        after.version += 1;
+        after.updated_at = tx.now();
+        if before.name_key != after.name_key {
+            self.renamed.push(after.id);
+            self.block_keys.extend(keys(&after));
+        }
+        self.changed.push(after);
+        Fate::Changed
+    }
 }
 
 /// The other customer that has this identity, by its external id or name.

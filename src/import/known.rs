@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use crate::{
     entity::ids::{CustomerId, DealId, PartnerId, ProductFamilyId, ProductId},
     platform::money::Currency,
@@ -31,6 +33,8 @@ pub struct Known {
     pub products: HashMap<String, KnownProduct>,
     /// Deals that a dry run would have made.
     pub deals: HashMap<String, DealId>,
+    /// The parents of partners and customers that a dry run would have made.
+    pub parents: HashMap<Uuid, Uuid>,
     /// Product families, by code.
     pub families: HashMap<String, ProductFamilyId>,
     /// What no two customers may share (a domain, or a name and country), with the external id of its holder:
@@ -47,6 +51,7 @@ impl Known {
         self.customers.extend(more.customers);
         self.products.extend(more.products);
         self.deals.extend(more.deals);
+        self.parents.extend(more.parents);
         self.families.extend(more.families);
         self.customer_identities.extend(more.customer_identities);
         self.skus.extend(more.skus);

@@ -18,6 +18,7 @@ mod cells;
 mod customers;
 mod deals;
 mod known;
+mod lineage;
 pub mod mapping;
 mod partners;
 mod products;

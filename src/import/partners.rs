@@ -10,18 +10,19 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use super::{
     cells::{Cells, NAME},
     known::Known,
+    lineage::Lineage,
     table,
     unit::{Draft, Fate, Ground, Importable, Outcome},
 };
 use crate::{
-    customers::identity::name_key,
     entity::{
         enrollment,
         ids::{PartnerId, ProgramId},
         partner, partner_attribute, partner_lifecycle_event,
     },
     error::Result,
-    partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType},
+    partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key, store::TREE},
+    platform::ids::TypedId,
     tx::{CHUNK, Tx, Work},
 };
 
@@ -90,8 +91,17 @@ struct Stored {
     parents: HashMap<String, PartnerId>,
 }
 
+impl Stored {
+    /// The partner that a row names as the parent, where there is one.
+    fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<PartnerId> {
+        let name = draft.facts.parent.as_ref()?;
+        ground.known.partners.get(name).or_else(|| self.parents.get(name)).copied()
+    }
+}
+
 #[derive(Default)]
 struct Writes {
+    lineage: Lineage,
     partners: Vec<partner::Model>,
     changed: Vec<partner::Model>,
     moves: Vec<partner_lifecycle_event::Model>,
@@ -105,6 +115,8 @@ struct Writes {
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
     let stored = load(tx, ground, drafts).await?;
     let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
+    let parents = drafts.iter().filter_map(|draft| stored.parent(ground, draft));
+    writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
     for draft in drafts {
         let fate = decide(tx, ground, &stored, draft, &mut writes, &mut outcome.learned);
         outcome.fates.push(fate);
@@ -159,30 +171,49 @@ fn decide(
     if let Some(tier) = facts.tier.as_deref().filter(|tier| !ground.programme.has_tier(tier)) {
         return Fate::refused("tier", format!("the programme has no tier {tier:?}"));
     }
-    let parent_id = match &facts.parent {
-        None => None,
+    let parent_id = stored.parent(ground, draft);
+    match &facts.parent {
         Some(parent) if *parent == draft.external_id => return Fate::refused("parent", "is the row itself"),
-        Some(parent) => match ground.known.partners.get(parent).or_else(|| stored.parents.get(parent)) {
-            Some(id) => Some(*id),
-            None => return Fate::Waiting(parent.clone()),
-        },
-    };
-    let (id, fate) = match stored.partners.get(&draft.external_id) {
-        Some(before) => (before.id, change(tx, ground, stored, before, facts, parent_id, writes)),
-        None => (create(tx, ground.programme.id, draft, parent_id, writes), Fate::Created),
+        Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
+        _ => {}
+    }
+    let before = stored.partners.get(&draft.external_id);
+    let id = before.map_or_else(|| tx.id(), |row| row.id);
+    if let Err(fault) = writes.lineage.hang(id, parent_id.or_else(|| kept_parent(ground, before))) {
+        return Fate::refused("parent", fault.to_string());
+    }
+    if ground.dry_run {
+        learned.parents.extend(parent_id.map(|parent| (id.uuid(), parent.uuid())));
+    }
+    let fate = match before {
+        Some(before) => change(tx, ground, stored, before, facts, parent_id, writes),
+        None => create(tx, ground.programme.id, id, draft, parent_id, writes),
     };
     learned.partners.insert(draft.external_id.clone(), id);
     fate
 }
 
-fn create(tx: &Tx, program_id: ProgramId, draft: &Draft<Facts>, parent_id: Option<PartnerId>, writes: &mut Writes) -> PartnerId {
-    let (id, now, facts) = (tx.id(), tx.now(), &draft.facts);
+/// The parent of a known partner, where the file tells none.
+fn kept_parent(ground: &Ground, before: Option<&partner::Model>) -> Option<PartnerId> {
+    before.filter(|_| !ground.source.gives("parent"))?.parent_id
+}
+
+fn create(
+    tx: &Tx,
+    program_id: ProgramId,
+    id: PartnerId,
+    draft: &Draft<Facts>,
+    parent_id: Option<PartnerId>,
+    writes: &mut Writes,
+) -> Fate {
+    let (now, facts) = (tx.now(), &draft.facts);
+    let display_name = facts.display_name.clone().unwrap_or_else(|| facts.legal_name.clone());
     writes.partners.push(partner::Model {
         id,
         external_id: Some(draft.external_id.clone()),
         legal_name: facts.legal_name.clone(),
-        display_name: facts.display_name.clone().unwrap_or_else(|| facts.legal_name.clone()),
-        name_key: name_key(&facts.legal_name),
+        name_key: name_key(&display_name),
+        display_name,
         size: facts.size,
         country: facts.country.clone(),
         region: facts.region.clone(),
@@ -206,7 +237,7 @@ fn create(tx: &Tx, program_id: ProgramId, draft: &Draft<Facts>, parent_id: Optio
     }));
     writes.attributes.extend(rows(id, &facts.attributes));
     writes.enrollments.extend(facts.tier.clone().map(|tier| enrolled(tx, program_id, id, tier)));
-    id
+    Fate::Created
 }
 
 /// The action by which a partner comes to this standing; none for those who are only known.
@@ -280,12 +311,12 @@ fn updated(ground: &Ground, before: &partner::Model, facts: &Facts, parent_id: O
     let gives = |field| ground.source.gives(field);
     let mut after = before.clone();
     after.legal_name.clone_from(&facts.legal_name);
-    after.name_key = name_key(&facts.legal_name);
     if let Some(name) = &facts.display_name {
         after.display_name.clone_from(name);
     } else if before.display_name == before.legal_name {
         after.display_name.clone_from(&facts.legal_name);
     }
+    after.name_key = name_key(&after.display_name);
     if gives("size") {
         after.size = facts.size;
     }

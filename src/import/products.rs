@@ -33,7 +33,8 @@ impl Importable for Facts {
         Self {
             name: cells.required("name", NAME),
             sku: cells.text("sku", NAME),
-            family: cells.required("family", NAME),
+            // In capitals, as everywhere, so that one family cannot be two by spelling.
+            family: cells.required("family", NAME).to_uppercase(),
             price: cells.amount("list_price", currency).zip(currency),
         }
     }

@@ -1,7 +1,9 @@
 //! The programme that imported deals belong to: found by its name, or made with the rules a vendor starts from.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
     deals::stage::Stage,
@@ -10,8 +12,7 @@ use crate::{
         program, program_version,
     },
     error::{Refusal, Result},
-    events::Event,
-    programs::{ProgramSettings, ProgramStatus},
+    programs::{ProgramSettings, create},
     tx::Tx,
 };
 
@@ -73,28 +74,20 @@ async fn existing(tx: &Tx, id: ProgramId) -> Result<Programme> {
 }
 
 async fn create(tx: &Tx, name: &str, dry_run: bool) -> Result<Programme> {
-    let (id, now) = (tx.id(), tx.now());
-    let program = program::Model {
-        id,
-        name: name.to_owned(),
-        status: ProgramStatus::Active,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
+    let settings = ProgramSettings::default();
+    if !dry_run {
+        let command = create::Create { name: name.to_owned(), settings: Arc::new(settings) };
+        return existing(tx, create::create(tx, command).await?).await;
+    }
+    let id = tx.id();
     let version = program_version::Model {
         id: tx.id(),
         program_id: id,
         number: 1,
-        effective_from: now,
-        settings: ProgramSettings::default(),
+        effective_from: tx.now(),
+        settings,
         created_by: None,
-        created_at: now,
+        created_at: tx.now(),
     };
-    if !dry_run {
-        tx.insert(program.into_active_model().reset_all()).await?;
-        tx.insert(version.clone().into_active_model().reset_all()).await?;
-        tx.record(Event::ProgramCreated { program_id: id });
-    }
     Ok(Programme { id, versions: vec![version] })
 }

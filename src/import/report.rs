@@ -10,7 +10,10 @@ use std::{
 use serde::Serialize;
 
 use super::mapping::Entity;
-use crate::error::{Error, Refusal, Result};
+use crate::{
+    error::{Error, Refusal, Result},
+    platform::spreadsheet::harmless,
+};
 
 /// How many refused rows the summary keeps; the report file has all of them.
 const KEPT: usize = 100;
@@ -187,7 +190,7 @@ impl Lines {
                 let external_id = refused.external_id.as_deref().unwrap_or_default();
                 let row = refused.row.to_string();
                 let cells = [refused.file.as_str(), &row, external_id, &refused.field, &refused.reason];
-                Ok(writer.write_record(cells.map(inert))?)
+                Ok(writer.write_record(cells.map(|cell| harmless(cell).into_owned()))?)
             }
             Self::Json(writer) => {
                 serde_json::to_writer(&mut *writer, refused)?;
@@ -195,12 +198,6 @@ impl Lines {
             }
         }
     }
-}
-
-/// A cell that a spreadsheet takes for text: what begins like a formula gets an apostrophe in front.
-fn inert(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula { format!("'{cell}") } else { cell.to_owned() }
 }
 
 fn unwritable(error: impl fmt::Display) -> Error {

@@ -1,6 +1,6 @@
 //! What becomes of one deal of a file.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Facts, Stored, Writes};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     },
     entity::{
         deal, deal_participant, deal_product, deal_stage_change,
-        ids::{CustomerId, DealId, DealStageChangeId, PartnerId},
+        ids::{CustomerId, DealId, PartnerId},
         program_version,
     },
     import::{
@@ -146,7 +146,7 @@ fn create(tx: &Tx, ground: &Ground, draft: &Draft<Facts>, named: &Named, writes:
         _ if closed_at.is_some() => first(&rules.settings.stages),
         _ => Some(current),
     };
-    writes.stages.extend(history(&deal, opening));
+    writes.stages.extend(history(tx, &deal, opening));
     writes.participants.extend(named.partner.map(|partner| participant(tx, &deal, partner, facts)));
     writes.products.extend(sold(id, named, facts));
     writes.created.push(deal);
@@ -163,18 +163,17 @@ fn title(draft: &Draft<Facts>) -> String {
 }
 
 /// The moves of a deal that came with its history: opened, and closed where it is.
-fn history(deal: &deal::Model, opening: Option<&Stage>) -> Vec<deal_stage_change::Model> {
-    let opened = opening.map(|stage| moved(deal, None, &stage.key, deal.opened_at));
+fn history(tx: &Tx, deal: &deal::Model, opening: Option<&Stage>) -> Vec<deal_stage_change::Model> {
+    let opened = opening.map(|stage| moved(tx, deal, None, &stage.key, deal.opened_at));
     let from = opening.map(|stage| stage.key.clone());
-    let closed = deal.closed_at.map(|at| moved(deal, from, &deal.stage, at + TimeDelta::milliseconds(1)));
-    let closed = closed.map(|change| deal_stage_change::Model { at: deal.closed_at.unwrap_or(change.at), ..change });
+    let closed = deal.closed_at.map(|at| moved(tx, deal, from, &deal.stage, at));
     opened.into_iter().chain(closed).collect()
 }
 
-/// A move, with an id of the time it tells of, because the moves of a deal are listed in the order of their ids.
-fn moved(deal: &deal::Model, from: Option<String>, to: &str, at: DateTime<Utc>) -> deal_stage_change::Model {
+/// A move; the moves of a deal are listed in the order in which their ids were minted.
+fn moved(tx: &Tx, deal: &deal::Model, from: Option<String>, to: &str, at: DateTime<Utc>) -> deal_stage_change::Model {
     deal_stage_change::Model {
-        id: DealStageChangeId::of(ids::mint(at)),
+        id: tx.id(),
         deal_id: deal.id,
         from_stage: from,
         to_stage: to.to_owned(),
@@ -196,6 +195,7 @@ fn participant(tx: &Tx, deal: &deal::Model, partner_id: PartnerId, facts: &Facts
         expires_at: None,
         accepted_at: Some(deal.opened_at),
         ended_at: None,
+        end_reason: None,
         version: 1,
         created_at: tx.now(),
         updated_at: tx.now(),
@@ -235,7 +235,7 @@ fn change(
     }
     if after.stage != before.stage {
         let at = after.closed_at.unwrap_or(tx.now());
-        writes.stages.push(moved(&after, Some(before.stage.clone()), &after.stage, at));
+        writes.stages.push(moved(tx, &after, Some(before.stage.clone()), &after.stage, at));
     }
     writes.changed.push(after);
     Ok(Fate::Changed)

@@ -144,6 +144,7 @@ async fn leave(tx: &Tx, participants: &[DealParticipantId]) -> Result<()> {
     deal_participant::Entity::update_many()
         .col_expr(Column::Status, Expr::value(ParticipantStatus::Removed))
         .col_expr(Column::EndedAt, Expr::value(tx.now()))
+        .col_expr(Column::EndReason, Expr::value("the import names another partner"))
         .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(theirs)
