@@ -1,3 +1,263 @@
-//! The command `ensemble`.
+//! The command `ensemble`. Without arguments it serves, with demo data when the database is new.
 
-fn main() {}
+#![recursion_limit = "512"]
+
+use std::{
+    io::{IsTerminal, Read},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use ensemble::{
+    app::App,
+    identity::{self, Role},
+    import, incentives, ledger, programs, seeds,
+    platform::{
+        config::{Config, Mode, Options, environment},
+        migrations, telemetry,
+    },
+    server::{self, StartError},
+    tx::Call,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Ensemble: an open, self-hosted partner relationship management backend.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct SettingArgs {
+    /// A configuration file instead of ensemble.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address of the API (ENSEMBLE_LISTEN).
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// SQLite or PostgreSQL (DATABASE_URL).
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// development or production (ENSEMBLE_MODE).
+    #[arg(long, global = true, value_name = "MODE")]
+    mode: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default), with the worker inside.
+    Serve {
+        /// Leave background work to `ensemble worker`.
+        #[arg(long)]
+        no_worker: bool,
+    },
+    /// Do background work: mail, schedules.
+    Worker,
+    /// Bring the database to the schema of this version.
+    Migrate,
+    /// Load the demo data into a new database.
+    Seed,
+    /// Import partners, customers, products, deals and touchpoints from CSV or JSON Lines.
+    Import(ImportArgs),
+    /// Run a batch.
+    #[command(subcommand)]
+    Run(Batch),
+    /// Print the GraphQL schema.
+    Schema,
+    /// Check the books and the audit trail; exits with 1 when anything is wrong.
+    Verify,
+    /// Manage administrators.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Check the configuration and tell every fault.
+    CheckConfig,
+}
+
+#[derive(Args)]
+struct ImportArgs {
+    /// How the files' columns and values are to be read.
+    #[arg(long, value_name = "FILE")]
+    mapping: PathBuf,
+    /// Where the files are.
+    #[arg(long, value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The programme of the deals, instead of the mapping's.
+    #[arg(long, value_name = "NAME")]
+    program: Option<String>,
+    /// Report what would happen and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Where to write the refused rows.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Batch {
+    /// Attribute and accrue the commission of won deals that have none yet.
+    Accrual {
+        /// The programme.
+        #[arg(long, value_name = "NAME")]
+        program: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Create an administrator. The password is read from standard input, or made up and printed.
+    Create {
+        /// The address to sign in with.
+        #[arg(long)]
+        email: String,
+        /// The person's name.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Some(Command::Schema)) {
+        print!("{}", ensemble::graphql::sdl());
+        return ExitCode::SUCCESS;
+    }
+    let options = Options {
+        file: cli.settings.config,
+        listen: cli.settings.listen,
+        database_url: cli.settings.database_url,
+        mode: cli.settings.mode,
+    };
+    let command = cli.command.unwrap_or(Command::Serve { no_worker: false });
+    let config = match command {
+        Command::CheckConfig => Config::check(options, environment()),
+        _ => Config::load(options, environment()),
+    };
+    let config = match config {
+        Ok(config) => config,
+        Err(faults) => {
+            eprintln!("The configuration has {} fault(s):", faults.len());
+            for fault in faults {
+                eprintln!("  - {fault}");
+            }
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start_log(config.log_format, &config.log) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
+    }
+    match run(command, &config).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> {
+    match command {
+        Command::Serve { no_worker } => serve(config, !no_worker).await?,
+        Command::Worker => server::work(server::open(config).await?).await?,
+        Command::Migrate => {
+            migrations::up(config.database_url.expose_secret()).await?;
+            println!("The database is up to date.");
+        }
+        Command::Seed => {
+            let app = server::open(config).await?;
+            println!("{}", if seeds::load(&app).await? { "The demo data is loaded." } else { "The database is not new; nothing was changed." });
+        }
+        Command::Import(args) => return import(config, args).await,
+        Command::Run(Batch::Accrual { program }) => {
+            let app = server::open(config).await?;
+            let program = programs::rules::named(app.db().reader(), &program).await?;
+            let report = incentives::batch::run(&app, program).await?;
+            println!("{} won deals looked at, {} commission lines booked.", report.deals, report.lines);
+        }
+        Command::Schema => {}
+        Command::Verify => return verify(config).await,
+        Command::Admin(Admin::Create { email, name }) => create_admin(config, email, name).await?,
+        Command::CheckConfig => println!("The configuration is good."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
+    let app = server::open(config).await?;
+    let development = config.mode == Mode::Development;
+    if development && seeds::load(&app).await? {
+        println!("The database was new: the demo data is loaded.");
+    }
+    let page = if development { Some(seeds::start_page(&app, config).await?) } else { None };
+    if let Some(page) = &page {
+        println!("\nSign in (all with the password {}):", seeds::PASSWORD);
+        for person in &page.sign_ins {
+            println!("  {:<32} {}", person.email, person.role);
+        }
+        println!("\nOpen {address}/ to look around and {address}/graphiql to try the API, or ask it right away:\n", address = page.address);
+        println!("{}\n", seeds::first_query(&page.address));
+    }
+    server::serve(app, config, with_worker, page).await
+}
+
+async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartError> {
+    let app = server::open(config).await?;
+    let options = import::Options {
+        mapping: args.mapping,
+        folder: args.folder,
+        program: args.program,
+        dry_run: args.dry_run,
+        report: args.report,
+        progress: std::io::stderr().is_terminal(),
+    };
+    let report = import::run(&app, options).await?;
+    println!("{report}");
+    Ok(if report.total().refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+async fn verify(config: &Config) -> Result<ExitCode, StartError> {
+    let app = server::open(config).await?;
+    let report = ledger::verify::verify(app.db().reader()).await?;
+    println!("{report}");
+    let good = report.is_clean();
+    telemetry::invariants_hold(good);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn create_admin(config: &Config, email: String, name: String) -> Result<(), StartError> {
+    let mut given = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().read_to_string(&mut given)?;
+    }
+    let given = given.trim_end_matches(['\r', '\n']).to_owned();
+    let made_up = given.is_empty();
+    let password = if made_up { made_up_password() } else { given };
+    let app: App = server::open(config).await?;
+    let hash = app.passwords().hash(SecretString::from(password.clone())).await?;
+    let new = identity::admin::Create { email: email.clone(), name, role: Role::Administrator, partner_id: None, locale: None, password_hash: hash };
+    app.write(Call::system("adminCreate"), move |tx| {
+        let new = new.clone();
+        Box::pin(async move { identity::admin::create(tx, new).await })
+    })
+    .await?;
+    println!("{email} may sign in.");
+    if made_up {
+        println!("The password is {password} (shown only now).");
+    }
+    Ok(())
+}
+
+fn made_up_password() -> String {
+    let letters: Vec<char> = "abcdefghjkmnpqrstuvwxyz23456789".chars().collect();
+    let group = || -> String { (0..5).map(|_| letters[rand::random_range(0..letters.len())]).collect() };
+    [group(), group(), group(), group()].join("-")
+}

@@ -148,12 +148,12 @@ impl Player {
                     Some(id) => Some(PartnerId::parse(id).ok_or_else(|| Error::internal("not a partner id"))?),
                 },
             };
-            let new = admin::NewUser {
+            let new = admin::Create {
                 email: person.email,
                 name: person.name,
                 role: person.role,
                 partner_id: partner,
-                locale: person.locale,
+                locale: Some(person.locale),
                 password_hash: hash.to_owned(),
             };
             self.app

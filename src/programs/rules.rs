@@ -79,6 +79,15 @@ pub async fn choose<C: ConnectionTrait>(db: &C, named: Option<ProgramId>) -> Res
     }
 }
 
+/// The programme of this name.
+///
+/// # Errors
+/// `NOT_FOUND` at `program`.
+pub async fn named<C: ConnectionTrait>(db: &C, name: &str) -> Result<ProgramId> {
+    let found = store::named(db, name).await?;
+    found.map(|program| program.id).ok_or_else(|| Error::not_found("program"))
+}
+
 /// The tier of a partner in a programme: that of its enrolment, else (also where these rules have no such tier) the
 /// programme's lowest.
 ///

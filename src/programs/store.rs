@@ -190,3 +190,8 @@ pub async fn some_active<C: ConnectionTrait>(db: &C) -> Result<Vec<ProgramId>> {
     let active = active.filter(program::Column::Status.eq(super::ProgramStatus::Active)).order_by_asc(program::Column::Id);
     Ok(active.limit(2).into_tuple().all(db).await?)
 }
+
+/// The programme of this name.
+pub async fn named<C: ConnectionTrait>(db: &C, name: &str) -> Result<Option<program::Model>> {
+    Ok(program::Entity::find().filter(program::Column::Name.eq(name)).one(db).await?)
+}

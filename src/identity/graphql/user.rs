@@ -23,6 +23,7 @@ use crate::{
         policy::permits,
         store::{self, Wanted},
     },
+    partners::graphql::Partner,
     platform::ids::TypedId,
 };
 
@@ -63,6 +64,12 @@ impl User {
     /// The role: what the person may do.
     async fn role(&self) -> Role {
         self.row.role
+    }
+
+    /// The partner that the person works for; null for the vendor's people, and where the caller may not see it.
+    async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
+        let partner = Partner::load(ctx, self.row.partner_id?).await.map_err(top_level);
+        partner.transpose()
     }
 
     /// The id of the person's partner; null for the vendor's people.

@@ -167,7 +167,7 @@ pub(super) fn mail_from(source: &mut Source, mode: Mode) -> Option<Mailbox> {
 pub(super) fn log(source: &mut Source) -> String {
     let filter = source
         .text("log")
-        .unwrap_or_else(|| "info,sqlx=warn".to_owned());
+        .unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".to_owned());
     if EnvFilter::try_new(&filter).is_err() {
         source.wrong(
             "log",

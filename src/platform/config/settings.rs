@@ -47,7 +47,7 @@ pub struct Config {
     pub mail_from: Mailbox,
     /// `ENSEMBLE_LOG_FORMAT`; default text.
     pub log_format: LogFormat,
-    /// What is logged, in the notation of `tracing`. `ENSEMBLE_LOG`; default `info,sqlx=warn`.
+    /// What is logged, in the notation of `tracing`. `ENSEMBLE_LOG`; default `info,sqlx=warn,sea_orm_migration=warn`.
     pub log: String,
     /// How many background jobs run at once. `ENSEMBLE_WORKER_CONCURRENCY`; default 4.
     pub worker_concurrency: usize,

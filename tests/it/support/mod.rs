@@ -22,7 +22,9 @@ use ensemble::{
             token::Keys,
         },
         clock::{Clock, ManualClock},
+        db::Db,
         ids::{self, TypedId},
+        migrations,
         mail::{MailTransport, Mailer, MemoryMail},
     },
     tx::{Call, Tx, Work},
@@ -86,12 +88,24 @@ pub struct Person {
 impl TestApp {
     /// Starts an application.
     pub async fn start(database: Database) -> Self {
+        let db = database.connect().await;
+        Self::over(db, Arc::new(database))
+    }
+
+    /// Another application on a database of its own, which goes with this one.
+    pub async fn another(&self) -> Self {
+        let url = self.database.fresh().await;
+        migrations::up(&url).await.unwrap();
+        Self::over(Db::connect(&url, 5).await.unwrap(), Arc::clone(&self.database))
+    }
+
+    fn over(db: Db, database: Arc<Database>) -> Self {
         let start: DateTime<Utc> = "2026-03-01T09:00:00Z".parse().unwrap();
         let clock = ManualClock::new(start);
         let outbox = MemoryMail::default();
         let secret = || SecretSlice::from(b"a secret that only the tests know".to_vec());
         let app = App::new(Parts {
-            db: database.connect().await,
+            db,
             clock: Clock::from(&clock),
             passwords: Passwords::new(Cost::cheap()),
             keys: Keys::new(&secret(), None, "http://localhost:8080", "ensemble").unwrap(),
@@ -103,7 +117,7 @@ impl TestApp {
             wake: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         });
-        Self { api: Api::new(app.clone()), app, clock, outbox, database: Arc::new(database) }
+        Self { api: Api::new(app.clone()), app, clock, outbox, database }
     }
 
     /// Moves the clock.
