@@ -8,10 +8,11 @@ use ensemble::{
     platform::ids::TypedId,
     programs::{ProgramSettings, rules},
 };
+
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
-use super::{fields, partner, partner_id, run, traces};
+use super::{fields, run, traces};
 use crate::{
     cases,
     support::{Person, TestApp},
@@ -22,26 +23,37 @@ cases!(
     rules_hold_from_their_beginning_on,
     versions_follow_each_other_in_time,
     every_fault_of_the_rules_is_told_in_the_words_of_the_api,
-    a_tier_that_partners_have_stays,
-    partners_are_enrolled_at_a_tier,
-    a_partner_sees_its_own_place_only,
     the_only_programme_needs_no_name,
 );
 
-async fn open(t: &TestApp, person: &Person, name: &str) -> String {
-    let made = run(t, person, "programCreate", json!({ "name": name }), "program { id }").await;
+pub async fn open(t: &TestApp, person: &Person, name: &str) -> String {
+    let made = run(
+        t,
+        person,
+        "programCreate",
+        json!({ "name": name }),
+        "program { id }",
+    )
+    .await;
     made.done("programCreate").text("programCreate/program/id")
 }
 
-fn program_id(text: &str) -> ProgramId {
+pub fn program_id(text: &str) -> ProgramId {
     ProgramId::parse(text).unwrap()
 }
 
-async fn change(t: &TestApp, person: &Person, input: Value) -> crate::support::Answer {
-    run(t, person, "programSettingsChange", input, "program { version settings { reviewSlaHours } }").await
+pub async fn change(t: &TestApp, person: &Person, input: Value) -> crate::support::Answer {
+    run(
+        t,
+        person,
+        "programSettingsChange",
+        input,
+        "program { version settings { reviewSlaHours } }",
+    )
+    .await
 }
 
-async fn written(t: &TestApp) -> [u64; 3] {
+pub async fn written(t: &TestApp) -> [u64; 3] {
     let db = t.app.db().reader();
     [
         program::Entity::find().count(db).await.unwrap(),
@@ -61,23 +73,62 @@ async fn a_programme_starts_from_the_standard_rules(t: TestApp) {
     let found = t.ask(&ada, document, json!({ "id": id })).await;
     assert_eq!(found.at("program/version"), 1);
     let settings = found.at("program/settings");
-    assert_eq!(settings["tiers"][2], json!({ "key": "GOLD", "rank": 3, "protectionDays": 90, "maxOpenRegistrations": 50 }));
-    assert_eq!(settings["stages"][1], json!({ "key": "QUALIFIED", "probability": "25", "kind": "OPEN" }));
-    assert_eq!(settings["roles"][0], json!({ "role": "SOURCER", "weight": 25 }));
+    assert_eq!(
+        settings["tiers"][2],
+        json!({ "key": "GOLD", "rank": 3, "protectionDays": 90, "maxOpenRegistrations": 50 })
+    );
+    assert_eq!(
+        settings["stages"][1],
+        json!({ "key": "QUALIFIED", "probability": "25", "kind": "OPEN" })
+    );
+    assert_eq!(
+        settings["roles"][0],
+        json!({ "role": "SOURCER", "weight": 25 })
+    );
     assert_eq!(settings["conflict"]["nameSimilarity"], "92");
-    assert_eq!(settings["attribution"], json!({ "halfLifeDays": 30, "phaseWeights": null }));
-    assert_eq!(settings["minimumPayout"], json!([{ "amount": "50.00", "currency": "USD" }]));
+    assert_eq!(
+        settings["attribution"],
+        json!({ "halfLifeDays": 30, "phaseWeights": null })
+    );
+    assert_eq!(
+        settings["minimumPayout"],
+        json!([{ "amount": "50.00", "currency": "USD" }])
+    );
     assert_eq!(settings["reminderDays"], json!([14, 3]));
     let versions = json!([{ "number": 1, "effectiveFrom": "2026-03-01T09:00:00Z", "settings": { "invitationDays": 15 } }]);
     assert_eq!(found.at("program/versions/nodes"), &versions);
-    let stored = program_version::Entity::find().one(t.app.db().reader()).await.unwrap().unwrap();
+    let stored = program_version::Entity::find()
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored.settings, ProgramSettings::default());
 
     let before = (traces(&t).await, written(&t).await);
-    let again = run(&t, &ada, "programCreate", json!({ "name": "Ensemble Partner Programme" }), "program { id }").await;
-    assert_eq!((again.refusal("programCreate").as_str(), fields(&again, "programCreate")), ("DUPLICATE", vec!["name".to_owned()]));
+    let again = run(
+        &t,
+        &ada,
+        "programCreate",
+        json!({ "name": "Ensemble Partner Programme" }),
+        "program { id }",
+    )
+    .await;
+    assert_eq!(
+        (
+            again.refusal("programCreate").as_str(),
+            fields(&again, "programCreate")
+        ),
+        ("DUPLICATE", vec!["name".to_owned()])
+    );
     let finance = t.vendor(Role::Finance).await;
-    let refused = run(&t, &finance, "programCreate", json!({ "name": "Other" }), "program { id }").await;
+    let refused = run(
+        &t,
+        &finance,
+        "programCreate",
+        json!({ "name": "Other" }),
+        "program { id }",
+    )
+    .await;
     assert_eq!(refused.refusal("programCreate"), "FORBIDDEN");
     assert_eq!((traces(&t).await, written(&t).await), before);
 }
@@ -93,7 +144,12 @@ async fn rules_hold_from_their_beginning_on(t: TestApp) {
     });
     let changed = change(&t, &ada, input).await;
     let expected = json!({ "version": 2, "settings": { "reviewSlaHours": 48 } });
-    assert_eq!(changed.done("programSettingsChange").at("programSettingsChange/program"), &expected);
+    assert_eq!(
+        changed
+            .done("programSettingsChange")
+            .at("programSettingsChange/program"),
+        &expected
+    );
 
     let db = t.app.db().reader();
     let step = TimeDelta::microseconds(1);
@@ -107,20 +163,34 @@ async fn rules_hold_from_their_beginning_on(t: TestApp) {
         (begins + TimeDelta::days(1_000), 2, 24),
     ] {
         let rules = rules::in_force(db, program_id(&id), at).await.unwrap();
-        assert_eq!((rules.number, rules.settings.review_sla_hours), (number, hours), "{at}");
+        assert_eq!(
+            (rules.number, rules.settings.review_sla_hours),
+            (number, hours),
+            "{at}"
+        );
         let document = "query($id: ID!, $at: DateTime) { program(id: $id) { settings(at: $at) { reviewSlaHours } } }";
         let shown = t.ask(&ada, document, json!({ "id": id, "at": at })).await;
         assert_eq!(shown.at("program/settings/reviewSlaHours"), hours, "{at}");
     }
     let second = rules::in_force(db, program_id(&id), begins).await.unwrap();
-    assert_eq!(second.settings.minimum_payout, [("JPY".to_owned(), 100)].into());
-    assert_eq!(second.settings.attribution.phase_weights.unwrap().pre_sales, 50);
+    assert_eq!(
+        second.settings.minimum_payout,
+        [("JPY".to_owned(), 100)].into()
+    );
+    assert_eq!(
+        second.settings.attribution.phase_weights.unwrap().pre_sales,
+        50
+    );
     assert_eq!(second.settings.tiers, ProgramSettings::default().tiers);
     let first = rules::in_force(db, program_id(&id), start).await.unwrap();
-    let both = rules::by_version(db, &[second.version_id, first.version_id, first.version_id]).await.unwrap();
+    let both = rules::by_version(db, &[second.version_id, first.version_id, first.version_id])
+        .await
+        .unwrap();
     assert_eq!(both.len(), 2);
     assert_eq!(both[&second.version_id], second);
-    let unknown = rules::in_force(db, ProgramId(uuid::Uuid::nil()), start).await.unwrap_err();
+    let unknown = rules::in_force(db, ProgramId(uuid::Uuid::nil()), start)
+        .await
+        .unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
 }
 
@@ -135,20 +205,42 @@ async fn versions_follow_each_other_in_time(t: TestApp) {
         assert_eq!(fields(&refused, "programSettingsChange"), ["effectiveFrom"]);
     }
     let stale = json!({ "programId": id, "expectedVersion": 7, "settings": {} });
-    assert_eq!(change(&t, &ada, stale).await.refusal("programSettingsChange"), "STALE_OBJECT");
+    assert_eq!(
+        change(&t, &ada, stale)
+            .await
+            .refusal("programSettingsChange"),
+        "STALE_OBJECT"
+    );
     assert_eq!((traces(&t).await, written(&t).await), before);
 
-    change(&t, &ada, from("2026-05-01T00:00:00Z")).await.done("programSettingsChange");
+    change(&t, &ada, from("2026-05-01T00:00:00Z"))
+        .await
+        .done("programSettingsChange");
     t.advance(TimeDelta::hours(1));
     for at in ["2026-05-01T00:00:00Z", "2026-04-01T00:00:00Z"] {
-        assert_eq!(change(&t, &ada, from(at)).await.refusal("programSettingsChange"), "BAD_USER_INPUT");
+        assert_eq!(
+            change(&t, &ada, from(at))
+                .await
+                .refusal("programSettingsChange"),
+            "BAD_USER_INPUT"
+        );
     }
     let now = json!({ "programId": id, "settings": { "reviewSlaHours": 2 } });
-    assert_eq!(change(&t, &ada, now.clone()).await.refusal("programSettingsChange"), "BAD_USER_INPUT");
+    assert_eq!(
+        change(&t, &ada, now.clone())
+            .await
+            .refusal("programSettingsChange"),
+        "BAD_USER_INPUT"
+    );
     t.advance(TimeDelta::days(70));
     let changed = change(&t, &ada, now).await;
     let expected = json!({ "version": 3, "settings": { "reviewSlaHours": 2 } });
-    assert_eq!(changed.done("programSettingsChange").at("programSettingsChange/program"), &expected);
+    assert_eq!(
+        changed
+            .done("programSettingsChange")
+            .at("programSettingsChange/program"),
+        &expected
+    );
 }
 
 async fn every_fault_of_the_rules_is_told_in_the_words_of_the_api(t: TestApp) {
@@ -165,7 +257,14 @@ async fn every_fault_of_the_rules_is_told_in_the_words_of_the_api(t: TestApp) {
         "minimumPayout": [{ "amount": "1.001", "currency": "USD" }, { "amount": "-1", "currency": "EUR" }],
     });
     let before = (traces(&t).await, written(&t).await);
-    let refused = run(&t, &ada, "programCreate", json!({ "name": " ", "settings": settings }), "program { id }").await;
+    let refused = run(
+        &t,
+        &ada,
+        "programCreate",
+        json!({ "name": " ", "settings": settings }),
+        "program { id }",
+    )
+    .await;
     let mut found = fields(&refused, "programCreate");
     found.sort();
     let expected = [
@@ -184,74 +283,26 @@ async fn every_fault_of_the_rules_is_told_in_the_words_of_the_api(t: TestApp) {
     assert_eq!((traces(&t).await, written(&t).await), before);
 }
 
-async fn a_tier_that_partners_have_stays(t: TestApp) {
-    let ada = t.admin().await;
-    let program = open(&t, &ada, "Programme").await;
-    let northwind = partner(&t, &ada, "Northwind").await;
-    let place = json!({ "partnerId": northwind, "tier": "GOLD" });
-    run(&t, &ada, "partnerEnroll", place, "partner { id }").await.done("partnerEnroll");
-    t.advance(TimeDelta::hours(1));
-    let only = |key: &str| json!([{ "key": key, "name": key, "rank": 1, "protectionDays": 30, "maxOpenRegistrations": 5 }]);
-    let refused = change(&t, &ada, json!({ "programId": program, "settings": { "tiers": only("SILVER") } })).await;
-    assert_eq!(refused.refusal("programSettingsChange"), "BAD_USER_INPUT");
-    assert_eq!(fields(&refused, "programSettingsChange"), ["settings.tiers"]);
-    let kept = json!({ "programId": program, "settings": { "tiers": only("GOLD") } });
-    change(&t, &ada, kept).await.done("programSettingsChange");
-}
-
-async fn partners_are_enrolled_at_a_tier(t: TestApp) {
-    let ada = t.vendor(Role::AllianceManager).await;
-    let program = open(&t, &ada, "Programme").await;
-    let northwind = partner(&t, &ada, "Northwind").await;
-    let other = partner(&t, &ada, "Fabrikam").await;
-    let enroll = async |mutation: &str, partner: &str, tier: &str| {
-        let input = json!({ "partnerId": partner, "programId": program, "tier": tier });
-        run(&t, &ada, mutation, input, "partner { enrollments { tier version program { name } } }").await
-    };
-    let joined = enroll("partnerEnroll", &northwind, "SILVER").await;
-    let expected = json!([{ "tier": "SILVER", "version": 1, "program": { "name": "Programme" } }]);
-    assert_eq!(joined.done("partnerEnroll").at("partnerEnroll/partner/enrollments"), &expected);
-
-    let before = (traces(&t).await, written(&t).await);
-    let again = enroll("partnerEnroll", &northwind, "GOLD").await;
-    assert_eq!(again.refusal("partnerEnroll"), "DUPLICATE");
-    let unknown = enroll("partnerEnroll", &other, "PLATINUM").await;
-    assert_eq!((unknown.refusal("partnerEnroll").as_str(), fields(&unknown, "partnerEnroll")), ("BAD_USER_INPUT", vec!["tier".to_owned()]));
-    assert_eq!(enroll("partnerTierChange", &other, "GOLD").await.refusal("partnerTierChange"), "NOT_FOUND");
-    enroll("partnerTierChange", &northwind, "SILVER").await.done("partnerTierChange");
-    assert_eq!((traces(&t).await, written(&t).await), before);
-
-    let raised = enroll("partnerTierChange", &northwind, "GOLD").await;
-    let expected = json!([{ "tier": "GOLD", "version": 2, "program": { "name": "Programme" } }]);
-    assert_eq!(raised.done("partnerTierChange").at("partnerTierChange/partner/enrollments"), &expected);
-    let db = t.app.db().reader();
-    let rules = rules::in_force(db, program_id(&program), t.app.clock().now()).await.unwrap();
-    assert_eq!(rules::tier_of(db, &rules, partner_id(&northwind)).await.unwrap(), "GOLD");
-    assert_eq!(rules::tier_of(db, &rules, partner_id(&other)).await.unwrap(), "REGISTERED");
-}
-
-async fn a_partner_sees_its_own_place_only(t: TestApp) {
-    let ada = t.admin().await;
-    open(&t, &ada, "Programme").await;
-    let own = partner(&t, &ada, "Northwind").await;
-    for id in [&own, &partner(&t, &ada, "Fabrikam").await] {
-        run(&t, &ada, "partnerEnroll", json!({ "partnerId": id, "tier": "GOLD" }), "partner { id }").await.done("partnerEnroll");
-    }
-    let nora = t.person(Role::PartnerMember, Some(partner_id(&own))).await;
-    let document = "{ programs { nodes { name enrollments { totalCount nodes { partner { displayName } } } } } }";
-    let seen = t.ask(&nora, document, json!({})).await;
-    assert_eq!(seen.at("programs/nodes/0/enrollments"), &json!({ "totalCount": 1, "nodes": [{ "partner": { "displayName": "Northwind" } }] }));
-    assert_eq!(t.ask(&ada, document, json!({})).await.at("programs/nodes/0/enrollments/totalCount"), 2);
-}
-
 async fn the_only_programme_needs_no_name(t: TestApp) {
     let ada = t.admin().await;
     let db = t.app.db().reader();
-    assert_eq!(rules::choose(db, None).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        rules::choose(db, None).await.unwrap_err().code(),
+        Code::NotFound
+    );
     let first = program_id(&open(&t, &ada, "One").await);
     assert_eq!(rules::choose(db, None).await.unwrap(), first);
-    assert_eq!(rules::choose(db, Some(ProgramId(uuid::Uuid::nil()))).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        rules::choose(db, Some(ProgramId(uuid::Uuid::nil())))
+            .await
+            .unwrap_err()
+            .code(),
+        Code::NotFound
+    );
     let second = program_id(&open(&t, &ada, "Two").await);
-    assert_eq!(rules::choose(db, None).await.unwrap_err().code(), Code::BadUserInput);
+    assert_eq!(
+        rules::choose(db, None).await.unwrap_err().code(),
+        Code::BadUserInput
+    );
     assert_eq!(rules::choose(db, Some(second)).await.unwrap(), second);
 }
