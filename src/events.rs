@@ -131,12 +131,17 @@ events! {
     PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId {}
     /// A plan came into force.
     PlanActivated = "incentive_plan.activated" on plan_id: IncentivePlanId {}
+    /// A plan was taken out of force.
+    PlanRetired = "incentive_plan.retired" on plan_id: IncentivePlanId {}
     /// A partner earned commission on a deal.
     CommissionAccrued = "commission.accrued" on deal_id: DealId { partner_id: PartnerId }
     /// Commission was taken back after a refund.
     CommissionClawedBack = "commission.clawed_back" on deal_id: DealId { partner_id: PartnerId, refund_id: DealRefundId }
     /// Commission was posted for a batch of won deals.
     CommissionBatch = "commission.batch" on program_id: ProgramId { deals: u64, lines: u64 }
+
+    /// A ledger transaction was undone by its opposite.
+    LedgerReversed = "ledger_transaction.reversed" on transaction_id: LedgerTransactionId { reason: String }
 
     /// A payout run was calculated.
     PayoutRunCreated = "payout_run.created" on run_id: PayoutRunId {}
@@ -152,9 +157,13 @@ events! {
     PayoutPaid = "payout.paid" on payout_id: PayoutId { partner_id: PartnerId }
     /// A payment failed; its amount is payable again.
     PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }
+    /// A failed payment was handed to the provider again.
+    PayoutRetried = "payout.retried" on payout_id: PayoutId { partner_id: PartnerId }
 
     /// A file was imported.
     ImportFinished = "import.finished" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }
+    /// An operator let work that had been given up be tried again.
+    JobReplayed = "job.replayed" on job_id: JobId {}
 }
 
 impl Event {

@@ -237,11 +237,16 @@ impl Authenticate for Door {
             Some(value) => {
                 let token = value.to_str().ok().and_then(bearer);
                 let token = token.ok_or(AuthFailure::Unauthenticated("send the access token as a bearer token"))?;
-                let known = authenticate::authenticate(&self.0, token).await.map_err(|fault| match fault {
-                    AuthFault::Invalid => AuthFailure::Unauthenticated("the access token is not valid, or no longer"),
-                    AuthFault::Unavailable => AuthFailure::Unavailable,
+                let admitted = authenticate::admit(&self.0, token).await.map_err(|fault| match fault {
+                    AuthFault::Token(_) | AuthFault::Over => {
+                        AuthFailure::Unauthenticated("the access token is not valid, or no longer")
+                    }
+                    AuthFault::Unavailable(error) => {
+                        tracing::error!(%error, "a session could not be read");
+                        AuthFailure::Unavailable
+                    }
                 })?;
-                (known.actor, (known.expires_at - self.0.clock().now()).to_std().ok())
+                (admitted.actor, (admitted.until - self.0.clock().now()).to_std().ok())
             }
         };
         let bucket = actor.user_id().map_or_else(|| address.clone(), |user| user.to_string());

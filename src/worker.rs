@@ -15,7 +15,7 @@ use crate::{
     deals,
     entity::schedule_run,
     error::{Error, Result},
-    identity, notifications,
+    identity, incentives, notifications, payouts,
     platform::{audit, jobs, telemetry},
     tx::{Call, Tx, Work},
 };
@@ -75,6 +75,9 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
     let outcome = match job.topic.as_str() {
         jobs::EVENT => notifications::jobs::expand(app, job).await,
         notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
+        payouts::jobs::RESUME => payouts::jobs::work(app, job)
+            .await
+            .map_err(|error| notifications::jobs::Failure { message: error.to_string(), permanent: false }),
         other => Err(notifications::jobs::Failure::permanent(format!("no handler for {other}"))),
     };
     let Err(failure) = outcome else { return Ok(()) };
@@ -96,6 +99,7 @@ fn topic(name: &str) -> &'static str {
     match name {
         jobs::EVENT => jobs::EVENT,
         notifications::jobs::MAIL => notifications::jobs::MAIL,
+        payouts::jobs::RESUME => payouts::jobs::RESUME,
         _ => "other",
     }
 }
@@ -112,6 +116,7 @@ const SCHEDULES: &[Schedule] = &[
     Schedule { name: "protectionExpiry", every: TimeDelta::minutes(1), run: |tx| Box::pin(deals::expiry::expire(tx)) },
     Schedule { name: "protectionReminder", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::remind(tx)) },
     Schedule { name: "invitationExpiry", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)) },
+    Schedule { name: "holdbackRelease", every: TimeDelta::hours(1), run: |tx| Box::pin(incentives::release::due(tx)) },
     Schedule { name: "auditSeal", every: TimeDelta::seconds(10), run: |tx| Box::pin(seal(tx)) },
     Schedule { name: "sweep", every: TimeDelta::hours(1), run: |tx| Box::pin(sweep(tx)) },
 ];

@@ -75,12 +75,18 @@ CREATE TABLE deal_registration (
     conflict_reasons {json} NOT NULL,
     submitted_at {time} NOT NULL,
     review_due_at {time} NOT NULL,
+    question TEXT,
+    question_at {time},
+    answer TEXT,
     decided_by {id},
     decided_at {time},
     rejection_reason TEXT,
     decision_note TEXT,
     protected_until {time},
+    reminder_due_at {time},
     extensions INTEGER NOT NULL,
+    extended_at {time},
+    extension_evidence TEXT,
     deal_id {id} UNIQUE REFERENCES deal (id),
     version BIGINT NOT NULL,
     created_at {time} NOT NULL,
@@ -93,6 +99,12 @@ CREATE INDEX deal_registration_partner ON deal_registration (partner_id, id)
 CREATE INDEX deal_registration_status ON deal_registration (status, id)
 ;;
 CREATE INDEX deal_registration_customer ON deal_registration (customer_id, id)
+;;
+-- Lists of a period.
+CREATE INDEX deal_registration_submitted ON deal_registration (submitted_at)
+;;
+-- Which partner is to be reminded next.
+CREATE INDEX deal_registration_reminder ON deal_registration (reminder_due_at) WHERE reminder_due_at IS NOT NULL
 ;;
 CREATE TABLE deal_registration_product (
     registration_id {id} NOT NULL REFERENCES deal_registration (id),
@@ -136,6 +148,7 @@ CREATE TABLE deal_participant (
     expires_at {time},
     accepted_at {time},
     ended_at {time},
+    end_reason TEXT,
     version BIGINT NOT NULL,
     created_at {time} NOT NULL,
     updated_at {time} NOT NULL
@@ -151,6 +164,9 @@ CREATE UNIQUE INDEX deal_participant_reseller ON deal_participant (deal_id)
 CREATE INDEX deal_participant_partner ON deal_participant (partner_id, deal_id)
 ;;
 CREATE INDEX deal_participant_deal ON deal_participant (deal_id, id)
+;;
+-- Which invitation lapses next.
+CREATE INDEX deal_participant_invitation ON deal_participant (expires_at) WHERE status = 'INVITED'
 ;;
 CREATE TABLE deal_stage_change (
     id {id} PRIMARY KEY,

@@ -1,27 +1,149 @@
-//! What time does to registrations and invitations.
+//! What time does to registrations and invitations: protections end, partners are reminded before, and
+//! invitations that nobody answered lapse.
 
-use crate::{error::Result, tx::Tx};
+use std::collections::BTreeSet;
 
-/// Ends protections past their time, so that others may register.
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
+
+use super::{
+    ParticipantStatus, RegistrationStatus, input, occupy,
+    protection::{self, Reminder},
+    store,
+};
+use crate::{
+    entity::{
+        deal_participant, deal_registration,
+        ids::{CustomerId, DealParticipantId, DealRegistrationId},
+    },
+    error::{Error, Result},
+    events::Event,
+    programs::{ProgramSettings, rules},
+    tx::{CHUNK, Tx},
+};
+
+/// Ends protections past their time, so that others may register. The deals stay open.
 ///
 /// # Errors
-/// The database failed.
-pub async fn expire(_tx: &Tx) -> Result<()> {
+/// The database failed. Records `deal_registration.expired` for each.
+pub async fn expire(tx: &Tx) -> Result<()> {
+    while expire_some(tx, None).await? == CHUNK {}
     Ok(())
 }
 
-/// Reminds partners of protections that end soon, once per step.
+/// The same for one customer, before somebody else registers it.
 ///
 /// # Errors
-/// The database failed.
-pub async fn remind(_tx: &Tx) -> Result<()> {
+/// As for [`expire`].
+pub(super) async fn expire_at(tx: &Tx, customer: CustomerId) -> Result<()> {
+    expire_some(tx, Some(customer)).await.map(|_| ())
+}
+
+async fn expire_some(tx: &Tx, customer: Option<CustomerId>) -> Result<usize> {
+    let overdue = store::lock_overdue(tx, customer).await?;
+    let ids: Vec<DealRegistrationId> = overdue.iter().map(|registration| registration.id).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    deal_registration::Entity::update_many()
+        .set(deal_registration::ActiveModel {
+            status: Set(RegistrationStatus::Expired),
+            reminder_due_at: Set(None),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        })
+        .col_expr(deal_registration::Column::Version, Expr::col(deal_registration::Column::Version).add(1))
+        .filter(deal_registration::Column::Id.is_in(ids.iter().copied()))
+        .exec(tx)
+        .await?;
+    occupy::free(tx, &ids).await?;
+    for registration in &overdue {
+        let (registration_id, partner_id) = (registration.id, registration.partner_id);
+        tx.record(Event::RegistrationExpired { registration_id, partner_id });
+    }
+    Ok(overdue.len())
+}
+
+/// Reminds partners of protections that end soon: once per step, and with the latest step only when several were
+/// missed.
+///
+/// # Errors
+/// The database failed. Records `deal_registration.protection_reminder`.
+pub async fn remind(tx: &Tx) -> Result<()> {
+    while remind_some(tx).await? == CHUNK {}
+    Ok(())
+}
+
+async fn remind_some(tx: &Tx) -> Result<usize> {
+    let due = store::lock_reminders(tx).await?;
+    let versions: BTreeSet<_> = due.iter().map(|registration| registration.program_version_id).collect();
+    let rules = rules::by_version(tx, &versions.into_iter().collect::<Vec<_>>()).await?;
+    for registration in &due {
+        let rules = rules.get(&registration.program_version_id);
+        let rules = rules.ok_or_else(|| Error::internal("a registration without rules"))?;
+        let steps = steps(registration, &rules.settings)?;
+        let next = steps.iter().find(|step| step.due_at > tx.now());
+        plan(tx, registration.id, next).await?;
+        let latest = steps.iter().rfind(|step| step.due_at <= tx.now());
+        let protected = registration.protected_until.is_some_and(|until| protection::is_protected(tx.now(), until));
+        if let Some(step) = latest.filter(|_| protected) {
+            tx.record(Event::ProtectionReminder {
+                registration_id: registration.id,
+                partner_id: registration.partner_id,
+                days_left: step.days_left.into(),
+            });
+        }
+    }
+    Ok(due.len())
+}
+
+fn steps(registration: &deal_registration::Model, settings: &ProgramSettings) -> Result<Vec<Reminder>> {
+    let (Some(from), Some(until)) = (registration.decided_at, registration.protected_until) else {
+        return Ok(Vec::new());
+    };
+    let zone = input::stored_zone(&registration.time_zone)?;
+    Ok(protection::reminders(from, until, zone, &settings.reminder_days))
+}
+
+async fn plan(tx: &Tx, registration: DealRegistrationId, next: Option<&Reminder>) -> Result<()> {
+    deal_registration::Entity::update_many()
+        .set(deal_registration::ActiveModel {
+            reminder_due_at: Set(next.map(|step| step.due_at)),
+            ..Default::default()
+        })
+        .filter(deal_registration::Column::Id.eq(registration))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
 /// Lapses invitations that nobody answered in time.
 ///
 /// # Errors
-/// The database failed.
-pub async fn lapse_invitations(_tx: &Tx) -> Result<()> {
+/// The database failed. Records `deal_participant.expired` for each.
+pub async fn lapse_invitations(tx: &Tx) -> Result<()> {
+    while lapse_some(tx).await? == CHUNK {}
     Ok(())
+}
+
+async fn lapse_some(tx: &Tx) -> Result<usize> {
+    let lapsed = store::lock_lapsed_invitations(tx).await?;
+    let ids: Vec<DealParticipantId> = lapsed.iter().map(|row| row.id).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    deal_participant::Entity::update_many()
+        .set(deal_participant::ActiveModel {
+            status: Set(ParticipantStatus::Expired),
+            ended_at: Set(Some(tx.now())),
+            updated_at: Set(tx.now()),
+            ..Default::default()
+        })
+        .col_expr(deal_participant::Column::Version, Expr::col(deal_participant::Column::Version).add(1))
+        .filter(deal_participant::Column::Id.is_in(ids))
+        .exec(tx)
+        .await?;
+    for row in &lapsed {
+        tx.record(Event::ParticipantExpired { participant_id: row.id, deal_id: row.deal_id, partner_id: row.partner_id });
+    }
+    Ok(lapsed.len())
 }

@@ -1,13 +1,36 @@
-//! Deals.
+//! Deals: from a partner's claim on a customer to a sale that is won, lost or refunded.
+//!
+//! A registration is the claim. Submitting it takes the customer's place for each product family; the vendor
+//! reviews it, asks, approves or rejects; approval protects the partner for the days of its tier and makes the
+//! deal. A deal is the opportunity: it moves through the stages of its programme, other partners join it in
+//! roles, and it is won or lost once. A won deal may be refunded, up to its value.
+//!
+//! Partners see their own registrations, and the deals that they own or take part in; of the others on a deal
+//! they see how many there are. Reviewing, moving, winning, losing and inviting is the vendor's work.
 
-pub mod expiry;
-pub mod graphql;
-pub mod participant;
-pub mod pipeline;
+pub mod registration_status;
 pub mod place;
 pub mod protection;
-pub mod registration_status;
 pub mod stage;
+pub mod participant;
+pub mod pipeline;
+
+pub mod input;
+pub mod conflict;
+pub mod register;
+pub mod review;
+pub mod extend;
+pub mod open;
+pub mod invite;
+pub mod advance;
+pub mod close;
+pub mod refund;
+pub mod expiry;
+
+mod occupy;
+mod refusal;
+pub mod store;
+pub mod graphql;
 
 pub use participant::{ParticipantRole, ParticipantStatus};
 pub use place::{Contact, Contacts, ProtectionStatus};

@@ -32,19 +32,32 @@ use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
+    crate::identity::graphql::IdentityQuery,
     crate::partners::graphql::PartnerQuery,
     crate::programs::graphql::ProgramQuery,
     crate::customers::graphql::CustomerQuery,
     crate::catalog::graphql::CatalogQuery,
+    crate::deals::graphql::DealsQuery,
+    crate::attribution::graphql::AttributionQuery,
+    crate::incentives::graphql::IncentivesQuery,
+    crate::ledger::graphql::LedgerQuery,
+    crate::payouts::graphql::PayoutsQuery,
+    crate::notifications::graphql::NotificationQuery,
 );
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
+    crate::identity::graphql::IdentityMutation,
     crate::partners::graphql::PartnersMutation,
     crate::programs::graphql::ProgramMutation,
     crate::customers::graphql::CustomerMutation,
     crate::catalog::graphql::CatalogMutation,
+    crate::deals::graphql::DealsMutation,
+    crate::attribution::graphql::AttributionMutation,
+    crate::incentives::graphql::IncentivesMutation,
+    crate::payouts::graphql::PayoutsMutation,
+    crate::notifications::graphql::NotificationMutation,
 );
 
 /// The schema.

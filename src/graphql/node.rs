@@ -8,6 +8,7 @@ use crate::{
     catalog::graphql::Product,
     deals::graphql::{Deal, DealRegistration},
     error::{Faults, Result},
+    identity::graphql::User,
     incentives::graphql::IncentivePlan,
     partners::graphql::Partner,
     payouts::graphql::{Payout, PayoutRun},
@@ -19,6 +20,8 @@ use crate::{
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The object's id, such as `deal_01j9z3k7e8f9g0h1j2k3m4n5p6`."))]
 pub enum Node {
+    /// A person.
+    User(User),
     /// A partner.
     Partner(Partner),
     /// A programme.
@@ -82,6 +85,7 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         }};
     }
     by_prefix!(
+        User: UserId,
         Partner: PartnerId,
         Program: ProgramId,
         Customer: CustomerId,

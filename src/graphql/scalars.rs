@@ -6,7 +6,7 @@ use async_graphql::{InputObject, InputValueError, InputValueResult, Scalar, Scal
 use chrono::{NaiveDate, SecondsFormat, Utc};
 
 use crate::{
-    error::Faults,
+    error::{Faults, Refusal, Result},
     platform::{
         money::{self, Currency},
         ppm::Ppm,
@@ -86,6 +86,16 @@ text_scalar! {
     CurrencyCode(String) = "CurrencyCode", "https://www.iso.org/iso-4217-currency-codes.html",
     parse: |text| (text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned()),
     print: Clone::clone
+}
+
+impl CurrencyCode {
+    /// The currency of an argument or filter.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` at the path for a code in which nobody can be paid.
+    pub fn read(&self, path: &str) -> Result<Currency> {
+        Ok(Currency::from_str(&self.0).map_err(|error| Refusal::input(path, error.to_string()))?)
+    }
 }
 
 text_scalar! {

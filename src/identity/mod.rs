@@ -1,19 +1,39 @@
-//! People and what they may do.
+//! People, how they sign in, and what they may do.
+//!
+//! A user is invited, accepts by choosing a password, works under one role, and may be deactivated. Signing
+//! in begins a session: short access tokens, and refresh tokens that are used once. Administrators invite
+//! anybody, alliance managers the people of partners, a partner's administrators their own; everything that
+//! happened can be read in the audit trail by administrators and auditors.
 
 pub mod actor;
-pub mod authenticate;
-pub mod graphql;
 pub mod policy;
 pub mod status;
 
-pub use actor::{Actor, Scope, SignedIn};
-pub use policy::{Action, Role};
-pub use status::{TokenPurpose, UserStatus};
+pub mod email;
+pub mod person;
+pub mod throttle;
+pub mod tokens;
 
-/// Forgets what has run out.
-///
-/// # Errors
-/// The database failed.
-pub async fn sweep(_tx: &crate::tx::Tx) -> crate::error::Result<()> {
-    Ok(())
-}
+pub mod invite;
+pub mod accept;
+pub mod login;
+pub mod refresh;
+pub mod logout;
+pub mod reset;
+pub mod deactivate;
+pub mod admin;
+
+pub mod authenticate;
+pub mod links;
+pub mod sessions;
+pub mod sweep;
+
+pub mod graphql;
+pub mod store;
+pub mod trail;
+
+pub use actor::{Actor, Scope, SignedIn};
+pub use authenticate::{Admitted, AuthFault, admit, authenticate};
+pub use policy::{Action, Role};
+pub use status::{SessionEnd, TokenPurpose, UserStatus};
+pub use sweep::sweep;

@@ -1,14 +1,25 @@
 //! Posting: balanced transactions, each once, with their accounts' balances.
 
-use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Insert, QueryFilter, QuerySelect, sea_query::OnConflict};
 use uuid::Uuid;
 
-use super::{Posting, TransactionKind};
+use super::{Posting, TransactionKind, accounts, rules};
 use crate::{
-    entity::ids::LedgerTransactionId,
+    entity::{
+        ids::{LedgerAccountId, LedgerTransactionId, PartnerId},
+        ledger_entry, ledger_transaction,
+    },
     error::{Error, Result},
-    platform::money::Currency,
-    tx::Tx,
+    platform::{
+        audit,
+        ids::TypedId,
+        money::{Currency, MAX_MINOR},
+        sql,
+    },
+    tx::{CHUNK, Tx},
 };
 
 /// A transaction to be posted, in one currency.
@@ -31,10 +42,143 @@ pub struct NewTransaction {
 }
 
 /// Posts transactions in bulk and brings the cached balances forward in account order. A key that was posted
-/// before with the same content is left alone and yields the stored id; with other content it is a fault.
+/// before with the same content is left alone and yields the stored id; with other content it is a fault. The ids
+/// come in the order of the transactions.
 ///
 /// # Errors
-/// Postings that do not balance, a key used with other content, the database.
-pub async fn post(_tx: &Tx, _transactions: Vec<NewTransaction>) -> Result<Vec<LedgerTransactionId>> {
-    Err(Error::internal("not built yet"))
+/// Postings that do not balance or exceed the bounds of money, a key used with other content, the database.
+pub async fn post(tx: &Tx, transactions: Vec<NewTransaction>) -> Result<Vec<LedgerTransactionId>> {
+    record(tx, transactions, None).await
+}
+
+/// The same for transactions that undo `reverses`.
+pub(super) async fn record(
+    tx: &Tx,
+    transactions: Vec<NewTransaction>,
+    reverses: Option<LedgerTransactionId>,
+) -> Result<Vec<LedgerTransactionId>> {
+    let mut drafts = Vec::with_capacity(transactions.len());
+    for transaction in transactions {
+        drafts.push(Draft::check(tx, transaction)?);
+    }
+    let ids = insert_headers(tx, &drafts, reverses).await?;
+    let fresh: Vec<&Draft> = drafts.iter().zip(&ids).filter(|(draft, id)| draft.id == **id).map(|(draft, _)| draft).collect();
+    insert_entries(tx, &fresh).await?;
+    Ok(ids)
+}
+
+/// A transaction that may be recorded, with the id it gets if its key is new.
+struct Draft {
+    id: LedgerTransactionId,
+    hash: String,
+    new: NewTransaction,
+}
+
+impl Draft {
+    fn check(tx: &Tx, mut new: NewTransaction) -> Result<Self> {
+        new.postings.retain(|posting| posting.amount_minor != 0);
+        let bounded = |posting: &Posting| posting.amount_minor.unsigned_abs() <= MAX_MINOR.unsigned_abs();
+        if !rules::balanced(&new.postings) || !new.postings.iter().all(bounded) {
+            return Err(Error::internal(format!("the postings of {} do not balance within bounds", new.key)));
+        }
+        Ok(Self { id: tx.id(), hash: hash(&new), new })
+    }
+
+    fn row(&self, tx: &Tx, reverses: Option<LedgerTransactionId>) -> ledger_transaction::ActiveModel {
+        ledger_transaction::ActiveModel {
+            id: Set(self.id),
+            kind: Set(self.new.kind),
+            transaction_key: Set(self.new.key.clone()),
+            input_hash: Set(self.hash.clone()),
+            subject_type: Set(self.new.subject_type.to_owned()),
+            subject_id: Set(self.new.subject_id),
+            effective_at: Set(self.new.effective_at),
+            recorded_at: Set(tx.now()),
+            period: Set(self.new.effective_at.format("%Y-%m").to_string()),
+            reverses_id: Set(reverses),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (accounts::Key, i64)> {
+        let key = |posting: &Posting| (posting.account, posting.owner.map(PartnerId::of), self.new.currency);
+        self.new.postings.iter().map(move |posting| (key(posting), posting.amount_minor))
+    }
+}
+
+/// The content of a transaction as one hash: the order of its postings does not matter.
+fn hash(new: &NewTransaction) -> String {
+    let mut postings: Vec<String> = new
+        .postings
+        .iter()
+        .map(|posting| format!("{:?} {:?} {}", posting.account, posting.owner, posting.amount_minor))
+        .collect();
+    postings.sort_unstable();
+    let effective_at = new.effective_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let head = format!("{:?}|{}|{}|{effective_at}|{}", new.kind, new.subject_type, new.subject_id, new.currency);
+    audit::digest(&format!("{head}|{}", postings.join("|")))
+}
+
+/// Writes the transactions whose keys are new; returns the id stored under each key.
+async fn insert_headers(tx: &Tx, drafts: &[Draft], reverses: Option<LedgerTransactionId>) -> Result<Vec<LedgerTransactionId>> {
+    let mut ids = Vec::with_capacity(drafts.len());
+    for chunk in drafts.chunks(CHUNK) {
+        let written = Insert::many(chunk.iter().map(|draft| draft.row(tx, reverses)))
+            .on_conflict(OnConflict::column(ledger_transaction::Column::TransactionKey).do_nothing().to_owned())
+            .exec_without_returning(tx)
+            .await?;
+        if written == sql::count(chunk.len()) {
+            ids.extend(chunk.iter().map(|draft| draft.id));
+            continue;
+        }
+        let stored = stored(tx, chunk).await?;
+        for draft in chunk {
+            match stored.get(&draft.new.key) {
+                Some((id, hash)) if *hash == draft.hash => ids.push(*id),
+                _ => return Err(Error::internal(format!("the ledger holds other content under {}", draft.new.key))),
+            }
+        }
+    }
+    Ok(ids)
+}
+
+async fn stored(tx: &Tx, drafts: &[Draft]) -> Result<HashMap<String, (LedgerTransactionId, String)>> {
+    use ledger_transaction::Column;
+    let rows: Vec<(String, LedgerTransactionId, String)> = ledger_transaction::Entity::find()
+        .select_only()
+        .columns([Column::TransactionKey, Column::Id, Column::InputHash])
+        .filter(Column::TransactionKey.is_in(drafts.iter().map(|draft| draft.new.key.as_str())))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(rows.into_iter().map(|(key, id, hash)| (key, (id, hash))).collect())
+}
+
+async fn insert_entries(tx: &Tx, drafts: &[&Draft]) -> Result<()> {
+    // A key that comes twice in one call yields the same id twice, but its entries only once.
+    let mut seen = BTreeSet::new();
+    let drafts: Vec<&&Draft> = drafts.iter().filter(|draft| seen.insert(draft.id)).collect();
+    let keys: BTreeSet<accounts::Key> = drafts.iter().flat_map(|draft| draft.entries().map(|(key, _)| key)).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let accounts = accounts::find_or_open(tx, &keys).await?;
+    let mut rows = Vec::new();
+    let mut changes: BTreeMap<LedgerAccountId, i64> = BTreeMap::new();
+    for draft in drafts {
+        for (key, amount) in draft.entries() {
+            let account = *accounts.get(&key).ok_or_else(|| Error::internal("an account was not opened"))?;
+            let change = changes.entry(account).or_default();
+            *change = change.checked_add(amount).ok_or_else(|| Error::internal("a change of balance is out of range"))?;
+            rows.push(ledger_entry::ActiveModel {
+                id: Set(tx.id()),
+                transaction_id: Set(draft.id),
+                account_id: Set(account),
+                currency: Set(draft.new.currency),
+                amount_minor: Set(amount),
+            });
+        }
+    }
+    // Before the entries: their foreign keys share-lock the accounts in the order in which they come.
+    accounts::bring_forward(tx, &changes).await?;
+    tx.insert_all(rows).await
 }

@@ -1,45 +1,206 @@
 //! The API of `payouts`.
 
-/// PayoutRun.
-#[derive(Clone, Debug)]
-pub struct PayoutRun(pub crate::entity::payout_run::Model);
+mod payment;
+mod run;
 
-#[async_graphql::Object]
-impl PayoutRun {
-    /// The object's id.
-    pub async fn id(&self) -> async_graphql::ID {
-        self.0.id.into()
+use async_graphql::{Context, ID, InputObject, MergedObject, Object};
+
+pub use payment::{Payout, PayoutConnection, PayoutFilter, PayoutQuery};
+pub use run::{PayoutException, PayoutRun, PayoutRunFilter, PayoutRunQuery};
+
+use super::{approve, cancel, create, execute, retry};
+use crate::{
+    entity::ids::{PayoutId, PayoutRunId, ProgramId},
+    error::{Error, Result},
+    graphql::{
+        ContextExt,
+        context::{self, KEPT_FOR_PAYOUTS},
+        scalars::Date,
+    },
+    payload,
+    tx::Call,
+};
+
+/// Queries of payouts.
+#[derive(MergedObject, Default)]
+pub struct PayoutsQuery(PayoutRunQuery, PayoutQuery);
+
+/// A payout run to be created.
+#[derive(Clone, Debug, InputObject)]
+pub struct PayoutRunCreateInput {
+    /// The programme whose commission is paid; may be left out while there is only one active programme.
+    pub program_id: Option<ID>,
+    /// The first day of the period that the run is about, for the records: lines that earlier runs left are paid too.
+    pub period_start: Date,
+    /// The last day of the period. Commission earned and available until its end (24:00 UTC), but not after now, is
+    /// paid.
+    pub period_end: Date,
+}
+
+/// A payout run to be approved.
+#[derive(Clone, Debug, InputObject)]
+pub struct PayoutRunApproveInput {
+    /// The run.
+    pub id: ID,
+}
+
+/// A payout run to be given up.
+#[derive(Clone, Debug, InputObject)]
+pub struct PayoutRunCancelInput {
+    /// The run.
+    pub id: ID,
+}
+
+/// A payout run to be executed.
+#[derive(Clone, Debug, InputObject)]
+pub struct PayoutRunExecuteInput {
+    /// The run.
+    pub id: ID,
+}
+
+/// A failed payment to be tried again.
+#[derive(Clone, Debug, InputObject)]
+pub struct PayoutRetryInput {
+    /// The payout.
+    pub id: ID,
+}
+
+payload!(
+    /// The result of `payoutRunCreate`.
+    PayoutRunCreatePayload {
+        /// The new run, waiting for review.
+        payout_run: PayoutRun
+    }
+);
+payload!(
+    /// The result of `payoutRunApprove`.
+    PayoutRunApprovePayload {
+        /// The approved run.
+        payout_run: PayoutRun
+    }
+);
+payload!(
+    /// The result of `payoutRunCancel`.
+    PayoutRunCancelPayload {
+        /// The cancelled run.
+        payout_run: PayoutRun
+    }
+);
+payload!(
+    /// The result of `payoutRunExecute`.
+    PayoutRunExecutePayload {
+        /// The run: completed when the provider settled every payment at once, otherwise still executing.
+        payout_run: PayoutRun
+    }
+);
+payload!(
+    /// The result of `payoutRetry`.
+    PayoutRetryPayload {
+        /// The payment.
+        payout: Payout
+    }
+);
+
+/// Mutations of payouts.
+#[derive(Default)]
+pub struct PayoutsMutation;
+
+#[Object]
+impl PayoutsMutation {
+    /// Collects the commission that is due into one payment per partner and currency, for review by somebody else.
+    /// Who is not paid is listed with the reason; nothing is lost. Needs `@idempotent`. Refused with `BAD_USER_INPUT`
+    /// for a period that ends before it starts, `NOT_FOUND` for an unknown programme.
+    async fn payout_run_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run to be created.")] input: PayoutRunCreateInput,
+    ) -> async_graphql::Result<PayoutRunCreatePayload> {
+        PayoutRunCreatePayload::of(created(ctx, input).await)
+    }
+
+    /// Agrees to a run, which makes its amounts payable. Whoever created a run cannot approve it (`SAME_PERSON`).
+    /// Refused with `ILLEGAL_TRANSITION` unless the run waits for review.
+    async fn payout_run_approve(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run to be approved.")] input: PayoutRunApproveInput,
+    ) -> async_graphql::Result<PayoutRunApprovePayload> {
+        PayoutRunApprovePayload::of(approved(ctx, &input.id).await)
+    }
+
+    /// Gives a run up before it is approved; its commission is free for the next run. Refused with
+    /// `ILLEGAL_TRANSITION` once it is approved.
+    async fn payout_run_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run to be given up.")] input: PayoutRunCancelInput,
+    ) -> async_graphql::Result<PayoutRunCancelPayload> {
+        PayoutRunCancelPayload::of(cancelled(ctx, &input.id).await)
+    }
+
+    /// Hands the payments of an approved run to the payment provider and settles them. Needs `@idempotent`. A run that
+    /// was interrupted goes on by itself, or when this is called again; no payment is sent twice.
+    async fn payout_run_execute(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run to be executed.")] input: PayoutRunExecuteInput,
+    ) -> async_graphql::Result<PayoutRunExecutePayload> {
+        PayoutRunExecutePayload::of(executed(ctx, &input.id).await)
+    }
+
+    /// Hands a failed payment to the provider again: the same payment under the same key. Needs `@idempotent`. Refused
+    /// with `ILLEGAL_TRANSITION` unless the payment failed.
+    async fn payout_retry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment to be tried again.")] input: PayoutRetryInput,
+    ) -> async_graphql::Result<PayoutRetryPayload> {
+        PayoutRetryPayload::of(retried(ctx, &input.id).await)
     }
 }
 
-impl PayoutRun {
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(_ctx: &async_graphql::Context<'_>, _id: crate::entity::ids::PayoutRunId) -> crate::error::Result<Option<Self>> {
-        Err(crate::error::Error::internal("not built yet"))
-    }
+async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<PayoutRun> {
+    let program_id = input.program_id.map(|id| context::id::<ProgramId>(&id, "programId")).transpose()?;
+    let command = create::Create { program_id, period_start: input.period_start.0, period_end: input.period_end.0 };
+    let id = ctx.write_once("payoutRunCreate", KEPT_FOR_PAYOUTS, move |tx| Box::pin(create::create(tx, command))).await?;
+    PayoutRun::fresh(ctx, id).await
 }
 
-/// Payout.
-#[derive(Clone, Debug)]
-pub struct Payout(pub crate::entity::payout::Model);
-
-#[async_graphql::Object]
-impl Payout {
-    /// The object's id.
-    pub async fn id(&self) -> async_graphql::ID {
-        self.0.id.into()
-    }
+async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
+    let id: PayoutRunId = context::id(id, "id")?;
+    let id = ctx.write("payoutRunApprove", move |tx| Box::pin(approve::approve(tx, id))).await?;
+    PayoutRun::fresh(ctx, id).await
 }
 
-impl Payout {
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(_ctx: &async_graphql::Context<'_>, _id: crate::entity::ids::PayoutId) -> crate::error::Result<Option<Self>> {
-        Err(crate::error::Error::internal("not built yet"))
-    }
+async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
+    let id: PayoutRunId = context::id(id, "id")?;
+    let id = ctx.write("payoutRunCancel", move |tx| Box::pin(cancel::cancel(tx, id))).await?;
+    PayoutRun::fresh(ctx, id).await
+}
+
+async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
+    let id: PayoutRunId = context::id(id, "id")?;
+    let provider = super::provider::configured(ctx.app());
+    let name = provider.name();
+    let id = ctx.write_once("payoutRunExecute", KEPT_FOR_PAYOUTS, move |tx| Box::pin(execute::start(tx, id, name))).await?;
+    let (app, call) = (ctx.app().clone(), call(ctx, "payoutRunExecute"));
+    let settling = async move { execute::go_on(&app, &call, &provider, id, None).await };
+    // Spawned: a caller who goes away does not stop the settling half way.
+    ctx.app().tasks().spawn(settling).await.map_err(|panic| Error::Internal(Box::new(panic)))??;
+    PayoutRun::fresh(ctx, id).await
+}
+
+async fn retried(ctx: &Context<'_>, id: &ID) -> Result<Payout> {
+    let id: PayoutId = context::id(id, "id")?;
+    let provider = super::provider::configured(ctx.app());
+    let name = provider.name();
+    let run = ctx.write_once("payoutRetry", KEPT_FOR_PAYOUTS, move |tx| Box::pin(retry::start(tx, id, name))).await?;
+    let (app, call) = (ctx.app().clone(), call(ctx, "payoutRetry"));
+    let settling = async move { execute::go_on(&app, &call, &provider, run, Some(id)).await };
+    ctx.app().tasks().spawn(settling).await.map_err(|panic| Error::Internal(Box::new(panic)))??;
+    Payout::fresh(ctx, id).await
+}
+
+fn call(ctx: &Context<'_>, name: &'static str) -> Call {
+    Call { name, actor: ctx.actor().clone(), request_id: Some(ctx.caller().request_id.clone()) }
 }

@@ -1,284 +1,140 @@
-//! What a payout run pays, carries forward or holds.
+//! What a payout run pays, and what it leaves for a later one.
 //!
-//! Every line that is due ends in exactly one row, so nothing is dropped: what is not paid stays unclaimed
-//! and is looked at again by the next run.
+//! The commission lines of one partner in one currency that are due are paid together or not at all. What is not
+//! paid stays unclaimed and is looked at again by the next run, so nothing is dropped.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use crate::platform::money::{Currency, MoneyError, sum};
+use super::ExceptionReason;
+use crate::{partners::PartnerStatus, platform::money::Currency};
 
-/// Why a partner cannot be paid now although it has earned enough.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "PayoutHoldReason")]
-pub enum HoldReason {
-    /// No bank account or other way to be paid is on file.
-    NoPaymentDetails,
-    /// A required agreement or document is missing or expired.
-    NonCompliant,
-    /// A line or the deal behind it is in dispute.
-    Disputed,
-    /// The partner is suspended.
-    Suspended,
-}
-
-/// Why an amount is carried forward to the next run.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "PayoutCarryReason")]
-pub enum CarryReason {
-    /// The sum is below the minimum payment of its currency.
-    BelowMinimum,
-    /// More was taken back than earned.
-    NegativeBalance,
-}
-
-/// A commission line that no payout has claimed yet.
+/// The unclaimed lines of one partner in one currency that are due, and what is known of the partner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due<K> {
-    /// Which line.
-    pub line: Uuid,
-    /// Whose.
-    pub partner: K,
-    /// Its currency.
-    pub currency: Currency,
-    /// Its amount in minor units; negative for a clawback.
-    pub amount_minor: i64,
-    /// From when on it can be paid.
-    pub available_at: DateTime<Utc>,
-}
-
-/// What a run goes by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules<K> {
-    /// Lines that become available later wait for a later run.
-    pub cut_off: DateTime<Utc>,
-    /// The minimum payment in minor units by currency; a currency that is not listed has none.
-    pub minimum: BTreeMap<Currency, i64>,
-    /// Partners that cannot be paid now.
-    pub holds: BTreeMap<K, HoldReason>,
-}
-
-/// What happens with the lines of one partner in one currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// They are paid.
-    Pay,
-    /// They wait for the next run.
-    Carried(CarryReason),
-    /// They wait until the reason is gone.
-    Held(HoldReason),
-}
-
-/// The lines of one partner in one currency that are due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selected<K> {
     /// Whose.
     pub partner: K,
     /// In which currency.
     pub currency: Currency,
-    /// The sum of the lines in minor units.
+    /// The sum of the lines in minor units; negative when more was taken back than earned.
     pub amount_minor: i64,
-    /// The lines, by id.
-    pub lines: Vec<Uuid>,
-    /// What happens with them.
-    pub decision: Decision,
+    /// How many lines.
+    pub line_count: i64,
+    /// Where the partner stands.
+    pub status: PartnerStatus,
+    /// The last day on which the data processing agreement on file is valid; `None` where none is on file.
+    pub agreement_until: Option<NaiveDate>,
 }
 
-/// Sums up the due lines by partner and currency and decides, in that order.
-///
-/// A negative sum is carried, whatever else is true; then a hold applies; then a sum below the minimum, or
-/// of zero, is carried; the rest is paid.
-///
-/// # Errors
-///
-/// [`MoneyError::OutOfRange`] if a sum does not fit 64 bits.
-pub fn select<K: Ord + Copy>(
-    due: &[Due<K>],
-    rules: &Rules<K>,
-) -> Result<Vec<Selected<K>>, MoneyError> {
-    let mut groups: BTreeMap<(K, Currency), Vec<&Due<K>>> = BTreeMap::new();
-    for row in due.iter().filter(|row| row.available_at <= rules.cut_off) {
-        groups
-            .entry((row.partner, row.currency))
-            .or_default()
-            .push(row);
-    }
-    let selected = |((partner, currency), rows): ((K, Currency), Vec<&Due<K>>)| {
-        let amount_minor = sum(rows.iter().map(|row| row.amount_minor))?;
-        let mut lines: Vec<Uuid> = rows.iter().map(|row| row.line).collect();
-        lines.sort_unstable();
-        let decision = decide(partner, currency, amount_minor, rules);
-        Ok(Selected {
-            partner,
-            currency,
-            amount_minor,
-            lines,
-            decision,
-        })
-    };
-    groups.into_iter().map(selected).collect()
+/// What a run goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The day of the run, in UTC.
+    pub today: NaiveDate,
+    /// The minimum payment in minor units by currency; a currency that is not listed has none.
+    pub minimum: BTreeMap<Currency, i64>,
 }
 
-fn decide<K: Ord>(partner: K, currency: Currency, amount: i64, rules: &Rules<K>) -> Decision {
-    let minimum = rules.minimum.get(&currency).copied().unwrap_or(0).max(1);
-    match rules.holds.get(&partner) {
-        _ if amount < 0 => Decision::Carried(CarryReason::NegativeBalance),
-        Some(reason) => Decision::Held(*reason),
-        None if amount < minimum => Decision::Carried(CarryReason::BelowMinimum),
-        None => Decision::Pay,
+/// The instant before which lines must have been earned and be available: the end of the last day of the period,
+/// 24:00 UTC, but never later than now. What becomes available later waits for a later run.
+#[must_use]
+pub fn cut_off(period_end: NaiveDate, now: DateTime<Utc>) -> DateTime<Utc> {
+    let after_now = now + TimeDelta::microseconds(1);
+    let next_day = period_end.checked_add_days(Days::new(1));
+    next_day.map_or(after_now, |day| day.and_time(NaiveTime::MIN).and_utc().min(after_now))
+}
+
+impl Rules {
+    /// Whether the lines are paid (`None`), or why they wait.
+    ///
+    /// A negative sum is carried forward, whatever else is true; then a hold applies: the partner's state, then an
+    /// expired agreement; then a sum below the minimum, or of zero, is carried forward; the rest is paid.
+    #[must_use]
+    pub fn exception<K>(&self, due: &Due<K>) -> Option<ExceptionReason> {
+        let minimum = self.minimum.get(&due.currency).copied().unwrap_or(0).max(1);
+        if due.amount_minor < 0 {
+            Some(ExceptionReason::NegativeBalance)
+        } else if !due.status.may_be_paid() {
+            Some(ExceptionReason::NotPayable)
+        } else if due.agreement_until.is_some_and(|last_day| last_day < self.today) {
+            Some(ExceptionReason::AgreementExpired)
+        } else if due.amount_minor < minimum {
+            Some(ExceptionReason::BelowMinimum)
+        } else {
+            None
+        }
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test whose sums overflow should stop")]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
     use proptest::prelude::*;
+    use sea_orm::Iterable;
 
-    const CUT_OFF: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_225_600_000_000_000);
-
-    fn due(n: u128, partner: u8, amount_minor: i64) -> Due<u8> {
-        Due {
-            line: Uuid::from_u128(n),
-            partner,
-            currency: Currency::USD,
-            amount_minor,
-            available_at: CUT_OFF,
-        }
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
     }
 
-    fn rules() -> Rules<u8> {
-        Rules {
-            cut_off: CUT_OFF,
-            minimum: BTreeMap::from([(Currency::USD, 150_000)]),
-            holds: BTreeMap::new(),
-        }
+    fn rules() -> Rules {
+        Rules { today: day("2026-03-31"), minimum: BTreeMap::from([(Currency::USD, 150_000)]) }
     }
 
-    fn decisions(due: &[Due<u8>], rules: &Rules<u8>) -> Vec<(u8, i64, Decision)> {
-        let rows = select(due, rules).unwrap();
-        rows.into_iter()
-            .map(|row| (row.partner, row.amount_minor, row.decision))
-            .collect()
+    fn due(amount_minor: i64) -> Due<u8> {
+        let (currency, status) = (Currency::USD, PartnerStatus::Active);
+        Due { partner: 1, currency, amount_minor, line_count: 1, status, agreement_until: None }
     }
 
     #[test]
     fn an_amount_below_the_minimum_is_carried_until_it_is_enough() {
-        let mut lines = vec![due(1, 1, 142_857), due(2, 1, -35_714)];
-        let carried = Decision::Carried(CarryReason::BelowMinimum);
-        assert_eq!(decisions(&lines, &rules()), [(1, 107_143, carried)]);
-        lines.push(due(3, 1, 60_000));
-        let rows = select(&lines, &rules()).unwrap();
-        assert_eq!(
-            (rows[0].amount_minor, rows[0].decision),
-            (167_143, Decision::Pay)
-        );
-        assert_eq!(rows[0].lines, [1, 2, 3].map(Uuid::from_u128));
+        let decide = |amount| rules().exception(&due(amount));
+        assert_eq!(decide(107_143), Some(ExceptionReason::BelowMinimum));
+        assert_eq!(decide(107_143 + 60_000), None);
+        assert_eq!(decide(150_000), None);
+        assert_eq!(decide(149_999), Some(ExceptionReason::BelowMinimum));
+        assert_eq!(decide(0), Some(ExceptionReason::BelowMinimum));
+        let yen = "JPY".parse().unwrap();
+        assert_eq!(rules().exception(&Due { currency: yen, ..due(1) }), None);
+        assert_eq!(rules().exception(&Due { currency: yen, ..due(0) }), Some(ExceptionReason::BelowMinimum));
     }
 
     #[test]
-    fn exactly_the_minimum_is_paid_and_nothing_is_not() {
-        let carried = Decision::Carried(CarryReason::BelowMinimum);
-        let lines = [
-            due(1, 1, 150_000),
-            due(2, 2, 149_999),
-            due(3, 3, 5),
-            due(4, 3, -5),
-        ];
-        let expected = [
-            (1, 150_000, Decision::Pay),
-            (2, 149_999, carried),
-            (3, 0, carried),
-        ];
-        assert_eq!(decisions(&lines, &rules()), expected);
-        let yen = Due {
-            currency: "JPY".parse().unwrap(),
-            ..due(1, 1, 1)
-        };
-        assert_eq!(decisions(&[yen], &rules()), [(1, 1, Decision::Pay)]);
+    fn a_negative_balance_is_carried_whatever_else_is_true() {
+        let suspended = Due { status: PartnerStatus::Suspended, ..due(-1) };
+        assert_eq!(rules().exception(&suspended), Some(ExceptionReason::NegativeBalance));
     }
 
     #[test]
-    fn a_negative_balance_is_carried_and_a_held_partner_loses_nothing() {
-        let mut rules = rules();
-        rules.holds = BTreeMap::from([(1, HoldReason::NonCompliant), (2, HoldReason::Disputed)]);
-        let lines = [due(1, 1, 500_000), due(2, 2, -1)];
-        let negative = Decision::Carried(CarryReason::NegativeBalance);
-        let expected = [
-            (1, 500_000, Decision::Held(HoldReason::NonCompliant)),
-            (2, -1, negative),
-        ];
-        assert_eq!(decisions(&lines, &rules), expected);
+    fn a_partner_that_may_not_be_paid_is_held() {
+        for status in PartnerStatus::iter() {
+            let held = rules().exception(&Due { status, ..due(500_000) });
+            assert_eq!(held, (!status.may_be_paid()).then_some(ExceptionReason::NotPayable), "{status:?}");
+        }
     }
 
     #[test]
-    fn what_becomes_available_after_the_cut_off_waits() {
-        let later = Due {
-            available_at: CUT_OFF + TimeDelta::microseconds(1),
-            ..due(2, 1, 57_143)
-        };
-        assert_eq!(
-            decisions(&[due(1, 1, 200_000), later], &rules()),
-            [(1, 200_000, Decision::Pay)]
-        );
-        assert_eq!(decisions(&[later], &rules()), []);
+    fn an_agreement_is_valid_through_its_last_day() {
+        let with = |text| rules().exception(&Due { agreement_until: Some(day(text)), ..due(500_000) });
+        assert_eq!(with("2026-03-31"), None);
+        assert_eq!(with("2026-03-30"), Some(ExceptionReason::AgreementExpired));
+    }
+
+    #[test]
+    fn a_period_ends_at_midnight_or_now() {
+        let end = day("2026-03-31");
+        let midnight: DateTime<Utc> = "2026-04-01T00:00:00Z".parse().unwrap();
+        assert_eq!(cut_off(end, midnight + TimeDelta::days(3)), midnight);
+        let noon: DateTime<Utc> = "2026-03-31T12:00:00Z".parse().unwrap();
+        assert_eq!(cut_off(end, noon), noon + TimeDelta::microseconds(1));
+        assert_eq!(cut_off(NaiveDate::MAX, noon), noon + TimeDelta::microseconds(1));
     }
 
     proptest! {
         #[test]
-        fn every_due_line_is_in_exactly_one_row(rows in prop::collection::vec((0_u8..5, -1_000_i64..200_000), 0..40)) {
-            let mut lines: Vec<_> = (0_u128..).zip(&rows).map(|(n, (partner, amount))| due(n, *partner, *amount)).collect();
-            let selected = select(&lines, &rules()).unwrap();
-            let mut seen: Vec<Uuid> = selected.iter().flat_map(|row| row.lines.clone()).collect();
-            seen.sort_unstable();
-            prop_assert_eq!(seen, lines.iter().map(|row| row.line).collect::<Vec<_>>());
-            prop_assert_eq!(sum(selected.iter().map(|row| row.amount_minor)), sum(rows.iter().map(|row| row.1)));
-            lines.reverse();
-            prop_assert_eq!(select(&lines, &rules()).unwrap(), selected);
+        fn only_a_positive_sum_is_ever_paid(amount in -1_000_000_i64..1_000_000) {
+            let minimum_free = Rules { minimum: BTreeMap::new(), ..rules() };
+            prop_assert_eq!(minimum_free.exception(&due(amount)).is_none(), amount > 0);
         }
     }
 }

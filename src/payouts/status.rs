@@ -54,6 +54,7 @@ impl StateMachine for RunStatus {
             (Self::Approved, RunAction::Execute) => Some(Self::Executing),
             (Self::Executing, RunAction::Complete) => Some(Self::Completed),
             (Self::Executing, RunAction::CompleteWithFailures) => Some(Self::PartiallyFailed),
+            (Self::PartiallyFailed, RunAction::Complete) => Some(Self::Completed),
             _ => None,
         }
     }
@@ -80,6 +81,57 @@ pub enum PayoutStatus {
     Cancelled,
 }
 
+/// What can be done to a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PayoutAction {
+    /// Its run is approved.
+    Approve,
+    /// Its run is given up.
+    Cancel,
+    /// It is handed to the provider.
+    Start,
+    /// The provider paid it.
+    Settle,
+    /// The provider refused it.
+    Fail,
+    /// The provider does not tell what became of it.
+    LoseTrack,
+    /// It is handed to the provider again, under the same key.
+    Retry,
+}
+
+impl StateMachine for PayoutStatus {
+    type Action = PayoutAction;
+
+    fn target(self, action: PayoutAction) -> Option<Self> {
+        match (self, action) {
+            (Self::Review, PayoutAction::Approve) => Some(Self::Approved),
+            (Self::Review, PayoutAction::Cancel) => Some(Self::Cancelled),
+            (Self::Approved, PayoutAction::Start) | (Self::Failed, PayoutAction::Retry) => Some(Self::Executing),
+            (Self::Executing | Self::Unknown, PayoutAction::Settle) => Some(Self::Paid),
+            (Self::Executing | Self::Unknown, PayoutAction::Fail) => Some(Self::Failed),
+            (Self::Executing | Self::Unknown, PayoutAction::LoseTrack) => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+
+impl PayoutStatus {
+    /// Whether the payment is with the provider and its outcome is open.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Executing | Self::Unknown)
+    }
+
+    /// Whether the partner sees the payment: from the approval of its run on.
+    #[must_use]
+    pub const fn is_shown_to_partner(self) -> bool {
+        !matches!(self, Self::Review | Self::Cancelled)
+    }
+}
+
 /// Why a partner with open commission is not paid by a run. Nothing is lost: the lines wait for a later run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -97,8 +149,21 @@ pub enum ExceptionReason {
 
 #[cfg(test)]
 mod tests {
-    use super::RunStatus;
+    use super::{PayoutStatus, RunStatus};
     use crate::platform::transition::table;
+
+    #[test]
+    fn a_payment_is_sent_again_only_after_it_failed() {
+        insta::assert_snapshot!(table::<PayoutStatus>(), @r"
+        REVIEW: APPROVE > APPROVED, CANCEL > CANCELLED
+        APPROVED: START > EXECUTING
+        EXECUTING: SETTLE > PAID, FAIL > FAILED, LOSE_TRACK > UNKNOWN
+        PAID: -
+        FAILED: RETRY > EXECUTING
+        UNKNOWN: SETTLE > PAID, FAIL > FAILED, LOSE_TRACK > UNKNOWN
+        CANCELLED: -
+        ");
+    }
 
     #[test]
     fn a_run_is_paid_only_after_approval_and_execution() {
@@ -107,7 +172,7 @@ mod tests {
         APPROVED: EXECUTE > EXECUTING
         EXECUTING: COMPLETE > COMPLETED, COMPLETE_WITH_FAILURES > PARTIALLY_FAILED
         COMPLETED: -
-        PARTIALLY_FAILED: -
+        PARTIALLY_FAILED: COMPLETE > COMPLETED
         CANCELLED: -
         ");
     }

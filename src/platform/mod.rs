@@ -15,6 +15,8 @@ pub mod migrations;
 pub mod money;
 pub mod ppm;
 pub mod proxies;
+pub mod spreadsheet;
+pub mod sql;
 pub mod telemetry;
 pub mod templates;
 pub mod text;

@@ -19,6 +19,7 @@ pub struct Model {
     pub expires_at: Option<DateTimeUtc>,
     pub accepted_at: Option<DateTimeUtc>,
     pub ended_at: Option<DateTimeUtc>,
+    pub end_reason: Option<String>,
     pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -1,25 +1,26 @@
 //! A partner as the API shows it, and the directory.
 
-use std::{collections::HashMap, sync::Arc};
-
-use async_graphql::{Context, ID, Object, dataloader::Loader};
+use async_graphql::{Context, ID, Object};
 use sea_orm::{ActiveEnum, ColumnTrait, QueryFilter};
 
 use super::{
     filter::{PartnerFilter, PartnerOrder},
     history::{LifecycleEvent, LifecycleEventConnection},
+    loaders::AttributesOf,
 };
 use crate::{
     connection,
-    entity::{ids::PartnerId, partner, partner_attribute, partner_lifecycle_event},
+    entity::{ids::PartnerId, partner, partner_lifecycle_event},
     error::{Error, Result},
     graphql::{
-        context::{self, ContextExt, LoadError, Rows},
+        context::{self, ContextExt},
         errors::top_level,
         paging::{self, Direction, PageArgs, Sort},
-        scalars::{CountryCode, Date, DateTime, counter},
+        scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
     identity::Action,
+    incentives::statement::graphql::{PartnerStatement, statement},
+    ledger::{self, graphql::PartnerBalance},
     partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, store},
     platform::transition::StateMachine,
     programs::graphql::{Enrollment, EnrollmentsOf},
@@ -216,6 +217,38 @@ impl Partner {
         counter(self.0.version)
     }
 
+    /// What it earned, what is on its way and what it was paid, in one currency. Finance, alliance managers and auditors
+    /// see every partner's; a partner's people see their own.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The currency; otherwise the partner's only one, else the reporting currency."
+        )]
+        currency: Option<CurrencyCode>,
+    ) -> async_graphql::Result<PartnerBalance> {
+        ledger::graphql::balance(ctx, self.0.id, currency).await
+    }
+
+    /// The balances in every currency in which anything moved. At most 20.
+    async fn balances(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<PartnerBalance>> {
+        ledger::graphql::balances(ctx, self.0.id).await
+    }
+
+    /// The statement about the days from the first to the last, both included, in UTC.
+    async fn statement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day.")] period_start: Date,
+        #[graphql(desc = "The last day.")] period_end: Date,
+        #[graphql(
+            desc = "The currency; otherwise the partner's only one, else the reporting currency."
+        )]
+        currency: Option<CurrencyCode>,
+    ) -> async_graphql::Result<PartnerStatement> {
+        statement(ctx, self.0.id, period_start, period_end, currency).await
+    }
+
     /// When it entered the directory.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
@@ -272,48 +305,6 @@ impl Partner {
 }
 
 connection!(PartnerConnection, PartnerEdge, Partner);
-
-impl Loader<PartnerId> for Rows {
-    type Value = partner::Model;
-    type Error = LoadError;
-
-    async fn load(
-        &self,
-        keys: &[PartnerId],
-    ) -> Result<HashMap<PartnerId, partner::Model>, LoadError> {
-        let found = store::find_all(&self.db, self.scope(), keys)
-            .await
-            .map_err(Arc::new)?;
-        Ok(found.into_iter().map(|row| (row.id, row)).collect())
-    }
-}
-
-/// What a partner has several of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AttributesOf(pub PartnerId);
-
-impl Loader<AttributesOf> for Rows {
-    type Value = Vec<partner_attribute::Model>;
-    type Error = LoadError;
-
-    async fn load(
-        &self,
-        keys: &[AttributesOf],
-    ) -> Result<HashMap<AttributesOf, Self::Value>, LoadError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for row in store::attributes(&self.db, self.scope(), &ids)
-            .await
-            .map_err(Arc::new)?
-        {
-            found
-                .entry(AttributesOf(row.partner_id))
-                .or_default()
-                .push(row);
-        }
-        Ok(found)
-    }
-}
 
 /// Reading the directory.
 #[derive(Default)]

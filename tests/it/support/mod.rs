@@ -2,6 +2,7 @@
 
 mod answer;
 mod database;
+pub mod logs;
 
 use std::{pin::Pin, sync::Arc};
 
@@ -95,7 +96,9 @@ impl TestApp {
             passwords: Passwords::new(Cost::cheap()),
             keys: Keys::new(&secret(), None, "http://localhost:8080", "ensemble").unwrap(),
             tokens: OpaqueTokens::new(secret(), None),
-            mail: Mailer::new(MailTransport::Memory(outbox.clone()), "Ensemble <partners@vendor.example>".parse().unwrap()),
+            // A mail kept in memory is accepted at once, or never when a test says so.
+            mail: Mailer::new(MailTransport::Memory(outbox.clone()), "Ensemble <partners@vendor.example>".parse().unwrap())
+                .with_limit(std::time::Duration::from_millis(20)),
             site: Site { public_url: "http://localhost:8080".to_owned(), data_dir: database.folder() },
             wake: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -196,7 +199,8 @@ impl TestApp {
 
     /// After every test: the books must be in order.
     pub async fn check_books(&self) -> Result<(), String> {
-        Ok(())
+        let report = ensemble::ledger::verify::verify(self.app.db().reader()).await.map_err(|error| error.to_string())?;
+        if report.is_clean() { Ok(()) } else { Err(format!("the books are not in order:\n{report}")) }
     }
 
     /// Removes the database.

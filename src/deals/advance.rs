@@ -1,0 +1,80 @@
+//! A deal moves among the open stages of its programme.
+
+use sea_orm::ActiveValue::Set;
+
+use super::{
+    refusal,
+    stage::{self, Position},
+    store,
+};
+use crate::{
+    entity::{deal, deal_stage_change, ids::DealId},
+    error::{Error, Result},
+    events::Event,
+    identity::Action,
+    programs::rules::{self, Rules},
+    tx::Tx,
+};
+
+/// A move to another stage.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    /// Which deal.
+    pub deal: DealId,
+    /// The key of the stage.
+    pub stage: String,
+    /// The version that the caller saw.
+    pub expected_version: Option<i64>,
+}
+
+/// Moves an open deal, forward or back.
+///
+/// # Errors
+/// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`; `BAD_USER_INPUT` for an unknown stage; `ILLEGAL_TRANSITION` for a closed
+/// deal, the same stage or a closing one; `ROLES_INCOMPLETE` when the move passes a stage that asks for accepted roles
+/// and an invitation stands open. Records `deal.stage_changed`.
+pub async fn advance(tx: &Tx, command: Advance) -> Result<DealId> {
+    tx.actor().may(Action::DealManage)?;
+    let deal = store::lock_deal(tx, command.deal, "dealId").await?;
+    refusal::check_version(command.expected_version, deal.version)?;
+    let rules = rules_of(tx, &deal).await?;
+    let unanswered = store::unanswered(tx, deal.id).await?;
+    let next = stage::advance(&rules.settings.stages, position(&deal, unanswered), &command.stage)
+        .map_err(|refused| refusal::stage_move(&refused))?;
+    let change = deal::ActiveModel { stage: Set(next.key.clone()), ..Default::default() };
+    store::save_deal(tx, &deal, change).await?;
+    log(tx, &deal, &next.key, tx.now()).await?;
+    tx.record(Event::DealStageChanged { deal_id: deal.id, from: deal.stage, to: next.key.clone() });
+    Ok(deal.id)
+}
+
+/// The rules that a deal remembers.
+///
+/// # Errors
+/// The version does not exist.
+pub(super) async fn rules_of(tx: &Tx, deal: &deal::Model) -> Result<Rules> {
+    let version = deal.program_version_id;
+    let mut rules = rules::by_version(tx, &[version]).await?;
+    rules.remove(&version).ok_or_else(|| Error::internal(format!("no rules {version}")))
+}
+
+/// Where a deal stands, as the rules of the pipeline ask for it.
+pub(super) fn position(deal: &deal::Model, unanswered: usize) -> Position<'_> {
+    Position { status: deal.status, stage: &deal.stage, unanswered }
+}
+
+/// Notes the entry into a stage.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn log(tx: &Tx, deal: &deal::Model, to: &str, at: chrono::DateTime<chrono::Utc>) -> Result<()> {
+    tx.insert(deal_stage_change::ActiveModel {
+        id: Set(tx.id()),
+        deal_id: Set(deal.id),
+        from_stage: Set(Some(deal.stage.clone())),
+        to_stage: Set(to.to_owned()),
+        actor_id: Set(tx.actor().user_id()),
+        at: Set(at),
+    })
+    .await
+}

@@ -1,0 +1,191 @@
+//! What can be done to registrations.
+
+use async_graphql::{Context, Object};
+
+use super::{
+    DealRegistration,
+    registration_inputs::{
+        DealRegistrationAnswerInput, DealRegistrationApproveInput, DealRegistrationExtendInput,
+        DealRegistrationRejectInput, DealRegistrationRequestInfoInput, DealRegistrationReviewStartInput,
+        DealRegistrationSubmitInput, DealRegistrationWithdrawInput,
+    },
+    write, write_once,
+};
+use crate::{
+    deals::{extend, register, review},
+    graphql::ContextExt,
+    payload,
+};
+
+payload!(
+    /// The result of handing in a claim.
+    DealRegistrationSubmitPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of taking a registration up.
+    DealRegistrationReviewStartPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of asking the partner.
+    DealRegistrationRequestInfoPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of an answer.
+    DealRegistrationAnswerPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of an approval.
+    DealRegistrationApprovePayload {
+        /// The registration with its deal; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of a rejection.
+    DealRegistrationRejectPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of taking a claim back.
+    DealRegistrationWithdrawPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+payload!(
+    /// The result of asking for longer protection.
+    DealRegistrationExtendPayload {
+        /// The registration; null when it was refused.
+        deal_registration: DealRegistration
+    }
+);
+
+/// Claims: handing in, review and protection.
+#[derive(Default)]
+pub struct RegistrationMutation;
+
+#[Object]
+impl RegistrationMutation {
+    /// Hands in a claim and takes the customer's place for each product family. Needs `@idempotent`. Refused with
+    /// `CONFLICT` and reasons when somebody else has the place, with `DUPLICATE` when your partner has it, with
+    /// `NOT_ELIGIBLE` by the partner's state, with `LIMIT_REACHED` by its tier.
+    async fn deal_registration_submit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The claim.")] input: DealRegistrationSubmitInput,
+    ) -> async_graphql::Result<DealRegistrationSubmitPayload> {
+        let result = async {
+            let id = write_once!(ctx, "dealRegistrationSubmit", input.command()?, register::submit)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationSubmitPayload::of(result.await)
+    }
+
+    /// Takes a registration up, so that other reviewers see that somebody is on it. For reviewers of the vendor.
+    async fn deal_registration_review_start(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: DealRegistrationReviewStartInput,
+    ) -> async_graphql::Result<DealRegistrationReviewStartPayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationReviewStart", input.command()?, review::start)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationReviewStartPayload::of(result.await)
+    }
+
+    /// Asks the partner for more; the review clock stands still until the answer. For reviewers of the vendor.
+    async fn deal_registration_request_info(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The question.")] input: DealRegistrationRequestInfoInput,
+    ) -> async_graphql::Result<DealRegistrationRequestInfoPayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationRequestInfo", input.command()?, review::request_info)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationRequestInfoPayload::of(result.await)
+    }
+
+    /// Answers the reviewer's question. For the partner's people.
+    async fn deal_registration_answer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The answer.")] input: DealRegistrationAnswerInput,
+    ) -> async_graphql::Result<DealRegistrationAnswerPayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationAnswer", input.command()?, review::answer)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationAnswerPayload::of(result.await)
+    }
+
+    /// Grants the claim: protection for the days of the tier, and the deal with the partner as its sourcer. For
+    /// reviewers of the vendor, but not for whoever handed it in (`SAME_PERSON`).
+    async fn deal_registration_approve(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: DealRegistrationApproveInput,
+    ) -> async_graphql::Result<DealRegistrationApprovePayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationApprove", input.command()?, review::approve)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationApprovePayload::of(result.await)
+    }
+
+    /// Refuses the claim with a reason and words; the place is free again. For reviewers of the vendor.
+    async fn deal_registration_reject(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and why.")] input: DealRegistrationRejectInput,
+    ) -> async_graphql::Result<DealRegistrationRejectPayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationReject", input.command()?, review::reject)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationRejectPayload::of(result.await)
+    }
+
+    /// Takes the claim back before the decision; the place is free again. For the partner's managers.
+    async fn deal_registration_withdraw(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: DealRegistrationWithdrawInput,
+    ) -> async_graphql::Result<DealRegistrationWithdrawPayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationWithdraw", input.command()?, review::withdraw)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationWithdrawPayload::of(result.await)
+    }
+
+    /// Prolongs protection by the days of the tier, counted from the last protected day. Refused with
+    /// `EXTENSION_REFUSED` after the end, beyond the tier's number, or when the deal has not reached a higher stage
+    /// since the approval or the last extension. For the partner's managers.
+    async fn deal_registration_extend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and what was done.")] input: DealRegistrationExtendInput,
+    ) -> async_graphql::Result<DealRegistrationExtendPayload> {
+        let result = async {
+            let id = write!(ctx, "dealRegistrationExtend", input.command()?, extend::extend)?;
+            DealRegistration::fresh(ctx, id).await
+        };
+        DealRegistrationExtendPayload::of(result.await)
+    }
+}

@@ -1,0 +1,223 @@
+//! A partner registers a deal: it names a customer, the products and what the deal is worth, and with that takes
+//! the customer's place for each product family until the vendor has decided.
+
+use chrono::{NaiveDate, TimeDelta};
+use sea_orm::ActiveValue::Set;
+
+use super::{
+    Contact, Contacts, RegistrationStatus,
+    conflict::{self, Claim, Verdict},
+    expiry,
+    input::{self, Amount, Line, Lines},
+    occupy, store,
+};
+use crate::{
+    customers::{
+        identity::registrable_domain,
+        resolve::{self, ClaimedCustomer},
+    },
+    entity::{
+        deal_registration, deal_registration_product,
+        ids::{CustomerId, DealRegistrationId, PartnerId, ProgramId, UserId},
+    },
+    error::{Code, Error, Faults, Refusal, Result},
+    events::Event,
+    identity::Action,
+    partners::standing::{self, Ability},
+    platform::{ids, money::Money},
+    programs::{
+        rules::{self, Rules},
+        settings::Tier,
+    },
+    tx::Tx,
+};
+
+/// The most contacts of one registration.
+pub const MAX_CONTACTS: usize = 10;
+
+/// A claim as it is handed in.
+#[derive(Clone, Debug)]
+pub struct Submit {
+    /// For whom; a partner's people register for their own partner and may leave it out.
+    pub partner: Option<PartnerId>,
+    /// Under which programme; the only active one when left out.
+    pub program: Option<ProgramId>,
+    /// The customer as the partner names it.
+    pub customer: ClaimedCustomer,
+    /// What is to be sold.
+    pub lines: Vec<Line>,
+    /// What the deal is worth.
+    pub value: Amount,
+    /// When the customer is expected to buy.
+    pub expected_close_on: NaiveDate,
+    /// IANA zone in which protection is counted; the programme's when left out.
+    pub time_zone: Option<String>,
+    /// What the customer needs.
+    pub need: Option<String>,
+    /// Who else is after the deal.
+    pub competitor: Option<String>,
+    /// People at the customer.
+    pub contacts: Vec<Contact>,
+}
+
+/// Hands in a claim. Its place at the customer is taken at once, so that of any number of parallel claims one is
+/// accepted. Protections of this customer that are over make room first.
+///
+/// # Errors
+/// `NOT_FOUND` for a partner that is not the caller's own or for an unknown programme or product; `NOT_ELIGIBLE` by
+/// the partner's state; `BAD_USER_INPUT` with every fault at its field; `LIMIT_REACHED` when the partner has as
+/// many open registrations as its tier allows; `CONFLICT` when somebody else holds the place, `DUPLICATE` when the
+/// partner itself does. Records `deal_registration.submitted`.
+pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationSubmit)?;
+    let submitted_by = tx.actor().person()?;
+    let partner = claimant(tx, command.partner)?;
+    standing::require(tx, partner, Ability::RegisterDeals, "partnerId").await?;
+    store::line_up(tx, partner).await?;
+
+    let program = rules::choose(tx, command.program).await?;
+    let rules = rules::in_force(tx, program, tx.now()).await?;
+    let sound = check(tx, &command, &rules).await?;
+    let tier = rules::tier_of(tx, &rules, partner).await?;
+    check_limit(tx, &rules, &tier, partner).await?;
+
+    let similarity = rules.settings.conflict.name_similarity_ppm;
+    let resolved = resolve::find_or_create(tx, &command.customer, similarity, "customer").await?;
+    expiry::expire_at(tx, resolved.customer.id).await?;
+    let families = &sound.lines.families;
+    let claim = Claim { partner, named: &command.customer, families, name_similarity_ppm: similarity };
+    let verdict = conflict::judge(tx, claim, &resolved).await?;
+
+    let facts = Facts { submitted_by, partner, customer: resolved.customer.id, tier, verdict };
+    let id = insert(tx, command.clone(), facts, &rules, &sound).await?;
+    let holder = occupy::Holder { registration: id, partner, customer: resolved.customer.id };
+    if !occupy::take(tx, holder, families).await? {
+        return Err(conflict::lost_race(tx, claim, &resolved).await?.into());
+    }
+    tx.record(Event::RegistrationSubmitted { registration_id: id, partner_id: partner });
+    Ok(id)
+}
+
+/// The partner for whom is registered. Naming another partner answers as if there were none.
+fn claimant(tx: &Tx, named: Option<PartnerId>) -> Result<PartnerId> {
+    match (tx.actor().partner_id(), named) {
+        (Some(own), Some(named)) if own != named => Err(Error::not_found("partnerId")),
+        (Some(own), _) => Ok(own),
+        (None, Some(named)) => Ok(named),
+        (None, None) => Err(Refusal::input("partnerId", "say for which partner you register").into()),
+    }
+}
+
+/// What was typed, read and found sound.
+struct Sound {
+    lines: Lines,
+    value: Money,
+    zone: chrono_tz::Tz,
+    need: Option<String>,
+    competitor: Option<String>,
+}
+
+async fn check(tx: &Tx, command: &Submit, rules: &Rules) -> Result<Sound> {
+    let mut faults = Faults::default();
+    check_customer(&mut faults, &command.customer);
+    let lines = input::lines(tx, &mut faults, &command.lines).await?;
+    let value = command.value.read(&mut faults, "value");
+    let zone = input::zone(&mut faults, command.time_zone.as_deref(), rules.settings.default_time_zone);
+    input::not_past(&mut faults, command.expected_close_on, zone, tx.now());
+    let need = faults.optional_text("need", command.need.as_deref(), 4_000);
+    let competitor = faults.optional_text("competitor", command.competitor.as_deref(), 200);
+    check_contacts(&mut faults, &command.contacts);
+    faults.check()?;
+    let value = value.ok_or_else(|| Error::internal("a missing value was not noted"))?;
+    Ok(Sound { lines, value, zone, need, competitor })
+}
+
+fn check_customer(faults: &mut Faults, customer: &ClaimedCustomer) {
+    faults.text("customer.name", &customer.name, 200);
+    if let Some(domain) = customer.domain.as_deref().filter(|text| !text.trim().is_empty()) {
+        faults.take("customer.domain", registrable_domain(domain));
+    }
+    faults.optional_text("customer.registrationNumber", customer.registration_number.as_deref(), 60);
+    faults.optional_text("customer.phone", customer.phone.as_deref(), 60);
+}
+
+fn check_contacts(faults: &mut Faults, contacts: &[Contact]) {
+    if contacts.len() > MAX_CONTACTS {
+        faults.add("contacts", format!("must have at most {MAX_CONTACTS} entries"));
+    }
+    for (position, contact) in contacts.iter().enumerate().take(MAX_CONTACTS) {
+        faults.text(&format!("contacts.{position}.name"), &contact.name, 200);
+        faults.optional_text(&format!("contacts.{position}.role"), contact.role.as_deref(), 100);
+    }
+}
+
+async fn check_limit(tx: &Tx, rules: &Rules, tier: &str, partner: PartnerId) -> Result<()> {
+    let allowed = tier_in(rules, tier)?.max_open_registrations;
+    if store::open_registrations(tx, rules.program_id, partner).await? < u64::from(allowed) {
+        return Ok(());
+    }
+    let message = format!("The tier allows {allowed} open registrations; wait for decisions or withdraw one.");
+    Err(Refusal::new(Code::LimitReached, message).into())
+}
+
+/// The tier of a registration in the rules under which it was handed in.
+///
+/// # Errors
+/// The rules do not have it, which the programme's checks prevent.
+pub(super) fn tier_in<'r>(rules: &'r Rules, key: &str) -> Result<&'r Tier> {
+    rules.settings.tier(key).ok_or_else(|| Error::internal(format!("version {} has no tier {key}", rules.version_id)))
+}
+
+struct Facts {
+    submitted_by: UserId,
+    partner: PartnerId,
+    customer: CustomerId,
+    tier: String,
+    verdict: Verdict,
+}
+
+async fn insert(tx: &Tx, typed: Submit, facts: Facts, rules: &Rules, sound: &Sound) -> Result<DealRegistrationId> {
+    let id: DealRegistrationId = tx.id();
+    tx.insert(deal_registration::ActiveModel {
+        id: Set(id),
+        number: Set(ids::number("DR", id.0)),
+        program_id: Set(rules.program_id),
+        program_version_id: Set(rules.version_id),
+        partner_id: Set(facts.partner),
+        submitted_by: Set(facts.submitted_by),
+        customer_id: Set(facts.customer),
+        customer_name: Set(typed.customer.name.trim().to_owned()),
+        customer_domain: Set(typed.customer.domain),
+        customer_country: Set(typed.customer.country),
+        value_minor: Set(sound.value.minor()),
+        currency: Set(sound.value.currency()),
+        expected_close_on: Set(typed.expected_close_on),
+        time_zone: Set(sound.zone.name().to_owned()),
+        need: Set(sound.need.clone()),
+        competitor: Set(sound.competitor.clone()),
+        contacts: Set(Contacts(typed.contacts)),
+        tier: Set(facts.tier),
+        status: Set(RegistrationStatus::Submitted),
+        conflict_outcome: Set(facts.verdict.outcome),
+        conflict_reasons: Set(facts.verdict.reasons),
+        submitted_at: Set(tx.now()),
+        review_due_at: Set(tx.now() + TimeDelta::hours(rules.settings.review_sla_hours.into())),
+        extensions: Set(0),
+        version: Set(1),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+        ..Default::default()
+    })
+    .await?;
+    tx.insert_all(products(id, &sound.lines)).await?;
+    Ok(id)
+}
+
+fn products(registration: DealRegistrationId, lines: &Lines) -> Vec<deal_registration_product::ActiveModel> {
+    let row = |&(product, quantity): &(_, i64)| deal_registration_product::ActiveModel {
+        registration_id: Set(registration),
+        product_id: Set(product),
+        quantity: Set(quantity),
+    };
+    lines.products.iter().map(row).collect()
+}

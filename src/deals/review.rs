@@ -1,0 +1,207 @@
+//! The vendor reviews a registration: takes it up, asks, approves or rejects; the partner answers or withdraws.
+
+use sea_orm::ActiveValue::Set;
+
+use super::{
+    RegistrationStatus, RejectionReason, input, occupy, open, protection, refusal, register,
+    registration_status::RegistrationAction, store,
+};
+use crate::{
+    entity::{deal_registration, ids::DealRegistrationId},
+    error::{Code, Error, Faults, Refusal, Result},
+    events::Event,
+    identity::Action,
+    platform::transition::StateMachine,
+    programs::rules::{self, Rules},
+    tx::Tx,
+};
+
+/// The longest note, in characters.
+const MAX_NOTE: usize = 4_000;
+
+/// A step of the review.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which registration.
+    pub registration: DealRegistrationId,
+    /// The words that go with it: a question, an answer, the ground of a decision.
+    pub note: Option<String>,
+    /// The version that the caller saw.
+    pub expected_version: Option<i64>,
+}
+
+/// A rejection.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    /// Which registration, and the reviewer's words.
+    pub step: Step,
+    /// Why.
+    pub reason: Option<RejectionReason>,
+}
+
+/// A reviewer takes a registration up, so that others see that somebody is on it.
+///
+/// # Errors
+/// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`, `ILLEGAL_TRANSITION`. Records `deal_registration.review_started`.
+pub async fn start(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationReview)?;
+    let moved = Moved::by(tx, &step, RegistrationAction::StartReview, None).await?;
+    moved.save(tx, deal_registration::ActiveModel::default()).await?;
+    tx.record(Event::RegistrationReviewStarted { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    Ok(moved.before.id)
+}
+
+/// A reviewer asks the partner for more; the review clock stands still until the answer.
+///
+/// # Errors
+/// As for [`start`]; `REASON_REQUIRED` without a question. Records `deal_registration.info_requested`.
+pub async fn request_info(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationReview)?;
+    let note = note(&step)?;
+    let moved = Moved::by(tx, &step, RegistrationAction::RequestInfo, note.as_deref()).await?;
+    let change = deal_registration::ActiveModel {
+        question: Set(note),
+        question_at: Set(Some(tx.now())),
+        answer: Set(None),
+        ..Default::default()
+    };
+    moved.save(tx, change).await?;
+    tx.record(Event::RegistrationInfoRequested { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    Ok(moved.before.id)
+}
+
+/// The partner answers; the time it took is added to the day of decision.
+///
+/// # Errors
+/// As for [`start`]; `BAD_USER_INPUT` without an answer. Records `deal_registration.answered`.
+pub async fn answer(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationSubmit)?;
+    let mut faults = Faults::default();
+    let answer = faults.text("note", step.note.as_deref().unwrap_or_default(), MAX_NOTE);
+    let moved = Moved::by(tx, &step, RegistrationAction::Answer, None).await?;
+    faults.check()?;
+    let waited = moved.before.question_at.map(|asked| tx.now() - asked).unwrap_or_default();
+    let change = deal_registration::ActiveModel {
+        answer: Set(Some(answer)),
+        review_due_at: Set(moved.before.review_due_at + waited),
+        ..Default::default()
+    };
+    moved.save(tx, change).await?;
+    tx.record(Event::RegistrationAnswered { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    Ok(moved.before.id)
+}
+
+/// A reviewer grants the claim: the partner is protected until the end of the tier's last day in the registration's
+/// zone, and the deal comes into being with the partner as its sourcer.
+///
+/// # Errors
+/// As for [`start`]; `SAME_PERSON` for whoever handed it in. Records `deal_registration.approved` and `deal.created`.
+pub async fn approve(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationReview)?;
+    let approver = tx.actor().person()?;
+    let note = note(&step)?;
+    let moved = Moved::by(tx, &step, RegistrationAction::Approve, None).await?;
+    let registration = &moved.before;
+    if registration.submitted_by == approver {
+        return Err(Refusal::new(Code::SamePerson, "Who handed a registration in cannot approve it.").into());
+    }
+    let rules = rules_of(tx, registration).await?;
+    let days = register::tier_in(&rules, &registration.tier)?.protection_days;
+    let zone = input::stored_zone(&registration.time_zone)?;
+    let until = protection::window(tx.now(), days, zone);
+    let reminders = protection::reminders(tx.now(), until, zone, &rules.settings.reminder_days);
+
+    let deal = open::from_registration(tx, registration, &rules.settings.stages).await?;
+    occupy::grant(tx, registration.id, until).await?;
+    let change = deal_registration::ActiveModel {
+        decided_by: Set(Some(approver)),
+        decided_at: Set(Some(tx.now())),
+        decision_note: Set(note),
+        protected_until: Set(Some(until)),
+        reminder_due_at: Set(reminders.first().map(|reminder| reminder.due_at)),
+        deal_id: Set(Some(deal)),
+        ..Default::default()
+    };
+    moved.save(tx, change).await?;
+    let (registration_id, partner_id) = (registration.id, registration.partner_id);
+    tx.record(Event::RegistrationApproved { registration_id, partner_id, deal_id: deal });
+    Ok(registration_id)
+}
+
+/// A reviewer refuses the claim; its place is free again.
+///
+/// # Errors
+/// As for [`start`]; `REASON_REQUIRED` without a reason or without words. Records `deal_registration.rejected`.
+pub async fn reject(tx: &Tx, command: Reject) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationReview)?;
+    let decider = tx.actor().person()?;
+    let note = note(&command.step)?;
+    let moved = Moved::by(tx, &command.step, RegistrationAction::Reject, note.as_deref()).await?;
+    let Some(reason) = command.reason else {
+        return Err(Refusal::new(Code::ReasonRequired, "A rejection needs a reason.").at("reason").into());
+    };
+    let change = deal_registration::ActiveModel {
+        decided_by: Set(Some(decider)),
+        decided_at: Set(Some(tx.now())),
+        rejection_reason: Set(Some(reason)),
+        decision_note: Set(note),
+        ..Default::default()
+    };
+    moved.save(tx, change).await?;
+    occupy::free(tx, &[moved.before.id]).await?;
+    tx.record(Event::RegistrationRejected { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    Ok(moved.before.id)
+}
+
+/// The partner takes the claim back before the decision; its place is free again.
+///
+/// # Errors
+/// As for [`start`]. Records `deal_registration.withdrawn`.
+pub async fn withdraw(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+    tx.actor().may(Action::RegistrationWithdraw)?;
+    let note = note(&step)?;
+    let moved = Moved::by(tx, &step, RegistrationAction::Withdraw, None).await?;
+    let change = deal_registration::ActiveModel { decision_note: Set(note), ..Default::default() };
+    moved.save(tx, change).await?;
+    occupy::free(tx, &[moved.before.id]).await?;
+    tx.record(Event::RegistrationWithdrawn { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    Ok(moved.before.id)
+}
+
+/// The rules under which a registration was handed in.
+///
+/// # Errors
+/// The version does not exist.
+pub(super) async fn rules_of(tx: &Tx, registration: &deal_registration::Model) -> Result<Rules> {
+    let version = registration.program_version_id;
+    let mut rules = rules::by_version(tx, &[version]).await?;
+    rules.remove(&version).ok_or_else(|| Error::internal(format!("no rules {version}")))
+}
+
+fn note(step: &Step) -> Result<Option<String>> {
+    let mut faults = Faults::default();
+    let note = faults.optional_text("note", step.note.as_deref(), MAX_NOTE);
+    faults.check()?;
+    Ok(note)
+}
+
+/// A registration under its lock, with the status it moves to.
+struct Moved {
+    before: deal_registration::Model,
+    status: RegistrationStatus,
+}
+
+impl Moved {
+    async fn by(tx: &Tx, step: &Step, action: RegistrationAction, reason: Option<&str>) -> Result<Self> {
+        let before = store::lock_registration(tx, step.registration).await?;
+        refusal::check_version(step.expected_version, before.version)?;
+        let moved = before.status.apply_because(action, reason);
+        let status = moved.map_err(|error| refusal::transition(&error, "note"))?;
+        Ok(Self { before, status })
+    }
+
+    async fn save(&self, tx: &Tx, mut change: deal_registration::ActiveModel) -> Result<()> {
+        change.status = Set(self.status);
+        store::save_registration(tx, &self.before, change).await
+    }
+}

@@ -1,0 +1,98 @@
+//! Counted attempts to come in.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
+};
+
+use crate::{
+    entity::login_failure,
+    error::Result,
+    identity::throttle::{self, Key},
+    tx::Tx,
+};
+
+/// Lets nobody else count attempts under this key before this unit of work ends.
+pub async fn serialise_attempts(tx: &Tx, key: &Key) -> Result<()> {
+    // SQLite has one writer anyway. Everybody takes the account first, so nobody waits in a circle.
+    if tx.backend() == DbBackend::Postgres {
+        for name in [&key.account, &key.address] {
+            let lock = throttle::lock_number(name);
+            let sql = "SELECT pg_advisory_xact_lock($1)";
+            tx.execute_raw(Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                sql,
+                [lock.into()],
+            ))
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The latest attempts on an account inside the window, newest first.
+pub async fn attempts_on_account(
+    db: &impl ConnectionTrait,
+    account: &str,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>> {
+    attempts(db, login_failure::Column::AccountHash, account, limit, now).await
+}
+
+/// The latest attempts from a network inside the window, newest first.
+pub async fn attempts_from_address(
+    db: &impl ConnectionTrait,
+    address: &str,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>> {
+    attempts(db, login_failure::Column::Address, address, limit, now).await
+}
+
+async fn attempts(
+    db: &impl ConnectionTrait,
+    column: login_failure::Column,
+    value: &str,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>> {
+    let query = login_failure::Entity::find()
+        .select_only()
+        .column(login_failure::Column::At)
+        .filter(column.eq(value))
+        .filter(login_failure::Column::At.gt(now - throttle::WINDOW))
+        .order_by_desc(login_failure::Column::At)
+        .limit(u64::try_from(limit).unwrap_or(u64::MAX));
+    Ok(query.into_tuple().all(db).await?)
+}
+
+/// Counts an attempt.
+pub async fn insert_attempt(tx: &Tx, key: &Key) -> Result<()> {
+    tx.insert(login_failure::ActiveModel {
+        id: Set(tx.id()),
+        account_hash: Set(key.account.clone()),
+        address: Set(key.address.clone()),
+        at: Set(tx.now()),
+    })
+    .await
+}
+
+/// Forgets the attempts on an account.
+pub async fn clear_attempts(tx: &Tx, account: &str) -> Result<()> {
+    login_failure::Entity::delete_many()
+        .filter(login_failure::Column::AccountHash.eq(account))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Removes attempts made before an instant.
+pub async fn delete_attempts(tx: &Tx, before: DateTime<Utc>) -> Result<()> {
+    login_failure::Entity::delete_many()
+        .filter(login_failure::Column::At.lt(before))
+        .exec(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The API of statements.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+
+use super::{Period, ROUNDING, Subject, Sums, store};
+use crate::{
+    connection,
+    entity::{accrual, ids::PartnerId, payout},
+    error::{Error, Result},
+    graphql::{
+        ContextExt,
+        errors::top_level,
+        paging::{self, Direction, PageArgs, Sort},
+        scalars::{CurrencyCode, Date, DateTime, Money},
+    },
+    identity::{Action, Scope},
+    incentives::AccrualKind,
+    ledger::balance,
+};
+
+/// What a partner earned, lost again and was paid in a period, in one currency: opening + earned + adjustments − paid =
+/// closing. Days are in UTC. Administrators, alliance managers, finance and auditors see every partner's; a partner's
+/// people (not members) see their own.
+#[derive(Clone, Debug)]
+pub struct PartnerStatement {
+    subject: Subject,
+    sums: Sums,
+}
+
+#[Object]
+impl PartnerStatement {
+    /// The first day.
+    async fn period_start(&self) -> Date {
+        Date(self.subject.period.first_day)
+    }
+
+    /// The last day.
+    async fn period_end(&self) -> Date {
+        Date(self.subject.period.last_day)
+    }
+
+    /// The currency of all amounts.
+    async fn currency(&self) -> CurrencyCode {
+        CurrencyCode(self.subject.currency.to_string())
+    }
+
+    /// Owed at the start of the first day; negative when more was taken back than earned.
+    async fn opening(&self) -> Money {
+        self.money(self.sums.opening)
+    }
+
+    /// Earned in the period, parts that are held back included.
+    async fn earned(&self) -> Money {
+        self.money(self.sums.earned)
+    }
+
+    /// Taken back in the period after refunds; zero or negative.
+    async fn adjustments(&self) -> Money {
+        self.money(self.sums.adjustments)
+    }
+
+    /// Paid in the period.
+    async fn paid(&self) -> Money {
+        self.money(self.sums.paid)
+    }
+
+    /// Owed at the end of the last day. Up to today it equals what the ledger owes: accrued, held, payable and in payout,
+    /// less what was taken back.
+    async fn closing(&self) -> Money {
+        self.money(self.sums.closing())
+    }
+
+    /// How every line was rounded, in English.
+    async fn rounding(&self) -> &str {
+        ROUNDING
+    }
+
+    /// The commission lines of the period, oldest first; they sum to earned and adjustments.
+    async fn lines(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<StatementLineConnection> {
+        let args = PageArgs { after, before, first, last };
+        let sort = Sort { column: Some(accrual::Column::EarnedAt), id: accrual::Column::Id, direction: Direction::Asc };
+        let page = paging::page(ctx, ctx.db(), store::lines(self.subject), sort, args).await.map_err(top_level)?;
+        Ok(StatementLineConnection::of(page, StatementLine::of))
+    }
+
+    /// The payments of the period, oldest first; they sum to paid.
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<StatementPaymentConnection> {
+        let args = PageArgs { after, before, first, last };
+        let sort = Sort { column: None, id: payout::Column::Id, direction: Direction::Asc };
+        let page = paging::page(ctx, ctx.db(), store::payments(self.subject), sort, args).await.map_err(top_level)?;
+        Ok(StatementPaymentConnection::of(page, StatementPayment::of))
+    }
+
+    /// The statement as CSV with the columns date, type, reference, name, amount and currency: a row for the opening
+    /// balance, then every line and, negative, every payment, so that the amounts sum to the closing balance. Texts that
+    /// a spreadsheet would take for a formula start with an apostrophe. At most 50,000 lines; beyond, `BAD_USER_INPUT`.
+    async fn csv(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<String>> {
+        Some(super::file(ctx.db(), self.subject).await.map_err(top_level))
+    }
+}
+
+impl PartnerStatement {
+    fn money(&self, minor: i64) -> Money {
+        Money::minor(minor, self.subject.currency)
+    }
+}
+
+/// A commission line in a statement.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct StatementLine {
+    /// The commission line's id.
+    id: ID,
+    /// Earned, held back or taken back.
+    kind: AccrualKind,
+    /// The id of the deal.
+    deal_id: ID,
+    /// How much; negative when taken back.
+    amount: Money,
+    /// The whole that was divided among the partners.
+    pool: Money,
+    /// When it was earned or taken back.
+    earned_at: DateTime,
+    /// From when on it can be paid.
+    available_at: DateTime,
+}
+
+impl StatementLine {
+    fn of(row: accrual::Model) -> Self {
+        Self {
+            id: row.id.into(),
+            kind: row.kind,
+            deal_id: row.deal_id.into(),
+            amount: Money::minor(row.amount_minor, row.currency),
+            pool: Money::minor(row.pool_minor, row.currency),
+            earned_at: DateTime(row.earned_at),
+            available_at: DateTime(row.available_at),
+        }
+    }
+}
+
+/// A payment in a statement.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct StatementPayment {
+    /// The payment's id.
+    id: ID,
+    /// The number for people and bank statements.
+    number: String,
+    /// How much.
+    amount: Money,
+    /// When it was paid.
+    paid_at: Option<DateTime>,
+    /// Under which the provider knows it.
+    reference: Option<String>,
+}
+
+impl StatementPayment {
+    fn of(row: payout::Model) -> Self {
+        Self {
+            id: row.id.into(),
+            number: row.number,
+            amount: Money::minor(row.amount_minor, row.currency),
+            paid_at: row.paid_at.map(DateTime),
+            reference: row.provider_reference,
+        }
+    }
+}
+
+connection!(StatementLineConnection, StatementLineEdge, StatementLine);
+connection!(StatementPaymentConnection, StatementPaymentEdge, StatementPayment);
+
+/// The statement of a partner about the days from the first to the last, both included, in UTC. Without a currency: the
+/// partner's only one, else the reporting currency.
+///
+/// # Errors
+/// `FORBIDDEN` for roles that may not read payouts, `NOT_FOUND` for another partner's people, `BAD_USER_INPUT` for an
+/// impossible period or currency.
+pub async fn statement(
+    ctx: &Context<'_>,
+    partner: PartnerId,
+    period_start: Date,
+    period_end: Date,
+    currency: Option<CurrencyCode>,
+) -> async_graphql::Result<PartnerStatement> {
+    ctx.may(Action::PayoutRead)?;
+    read(ctx, partner, period_start, period_end, currency).await.map_err(top_level)
+}
+
+async fn read(
+    ctx: &Context<'_>,
+    partner: PartnerId,
+    period_start: Date,
+    period_end: Date,
+    currency: Option<CurrencyCode>,
+) -> Result<PartnerStatement> {
+    let visible = match ctx.actor().scope() {
+        Scope::All => true,
+        Scope::Partner(own) => own == partner,
+        Scope::Nothing => false,
+    };
+    if !visible {
+        return Err(Error::not_found("id"));
+    }
+    let period = Period::days(period_start.0, period_end.0)?;
+    let currency = match currency {
+        Some(code) => code.read("currency")?,
+        None => balance::usual_currency(ctx.db(), &balance::of(ctx.db(), partner).await?).await?,
+    };
+    let subject = Subject { partner, currency, period };
+    Ok(PartnerStatement { subject, sums: super::sums(ctx.db(), subject).await? })
+}

@@ -1,0 +1,68 @@
+//! Queries of the ledger.
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+
+use super::AccountKind;
+use crate::{
+    entity::{
+        ids::{LedgerAccountId, LedgerTransactionId, PartnerId},
+        ledger_account, ledger_entry, ledger_transaction, program_version,
+    },
+    error::Result,
+    identity::Scope,
+    platform::money::Currency,
+};
+
+/// Which accounts a caller asks for; absent parts do not restrict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Of this partner.
+    pub partner: Option<PartnerId>,
+    /// Of this kind.
+    pub kind: Option<AccountKind>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+}
+
+/// The accounts under a scope: a partner's people see the accounts of their partner, never those of the house.
+pub fn accounts(scope: Scope, wanted: Wanted) -> Option<Select<ledger_account::Entity>> {
+    use ledger_account::Column;
+    let mut select = ledger_account::Entity::find();
+    match scope {
+        Scope::All => {}
+        Scope::Partner(partner) => select = select.filter(Column::PartnerId.eq(partner)),
+        Scope::Nothing => return None,
+    }
+    if let Some(partner) = wanted.partner {
+        select = select.filter(Column::PartnerId.eq(partner));
+    }
+    if let Some(kind) = wanted.kind {
+        select = select.filter(Column::Kind.eq(kind));
+    }
+    if let Some(currency) = wanted.currency {
+        select = select.filter(Column::Currency.eq(currency));
+    }
+    Some(select)
+}
+
+/// The accounts of partners.
+pub async fn accounts_of<C: ConnectionTrait>(db: &C, partners: &[PartnerId]) -> Result<Vec<ledger_account::Model>> {
+    let of_partners = ledger_account::Column::PartnerId.is_in(partners.iter().copied());
+    Ok(ledger_account::Entity::find().filter(of_partners).all(db).await?)
+}
+
+/// The entries of an account that the caller was shown.
+pub fn entries(account: LedgerAccountId) -> Select<ledger_entry::Entity> {
+    ledger_entry::Entity::find().filter(ledger_entry::Column::AccountId.eq(account))
+}
+
+/// Transactions by id.
+pub async fn transactions<C: ConnectionTrait>(db: &C, ids: &[LedgerTransactionId]) -> Result<Vec<ledger_transaction::Model>> {
+    let by_id = ledger_transaction::Column::Id.is_in(ids.iter().copied());
+    Ok(ledger_transaction::Entity::find().filter(by_id).all(db).await?)
+}
+
+/// The rules that came into being last, of whichever programme.
+pub async fn latest_rules<C: ConnectionTrait>(db: &C) -> Result<Option<program_version::Model>> {
+    Ok(program_version::Entity::find().order_by_desc(program_version::Column::Id).one(db).await?)
+}

@@ -1,0 +1,95 @@
+//! The questions, in SQL that both databases understand.
+
+use super::Check;
+use crate::{
+    entity::ids::{AttributionRunId, DealId, LedgerAccountId, LedgerEntryId, LedgerTransactionId, PartnerId, PayoutId},
+    platform::ids::TypedId,
+};
+
+/// Every promise of the ledger and of what feeds it.
+pub(super) const ALL: &[Check] = &[
+    Check {
+        promise: "the entries of every transaction sum to zero per currency",
+        prefix: LedgerTransactionId::PREFIX,
+        sql: "SELECT transaction_id AS id, currency || ' sums to ' || CAST(SUM(amount_minor) AS TEXT) AS detail \
+              FROM ledger_entry GROUP BY transaction_id, currency HAVING SUM(amount_minor) <> 0",
+    },
+    Check {
+        promise: "every transaction has entries",
+        prefix: LedgerTransactionId::PREFIX,
+        sql: "SELECT t.id AS id, 'has no entries' AS detail FROM ledger_transaction t \
+              WHERE NOT EXISTS (SELECT 1 FROM ledger_entry e WHERE e.transaction_id = t.id)",
+    },
+    Check {
+        promise: "the balance of every account is the sum of its entries",
+        prefix: LedgerAccountId::PREFIX,
+        sql: "SELECT a.id AS id, 'balance ' || CAST(a.balance_minor AS TEXT) || ', entries ' || \
+              CAST(COALESCE(s.total, 0) AS TEXT) AS detail FROM ledger_account a LEFT JOIN \
+              (SELECT account_id, CAST(SUM(amount_minor) AS BIGINT) AS total FROM ledger_entry GROUP BY account_id) s \
+              ON s.account_id = a.id WHERE a.balance_minor <> COALESCE(s.total, 0)",
+    },
+    Check {
+        promise: "every entry is in the currency of its account",
+        prefix: LedgerEntryId::PREFIX,
+        sql: "SELECT e.id AS id, e.currency || ' on an account in ' || a.currency AS detail \
+              FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id WHERE e.currency <> a.currency",
+    },
+    Check {
+        promise: "the accounts of every partner tie to its commission lines and payouts",
+        prefix: PartnerId::PREFIX,
+        sql: TIES,
+    },
+    Check {
+        promise: "every payout is the sum of its lines, all of its partner and currency",
+        prefix: PayoutId::PREFIX,
+        sql: "SELECT p.id AS id, p.number || ' of ' || CAST(p.amount_minor AS TEXT) || ' has ' || \
+              CAST(COALESCE(s.lines, 0) AS TEXT) || ' lines of ' || CAST(COALESCE(s.total, 0) AS TEXT) AS detail \
+              FROM payout p LEFT JOIN (SELECT l.payout_id, COUNT(*) AS lines, CAST(SUM(l.amount_minor) AS BIGINT) AS total, \
+              SUM(CASE WHEN l.partner_id = q.partner_id AND l.currency = q.currency THEN 0 ELSE 1 END) AS foreign_lines \
+              FROM accrual l JOIN payout q ON q.id = l.payout_id GROUP BY l.payout_id) s ON s.payout_id = p.id \
+              WHERE CASE WHEN p.status = 'CANCELLED' THEN s.lines IS NOT NULL ELSE s.lines IS NULL \
+              OR s.total <> p.amount_minor OR s.lines <> p.line_count OR s.foreign_lines <> 0 END",
+    },
+    Check {
+        promise: "a payout has a date of payment exactly when it is paid",
+        prefix: PayoutId::PREFIX,
+        sql: "SELECT id, status AS detail FROM payout WHERE (status = 'PAID') <> (paid_at IS NOT NULL)",
+    },
+    Check {
+        promise: "the credit of every computation sums to the value it was computed from",
+        prefix: AttributionRunId::PREFIX,
+        sql: "SELECT r.id AS id, 'value ' || CAST(r.value_minor AS TEXT) || ', credit ' || \
+              CAST(COALESCE(s.total, 0) AS TEXT) AS detail FROM attribution_run r LEFT JOIN \
+              (SELECT run_id, CAST(SUM(amount_minor) AS BIGINT) AS total FROM attribution_credit GROUP BY run_id) s \
+              ON s.run_id = r.id WHERE r.value_minor <> COALESCE(s.total, 0)",
+    },
+    Check {
+        promise: "the refunds of every deal sum to what it counts as refunded, and to no more than its value",
+        prefix: DealId::PREFIX,
+        sql: "SELECT d.id AS id, d.number || ' refunded ' || CAST(d.refunded_minor AS TEXT) || ', refunds ' || \
+              CAST(COALESCE(s.total, 0) AS TEXT) || ' of ' || CAST(d.value_minor AS TEXT) AS detail FROM deal d LEFT JOIN \
+              (SELECT deal_id, CAST(SUM(amount_minor) AS BIGINT) AS total FROM deal_refund GROUP BY deal_id) s \
+              ON s.deal_id = d.id \
+              WHERE d.refunded_minor <> COALESCE(s.total, 0) OR COALESCE(s.total, 0) > d.value_minor",
+    },
+];
+
+/// Per partner, currency and kind of account: what lines and payouts say should be there, against what is there.
+///
+/// Lines are signed as earned, balances as booked (owed to the partner is negative), so the two cancel out. A line
+/// that no approved payout has claimed is accrued, held until its release, or receivable; from the approval on, the
+/// payout speaks for its lines.
+const TIES: &str = "SELECT partner_id AS id, kind || ' ' || currency || ' differs by ' || CAST(SUM(amount) AS TEXT) AS detail \
+     FROM (\
+       SELECT a.partner_id AS partner_id, a.currency AS currency, \
+         CASE WHEN a.kind = 'CLAWBACK' THEN 'CLAWBACK_RECEIVABLE' WHEN a.kind = 'HOLDBACK' AND r.id IS NULL THEN 'HELD' \
+         ELSE 'ACCRUED' END AS kind, a.amount_minor AS amount \
+       FROM accrual a LEFT JOIN payout p ON p.id = a.payout_id \
+       LEFT JOIN ledger_transaction r ON a.kind = 'HOLDBACK' AND r.subject_id = a.id AND r.kind = 'HOLDBACK_RELEASE' \
+       WHERE p.id IS NULL OR p.status = 'REVIEW' \
+       UNION ALL \
+       SELECT partner_id, currency, CASE WHEN status = 'PAID' THEN 'PAID' WHEN status IN ('EXECUTING', 'UNKNOWN') \
+         THEN 'IN_PAYOUT' ELSE 'PAYABLE' END, amount_minor FROM payout WHERE status NOT IN ('REVIEW', 'CANCELLED') \
+       UNION ALL \
+       SELECT partner_id, currency, kind, balance_minor FROM ledger_account WHERE partner_id IS NOT NULL\
+     ) movements GROUP BY partner_id, currency, kind HAVING SUM(amount) <> 0";

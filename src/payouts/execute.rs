@@ -1,0 +1,126 @@
+//! Executing a payout run: hand its payments to the provider, then settle what it answers.
+//!
+//! Three steps, each of which may be the last before a crash: the start is a unit of work of its own, the provider is
+//! asked outside any transaction, and the answers are settled in chunks. A job written by the start repeats the
+//! second and third step until every payment is settled, so a run never stays half executed; calling the mutation
+//! again does the same.
+
+use std::sync::Arc;
+
+use super::{
+    refusal,
+    RunStatus,
+    provider::{self, Batch, PayoutProvider},
+    settle,
+    status::{PayoutAction, RunAction},
+    store,
+};
+use crate::{
+    app::App,
+    entity::{
+        ids::{PayoutId, PayoutRunId},
+        payout,
+    },
+    error::{Error, Result},
+    events::Event,
+    identity::Action,
+    ledger::{TransactionKind, post, rules},
+    platform::{ids::TypedId, transition::StateMachine},
+    tx::{CHUNK, Call, Tx},
+};
+
+/// Marks the payments of an approved run as handed over and moves their amounts from payable to in payout. A run that
+/// was started before and is not settled yet is left as it is, so that the caller can go on with it.
+///
+/// Records [`Event::PayoutRunExecuting`].
+///
+/// # Errors
+/// `FORBIDDEN`, `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the run is approved or executing.
+pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Result<PayoutRunId> {
+    tx.actor().may(Action::PayoutRunExecute)?;
+    let run = store::lock_run(tx, run_id).await?;
+    if run.status == RunStatus::Executing {
+        return Ok(run_id);
+    }
+    let status = run.status.apply(RunAction::Execute).map_err(refusal::illegal_move)?;
+    store::start_run(tx, &run, tx.actor().user_id(), status).await?;
+    store::choose_provider(tx, run_id, provider).await?;
+    store::move_payments(tx, run_id, PayoutAction::Start).await?;
+    post_start(tx, &store::payments_of(tx, run_id).await?).await?;
+    tx.enqueue(super::jobs::resume(run_id, None));
+    tx.record(Event::PayoutRunExecuting { run_id });
+    Ok(run_id)
+}
+
+/// Moves the amounts of payments that are handed over from payable to in payout.
+pub(super) async fn post_start(tx: &Tx, payments: &[payout::Model]) -> Result<()> {
+    let mut transactions = Vec::with_capacity(payments.len());
+    for payment in payments {
+        let postings = rules::execution_started(payment.partner_id.uuid(), payment.amount_minor);
+        transactions.push(post::NewTransaction {
+            kind: TransactionKind::PayoutStart,
+            // A failed payment starts again; its version tells the attempts apart.
+            key: format!("payout:{}:start:{}", payment.id.uuid(), payment.version),
+            subject_type: PayoutId::PREFIX,
+            subject_id: payment.id.uuid(),
+            effective_at: tx.now(),
+            currency: payment.currency,
+            postings: postings.map_err(|error| Error::internal(error.to_string()))?,
+        });
+    }
+    post::post(tx, transactions).await.map(|_| ())
+}
+
+/// Hands the payments of a started run to the provider, or of one payment that is tried again, and settles what it
+/// answers. Does nothing where nothing is open; may be repeated and run beside itself.
+///
+/// # Errors
+/// The database failed; what was settled until then stays.
+pub async fn go_on(app: &App, call: &Call, provider: &Arc<dyn PayoutProvider>, run_id: PayoutRunId, only: Option<PayoutId>) -> Result<()> {
+    let Some(batch) = open_batch(app, run_id, only).await? else { return Ok(()) };
+    let outcomes = provider.pay(&batch).await;
+    if outcomes.len() != batch.payments.len() {
+        return Err(Error::internal("the payment provider did not answer for every payment"));
+    }
+    let answers: Vec<settle::Answer> = batch.payments.iter().map(|payment| payment.key).zip(outcomes).collect();
+    for chunk in answers.chunks(CHUNK) {
+        let chunk: Arc<[settle::Answer]> = chunk.into();
+        app.write(Call { name: "payoutSettle", ..call.clone() }, move |tx| {
+            let chunk = Arc::clone(&chunk);
+            Box::pin(async move { settle::settle(tx, run_id, &chunk).await })
+        })
+        .await?;
+    }
+    app.write(Call { name: "payoutRunComplete", ..call.clone() }, move |tx| Box::pin(settle::complete(tx, run_id))).await
+}
+
+/// Starts a run if need be and settles what the provider answers at once. What stays open is settled by the job.
+///
+/// # Errors
+/// As [`start`]; the database failed.
+pub async fn execute(app: &App, call: Call, run_id: PayoutRunId) -> Result<PayoutRunId> {
+    let provider = provider::configured(app);
+    let name = provider.name();
+    app.write(call.clone(), move |tx| Box::pin(start(tx, run_id, name))).await?;
+    go_on(app, &call, &provider, run_id, None).await?;
+    Ok(run_id)
+}
+
+/// The payments of a run as the provider is always told them, or `None` when nothing is open or the run is empty.
+async fn open_batch(app: &App, run_id: PayoutRunId, only: Option<PayoutId>) -> Result<Option<Batch>> {
+    let db = app.db().reader();
+    let Some(run) = store::run(db, run_id).await? else { return Ok(None) };
+    let mut payments = store::payments_of(db, run_id).await?;
+    if let Some(only) = only {
+        payments.retain(|payment| payment.id == only);
+    }
+    let is_open = payments.iter().any(|payment| payment.status.is_open());
+    if !is_open && (only.is_some() || run.status != RunStatus::Executing) {
+        return Ok(None);
+    }
+    let name = match (only, payments.first()) {
+        (Some(_), Some(payment)) => payment.number.clone(),
+        _ => run.number,
+    };
+    Ok(Some(Batch { name, payments: store::to_provider(db, &payments).await? }))
+}

@@ -1,0 +1,321 @@
+//! Payout runs, as the vendor sees them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+
+use super::payment::{Payout, PayoutConnection, page_of};
+use crate::{
+    connection,
+    entity::{
+        ids::{PayoutRunId, ProgramId},
+        payout_exception, payout_run,
+    },
+    error::{Error, Result},
+    graphql::{
+        ContextExt,
+        context::{self, LoadError, Rows},
+        errors::top_level,
+        paging::{self, Direction, Page, PageArgs, Sort},
+        scalars::{Date, DateTime, Money},
+    },
+    identity::{Action, Scope},
+    partners::graphql::Partner,
+    payouts::{
+        ExceptionReason, PayoutStatus, RunStatus, export,
+        status::RunAction,
+        store::{self, Total, WantedPayments, WantedRuns},
+    },
+    platform::transition::StateMachine,
+    programs::graphql::Program,
+};
+
+/// A payout run: what is paid to the partners of a programme at one time. Administrators, alliance managers, finance
+/// and auditors see it; partners see only their own payments.
+#[derive(Clone, Debug)]
+pub struct PayoutRun(pub payout_run::Model);
+
+#[Object]
+impl PayoutRun {
+    /// The object's id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The number for people, such as `PR-7K3M9QX2P4`.
+    async fn number(&self) -> &str {
+        &self.0.number
+    }
+
+    /// Where the run stands.
+    async fn status(&self) -> RunStatus {
+        self.0.status
+    }
+
+    /// The programme whose commission it pays.
+    async fn program(&self, ctx: &Context<'_>) -> async_graphql::Result<Program> {
+        let program = Program::load(ctx, self.0.program_id).await.map_err(top_level)?;
+        program.ok_or_else(|| top_level(Error::internal("a payout run has no programme")))
+    }
+
+    /// The first day of its period.
+    async fn period_start(&self) -> Date {
+        Date(self.0.period_start)
+    }
+
+    /// The last day of its period: commission earned and available until its end (24:00 UTC) is paid.
+    async fn period_end(&self) -> Date {
+        Date(self.0.period_end)
+    }
+
+    /// The sum of its payments per currency, ordered by code: at most one per currency, none when nobody is paid.
+    async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
+        let totals = self.sums(ctx).await?;
+        Ok(totals.into_iter().map(|total| Money::minor(total.amount_minor, total.currency)).collect())
+    }
+
+    /// How many payments it has.
+    async fn payout_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
+        let count: i64 = self.sums(ctx).await?.iter().map(|total| total.payments).sum();
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    /// Its payments, one per partner and currency, in the order of their ids.
+    async fn payouts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those in this state.")] status: Option<PayoutStatus>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<PayoutConnection> {
+        let args = PageArgs { after, before, first, last };
+        let wanted = WantedPayments { run: Some(self.0.id), status, ..WantedPayments::default() };
+        Ok(PayoutConnection::of(page_of(ctx, wanted, Direction::Asc, args).await?, Payout))
+    }
+
+    /// Who is not paid although commission is due, with the amount that waits and the reason.
+    async fn exceptions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<PayoutExceptionConnection> {
+        let args = PageArgs { after, before, first, last };
+        let sort = Sort { column: None, id: payout_exception::Column::Id, direction: Direction::Asc };
+        let page = paging::page(ctx, ctx.db(), store::exceptions(self.0.id), sort, args).await.map_err(top_level)?;
+        Ok(PayoutExceptionConnection::of(page, PayoutException))
+    }
+
+    /// The id of the person who created it.
+    async fn created_by_id(&self) -> ID {
+        self.0.created_by.into()
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// The id of the person who approved it, never its creator; null before approval.
+    async fn approved_by_id(&self) -> Option<ID> {
+        self.0.approved_by.map(ID::from)
+    }
+
+    /// When it was approved; null before.
+    async fn approved_at(&self) -> Option<DateTime> {
+        self.0.approved_at.map(DateTime)
+    }
+
+    /// The id of the person who executed it; null before execution.
+    async fn executed_by_id(&self) -> Option<ID> {
+        self.0.executed_by.map(ID::from)
+    }
+
+    /// When its payments were handed to the provider; null before.
+    async fn executed_at(&self) -> Option<DateTime> {
+        self.0.executed_at.map(DateTime)
+    }
+
+    /// When every payment was settled; null before.
+    async fn completed_at(&self) -> Option<DateTime> {
+        self.0.completed_at.map(DateTime)
+    }
+
+    /// The name of the file for the bank in the folder `payouts` of the server's data folder; null before every
+    /// payment is settled. The payouts' `reference` repeats it.
+    async fn export_file(&self) -> Option<String> {
+        self.0.completed_at.map(|_| export::file_name(&self.0.number))
+    }
+
+    /// What you may do with the run now: `APPROVE`, `CANCEL`, `EXECUTE`, by its state and your role. At most three.
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RunAction> {
+        let actor = ctx.actor();
+        let may = |action: &RunAction| match action {
+            RunAction::Approve => actor.can(Action::PayoutRunApprove) && actor.user_id() != Some(self.0.created_by),
+            RunAction::Cancel => actor.can(Action::PayoutRunCreate),
+            RunAction::Execute => actor.can(Action::PayoutRunExecute),
+            RunAction::Complete | RunAction::CompleteWithFailures => false,
+        };
+        self.0.status.allowed().into_iter().filter(may).collect()
+    }
+
+    /// Counts the changes of the run.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+    }
+}
+
+impl PayoutRun {
+    /// The object under the caller's scope; none when it is absent or hidden.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load(ctx: &Context<'_>, id: PayoutRunId) -> Result<Option<Self>> {
+        let row = ctx.loaders().load_one(id).await.map_err(shared)?;
+        Ok(row.map(Self))
+    }
+
+    /// The object as it is after a change.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a hidden one; the database failed.
+    pub async fn fresh(ctx: &Context<'_>, id: PayoutRunId) -> Result<Self> {
+        let rows = store::runs_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?;
+        rows.into_iter().next().map(Self).ok_or_else(|| Error::not_found("id"))
+    }
+
+    async fn sums(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Total>> {
+        let totals = ctx.loaders().load_one(TotalsOf(self.0.id)).await.map_err(top_level)?;
+        Ok(totals.unwrap_or_default())
+    }
+}
+
+/// The error of a loader, which several fields wait for, as one of a use case.
+pub(super) fn shared(error: LoadError) -> Error {
+    Error::Internal(Box::new(error))
+}
+
+/// Why a partner is not paid by a run. The lines wait for a later run.
+#[derive(Clone, Debug)]
+pub struct PayoutException(pub payout_exception::Model);
+
+#[Object]
+impl PayoutException {
+    /// The object's id.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Who is not paid.
+    async fn partner(&self, ctx: &Context<'_>) -> async_graphql::Result<Partner> {
+        let partner = Partner::load(ctx, self.0.partner_id).await.map_err(top_level)?;
+        partner.ok_or_else(|| top_level(Error::internal("an exception has no partner")))
+    }
+
+    /// The id of the partner.
+    async fn partner_id(&self) -> ID {
+        self.0.partner_id.into()
+    }
+
+    /// How much waits; negative when more was taken back than earned.
+    async fn amount(&self) -> Money {
+        Money::minor(self.0.amount_minor, self.0.currency)
+    }
+
+    /// Why.
+    async fn reason(&self) -> ExceptionReason {
+        self.0.reason
+    }
+}
+
+connection!(PayoutRunConnection, PayoutRunEdge, PayoutRun);
+connection!(PayoutExceptionConnection, PayoutExceptionEdge, PayoutException);
+
+/// Which payout runs; parts that are absent do not restrict.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct PayoutRunFilter {
+    /// Of this programme.
+    pub program_id: Option<ID>,
+    /// In this state.
+    pub status: Option<RunStatus>,
+}
+
+/// Queries of payout runs.
+#[derive(Default)]
+pub struct PayoutRunQuery;
+
+#[Object]
+impl PayoutRunQuery {
+    /// Payout runs, newest first. For administrators, alliance managers, finance and auditors.
+    async fn payout_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which runs; all unless given.")] filter: Option<PayoutRunFilter>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<PayoutRunConnection> {
+        ctx.may(Action::PayoutRead)?;
+        if !ctx.actor().is_vendor() {
+            return Err(top_level(Error::forbidden()));
+        }
+        let filter = filter.unwrap_or_default();
+        let program = filter.program_id.map(|id| context::id::<ProgramId>(&id, "filter.programId"));
+        let wanted = WantedRuns { program: program.transpose().map_err(top_level)?, status: filter.status };
+        let args = PageArgs { after, before, first, last };
+        let sort = Sort { column: None, id: payout_run::Column::Id, direction: Direction::Desc };
+        let page = match store::runs(ctx.actor().scope(), wanted) {
+            Some(select) => paging::page(ctx, ctx.db(), select, sort, args).await.map_err(top_level)?,
+            None => Page::empty(),
+        };
+        Ok(PayoutRunConnection::of(page, PayoutRun))
+    }
+
+    /// A payout run by its id; null with `NOT_FOUND` for an unknown one and for partners.
+    async fn payout_run(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run's id.")] id: ID,
+    ) -> Option<async_graphql::Result<PayoutRun>> {
+        let found = async {
+            ctx.actor().may(Action::PayoutRead)?;
+            let id = context::id(&id, "id")?;
+            PayoutRun::load(ctx, id).await?.ok_or_else(|| Error::not_found("id"))
+        };
+        Some(found.await.map_err(top_level))
+    }
+}
+
+impl Loader<PayoutRunId> for Rows {
+    type Value = payout_run::Model;
+    type Error = LoadError;
+
+    async fn load(&self, ids: &[PayoutRunId]) -> Result<HashMap<PayoutRunId, Self::Value>, LoadError> {
+        let scope = if self.actor.can(Action::PayoutRead) { self.scope() } else { Scope::Nothing };
+        let rows = store::runs_by_id(&self.db, scope, ids).await.map_err(Arc::new)?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+/// The sums of a run that the caller was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TotalsOf(PayoutRunId);
+
+impl Loader<TotalsOf> for Rows {
+    type Value = Vec<Total>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[TotalsOf]) -> Result<HashMap<TotalsOf, Self::Value>, LoadError> {
+        let ids: Vec<PayoutRunId> = keys.iter().map(|key| key.0).collect();
+        let mut totals: HashMap<TotalsOf, Self::Value> = HashMap::new();
+        for total in store::totals(&self.db, &ids).await.map_err(Arc::new)? {
+            totals.entry(TotalsOf(total.run_id)).or_default().push(total);
+        }
+        Ok(totals)
+    }
+}

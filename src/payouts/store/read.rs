@@ -1,0 +1,114 @@
+//! Reads under a scope: the vendor sees everything, a partner its approved payments and never a run.
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value};
+
+use crate::{
+    entity::{
+        ids::{PartnerId, PayoutId, PayoutRunId, ProgramId},
+        payout, payout_exception, payout_run,
+    },
+    error::Result,
+    identity::Scope,
+    payouts::{PayoutStatus, RunStatus},
+    platform::{ids::TypedId, money::Currency, sql},
+};
+
+/// Which runs a caller asks for; absent parts do not restrict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WantedRuns {
+    /// Of this programme.
+    pub program: Option<ProgramId>,
+    /// In this state.
+    pub status: Option<RunStatus>,
+}
+
+/// Which payments a caller asks for; absent parts do not restrict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WantedPayments {
+    /// Of this run.
+    pub run: Option<PayoutRunId>,
+    /// To this partner.
+    pub partner: Option<PartnerId>,
+    /// In this state.
+    pub status: Option<PayoutStatus>,
+}
+
+/// The runs that the caller may see, or `None` when that is none.
+pub fn runs(scope: Scope, wanted: WantedRuns) -> Option<Select<payout_run::Entity>> {
+    use payout_run::Column;
+    if scope != Scope::All {
+        return None;
+    }
+    let mut select = payout_run::Entity::find();
+    if let Some(program) = wanted.program {
+        select = select.filter(Column::ProgramId.eq(program));
+    }
+    if let Some(status) = wanted.status {
+        select = select.filter(Column::Status.eq(status));
+    }
+    Some(select)
+}
+
+/// Runs by id.
+pub async fn runs_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PayoutRunId]) -> Result<Vec<payout_run::Model>> {
+    let Some(select) = runs(scope, WantedRuns::default()) else { return Ok(Vec::new()) };
+    Ok(select.filter(payout_run::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+}
+
+/// The payments that the caller may see, or `None` when that is none.
+pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Option<Select<payout::Entity>> {
+    use payout::Column;
+    let mut select = match scope {
+        Scope::All => payout::Entity::find(),
+        Scope::Partner(own) => {
+            let hidden = [PayoutStatus::Review, PayoutStatus::Cancelled];
+            payout::Entity::find().filter(Column::PartnerId.eq(own)).filter(Column::Status.is_not_in(hidden))
+        }
+        Scope::Nothing => return None,
+    };
+    if let Some(run) = wanted.run {
+        select = select.filter(Column::RunId.eq(run));
+    }
+    if let Some(partner) = wanted.partner {
+        select = select.filter(Column::PartnerId.eq(partner));
+    }
+    if let Some(status) = wanted.status {
+        select = select.filter(Column::Status.eq(status));
+    }
+    Some(select)
+}
+
+/// Payments by id.
+pub async fn payments_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PayoutId]) -> Result<Vec<payout::Model>> {
+    let Some(select) = visible_payments(scope, WantedPayments::default()) else { return Ok(Vec::new()) };
+    Ok(select.filter(payout::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+}
+
+/// The exceptions of a run that the caller was shown.
+pub fn exceptions(run: PayoutRunId) -> Select<payout_exception::Entity> {
+    payout_exception::Entity::find().filter(payout_exception::Column::RunId.eq(run))
+}
+
+/// What the payments of a run come to in one currency.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Total {
+    /// The run.
+    pub run_id: PayoutRunId,
+    /// The currency.
+    pub currency: Currency,
+    /// The sum in minor units.
+    pub amount_minor: i64,
+    /// How many payments.
+    pub payments: i64,
+}
+
+/// The totals of runs that the caller was shown, by run and currency.
+pub async fn totals<C: ConnectionTrait>(db: &C, runs: &[PayoutRunId]) -> Result<Vec<Total>> {
+    let ids: Vec<Value> = runs.iter().map(|id| id.uuid().into()).collect();
+    let sql = format!(
+        "SELECT run_id, currency, CAST(SUM(amount_minor) AS BIGINT) AS amount_minor, COUNT(*) AS payments FROM payout \
+         WHERE run_id IN {} GROUP BY run_id, currency ORDER BY run_id, currency",
+        sql::rows(1, ids.len())
+    );
+    Ok(Total::find_by_statement(Statement::from_sql_and_values(db.get_database_backend(), sql, ids)).all(db).await?)
+}

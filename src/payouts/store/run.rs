@@ -1,0 +1,207 @@
+//! Calculating, approving and giving up a run.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait, Statement,
+    UpdateMany,
+    sea_query::{Expr, LockType},
+};
+
+use crate::{
+    entity::{
+        accrual,
+        ids::{PartnerId, PayoutId, PayoutRunId, ProgramId, UserId},
+        payout, payout_run, program,
+    },
+    error::{Error, Result},
+    partners::PartnerStatus,
+    payouts::{PayoutStatus, RunStatus, select::Due, status::PayoutAction},
+    platform::{ids::TypedId, money::Currency, transition::StateMachine},
+    tx::Tx,
+};
+
+/// What a run may claim: the lines of a programme that are in no payout, earned and available before an instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// The run.
+    pub run_id: PayoutRunId,
+    /// The programme.
+    pub program_id: ProgramId,
+    /// The instant, excluded.
+    pub before: DateTime<Utc>,
+}
+
+/// Makes runs of one programme wait for each other, on SQLite they do anyway. Deals go on being won meanwhile.
+pub async fn lock_program(tx: &Tx, id: ProgramId) -> Result<()> {
+    let found = program::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
+    found.map(|_| ()).ok_or_else(|| Error::not_found("programId"))
+}
+
+#[derive(FromQueryResult)]
+struct DueRow {
+    partner_id: PartnerId,
+    currency: Currency,
+    amount_minor: i64,
+    line_count: i64,
+    status: PartnerStatus,
+    dpa_valid_until: Option<NaiveDate>,
+}
+
+/// What is due, by partner and currency in a stable order.
+pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<Due<PartnerId>>> {
+    let sql = "SELECT p.id AS partner_id, l.currency AS currency, l.amount_minor AS amount_minor, l.line_count AS line_count, \
+         p.status AS status, p.dpa_valid_until AS dpa_valid_until \
+         FROM (SELECT partner_id, currency, CAST(SUM(amount_minor) AS BIGINT) AS amount_minor, COUNT(*) AS line_count \
+           FROM accrual WHERE program_id = $1 AND payout_id IS NULL AND available_at < $2 AND earned_at < $2 \
+           GROUP BY partner_id, currency) l \
+         JOIN partner p ON p.id = l.partner_id ORDER BY p.id, l.currency";
+    let values = [claim.program_id.uuid().into(), claim.before.into()];
+    let rows = DueRow::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values)).all(tx).await?;
+    let due = |row: DueRow| Due {
+        partner: row.partner_id,
+        currency: row.currency,
+        amount_minor: row.amount_minor,
+        line_count: row.line_count,
+        status: row.status,
+        agreement_until: row.dpa_valid_until,
+    };
+    Ok(rows.into_iter().map(due).collect())
+}
+
+/// Gives the due lines of every partner and currency that has a payment in the run to that payment; returns how many.
+pub async fn claim(tx: &Tx, claim: Claim) -> Result<u64> {
+    let sql = "UPDATE accrual SET payout_id = payout.id FROM payout WHERE payout.run_id = $1 \
+         AND accrual.program_id = $2 AND accrual.payout_id IS NULL \
+         AND accrual.partner_id = payout.partner_id AND accrual.currency = payout.currency \
+         AND accrual.available_at < $3 AND accrual.earned_at < $3";
+    let values = [claim.run_id.uuid().into(), claim.program_id.uuid().into(), claim.before.into()];
+    let done = tx.execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+    Ok(done.rows_affected())
+}
+
+/// Whether any payment of a run differs from the lines that it really got.
+pub async fn has_payment_unlike_its_lines(tx: &Tx, run_id: PayoutRunId) -> Result<bool> {
+    let sql = "SELECT p.id AS id FROM payout p LEFT JOIN (SELECT a.payout_id AS payout_id, SUM(a.amount_minor) AS total, \
+           COUNT(*) AS lines FROM accrual a JOIN payout q ON q.id = a.payout_id WHERE q.run_id = $1 GROUP BY a.payout_id) s \
+         ON s.payout_id = p.id \
+         WHERE p.run_id = $1 AND (s.lines IS NULL OR s.total <> p.amount_minor OR s.lines <> p.line_count) LIMIT 1";
+    let unlike = tx.query_one_raw(Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()])).await?;
+    Ok(unlike.is_some())
+}
+
+/// A run, locked until the end of the unit of work.
+pub async fn lock_run(tx: &Tx, id: PayoutRunId) -> Result<payout_run::Model> {
+    let run = payout_run::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    run.ok_or_else(|| Error::not_found("id"))
+}
+
+/// Moves a run that nobody changed since it was read.
+pub async fn move_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> Result<()> {
+    guarded(tx, update_run(tx, run, status)).await
+}
+
+/// Moves a run to its approval by a person.
+pub async fn approve_run(tx: &Tx, run: &payout_run::Model, by: UserId, status: RunStatus) -> Result<()> {
+    let update = update_run(tx, run, status)
+        .col_expr(payout_run::Column::ApprovedBy, Expr::value(by))
+        .col_expr(payout_run::Column::ApprovedAt, Expr::value(tx.now()));
+    guarded(tx, update).await
+}
+
+/// Moves a run to its execution; the server has no user.
+pub async fn start_run(tx: &Tx, run: &payout_run::Model, by: Option<UserId>, status: RunStatus) -> Result<()> {
+    let update = update_run(tx, run, status)
+        .col_expr(payout_run::Column::ExecutedBy, Expr::value(by))
+        .col_expr(payout_run::Column::ExecutedAt, Expr::value(tx.now()));
+    guarded(tx, update).await
+}
+
+/// Moves a run to its end.
+pub async fn complete_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> Result<()> {
+    let update = update_run(tx, run, status).col_expr(payout_run::Column::CompletedAt, Expr::value(tx.now()));
+    guarded(tx, update).await
+}
+
+fn update_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> UpdateMany<payout_run::Entity> {
+    use payout_run::Column;
+    payout_run::Entity::update_many()
+        .col_expr(Column::Status, Expr::value(status))
+        .col_expr(Column::Version, Expr::value(run.version + 1))
+        .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
+        .filter(Column::Id.eq(run.id))
+        .filter(Column::Version.eq(run.version))
+}
+
+async fn guarded(tx: &Tx, update: UpdateMany<payout_run::Entity>) -> Result<()> {
+    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// Takes an action on all payments of a run whose state allows it.
+pub async fn move_payments(tx: &Tx, run_id: PayoutRunId, action: PayoutAction) -> Result<()> {
+    use payout::Column;
+    for from in PayoutStatus::iter() {
+        let Some(to) = from.target(action) else { continue };
+        payout::Entity::update_many()
+            .col_expr(Column::Status, Expr::value(to))
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+            .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
+            .filter(Column::RunId.eq(run_id))
+            .filter(Column::Status.eq(from))
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Frees the lines of a run.
+pub async fn free_lines(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
+    let payments = payout::Entity::find().select_only().column(payout::Column::Id).filter(payout::Column::RunId.eq(run_id));
+    accrual::Entity::update_many()
+        .col_expr(accrual::Column::PayoutId, Expr::value(None::<PayoutId>))
+        .filter(accrual::Column::PayoutId.in_subquery(payments.into_query()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// How many holdbacks are released at a time.
+const HOLDBACKS: usize = 2_000;
+
+/// Some holdback lines of a run whose release was not posted, in the order of their ids; none when all are.
+pub async fn unreleased_holdbacks(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<accrual::Model>> {
+    let sql = format!(
+        "SELECT a.* FROM accrual a JOIN payout p ON p.id = a.payout_id WHERE p.run_id = $1 AND a.kind = 'HOLDBACK' \
+         AND NOT EXISTS (SELECT 1 FROM ledger_transaction t WHERE t.subject_id = a.id AND t.kind = 'HOLDBACK_RELEASE') \
+         LIMIT {HOLDBACKS}"
+    );
+    let statement = Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()]);
+    let mut lines = accrual::Entity::find().from_raw_sql(statement).all(tx).await?;
+    lines.sort_unstable_by_key(|line| line.id);
+    Ok(lines)
+}
+
+/// What the lines of one payment come to.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Netting {
+    /// The payment.
+    pub id: PayoutId,
+    /// Whose.
+    pub partner_id: PartnerId,
+    /// In which currency.
+    pub currency: Currency,
+    /// The sum of what was earned, in minor units.
+    pub earned_minor: i64,
+    /// The sum of what was taken back, as a positive amount.
+    pub taken_back_minor: i64,
+}
+
+/// The payments of a run with what their lines come to, in the order of their ids.
+pub async fn nettings(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<Netting>> {
+    let sql = "SELECT p.id AS id, p.partner_id AS partner_id, p.currency AS currency, \
+         CAST(SUM(CASE WHEN a.amount_minor > 0 THEN a.amount_minor ELSE 0 END) AS BIGINT) AS earned_minor, \
+         CAST(SUM(CASE WHEN a.amount_minor < 0 THEN -a.amount_minor ELSE 0 END) AS BIGINT) AS taken_back_minor \
+         FROM payout p JOIN accrual a ON a.payout_id = p.id WHERE p.run_id = $1 \
+         GROUP BY p.id, p.partner_id, p.currency ORDER BY p.id";
+    let statement = Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()]);
+    Ok(Netting::find_by_statement(statement).all(tx).await?)
+}

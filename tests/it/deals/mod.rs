@@ -1,0 +1,26 @@
+//! Registrations, protection, roles and the pipeline.
+
+mod access;
+mod conflicts;
+mod market;
+mod participants;
+mod pipeline;
+mod protection;
+mod refunds;
+mod registrations;
+
+use crate::support::Case;
+
+/// The cases of this folder.
+pub fn cases() -> Vec<Case> {
+    [
+        access::cases(),
+        conflicts::cases(),
+        participants::cases(),
+        pipeline::cases(),
+        protection::cases(),
+        refunds::cases(),
+        registrations::cases(),
+    ]
+    .concat()
+}
