@@ -141,6 +141,7 @@ fn decide(tx: &Tx, ground: &Ground, stored: &Stored, draft: &Draft<Facts>, creat
         recorded_at: tx.now(),
         verified_by: None,
         verified_at: Some(tx.now()),
+        rejection_reason: None,
         version: 1,
     };
     match stored.touchpoints.get(&draft.external_id) {
