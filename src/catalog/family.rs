@@ -32,7 +32,11 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProductFamilyId> {
     let name = faults.text("name", &command.name, facts::NAME);
     faults.check()?;
     let added = add(tx, code, name).await?;
-    added.ok_or_else(|| Refusal::new(Code::Duplicate, "A family of this code exists.").at("code").into())
+    added.ok_or_else(|| {
+        Refusal::new(Code::Duplicate, "A family of this code exists.")
+            .at("code")
+            .into()
+    })
 }
 
 /// The family of a code that is sound; a new one, named like its code, where there is none.
@@ -44,13 +48,20 @@ pub(super) async fn of_code(tx: &Tx, code: String) -> Result<ProductFamilyId> {
         return Ok(added);
     }
     let theirs = store::family_by_code(tx, &code).await?;
-    theirs.map(|family| family.id).ok_or_else(|| Error::internal("a product family exists and cannot be found"))
+    theirs
+        .map(|family| family.id)
+        .ok_or_else(|| Error::internal("a product family exists and cannot be found"))
 }
 
 /// Writes a family, unless one of this code exists.
 async fn add(tx: &Tx, code: String, name: String) -> Result<Option<ProductFamilyId>> {
     let id: ProductFamilyId = tx.id();
-    let row = product_family::ActiveModel { id: Set(id), code: Set(code), name: Set(name), created_at: Set(tx.now()) };
+    let row = product_family::ActiveModel {
+        id: Set(id),
+        code: Set(code),
+        name: Set(name),
+        created_at: Set(tx.now()),
+    };
     if !tx.insert_new(row).await? {
         return Ok(None);
     }

@@ -14,14 +14,22 @@ use crate::{
 ///
 /// # Errors
 /// `NOT_FOUND` at `path.N` for each that does not exist.
-pub async fn products<C: ConnectionTrait>(db: &C, ids: &[ProductId], path: &str) -> Result<Vec<product::Model>> {
+pub async fn products<C: ConnectionTrait>(
+    db: &C,
+    ids: &[ProductId],
+    path: &str,
+) -> Result<Vec<product::Model>> {
     let mut wanted = ids.to_vec();
     wanted.sort_unstable();
     wanted.dedup();
     let found = store::find_all(db, &wanted).await?;
-    let known: HashMap<_, _> = found.into_iter().map(|product| (product.id, product)).collect();
+    let known: HashMap<_, _> = found
+        .into_iter()
+        .map(|product| (product.id, product))
+        .collect();
     let missing = |(place, id): (usize, &ProductId)| {
-        let refusal = Refusal::new(Code::NotFound, "There is no such object.").at(&format!("{path}.{place}"));
+        let refusal =
+            Refusal::new(Code::NotFound, "There is no such object.").at(&format!("{path}.{place}"));
         (!known.contains_key(id)).then_some(refusal)
     };
     let refusals: Vec<_> = ids.iter().enumerate().filter_map(missing).collect();

@@ -54,7 +54,8 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProductId> {
     let sku = facts::sku(&mut faults, "sku", &command.sku);
     let name = faults.text("name", &command.name, facts::NAME);
     let code = facts::family_code(&mut faults, "family", &command.family);
-    let external_id = faults.optional_text("externalId", command.external_id.as_deref(), facts::KEY);
+    let external_id =
+        faults.optional_text("externalId", command.external_id.as_deref(), facts::KEY);
     check_price(&mut faults, command.list_price);
     faults.check()?;
     let family = family::of_code(tx, code).await?;
@@ -74,7 +75,11 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProductId> {
     };
     if same_sku || !tx.insert_new(row).await? {
         let field = if same_sku { "sku" } else { "externalId" };
-        return Err(Refusal::new(Code::Duplicate, "Another product has this value.").at(field).into());
+        return Err(
+            Refusal::new(Code::Duplicate, "Another product has this value.")
+                .at(field)
+                .into(),
+        );
     }
     tx.record(Event::ProductCreated { product_id: id });
     Ok(id)
@@ -88,17 +93,29 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProductId> {
 pub async fn update(tx: &Tx, command: Update) -> Result<ProductId> {
     tx.actor().may(Action::CatalogManage)?;
     let id = command.product;
-    let before = store::hold(tx, id).await?.ok_or_else(|| Error::not_found("productId"))?;
-    if command.expected_version.is_some_and(|expected| expected != before.version) {
+    let before = store::hold(tx, id)
+        .await?
+        .ok_or_else(|| Error::not_found("productId"))?;
+    if command
+        .expected_version
+        .is_some_and(|expected| expected != before.version)
+    {
         return Err(Error::stale());
     }
     let after = apply(tx, &before, command).await?;
     let fields = [
         (before.name != after.name, "name"),
         (before.family_id != after.family_id, "family"),
-        ((before.list_price_minor, before.currency) != (after.list_price_minor, after.currency), "listPrice"),
+        (
+            (before.list_price_minor, before.currency) != (after.list_price_minor, after.currency),
+            "listPrice",
+        ),
     ];
-    let fields: Vec<_> = fields.into_iter().filter(|(differs, _)| *differs).map(|(_, field)| field.to_owned()).collect();
+    let fields: Vec<_> = fields
+        .into_iter()
+        .filter(|(differs, _)| *differs)
+        .map(|(_, field)| field.to_owned())
+        .collect();
     if fields.is_empty() {
         return Ok(id);
     }
@@ -114,7 +131,10 @@ pub async fn update(tx: &Tx, command: Update) -> Result<ProductId> {
     if !store::replace(tx, row, id, before.version).await? {
         return Err(Error::stale());
     }
-    tx.record(Event::ProductUpdated { product_id: id, fields });
+    tx.record(Event::ProductUpdated {
+        product_id: id,
+        fields,
+    });
     Ok(id)
 }
 

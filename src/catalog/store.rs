@@ -1,6 +1,9 @@
 //! Reading and writing the catalogue. It is open to everybody who is signed in.
 
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait, Select,
+};
 
 use crate::{
     entity::{
@@ -24,12 +27,17 @@ pub struct Wanted {
 /// The products that are wanted.
 #[must_use]
 pub fn products(wanted: &Wanted) -> Select<product::Entity> {
-    let named = wanted.name.iter().map(|part| part.of_any_case(product::Column::Name));
+    let named = wanted
+        .name
+        .iter()
+        .map(|part| part.of_any_case(product::Column::Name));
     let all = product::Entity::find().filter(named.fold(Condition::all(), Condition::add));
     match &wanted.family {
         None => all,
         Some(code) => {
-            let family = product_family::Entity::find().select_only().column(product_family::Column::Id);
+            let family = product_family::Entity::find()
+                .select_only()
+                .column(product_family::Column::Id);
             let family = family.filter(product_family::Column::Code.eq(code));
             all.filter(product::Column::FamilyId.in_subquery(family.into_query()))
         }
@@ -49,17 +57,28 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: ProductId) -> Result<Option<pr
 /// # Errors
 /// The database failed.
 pub async fn hold(tx: &Tx, id: ProductId) -> Result<Option<product::Model>> {
-    Ok(product::Entity::find_by_id(id).lock_exclusive().one(tx).await?)
+    Ok(product::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(tx)
+        .await?)
 }
 
 /// Several products, in no order.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_all<C: ConnectionTrait>(db: &C, ids: &[ProductId]) -> Result<Vec<product::Model>> {
+pub async fn find_all<C: ConnectionTrait>(
+    db: &C,
+    ids: &[ProductId],
+) -> Result<Vec<product::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        found.extend(product::Entity::find().filter(product::Column::Id.is_in(ids.iter().copied())).all(db).await?);
+        found.extend(
+            product::Entity::find()
+                .filter(product::Column::Id.is_in(ids.iter().copied()))
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -69,14 +88,21 @@ pub async fn find_all<C: ConnectionTrait>(db: &C, ids: &[ProductId]) -> Result<V
 /// # Errors
 /// The database failed.
 pub async fn is_sku_taken(tx: &Tx, sku: &str) -> Result<bool> {
-    Ok(product::Entity::find().filter(product::Column::Sku.eq(sku)).count(tx).await? > 0)
+    Ok(product::Entity::find()
+        .filter(product::Column::Sku.eq(sku))
+        .count(tx)
+        .await?
+        > 0)
 }
 
 /// One family.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_family<C: ConnectionTrait>(db: &C, id: ProductFamilyId) -> Result<Option<product_family::Model>> {
+pub async fn find_family<C: ConnectionTrait>(
+    db: &C,
+    id: ProductFamilyId,
+) -> Result<Option<product_family::Model>> {
     Ok(product_family::Entity::find_by_id(id).one(db).await?)
 }
 
@@ -84,18 +110,28 @@ pub async fn find_family<C: ConnectionTrait>(db: &C, id: ProductFamilyId) -> Res
 ///
 /// # Errors
 /// The database failed.
-pub async fn family_by_code<C: ConnectionTrait>(db: &C, code: &str) -> Result<Option<product_family::Model>> {
-    Ok(product_family::Entity::find().filter(product_family::Column::Code.eq(code)).one(db).await?)
+pub async fn family_by_code<C: ConnectionTrait>(
+    db: &C,
+    code: &str,
+) -> Result<Option<product_family::Model>> {
+    Ok(product_family::Entity::find()
+        .filter(product_family::Column::Code.eq(code))
+        .one(db)
+        .await?)
 }
 
 /// Several families, in no order.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_families<C: ConnectionTrait>(db: &C, ids: &[ProductFamilyId]) -> Result<Vec<product_family::Model>> {
+pub async fn find_families<C: ConnectionTrait>(
+    db: &C,
+    ids: &[ProductFamilyId],
+) -> Result<Vec<product_family::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        let of_these = product_family::Entity::find().filter(product_family::Column::Id.is_in(ids.iter().copied()));
+        let of_these = product_family::Entity::find()
+            .filter(product_family::Column::Id.is_in(ids.iter().copied()));
         found.extend(of_these.all(db).await?);
     }
     Ok(found)
@@ -105,7 +141,19 @@ pub async fn find_families<C: ConnectionTrait>(db: &C, ids: &[ProductFamilyId]) 
 ///
 /// # Errors
 /// The database failed.
-pub async fn replace(tx: &Tx, row: product::ActiveModel, id: ProductId, version: i64) -> Result<bool> {
-    let update = product::Entity::update_many().set(row).filter(product::Column::Id.eq(id));
-    Ok(update.filter(product::Column::Version.eq(version)).exec(tx).await?.rows_affected == 1)
+pub async fn replace(
+    tx: &Tx,
+    row: product::ActiveModel,
+    id: ProductId,
+    version: i64,
+) -> Result<bool> {
+    let update = product::Entity::update_many()
+        .set(row)
+        .filter(product::Column::Id.eq(id));
+    Ok(update
+        .filter(product::Column::Version.eq(version))
+        .exec(tx)
+        .await?
+        .rows_affected
+        == 1)
 }

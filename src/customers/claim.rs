@@ -31,14 +31,24 @@ pub struct Claim {
 impl Claim {
     /// Reads what was typed, with a fault under `path` for each value that is none.
     pub fn read(faults: &mut Faults, claimed: &ClaimedCustomer, path: &str) -> Self {
-        let at = |field: &str| if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+        let at = |field: &str| {
+            if path.is_empty() {
+                field.to_owned()
+            } else {
+                format!("{path}.{field}")
+            }
+        };
         let (name, name_key) = name(faults, &at("name"), &claimed.name);
         Self {
             name,
             name_key,
             domain: domain(faults, &at("domain"), claimed.domain.as_deref()),
             country: country(faults, &at("country"), claimed.country.as_deref()),
-            registration_number: registration_number(faults, &at("registrationNumber"), claimed.registration_number.as_deref()),
+            registration_number: registration_number(
+                faults,
+                &at("registrationNumber"),
+                claimed.registration_number.as_deref(),
+            ),
             phone: phone(faults, &at("phone"), claimed.phone.as_deref()),
         }
     }
@@ -83,10 +93,16 @@ pub fn country(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<S
 
 /// The key of a registration number; nothing for one that is too short to tell anything.
 pub fn registration_number(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
-    faults.optional_text(path, typed, WORD).as_deref().and_then(registration_number_key)
+    faults
+        .optional_text(path, typed, WORD)
+        .as_deref()
+        .and_then(registration_number_key)
 }
 
 /// The key of a telephone number; nothing for one that is too short to tell anything.
 pub fn phone(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
-    faults.optional_text(path, typed, WORD).as_deref().and_then(phone_key)
+    faults
+        .optional_text(path, typed, WORD)
+        .as_deref()
+        .and_then(phone_key)
 }

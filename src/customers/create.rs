@@ -6,10 +6,7 @@ use super::{
     store,
 };
 use crate::{
-    entity::{
-        customer,
-        ids::CustomerId,
-    },
+    entity::{customer, ids::CustomerId},
     error::{Code, Error, Faults, Refusal, Result},
     identity::Action,
     platform::hierarchy::HierarchyFault,
@@ -54,9 +51,19 @@ pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
         check_parent(tx, None, parent).await?;
     }
     let known = store::identical(tx, &claim).await?.is_some();
-    let row = customer::Model { industry, employees, external_id, parent_id: command.parent, ..resolve::blank(tx, &claim) };
+    let row = customer::Model {
+        industry,
+        employees,
+        external_id,
+        parent_id: command.parent,
+        ..resolve::blank(tx, &claim)
+    };
     if known || !resolve::insert(tx, &row).await? {
-        let same = if known { identity_field(&row) } else { "externalId" };
+        let same = if known {
+            identity_field(&row)
+        } else {
+            "externalId"
+        };
         return Err(taken(same));
     }
     Ok(row.id)
@@ -71,19 +78,34 @@ pub(super) fn employees(faults: &mut Faults, number: Option<i64>) -> Option<i64>
 }
 
 /// Refuses a parent that does not exist, makes a circle or a tree of too many levels.
-pub(super) async fn check_parent(tx: &Tx, own: Option<CustomerId>, parent: CustomerId) -> Result<()> {
-    store::TREE.check(tx, own, parent).await?.map_err(|fault| match fault {
-        HierarchyFault::Missing => Error::not_found("parentId"),
-        HierarchyFault::Circle | HierarchyFault::TooDeep => Refusal::input("parentId", fault.to_string()).into(),
-    })
+pub(super) async fn check_parent(
+    tx: &Tx,
+    own: Option<CustomerId>,
+    parent: CustomerId,
+) -> Result<()> {
+    store::TREE
+        .check(tx, own, parent)
+        .await?
+        .map_err(|fault| match fault {
+            HierarchyFault::Missing => Error::not_found("parentId"),
+            HierarchyFault::Circle | HierarchyFault::TooDeep => {
+                Refusal::input("parentId", fault.to_string()).into()
+            }
+        })
 }
 
 /// The field by which a customer is known.
 pub(super) fn identity_field(customer: &customer::Model) -> &'static str {
-    if customer.domain.is_some() { "domain" } else { "name" }
+    if customer.domain.is_some() {
+        "domain"
+    } else {
+        "name"
+    }
 }
 
 /// Another customer has this value.
 pub(super) fn taken(field: &str) -> Error {
-    Refusal::new(Code::Duplicate, "This customer is recorded already.").at(field).into()
+    Refusal::new(Code::Duplicate, "This customer is recorded already.")
+        .at(field)
+        .into()
 }

@@ -46,7 +46,12 @@ pub struct Resolved {
 ///
 /// # Errors
 /// `BAD_USER_INPUT` under `path` (`path.name`, `path.domain` …). Records `customer.created` for a new one.
-pub async fn find_or_create(tx: &Tx, claimed: &ClaimedCustomer, similarity_ppm: i32, path: &str) -> Result<Resolved> {
+pub async fn find_or_create(
+    tx: &Tx,
+    claimed: &ClaimedCustomer,
+    similarity_ppm: i32,
+    path: &str,
+) -> Result<Resolved> {
     let mut faults = Faults::default();
     let claim = Claim::read(&mut faults, claimed, path);
     faults.check()?;
@@ -55,7 +60,10 @@ pub async fn find_or_create(tx: &Tx, claimed: &ClaimedCustomer, similarity_ppm: 
         None => make(tx, &claim).await?,
     };
     let lookalikes = lookalikes(tx, &claim, &customer, similarity_ppm).await?;
-    Ok(Resolved { customer, lookalikes })
+    Ok(Resolved {
+        customer,
+        lookalikes,
+    })
 }
 
 /// Writes the customer, unless somebody else did at the same time: then theirs is the one.
@@ -91,11 +99,16 @@ pub(super) fn blank(tx: &Tx, claim: &Claim) -> customer::Model {
 
 /// Writes a new customer with its keys, unless a customer of this identity exists; says whether it was written.
 pub(super) async fn insert(tx: &Tx, row: &customer::Model) -> Result<bool> {
-    if !tx.insert_new(row.clone().into_active_model().reset_all()).await? {
+    if !tx
+        .insert_new(row.clone().into_active_model().reset_all())
+        .await?
+    {
         return Ok(false);
     }
     store::file_under(tx, row.id, identity::block_keys(&row.name_key)).await?;
-    tx.record(Event::CustomerCreated { customer_id: row.id });
+    tx.record(Event::CustomerCreated {
+        customer_id: row.id,
+    });
     Ok(true)
 }
 
@@ -110,7 +123,9 @@ async fn lookalikes(
         let found = identity::compare(claim.facts(), facts(&other), similarity_ppm);
         (other, found.outcome, MatchReasons(found.reasons))
     });
-    Ok(compared.filter(|(_, outcome, _)| *outcome != MatchOutcome::Clear).collect())
+    Ok(compared
+        .filter(|(_, outcome, _)| *outcome != MatchOutcome::Clear)
+        .collect())
 }
 
 /// The stored facts of a customer, for comparison.

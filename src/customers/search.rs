@@ -4,10 +4,7 @@ use sea_orm::{ColumnTrait, Condition};
 
 use super::identity::name_key;
 use crate::{
-    entity::{
-        customer::Column,
-        ids::CustomerId,
-    },
+    entity::{customer::Column, ids::CustomerId},
     platform::text::Part,
 };
 
@@ -30,12 +27,23 @@ impl Wanted {
     /// The condition on the table of customers.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        let named = self.name.iter().map(|part| part.clone().map(name_key).of(Column::NameKey));
+        let named = self
+            .name
+            .iter()
+            .map(|part| part.clone().map(name_key).of(Column::NameKey));
         named
             .fold(Condition::all(), Condition::add)
             .add_option(self.domain.as_ref().map(|domain| Column::Domain.eq(domain)))
-            .add_option(self.country.as_ref().map(|country| Column::Country.eq(country)))
-            .add_option(self.industry.as_ref().map(|industry| Column::Industry.eq(industry)))
+            .add_option(
+                self.country
+                    .as_ref()
+                    .map(|country| Column::Country.eq(country)),
+            )
+            .add_option(
+                self.industry
+                    .as_ref()
+                    .map(|industry| Column::Industry.eq(industry)),
+            )
             .add_option(self.parent.map(|parent| Column::ParentId.eq(parent)))
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, SimpleExpr},
 };
 
@@ -22,7 +23,10 @@ use crate::{
 };
 
 /// Customers as a tree of companies.
-pub const TREE: Tree<customer::Entity> = Tree { id: customer::Column::Id, parent: customer::Column::ParentId };
+pub const TREE: Tree<customer::Entity> = Tree {
+    id: customer::Column::Id,
+    parent: customer::Column::ParentId,
+};
 
 /// How many candidates each way of finding lookalikes gives at most.
 const CANDIDATES: u64 = 100;
@@ -43,29 +47,45 @@ pub fn visible(scope: Scope) -> Select<customer::Entity> {
     let all = customer::Entity::find();
     match scope {
         Scope::All => all,
-        Scope::Partner(own) => all.filter(Condition::any().add(registered_by(own)).add(owned_by(own)).add(joined_by(own))),
+        Scope::Partner(own) => all.filter(
+            Condition::any()
+                .add(registered_by(own))
+                .add(owned_by(own))
+                .add(joined_by(own)),
+        ),
         Scope::Nothing => all.filter(customer::Column::Id.is_in(std::iter::empty::<CustomerId>())),
     }
 }
 
 fn registered_by(own: PartnerId) -> SimpleExpr {
     use deal_registration::{Column, Entity};
-    let customers = Entity::find().select_only().column(Column::CustomerId).filter(Column::PartnerId.eq(own));
+    let customers = Entity::find()
+        .select_only()
+        .column(Column::CustomerId)
+        .filter(Column::PartnerId.eq(own));
     customer::Column::Id.in_subquery(customers.into_query())
 }
 
 fn owned_by(own: PartnerId) -> SimpleExpr {
     use deal::{Column, Entity};
-    let customers = Entity::find().select_only().column(Column::CustomerId).filter(Column::PartnerId.eq(own));
+    let customers = Entity::find()
+        .select_only()
+        .column(Column::CustomerId)
+        .filter(Column::PartnerId.eq(own));
     customer::Column::Id.in_subquery(customers.into_query())
 }
 
 fn joined_by(own: PartnerId) -> SimpleExpr {
     use deal_participant::{Column, Entity};
     let present = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
-    let deals = Entity::find().select_only().column(Column::DealId).filter(Column::PartnerId.eq(own));
+    let deals = Entity::find()
+        .select_only()
+        .column(Column::DealId)
+        .filter(Column::PartnerId.eq(own));
     let deals = deals.filter(Column::Status.is_in(present));
-    let customers = deal::Entity::find().select_only().column(deal::Column::CustomerId);
+    let customers = deal::Entity::find()
+        .select_only()
+        .column(deal::Column::CustomerId);
     let customers = customers.filter(deal::Column::Id.in_subquery(deals.into_query()));
     customer::Column::Id.in_subquery(customers.into_query())
 }
@@ -74,8 +94,15 @@ fn joined_by(own: PartnerId) -> SimpleExpr {
 ///
 /// # Errors
 /// The database failed.
-pub async fn find<C: ConnectionTrait>(db: &C, scope: Scope, id: CustomerId) -> Result<Option<customer::Model>> {
-    Ok(visible(scope).filter(customer::Column::Id.eq(id)).one(db).await?)
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    id: CustomerId,
+) -> Result<Option<customer::Model>> {
+    Ok(visible(scope)
+        .filter(customer::Column::Id.eq(id))
+        .one(db)
+        .await?)
 }
 
 /// One customer, held against every other change until the end of the unit of work.
@@ -83,17 +110,29 @@ pub async fn find<C: ConnectionTrait>(db: &C, scope: Scope, id: CustomerId) -> R
 /// # Errors
 /// The database failed.
 pub async fn hold(tx: &Tx, id: CustomerId) -> Result<Option<customer::Model>> {
-    Ok(customer::Entity::find_by_id(id).lock_exclusive().one(tx).await?)
+    Ok(customer::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(tx)
+        .await?)
 }
 
 /// Several customers, in no order.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_all<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[CustomerId]) -> Result<Vec<customer::Model>> {
+pub async fn find_all<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[CustomerId],
+) -> Result<Vec<customer::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        found.extend(visible(scope).filter(customer::Column::Id.is_in(ids.iter().copied())).all(db).await?);
+        found.extend(
+            visible(scope)
+                .filter(customer::Column::Id.is_in(ids.iter().copied()))
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -102,7 +141,10 @@ pub async fn find_all<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[CustomerI
 ///
 /// # Errors
 /// The database failed.
-pub async fn identical<C: ConnectionTrait>(db: &C, claim: &Claim) -> Result<Option<customer::Model>> {
+pub async fn identical<C: ConnectionTrait>(
+    db: &C,
+    claim: &Claim,
+) -> Result<Option<customer::Model>> {
     use customer::Column;
     let identity = match (&claim.domain, &claim.country) {
         (Some(domain), _) => Condition::all().add(Column::Domain.eq(domain)),
@@ -111,7 +153,10 @@ pub async fn identical<C: ConnectionTrait>(db: &C, claim: &Claim) -> Result<Opti
                 Some(country) => Column::Country.eq(country),
                 None => Column::Country.is_null(),
             };
-            Condition::all().add(Column::Domain.is_null()).add(Column::NameKey.eq(&claim.name_key)).add(at_home)
+            Condition::all()
+                .add(Column::Domain.is_null())
+                .add(Column::NameKey.eq(&claim.name_key))
+                .add(at_home)
         }
     };
     Ok(customer::Entity::find().filter(identity).one(db).await?)
@@ -122,13 +167,27 @@ pub async fn identical<C: ConnectionTrait>(db: &C, claim: &Claim) -> Result<Opti
 ///
 /// # Errors
 /// The database failed.
-pub async fn candidates<C: ConnectionTrait>(db: &C, claim: &Claim, except: CustomerId) -> Result<Vec<customer::Model>> {
+pub async fn candidates<C: ConnectionTrait>(
+    db: &C,
+    claim: &Claim,
+    except: CustomerId,
+) -> Result<Vec<customer::Model>> {
     use customer::Column;
     let mut found = alike_in_name(db, &claim.name_key, except).await?;
-    for (column, key) in [(Column::RegistrationNumber, &claim.registration_number), (Column::Phone, &claim.phone)] {
+    for (column, key) in [
+        (Column::RegistrationNumber, &claim.registration_number),
+        (Column::Phone, &claim.phone),
+    ] {
         if let Some(key) = key {
-            let same = customer::Entity::find().filter(column.eq(key)).filter(Column::Id.ne(except));
-            found.extend(same.order_by_asc(Column::Id).limit(CANDIDATES).all(db).await?);
+            let same = customer::Entity::find()
+                .filter(column.eq(key))
+                .filter(Column::Id.ne(except));
+            found.extend(
+                same.order_by_asc(Column::Id)
+                    .limit(CANDIDATES)
+                    .all(db)
+                    .await?,
+            );
         }
     }
     let mut seen = HashSet::new();
@@ -136,16 +195,28 @@ pub async fn candidates<C: ConnectionTrait>(db: &C, claim: &Claim, except: Custo
     Ok(found)
 }
 
-async fn alike_in_name<C: ConnectionTrait>(db: &C, name_key: &str, except: CustomerId) -> Result<Vec<customer::Model>> {
+async fn alike_in_name<C: ConnectionTrait>(
+    db: &C,
+    name_key: &str,
+    except: CustomerId,
+) -> Result<Vec<customer::Model>> {
     use customer_block_key::{Column, Entity};
     let keys = block_keys(name_key);
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let shared = Expr::col(Column::BlockKey.as_column_ref()).count();
-    let best = Entity::find().select_only().column(Column::CustomerId).filter(Column::BlockKey.is_in(keys));
-    let best = best.filter(Column::CustomerId.ne(except)).group_by(Column::CustomerId);
-    let best = best.order_by(shared, Order::Desc).order_by_asc(Column::CustomerId).limit(CANDIDATES);
+    let best = Entity::find()
+        .select_only()
+        .column(Column::CustomerId)
+        .filter(Column::BlockKey.is_in(keys));
+    let best = best
+        .filter(Column::CustomerId.ne(except))
+        .group_by(Column::CustomerId);
+    let best = best
+        .order_by(shared, Order::Desc)
+        .order_by_asc(Column::CustomerId)
+        .limit(CANDIDATES);
     let ids: Vec<CustomerId> = best.into_tuple().all(db).await?;
     let mut found = find_all(db, Scope::All, &ids).await?;
     found.sort_by_key(|customer| ids.iter().position(|id| *id == customer.id));
@@ -157,7 +228,10 @@ async fn alike_in_name<C: ConnectionTrait>(db: &C, name_key: &str, except: Custo
 /// # Errors
 /// The database failed.
 pub async fn file_under(tx: &Tx, id: CustomerId, keys: BTreeSet<String>) -> Result<()> {
-    let rows = keys.into_iter().map(|key| customer_block_key::ActiveModel { block_key: Set(key), customer_id: Set(id) });
+    let rows = keys.into_iter().map(|key| customer_block_key::ActiveModel {
+        block_key: Set(key),
+        customer_id: Set(id),
+    });
     tx.insert_all(rows).await
 }
 
@@ -167,7 +241,10 @@ pub async fn file_under(tx: &Tx, id: CustomerId, keys: BTreeSet<String>) -> Resu
 /// The database failed.
 pub async fn unfile(tx: &Tx, id: CustomerId) -> Result<()> {
     use customer_block_key::{Column, Entity};
-    Entity::delete_many().filter(Column::CustomerId.eq(id)).exec(tx).await?;
+    Entity::delete_many()
+        .filter(Column::CustomerId.eq(id))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -175,7 +252,19 @@ pub async fn unfile(tx: &Tx, id: CustomerId) -> Result<()> {
 ///
 /// # Errors
 /// The database failed, or refused a value that must be unique.
-pub async fn replace(tx: &Tx, row: customer::ActiveModel, id: CustomerId, version: i64) -> std::result::Result<bool, DbErr> {
-    let update = customer::Entity::update_many().set(row).filter(customer::Column::Id.eq(id));
-    Ok(update.filter(customer::Column::Version.eq(version)).exec(tx).await?.rows_affected == 1)
+pub async fn replace(
+    tx: &Tx,
+    row: customer::ActiveModel,
+    id: CustomerId,
+    version: i64,
+) -> std::result::Result<bool, DbErr> {
+    let update = customer::Entity::update_many()
+        .set(row)
+        .filter(customer::Column::Id.eq(id));
+    Ok(update
+        .filter(customer::Column::Version.eq(version))
+        .exec(tx)
+        .await?
+        .rows_affected
+        == 1)
 }

@@ -8,10 +8,7 @@ use super::{
     create, identity, store,
 };
 use crate::{
-    entity::{
-        customer,
-        ids::CustomerId,
-    },
+    entity::{customer, ids::CustomerId},
     error::{Error, Faults, Result},
     events::Event,
     identity::Action,
@@ -59,12 +56,20 @@ pub struct Patch {
 /// managers; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its field; `DUPLICATE` when another customer has the
 /// domain, the name or the external id. Records `customer.updated` with the names of the fields.
 pub async fn update(tx: &Tx, command: Update) -> Result<CustomerId> {
-    let Update { customer: id, expected_version, patch } = command;
+    let Update {
+        customer: id,
+        expected_version,
+        patch,
+    } = command;
     // Who does not see the customer is told nothing about it.
     let scope = store::scope(tx.actor());
-    store::find(tx, scope, id).await?.ok_or_else(|| Error::not_found("customerId"))?;
+    store::find(tx, scope, id)
+        .await?
+        .ok_or_else(|| Error::not_found("customerId"))?;
     tx.actor().may(Action::CustomerManage)?;
-    let before = store::hold(tx, id).await?.ok_or_else(|| Error::not_found("customerId"))?;
+    let before = store::hold(tx, id)
+        .await?
+        .ok_or_else(|| Error::not_found("customerId"))?;
     if expected_version.is_some_and(|expected| expected != before.version) {
         return Err(Error::stale());
     }
@@ -83,7 +88,10 @@ pub async fn update(tx: &Tx, command: Update) -> Result<CustomerId> {
         store::unfile(tx, id).await?;
         store::file_under(tx, id, identity::block_keys(&after.name_key)).await?;
     }
-    tx.record(Event::CustomerUpdated { customer_id: id, fields: fields.into_iter().map(str::to_owned).collect() });
+    tx.record(Event::CustomerUpdated {
+        customer_id: id,
+        fields: fields.into_iter().map(str::to_owned).collect(),
+    });
     Ok(id)
 }
 
@@ -127,12 +135,19 @@ fn changed(before: &customer::Model, after: &customer::Model) -> Vec<&'static st
         (before.country != after.country, "country"),
         (before.industry != after.industry, "industry"),
         (before.employees != after.employees, "employees"),
-        (before.registration_number != after.registration_number, "registrationNumber"),
+        (
+            before.registration_number != after.registration_number,
+            "registrationNumber",
+        ),
         (before.phone != after.phone, "phone"),
         (before.parent_id != after.parent_id, "parentId"),
         (before.external_id != after.external_id, "externalId"),
     ];
-    fields.into_iter().filter(|(differs, _)| *differs).map(|(_, field)| field).collect()
+    fields
+        .into_iter()
+        .filter(|(differs, _)| *differs)
+        .map(|(_, field)| field)
+        .collect()
 }
 
 async fn write(tx: &Tx, before: &customer::Model, after: &customer::Model) -> Result<()> {
@@ -162,7 +177,9 @@ async fn write(tx: &Tx, before: &customer::Model, after: &customer::Model) -> Re
 /// Which unique value the database refused.
 fn clash(error: DbErr, after: &customer::Model) -> Error {
     match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(text)) if text.contains("external_id") => create::taken("externalId"),
+        Some(SqlErr::UniqueConstraintViolation(text)) if text.contains("external_id") => {
+            create::taken("externalId")
+        }
         Some(SqlErr::UniqueConstraintViolation(_)) => create::taken(create::identity_field(after)),
         _ => error.into(),
     }

@@ -7,10 +7,7 @@ use sea_orm::ActiveValue::Set;
 
 use super::{AttributeKind, PartnerSize, PartnerStatus, PartnerType, facts, store};
 use crate::{
-    entity::{
-        ids::PartnerId,
-        partner,
-    },
+    entity::{ids::PartnerId, partner},
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
     identity::Action,
@@ -99,10 +96,12 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PartnerId> {
 fn check(command: &Create) -> Result<Sound> {
     let mut faults = Faults::default();
     let legal_name = faults.text("legalName", &command.legal_name, facts::NAME);
-    let display_name = faults.optional_text("displayName", command.display_name.as_deref(), facts::NAME);
+    let display_name =
+        faults.optional_text("displayName", command.display_name.as_deref(), facts::NAME);
     let region = faults.optional_text("region", command.region.as_deref(), facts::WORD);
     let website = facts::website(&mut faults, "website", command.website.as_deref());
-    let external_id = faults.optional_text("externalId", command.external_id.as_deref(), facts::KEY);
+    let external_id =
+        faults.optional_text("externalId", command.external_id.as_deref(), facts::KEY);
     let types = facts::types(&mut faults, "types", &command.types);
     let at_home = || command.country.iter().cloned().collect();
     let countries = command.countries.clone().unwrap_or_else(at_home);
@@ -122,19 +121,29 @@ fn check(command: &Create) -> Result<Sound> {
         region,
         website,
         external_id,
-        attributes: attributes.into_iter().flat_map(|(kind, values)| facts::of_kind(kind, values)).collect(),
+        attributes: attributes
+            .into_iter()
+            .flat_map(|(kind, values)| facts::of_kind(kind, values))
+            .collect(),
     })
 }
 
 /// Refuses a parent that does not exist, makes a circle or a tree of too many levels.
 pub(super) async fn check_parent(tx: &Tx, own: Option<PartnerId>, parent: PartnerId) -> Result<()> {
-    store::TREE.check(tx, own, parent).await?.map_err(|fault| match fault {
-        HierarchyFault::Missing => Error::not_found("parentId"),
-        HierarchyFault::Circle | HierarchyFault::TooDeep => Refusal::input("parentId", fault.to_string()).into(),
-    })
+    store::TREE
+        .check(tx, own, parent)
+        .await?
+        .map_err(|fault| match fault {
+            HierarchyFault::Missing => Error::not_found("parentId"),
+            HierarchyFault::Circle | HierarchyFault::TooDeep => {
+                Refusal::input("parentId", fault.to_string()).into()
+            }
+        })
 }
 
 /// Another partner has this key.
 pub(super) fn taken() -> Error {
-    Refusal::new(Code::Duplicate, "Another partner has this external id.").at("externalId").into()
+    Refusal::new(Code::Duplicate, "Another partner has this external id.")
+        .at("externalId")
+        .into()
 }

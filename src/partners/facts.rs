@@ -26,7 +26,8 @@ pub fn name_key(display_name: &str) -> String {
 /// The address of a website: `http` or `https`, with a host, at most 2,000 characters.
 pub fn website(faults: &mut Faults, path: &str, value: Option<&str>) -> Option<String> {
     let value = faults.optional_text(path, value, 2_000)?;
-    let sound = Url::parse(&value).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let sound = Url::parse(&value)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if !sound {
         faults.add(path, "must be a web address such as https://acme.com");
     }
@@ -47,10 +48,15 @@ pub fn words(faults: &mut Faults, path: &str, values: &[String]) -> BTreeSet<Str
         faults.add(path, format!("must have at most {VALUES} entries"));
     }
     let numbered = values.iter().take(VALUES).enumerate();
-    numbered.map(|(place, word)| faults.text(&format!("{path}.{place}"), word, WORD)).collect()
+    numbered
+        .map(|(place, word)| faults.text(&format!("{path}.{place}"), word, WORD))
+        .collect()
 }
 
 /// Values with the kind of fact they are.
-pub fn of_kind(kind: AttributeKind, values: BTreeSet<String>) -> impl Iterator<Item = (AttributeKind, String)> {
+pub fn of_kind(
+    kind: AttributeKind,
+    values: BTreeSet<String>,
+) -> impl Iterator<Item = (AttributeKind, String)> {
     values.into_iter().map(move |value| (kind, value))
 }

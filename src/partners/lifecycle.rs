@@ -36,14 +36,21 @@ pub struct Move {
 /// alliance managers, `ILLEGAL_TRANSITION` when the partner's state does not allow the move, `REASON_REQUIRED` at
 /// `reason`. Records `partner.status_changed`.
 pub async fn apply(tx: &Tx, command: Move) -> Result<PartnerId> {
-    let Move { partner: id, action, reason } = command;
+    let Move {
+        partner: id,
+        action,
+        reason,
+    } = command;
     tx.actor().may(Action::PartnerRead)?;
     let partner = standing::hold(tx, id, "partnerId").await?;
     tx.actor().may(Action::PartnerLifecycle)?;
     let mut faults = Faults::default();
     let reason = faults.optional_text("reason", reason.as_deref(), REASON);
     faults.check()?;
-    let next = partner.status.apply_because(action, reason.as_deref()).map_err(refused)?;
+    let next = partner
+        .status
+        .apply_because(action, reason.as_deref())
+        .map_err(refused)?;
     let row = partner::ActiveModel {
         status: Set(next),
         version: Set(partner.version + 1),
@@ -64,15 +71,23 @@ pub async fn apply(tx: &Tx, command: Move) -> Result<PartnerId> {
         at: Set(tx.now()),
     })
     .await?;
-    tx.record(Event::PartnerStatusChanged { partner_id: id, from: partner.status.to_value(), to: next.to_value() });
+    tx.record(Event::PartnerStatusChanged {
+        partner_id: id,
+        from: partner.status.to_value(),
+        to: next.to_value(),
+    });
     Ok(id)
 }
 
 fn refused(refusal: transition::Refusal) -> Error {
     match refusal {
-        transition::Refusal::IllegalTransition(_) => Refusal::new(Code::IllegalTransition, refusal.to_string()).into(),
+        transition::Refusal::IllegalTransition(_) => {
+            Refusal::new(Code::IllegalTransition, refusal.to_string()).into()
+        }
         transition::Refusal::ReasonRequired { .. } => {
-            Refusal::new(Code::ReasonRequired, refusal.to_string()).at("reason").into()
+            Refusal::new(Code::ReasonRequired, refusal.to_string())
+                .at("reason")
+                .into()
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Finding partners in the directory.
 
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::SimpleExpr};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::SimpleExpr,
+};
 
 use super::{AttributeKind, PartnerStatus};
 use crate::{
@@ -36,22 +39,36 @@ impl Wanted {
         match self {
             Self::Has(kind, value) => Condition::all().add(has(*kind, value)),
             Self::Status(status) => Condition::all().add(partner::Column::Status.eq(*status)),
-            Self::Name(part) => Condition::all().add(part.clone().map(super::name_key).of(partner::Column::NameKey)),
+            Self::Name(part) => Condition::all().add(
+                part.clone()
+                    .map(super::name_key)
+                    .of(partner::Column::NameKey),
+            ),
             // Said in full, so that the negation finds partners without a parent.
             Self::Parent(parent) => Condition::all()
                 .add(partner::Column::ParentId.is_not_null())
                 .add(partner::Column::ParentId.eq(*parent)),
-            Self::All(wanted) => wanted.iter().fold(Condition::all(), |all, one| all.add(one.condition())),
+            Self::All(wanted) => wanted
+                .iter()
+                .fold(Condition::all(), |all, one| all.add(one.condition())),
             Self::Any(wanted) if wanted.is_empty() => Self::Nobody.condition(),
-            Self::Any(wanted) => wanted.iter().fold(Condition::any(), |any, one| any.add(one.condition())),
+            Self::Any(wanted) => wanted
+                .iter()
+                .fold(Condition::any(), |any, one| any.add(one.condition())),
             Self::Not(wanted) => Condition::all().add(wanted.condition().not()),
-            Self::Nobody => Condition::all().add(partner::Column::Id.is_in(std::iter::empty::<PartnerId>())),
+            Self::Nobody => {
+                Condition::all().add(partner::Column::Id.is_in(std::iter::empty::<PartnerId>()))
+            }
         }
     }
 }
 
 fn has(kind: AttributeKind, value: &str) -> SimpleExpr {
     use partner_attribute::{Column, Entity};
-    let holders = Entity::find().select_only().column(Column::PartnerId).filter(Column::Kind.eq(kind)).filter(Column::Value.eq(value));
+    let holders = Entity::find()
+        .select_only()
+        .column(Column::PartnerId)
+        .filter(Column::Kind.eq(kind))
+        .filter(Column::Value.eq(value));
     partner::Column::Id.in_subquery(holders.into_query())
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::LockType};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::LockType,
+};
 
 use super::store;
 use crate::{
@@ -35,9 +37,16 @@ pub enum PaymentObstacle {
 ///
 /// # Errors
 /// `NOT_FOUND` at `path` for an unknown partner, `NOT_ELIGIBLE` when its state does not allow it.
-pub async fn require(tx: &Tx, partner: PartnerId, ability: Ability, path: &str) -> Result<partner::Model> {
+pub async fn require(
+    tx: &Tx,
+    partner: PartnerId,
+    ability: Ability,
+    path: &str,
+) -> Result<partner::Model> {
     // The weakest lock that keeps the state: callers may line up on the row afterwards without blocking each other.
-    let one = partner::Entity::find().filter(partner::Column::Id.eq(partner)).lock(LockType::KeyShare);
+    let one = partner::Entity::find()
+        .filter(partner::Column::Id.eq(partner))
+        .lock(LockType::KeyShare);
     let found = one.one(tx).await?.ok_or_else(|| Error::not_found(path))?;
     let able = match ability {
         Ability::RegisterDeals => found.status.may_register_deals(),
@@ -50,7 +59,12 @@ pub async fn require(tx: &Tx, partner: PartnerId, ability: Ability, path: &str) 
         Ability::RegisterDeals => "register deals",
         Ability::JoinDeals => "join deals",
     };
-    Err(Refusal::new(Code::NotEligible, format!("The partner's state does not allow it to {what}.")).at(path).into())
+    Err(Refusal::new(
+        Code::NotEligible,
+        format!("The partner's state does not allow it to {what}."),
+    )
+    .at(path)
+    .into())
 }
 
 /// The partner, held against every other change until the end of the unit of work.
@@ -58,7 +72,9 @@ pub async fn require(tx: &Tx, partner: PartnerId, ability: Ability, path: &str) 
 /// # Errors
 /// `NOT_FOUND` at `path` for a partner that the caller does not see.
 pub async fn hold(tx: &Tx, partner: PartnerId, path: &str) -> Result<partner::Model> {
-    store::hold(tx, tx.actor().scope(), partner).await?.ok_or_else(|| Error::not_found(path))
+    store::hold(tx, tx.actor().scope(), partner)
+        .await?
+        .ok_or_else(|| Error::not_found(path))
 }
 
 /// What keeps each of these partners from being paid on a day; nothing for those that can be paid.

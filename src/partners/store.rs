@@ -1,16 +1,13 @@
 //! Reading and writing partners, always under the scope of who asks.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use super::{AttributeKind, wall::only};
 use crate::{
-    entity::{
-        ids::PartnerId,
-        partner, partner_attribute, partner_lifecycle_event,
-    },
+    entity::{ids::PartnerId, partner, partner_attribute, partner_lifecycle_event},
     error::Result,
     identity::Scope,
     platform::hierarchy::Tree,
@@ -18,7 +15,10 @@ use crate::{
 };
 
 /// Partners as a tree of companies.
-pub const TREE: Tree<partner::Entity> = Tree { id: partner::Column::Id, parent: partner::Column::ParentId };
+pub const TREE: Tree<partner::Entity> = Tree {
+    id: partner::Column::Id,
+    parent: partner::Column::ParentId,
+};
 
 /// The partners that the caller may see: the vendor all, a partner itself.
 #[must_use]
@@ -30,15 +30,24 @@ pub fn visible(scope: Scope) -> Select<partner::Entity> {
 #[must_use]
 pub fn moves(scope: Scope, partner: PartnerId) -> Select<partner_lifecycle_event::Entity> {
     use partner_lifecycle_event::{Column, Entity};
-    Entity::find().filter(only(scope, Column::PartnerId)).filter(Column::PartnerId.eq(partner))
+    Entity::find()
+        .filter(only(scope, Column::PartnerId))
+        .filter(Column::PartnerId.eq(partner))
 }
 
 /// One partner.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find<C: ConnectionTrait>(db: &C, scope: Scope, id: PartnerId) -> Result<Option<partner::Model>> {
-    Ok(visible(scope).filter(partner::Column::Id.eq(id)).one(db).await?)
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    id: PartnerId,
+) -> Result<Option<partner::Model>> {
+    Ok(visible(scope)
+        .filter(partner::Column::Id.eq(id))
+        .one(db)
+        .await?)
 }
 
 /// One partner, held against every other change until the end of the unit of work.
@@ -46,17 +55,30 @@ pub async fn find<C: ConnectionTrait>(db: &C, scope: Scope, id: PartnerId) -> Re
 /// # Errors
 /// The database failed.
 pub async fn hold(tx: &Tx, scope: Scope, id: PartnerId) -> Result<Option<partner::Model>> {
-    Ok(visible(scope).filter(partner::Column::Id.eq(id)).lock_exclusive().one(tx).await?)
+    Ok(visible(scope)
+        .filter(partner::Column::Id.eq(id))
+        .lock_exclusive()
+        .one(tx)
+        .await?)
 }
 
 /// Several partners, in no order.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_all<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PartnerId]) -> Result<Vec<partner::Model>> {
+pub async fn find_all<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[PartnerId],
+) -> Result<Vec<partner::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        found.extend(visible(scope).filter(partner::Column::Id.is_in(ids.iter().copied())).all(db).await?);
+        found.extend(
+            visible(scope)
+                .filter(partner::Column::Id.is_in(ids.iter().copied()))
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -65,12 +87,25 @@ pub async fn find_all<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PartnerId
 ///
 /// # Errors
 /// The database failed.
-pub async fn attributes<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PartnerId]) -> Result<Vec<partner_attribute::Model>> {
+pub async fn attributes<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[PartnerId],
+) -> Result<Vec<partner_attribute::Model>> {
     use partner_attribute::{Column, Entity};
     let mut found = Vec::new();
     for ids in ids.chunks(CHUNK) {
-        let of_these = Entity::find().filter(only(scope, Column::PartnerId)).filter(Column::PartnerId.is_in(ids.iter().copied()));
-        found.extend(of_these.order_by_asc(Column::PartnerId).order_by_asc(Column::Kind).order_by_asc(Column::Value).all(db).await?);
+        let of_these = Entity::find()
+            .filter(only(scope, Column::PartnerId))
+            .filter(Column::PartnerId.is_in(ids.iter().copied()));
+        found.extend(
+            of_these
+                .order_by_asc(Column::PartnerId)
+                .order_by_asc(Column::Kind)
+                .order_by_asc(Column::Value)
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -79,12 +114,18 @@ pub async fn attributes<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[Partner
 ///
 /// # Errors
 /// The database failed.
-pub async fn add_attributes(tx: &Tx, partner: PartnerId, values: impl IntoIterator<Item = (AttributeKind, String)>) -> Result<()> {
-    let rows = values.into_iter().map(|(kind, value)| partner_attribute::ActiveModel {
-        partner_id: Set(partner),
-        kind: Set(kind),
-        value: Set(value),
-    });
+pub async fn add_attributes(
+    tx: &Tx,
+    partner: PartnerId,
+    values: impl IntoIterator<Item = (AttributeKind, String)>,
+) -> Result<()> {
+    let rows = values
+        .into_iter()
+        .map(|(kind, value)| partner_attribute::ActiveModel {
+            partner_id: Set(partner),
+            kind: Set(kind),
+            value: Set(value),
+        });
     tx.insert_all(rows).await
 }
 
@@ -94,7 +135,11 @@ pub async fn add_attributes(tx: &Tx, partner: PartnerId, values: impl IntoIterat
 /// The database failed.
 pub async fn clear_attributes(tx: &Tx, partner: PartnerId, kind: AttributeKind) -> Result<()> {
     use partner_attribute::{Column, Entity};
-    Entity::delete_many().filter(Column::PartnerId.eq(partner)).filter(Column::Kind.eq(kind)).exec(tx).await?;
+    Entity::delete_many()
+        .filter(Column::PartnerId.eq(partner))
+        .filter(Column::Kind.eq(kind))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -102,7 +147,19 @@ pub async fn clear_attributes(tx: &Tx, partner: PartnerId, kind: AttributeKind) 
 ///
 /// # Errors
 /// The database failed, or refused a value that must be unique.
-pub async fn replace(tx: &Tx, row: partner::ActiveModel, id: PartnerId, version: i64) -> std::result::Result<bool, DbErr> {
-    let update = partner::Entity::update_many().set(row).filter(partner::Column::Id.eq(id));
-    Ok(update.filter(partner::Column::Version.eq(version)).exec(tx).await?.rows_affected == 1)
+pub async fn replace(
+    tx: &Tx,
+    row: partner::ActiveModel,
+    id: PartnerId,
+    version: i64,
+) -> std::result::Result<bool, DbErr> {
+    let update = partner::Entity::update_many()
+        .set(row)
+        .filter(partner::Column::Id.eq(id));
+    Ok(update
+        .filter(partner::Column::Version.eq(version))
+        .exec(tx)
+        .await?
+        .rows_affected
+        == 1)
 }

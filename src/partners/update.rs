@@ -71,7 +71,11 @@ impl Patch {
             (self.dpa_valid_until.is_undefined(), "dpaValidUntil"),
             (self.external_id.is_undefined(), "externalId"),
         ];
-        fields.into_iter().filter(|(absent, _)| !absent).map(|(_, field)| field).collect()
+        fields
+            .into_iter()
+            .filter(|(absent, _)| !absent)
+            .map(|(_, field)| field)
+            .collect()
     }
 }
 
@@ -82,7 +86,11 @@ impl Patch {
 /// that a partner's administrator leaves to the vendor; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its
 /// field; `DUPLICATE` at `externalId`. Records `partner.updated` with the names of the fields.
 pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
-    let Update { partner: id, expected_version, patch } = command;
+    let Update {
+        partner: id,
+        expected_version,
+        patch,
+    } = command;
     tx.actor().may(Action::PartnerRead)?;
     let before = standing::hold(tx, id, "partnerId").await?;
     authorise(tx, &patch)?;
@@ -100,7 +108,10 @@ pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
     fields.extend(replace_lists(tx, id, lists).await?);
     if !fields.is_empty() {
         write(tx, &before, after).await?;
-        tx.record(Event::PartnerUpdated { partner_id: id, fields: fields.into_iter().map(str::to_owned).collect() });
+        tx.record(Event::PartnerUpdated {
+            partner_id: id,
+            fields: fields.into_iter().map(str::to_owned).collect(),
+        });
     }
     Ok(id)
 }
@@ -112,17 +123,38 @@ fn authorise(tx: &Tx, patch: &Patch) -> Result<()> {
     tx.actor().may(Action::PartnerUpdateOwn)?;
     let refusal = |field| Refusal::new(Code::Forbidden, "Only the vendor changes this.").at(field);
     let refusals: Vec<_> = patch.of_the_vendor().into_iter().map(refusal).collect();
-    if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Refused(refusals))
+    }
 }
 
 /// The row as it will be.
 fn apply(faults: &mut Faults, before: &partner::Model, patch: &Patch) -> partner::Model {
     let mut row = before.clone();
     required(faults, "legalName", &patch.legal_name, &mut row.legal_name);
-    required(faults, "displayName", &patch.display_name, &mut row.display_name);
+    required(
+        faults,
+        "displayName",
+        &patch.display_name,
+        &mut row.display_name,
+    );
     row.name_key = facts::name_key(&row.display_name);
-    optional(faults, "region", &patch.region, facts::WORD, &mut row.region);
-    optional(faults, "externalId", &patch.external_id, facts::KEY, &mut row.external_id);
+    optional(
+        faults,
+        "region",
+        &patch.region,
+        facts::WORD,
+        &mut row.region,
+    );
+    optional(
+        faults,
+        "externalId",
+        &patch.external_id,
+        facts::KEY,
+        &mut row.external_id,
+    );
     if let Some(website) = patch.website.as_opt_deref() {
         row.website = facts::website(faults, "website", website);
     }
@@ -141,14 +173,23 @@ fn required(faults: &mut Faults, path: &str, given: &MaybeUndefined<String>, val
     }
 }
 
-fn optional(faults: &mut Faults, path: &str, given: &MaybeUndefined<String>, limit: usize, value: &mut Option<String>) {
+fn optional(
+    faults: &mut Faults,
+    path: &str,
+    given: &MaybeUndefined<String>,
+    limit: usize,
+    value: &mut Option<String>,
+) {
     if let Some(text) = given.as_opt_deref() {
         *value = faults.optional_text(path, text, limit);
     }
 }
 
 /// The lists that were given, each with its field.
-fn lists(faults: &mut Faults, patch: &Patch) -> Vec<(&'static str, AttributeKind, BTreeSet<String>)> {
+fn lists(
+    faults: &mut Faults,
+    patch: &Patch,
+) -> Vec<(&'static str, AttributeKind, BTreeSet<String>)> {
     let mut lists = Vec::new();
     if let Some(types) = patch.types.as_opt_deref() {
         let types = facts::types(faults, "types", types.unwrap_or_default());
@@ -157,11 +198,19 @@ fn lists(faults: &mut Faults, patch: &Patch) -> Vec<(&'static str, AttributeKind
     let words = [
         ("countries", AttributeKind::Country, &patch.countries),
         ("industries", AttributeKind::Industry, &patch.industries),
-        ("competencies", AttributeKind::Competency, &patch.competencies),
+        (
+            "competencies",
+            AttributeKind::Competency,
+            &patch.competencies,
+        ),
     ];
     for (field, kind, given) in words {
         if let Some(values) = given.as_opt_deref() {
-            lists.push((field, kind, facts::words(faults, field, values.unwrap_or_default())));
+            lists.push((
+                field,
+                kind,
+                facts::words(faults, field, values.unwrap_or_default()),
+            ));
         }
     }
     lists
@@ -179,7 +228,11 @@ async fn replace_lists(
     let stored = store::attributes(tx, tx.actor().scope(), &[id]).await?;
     let mut fields = Vec::new();
     for (field, kind, values) in lists {
-        let before: BTreeSet<_> = stored.iter().filter(|row| row.kind == kind).map(|row| row.value.clone()).collect();
+        let before: BTreeSet<_> = stored
+            .iter()
+            .filter(|row| row.kind == kind)
+            .map(|row| row.value.clone())
+            .collect();
         if before != values {
             store::clear_attributes(tx, id, kind).await?;
             store::add_attributes(tx, id, facts::of_kind(kind, values)).await?;
@@ -198,10 +251,17 @@ fn changed(before: &partner::Model, after: &partner::Model) -> Vec<&'static str>
         (before.region != after.region, "region"),
         (before.website != after.website, "website"),
         (before.parent_id != after.parent_id, "parentId"),
-        (before.dpa_valid_until != after.dpa_valid_until, "dpaValidUntil"),
+        (
+            before.dpa_valid_until != after.dpa_valid_until,
+            "dpaValidUntil",
+        ),
         (before.external_id != after.external_id, "externalId"),
     ];
-    fields.into_iter().filter(|(differs, _)| *differs).map(|(_, field)| field).collect()
+    fields
+        .into_iter()
+        .filter(|(differs, _)| *differs)
+        .map(|(_, field)| field)
+        .collect()
 }
 
 async fn write(tx: &Tx, before: &partner::Model, after: partner::Model) -> Result<()> {
@@ -223,7 +283,9 @@ async fn write(tx: &Tx, before: &partner::Model, after: partner::Model) -> Resul
     match store::replace(tx, row, before.id, before.version).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::stale()),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Err(create::taken()),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Err(create::taken())
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -1,6 +1,8 @@
 //! Trees kept in one table by a column that names the parent: without circles and of bounded depth.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, TryGetable, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, TryGetable, Value,
+};
 
 /// Levels of a tree, its root included.
 pub const MAX_LEVELS: usize = 8;
@@ -36,7 +38,12 @@ impl<E: EntityTrait> Tree<E> {
     ///
     /// # Errors
     /// The database failed. A refusal is the inner result.
-    pub async fn check<K, C>(&self, db: &C, own: Option<K>, parent: K) -> Result<Result<(), HierarchyFault>, DbErr>
+    pub async fn check<K, C>(
+        &self,
+        db: &C,
+        own: Option<K>,
+        parent: K,
+    ) -> Result<Result<(), HierarchyFault>, DbErr>
     where
         K: Copy + Eq + Into<Value> + TryGetable + Send + Sync,
         C: ConnectionTrait,
@@ -51,7 +58,11 @@ impl<E: EntityTrait> Tree<E> {
             if levels >= MAX_LEVELS {
                 return Ok(Err(HierarchyFault::TooDeep));
             }
-            let above = E::find().select_only().column(self.parent).filter(self.id.eq(id)).lock_shared();
+            let above = E::find()
+                .select_only()
+                .column(self.parent)
+                .filter(self.id.eq(id))
+                .lock_shared();
             match above.into_tuple::<Option<K>>().one(db).await? {
                 Some(above) => next = above,
                 None => return Ok(Err(HierarchyFault::Missing)),
@@ -64,7 +75,12 @@ impl<E: EntityTrait> Tree<E> {
     }
 
     /// Whether the row and what hangs under it take no more than so many levels.
-    async fn fits_below<K, C>(&self, db: &C, own: K, room: usize) -> Result<Result<(), HierarchyFault>, DbErr>
+    async fn fits_below<K, C>(
+        &self,
+        db: &C,
+        own: K,
+        room: usize,
+    ) -> Result<Result<(), HierarchyFault>, DbErr>
     where
         K: Copy + Eq + Into<Value> + TryGetable + Send + Sync,
         C: ConnectionTrait,
@@ -73,7 +89,10 @@ impl<E: EntityTrait> Tree<E> {
         for _ in 0..room {
             let mut below = Vec::new();
             for parents in level.chunks(CHUNK) {
-                let children = E::find().select_only().column(self.id).filter(self.parent.is_in(parents.iter().copied()));
+                let children = E::find()
+                    .select_only()
+                    .column(self.id)
+                    .filter(self.parent.is_in(parents.iter().copied()));
                 below.extend(children.into_tuple::<K>().all(db).await?);
             }
             if below.is_empty() {

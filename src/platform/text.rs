@@ -13,7 +13,12 @@ use unicode_normalization::UnicodeNormalization;
 pub fn casefold(text: &str) -> String {
     let unified: String = text.nfkc().collect();
     // Upper and lower case are no inverse of each other: ß and ς need the way there and back.
-    let folded: String = unified.to_lowercase().to_uppercase().to_lowercase().nfkc().collect();
+    let folded: String = unified
+        .to_lowercase()
+        .to_uppercase()
+        .to_lowercase()
+        .nfkc()
+        .collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -49,7 +54,11 @@ impl Part {
     }
 
     fn pattern(&self) -> LikeExpr {
-        let literal = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let literal = |text: &str| {
+            text.replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_")
+        };
         let pattern = match self {
             Self::Anywhere(text) => format!("%{}%", literal(text)),
             Self::Beginning(text) => format!("{}%", literal(text)),

@@ -39,7 +39,9 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProgramId> {
     tx.actor().may(Action::ProgramManage)?;
     let mut faults = Faults::default();
     let name = faults.text("name", &command.name, NAME);
-    let settings = command.settings.amend(ProgramSettings::default(), &mut faults);
+    let settings = command
+        .settings
+        .amend(ProgramSettings::default(), &mut faults);
     check(&mut faults, &settings);
     faults.check()?;
     let id: ProgramId = tx.id();
@@ -52,7 +54,11 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProgramId> {
         updated_at: Set(tx.now()),
     };
     if !tx.insert_new(row).await? {
-        return Err(Refusal::new(Code::Duplicate, "A programme of this name exists.").at("name").into());
+        return Err(
+            Refusal::new(Code::Duplicate, "A programme of this name exists.")
+                .at("name")
+                .into(),
+        );
     }
     insert_version(tx, id, 1, tx.now(), settings).await?;
     tx.record(Event::ProgramCreated { program_id: id });
@@ -63,7 +69,10 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProgramId> {
 pub(super) fn check(faults: &mut Faults, settings: &ProgramSettings) {
     let known = |code: &str| Currency::from_str(code).is_ok();
     for fault in settings.validate(known).err().unwrap_or_default() {
-        faults.add(&format!("settings.{}", api_path(settings, &fault.path)), fault.problem);
+        faults.add(
+            &format!("settings.{}", api_path(settings, &fault.path)),
+            fault.problem,
+        );
     }
 }
 
@@ -73,7 +82,11 @@ fn api_path(settings: &ProgramSettings, path: &str) -> String {
     let path = path.strip_suffix("Ppm").unwrap_or(path);
     match path.strip_prefix("minimumPayout.") {
         Some(code) => {
-            let place = settings.minimum_payout.keys().position(|known| known == code).unwrap_or_default();
+            let place = settings
+                .minimum_payout
+                .keys()
+                .position(|known| known == code)
+                .unwrap_or_default();
             format!("minimumPayout.{place}.amount")
         }
         None => path.to_owned(),

@@ -43,7 +43,9 @@ pub async fn enroll(tx: &Tx, command: Place) -> Result<PartnerId> {
     let program = open_tier(tx, command.program, &command.tier).await?;
     if store::count_enrollments(tx, partner).await? >= MAX_PROGRAMS {
         let message = format!("A partner may be in {MAX_PROGRAMS} programmes.");
-        return Err(Refusal::new(Code::LimitReached, message).at("partnerId").into());
+        return Err(Refusal::new(Code::LimitReached, message)
+            .at("partnerId")
+            .into());
     }
     let row = enrollment::ActiveModel {
         id: Set(tx.id::<EnrollmentId>()),
@@ -55,9 +57,17 @@ pub async fn enroll(tx: &Tx, command: Place) -> Result<PartnerId> {
         updated_at: Set(tx.now()),
     };
     if !tx.insert_new(row).await? {
-        return Err(Refusal::new(Code::Duplicate, "The partner is in this programme already.").at("partnerId").into());
+        return Err(
+            Refusal::new(Code::Duplicate, "The partner is in this programme already.")
+                .at("partnerId")
+                .into(),
+        );
     }
-    tx.record(Event::PartnerEnrolled { partner_id: partner, program_id: program, tier: command.tier });
+    tx.record(Event::PartnerEnrolled {
+        partner_id: partner,
+        program_id: program,
+        tier: command.tier,
+    });
     Ok(partner)
 }
 
@@ -71,14 +81,20 @@ pub async fn change_tier(tx: &Tx, command: Place) -> Result<PartnerId> {
     tx.actor().may(Action::ProgramManage)?;
     let partner = command.partner;
     let program = open_tier(tx, command.program, &command.tier).await?;
-    let place = store::enrollment(tx, program, partner).await?.ok_or_else(|| Error::not_found("partnerId"))?;
+    let place = store::enrollment(tx, program, partner)
+        .await?
+        .ok_or_else(|| Error::not_found("partnerId"))?;
     if place.tier == command.tier {
         return Ok(partner);
     }
     if !store::change_tier(tx, place.id, place.version, &command.tier).await? {
         return Err(Error::stale());
     }
-    tx.record(Event::PartnerEnrolled { partner_id: partner, program_id: program, tier: command.tier });
+    tx.record(Event::PartnerEnrolled {
+        partner_id: partner,
+        program_id: program,
+        tier: command.tier,
+    });
     Ok(partner)
 }
 
@@ -88,7 +104,12 @@ async fn open_tier(tx: &Tx, program: Option<ProgramId>, tier: &str) -> Result<Pr
     store::hold(tx, program, LockType::Share).await?;
     let rules = rules::in_force(tx, program, tx.now()).await?;
     if rules.settings.tier(tier).is_none() {
-        let known: Vec<_> = rules.settings.tiers.iter().map(|tier| tier.key.as_str()).collect();
+        let known: Vec<_> = rules
+            .settings
+            .tiers
+            .iter()
+            .map(|tier| tier.key.as_str())
+            .collect();
         return Err(Refusal::input("tier", format!("must be one of {}", known.join(", "))).into());
     }
     Ok(program)

@@ -9,8 +9,8 @@
 //! Everybody may read a programme and its rules; a partner sees its own enrolment and no other.
 
 pub mod amendment;
-mod defaults;
 pub mod create;
+mod defaults;
 pub mod enroll;
 pub mod graphql;
 pub mod revise;

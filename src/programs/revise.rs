@@ -36,11 +36,18 @@ pub struct Revise {
 pub async fn revise(tx: &Tx, command: Revise) -> Result<ProgramId> {
     tx.actor().may(Action::ProgramManage)?;
     let id = command.program;
-    let program = store::hold(tx, id, LockType::Update).await?.ok_or_else(|| Error::not_found("programId"))?;
-    if command.expected_version.is_some_and(|expected| expected != program.version) {
+    let program = store::hold(tx, id, LockType::Update)
+        .await?
+        .ok_or_else(|| Error::not_found("programId"))?;
+    if command
+        .expected_version
+        .is_some_and(|expected| expected != program.version)
+    {
         return Err(Error::stale());
     }
-    let last = store::last_version(tx, id).await?.ok_or_else(|| Error::internal("a programme has no rules"))?;
+    let last = store::last_version(tx, id)
+        .await?
+        .ok_or_else(|| Error::internal("a programme has no rules"))?;
     let effective_from = command.effective_from.unwrap_or(tx.now());
     let mut faults = Faults::default();
     let settings = command.settings.amend(last.settings, &mut faults);
@@ -53,21 +60,35 @@ pub async fn revise(tx: &Tx, command: Revise) -> Result<ProgramId> {
     if !store::touch(tx, &program).await? {
         return Err(Error::stale());
     }
-    tx.record(Event::ProgramVersioned { program_id: id, number });
+    tx.record(Event::ProgramVersioned {
+        program_id: id,
+        number,
+    });
     Ok(id)
 }
 
-fn check_beginning(faults: &mut Faults, begins: DateTime<Utc>, now: DateTime<Utc>, last: DateTime<Utc>) {
+fn check_beginning(
+    faults: &mut Faults,
+    begins: DateTime<Utc>,
+    now: DateTime<Utc>,
+    last: DateTime<Utc>,
+) {
     if begins < now {
         faults.add("effectiveFrom", "must not be in the past");
     } else if begins <= last {
         let last = last.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        faults.add("effectiveFrom", format!("must be after the beginning of the last version, {last}"));
+        faults.add(
+            "effectiveFrom",
+            format!("must be after the beginning of the last version, {last}"),
+        );
     }
 }
 
 fn check_tiers(faults: &mut Faults, settings: &ProgramSettings, taken: &[String]) {
     for tier in taken.iter().filter(|tier| settings.tier(tier).is_none()) {
-        faults.add("settings.tiers", format!("must keep {tier}, which partners have"));
+        faults.add(
+            "settings.tiers",
+            format!("must keep {tier}, which partners have"),
+        );
     }
 }

@@ -42,24 +42,38 @@ impl From<program_version::Model> for Rules {
 ///
 /// # Errors
 /// `NOT_FOUND` at `programId` for an unknown programme.
-pub async fn in_force<C: ConnectionTrait>(db: &C, program: ProgramId, at: DateTime<Utc>) -> Result<Rules> {
+pub async fn in_force<C: ConnectionTrait>(
+    db: &C,
+    program: ProgramId,
+    at: DateTime<Utc>,
+) -> Result<Rules> {
     let version = store::in_force(db, program, at).await?;
-    version.map(Rules::from).ok_or_else(|| Error::not_found("programId"))
+    version
+        .map(Rules::from)
+        .ok_or_else(|| Error::not_found("programId"))
 }
 
 /// The rules of versions by id, for what was computed with them.
 ///
 /// # Errors
 /// A version does not exist.
-pub async fn by_version<C: ConnectionTrait>(db: &C, versions: &[ProgramVersionId]) -> Result<HashMap<ProgramVersionId, Rules>> {
+pub async fn by_version<C: ConnectionTrait>(
+    db: &C,
+    versions: &[ProgramVersionId],
+) -> Result<HashMap<ProgramVersionId, Rules>> {
     let mut wanted = versions.to_vec();
     wanted.sort_unstable();
     wanted.dedup();
     let found = store::versions_by_id(db, &wanted).await?;
-    let rules: HashMap<_, _> = found.into_iter().map(|version| (version.id, Rules::from(version))).collect();
+    let rules: HashMap<_, _> = found
+        .into_iter()
+        .map(|version| (version.id, Rules::from(version)))
+        .collect();
     match wanted.iter().find(|id| !rules.contains_key(*id)) {
         None => Ok(rules),
-        Some(missing) => Err(Error::internal(format!("there is no version {missing} of a programme"))),
+        Some(missing) => Err(Error::internal(format!(
+            "there is no version {missing} of a programme"
+        ))),
     }
 }
 
@@ -70,7 +84,9 @@ pub async fn by_version<C: ConnectionTrait>(db: &C, versions: &[ProgramVersionId
 pub async fn choose<C: ConnectionTrait>(db: &C, named: Option<ProgramId>) -> Result<ProgramId> {
     if let Some(named) = named {
         let found = store::find(db, named).await?;
-        return found.map(|program| program.id).ok_or_else(|| Error::not_found("programId"));
+        return found
+            .map(|program| program.id)
+            .ok_or_else(|| Error::not_found("programId"));
     }
     match store::some_active(db).await?.as_slice() {
         [] => Err(Error::not_found("programId")),
@@ -93,9 +109,16 @@ pub async fn named<C: ConnectionTrait>(db: &C, name: &str) -> Result<ProgramId> 
 ///
 /// # Errors
 /// The database failed.
-pub async fn tier_of<C: ConnectionTrait>(db: &C, rules: &Rules, partner: PartnerId) -> Result<String> {
+pub async fn tier_of<C: ConnectionTrait>(
+    db: &C,
+    rules: &Rules,
+    partner: PartnerId,
+) -> Result<String> {
     let enrolled = store::enrollment(db, rules.program_id, partner).await?;
-    let own = enrolled.as_ref().and_then(|enrolled| rules.settings.tier(&enrolled.tier));
+    let own = enrolled
+        .as_ref()
+        .and_then(|enrolled| rules.settings.tier(&enrolled.tier));
     let tier = own.or_else(|| rules.settings.entry_tier());
-    tier.map(|tier| tier.key.clone()).ok_or_else(|| Error::internal("a programme has no tiers"))
+    tier.map(|tier| tier.key.clone())
+        .ok_or_else(|| Error::internal("a programme has no tiers"))
 }

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, LockType, SimpleExpr},
 };
 
@@ -50,10 +51,18 @@ pub async fn hold(tx: &Tx, id: ProgramId, lock: LockType) -> Result<Option<progr
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_all<C: ConnectionTrait>(db: &C, ids: &[ProgramId]) -> Result<Vec<program::Model>> {
+pub async fn find_all<C: ConnectionTrait>(
+    db: &C,
+    ids: &[ProgramId],
+) -> Result<Vec<program::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        found.extend(program::Entity::find().filter(program::Column::Id.is_in(ids.iter().copied())).all(db).await?);
+        found.extend(
+            program::Entity::find()
+                .filter(program::Column::Id.is_in(ids.iter().copied()))
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -62,7 +71,11 @@ pub async fn find_all<C: ConnectionTrait>(db: &C, ids: &[ProgramId]) -> Result<V
 ///
 /// # Errors
 /// The database failed.
-pub async fn in_force<C: ConnectionTrait>(db: &C, program: ProgramId, at: DateTime<Utc>) -> Result<Option<program_version::Model>> {
+pub async fn in_force<C: ConnectionTrait>(
+    db: &C,
+    program: ProgramId,
+    at: DateTime<Utc>,
+) -> Result<Option<program_version::Model>> {
     Ok(versions_at(program, at).one(db).await?)
 }
 
@@ -70,20 +83,36 @@ pub async fn in_force<C: ConnectionTrait>(db: &C, program: ProgramId, at: DateTi
 fn versions_at(program: ProgramId, at: DateTime<Utc>) -> Select<program_version::Entity> {
     use program_version::Column::EffectiveFrom;
     let begun: SimpleExpr = Expr::case(EffectiveFrom.lte(at), 0).finally(1).into();
-    let begun_at: SimpleExpr = Expr::case(EffectiveFrom.lte(at), Expr::col(EffectiveFrom.as_column_ref())).into();
-    versions(program).order_by(begun, Order::Asc).order_by(begun_at, Order::Desc).order_by_asc(EffectiveFrom)
+    let begun_at: SimpleExpr = Expr::case(
+        EffectiveFrom.lte(at),
+        Expr::col(EffectiveFrom.as_column_ref()),
+    )
+    .into();
+    versions(program)
+        .order_by(begun, Order::Asc)
+        .order_by(begun_at, Order::Desc)
+        .order_by_asc(EffectiveFrom)
 }
 
 /// The versions in force at an instant, of several programmes.
 ///
 /// # Errors
 /// The database failed.
-pub async fn all_in_force<C: ConnectionTrait>(db: &C, programs: &[ProgramId], at: DateTime<Utc>) -> Result<Vec<program_version::Model>> {
+pub async fn all_in_force<C: ConnectionTrait>(
+    db: &C,
+    programs: &[ProgramId],
+    at: DateTime<Utc>,
+) -> Result<Vec<program_version::Model>> {
     use program_version::{Column, Entity};
-    let begun = Entity::find().filter(Column::ProgramId.is_in(programs.iter().copied())).order_by_asc(Column::EffectiveFrom);
+    let begun = Entity::find()
+        .filter(Column::ProgramId.is_in(programs.iter().copied()))
+        .order_by_asc(Column::EffectiveFrom);
     let mut found: Vec<program_version::Model> = Vec::new();
     for version in begun.all(db).await? {
-        match found.iter_mut().find(|known| known.program_id == version.program_id) {
+        match found
+            .iter_mut()
+            .find(|known| known.program_id == version.program_id)
+        {
             None => found.push(version),
             Some(known) if version.effective_from <= at => *known = version,
             Some(_) => {}
@@ -96,19 +125,33 @@ pub async fn all_in_force<C: ConnectionTrait>(db: &C, programs: &[ProgramId], at
 ///
 /// # Errors
 /// The database failed.
-pub async fn last_version<C: ConnectionTrait>(db: &C, program: ProgramId) -> Result<Option<program_version::Model>> {
-    Ok(versions(program).order_by_desc(program_version::Column::EffectiveFrom).one(db).await?)
+pub async fn last_version<C: ConnectionTrait>(
+    db: &C,
+    program: ProgramId,
+) -> Result<Option<program_version::Model>> {
+    Ok(versions(program)
+        .order_by_desc(program_version::Column::EffectiveFrom)
+        .one(db)
+        .await?)
 }
 
 /// Versions by id, in no order.
 ///
 /// # Errors
 /// The database failed.
-pub async fn versions_by_id<C: ConnectionTrait>(db: &C, ids: &[ProgramVersionId]) -> Result<Vec<program_version::Model>> {
+pub async fn versions_by_id<C: ConnectionTrait>(
+    db: &C,
+    ids: &[ProgramVersionId],
+) -> Result<Vec<program_version::Model>> {
     use program_version::{Column, Entity};
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        found.extend(Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await?);
+        found.extend(
+            Entity::find()
+                .filter(Column::Id.is_in(ids.iter().copied()))
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -130,20 +173,38 @@ pub async fn touch(tx: &Tx, program: &program::Model) -> Result<bool> {
 ///
 /// # Errors
 /// The database failed.
-pub async fn enrollment<C: ConnectionTrait>(db: &C, program: ProgramId, partner: PartnerId) -> Result<Option<enrollment::Model>> {
+pub async fn enrollment<C: ConnectionTrait>(
+    db: &C,
+    program: ProgramId,
+    partner: PartnerId,
+) -> Result<Option<enrollment::Model>> {
     use enrollment::{Column, Entity};
-    Ok(Entity::find().filter(Column::ProgramId.eq(program)).filter(Column::PartnerId.eq(partner)).one(db).await?)
+    Ok(Entity::find()
+        .filter(Column::ProgramId.eq(program))
+        .filter(Column::PartnerId.eq(partner))
+        .one(db)
+        .await?)
 }
 
 /// The places of partners in programmes, oldest first.
 ///
 /// # Errors
 /// The database failed.
-pub async fn enrollments_of<C: ConnectionTrait>(db: &C, scope: Scope, partners: &[PartnerId]) -> Result<Vec<enrollment::Model>> {
+pub async fn enrollments_of<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    partners: &[PartnerId],
+) -> Result<Vec<enrollment::Model>> {
     let mut found = Vec::new();
     for ids in partners.chunks(CHUNK) {
-        let of_these = visible_enrollments(scope).filter(enrollment::Column::PartnerId.is_in(ids.iter().copied()));
-        found.extend(of_these.order_by_asc(enrollment::Column::Id).all(db).await?);
+        let of_these = visible_enrollments(scope)
+            .filter(enrollment::Column::PartnerId.is_in(ids.iter().copied()));
+        found.extend(
+            of_these
+                .order_by_asc(enrollment::Column::Id)
+                .all(db)
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -153,7 +214,10 @@ pub async fn enrollments_of<C: ConnectionTrait>(db: &C, scope: Scope, partners: 
 /// # Errors
 /// The database failed.
 pub async fn count_enrollments(tx: &Tx, partner: PartnerId) -> Result<u64> {
-    Ok(enrollment::Entity::find().filter(enrollment::Column::PartnerId.eq(partner)).count(tx).await?)
+    Ok(enrollment::Entity::find()
+        .filter(enrollment::Column::PartnerId.eq(partner))
+        .count(tx)
+        .await?)
 }
 
 /// The tiers that partners of a programme have.
@@ -162,8 +226,16 @@ pub async fn count_enrollments(tx: &Tx, partner: PartnerId) -> Result<u64> {
 /// The database failed.
 pub async fn tiers_taken(tx: &Tx, program: ProgramId) -> Result<Vec<String>> {
     use enrollment::{Column, Entity};
-    let tiers = Entity::find().select_only().column(Column::Tier).distinct().filter(Column::ProgramId.eq(program));
-    Ok(tiers.order_by_asc(Column::Tier).into_tuple().all(tx).await?)
+    let tiers = Entity::find()
+        .select_only()
+        .column(Column::Tier)
+        .distinct()
+        .filter(Column::ProgramId.eq(program));
+    Ok(tiers
+        .order_by_asc(Column::Tier)
+        .into_tuple()
+        .all(tx)
+        .await?)
 }
 
 /// Gives an enrolment another tier, over the version that was read; says whether that was still the stored one.
@@ -186,8 +258,12 @@ pub async fn change_tier(tx: &Tx, id: EnrollmentId, version: i64, tier: &str) ->
 /// # Errors
 /// The database failed.
 pub async fn some_active<C: ConnectionTrait>(db: &C) -> Result<Vec<ProgramId>> {
-    let active = program::Entity::find().select_only().column(program::Column::Id);
-    let active = active.filter(program::Column::Status.eq(super::ProgramStatus::Active)).order_by_asc(program::Column::Id);
+    let active = program::Entity::find()
+        .select_only()
+        .column(program::Column::Id);
+    let active = active
+        .filter(program::Column::Status.eq(super::ProgramStatus::Active))
+        .order_by_asc(program::Column::Id);
     Ok(active.limit(2).into_tuple().all(db).await?)
 }
 

@@ -42,7 +42,9 @@ pub struct ProductCreateInput {
 impl ProductCreateInput {
     fn command(self) -> Result<product::Create> {
         let mut faults = Faults::default();
-        let list_price = self.list_price.and_then(|price| price.read(&mut faults, "listPrice"));
+        let list_price = self
+            .list_price
+            .and_then(|price| price.read(&mut faults, "listPrice"));
         faults.check()?;
         Ok(product::Create {
             sku: self.sku,
@@ -75,7 +77,9 @@ impl ProductUpdateInput {
     fn command(self) -> Result<product::Update> {
         let product = context::id(&self.product_id, "productId")?;
         let mut faults = Faults::default();
-        let list_price = self.list_price.map(|price| price.and_then(|price| price.read(&mut faults, "listPrice")));
+        let list_price = self
+            .list_price
+            .map(|price| price.and_then(|price| price.read(&mut faults, "listPrice")));
         faults.check()?;
         Ok(product::Update {
             product,
@@ -125,7 +129,10 @@ impl CatalogMutation {
     ) -> async_graphql::Result<ProductFamilyCreatePayload> {
         let result = async {
             ctx.actor().may(Action::CatalogRead)?;
-            let command = family::Create { code: input.code, name: input.name };
+            let command = family::Create {
+                code: input.code,
+                name: input.name,
+            };
             let id = ctx
                 .write("productFamilyCreate", move |tx| {
                     let command = command.clone();

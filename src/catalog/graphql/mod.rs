@@ -4,4 +4,6 @@ pub mod change;
 pub mod product;
 
 pub use change::CatalogMutation;
-pub use product::{CatalogQuery, Product, ProductConnection, ProductFamily, ProductFamilyConnection};
+pub use product::{
+    CatalogQuery, Product, ProductConnection, ProductFamily, ProductFamilyConnection,
+};

@@ -47,7 +47,10 @@ impl Product {
     /// Its family: what a registration protects. Null only when it cannot be read.
     async fn family(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<ProductFamily>> {
         let family = ctx.loaders().load_one(self.0.family_id).await;
-        family.map(|family| family.map(ProductFamily)).map_err(top_level).transpose()
+        family
+            .map(|family| family.map(ProductFamily))
+            .map_err(top_level)
+            .transpose()
     }
 
     /// What it costs by the list; null when it has no list price.
@@ -82,7 +85,12 @@ impl Product {
     /// # Errors
     /// The database failed.
     pub async fn load(ctx: &Context<'_>, id: ProductId) -> Result<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await.map_err(context::unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(context::unshared)?
+            .map(Self))
     }
 
     /// The object as stored now, past everything this request remembers of it.
@@ -91,7 +99,10 @@ impl Product {
     /// `NOT_FOUND`; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: ProductId) -> Result<Self> {
         ctx.loaders().clear::<ProductId>();
-        store::find(ctx.db(), id).await?.map(Self).ok_or_else(|| Error::not_found("productId"))
+        store::find(ctx.db(), id)
+            .await?
+            .map(Self)
+            .ok_or_else(|| Error::not_found("productId"))
     }
 }
 
@@ -130,7 +141,10 @@ impl Loader<ProductId> for Rows {
     type Value = product::Model;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[ProductId]) -> Result<HashMap<ProductId, product::Model>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[ProductId],
+    ) -> Result<HashMap<ProductId, product::Model>, LoadError> {
         let found = store::find_all(&self.db, keys).await.map_err(Arc::new)?;
         Ok(found.into_iter().map(|row| (row.id, row)).collect())
     }
@@ -140,8 +154,13 @@ impl Loader<ProductFamilyId> for Rows {
     type Value = product_family::Model;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[ProductFamilyId]) -> Result<HashMap<ProductFamilyId, product_family::Model>, LoadError> {
-        let found = store::find_families(&self.db, keys).await.map_err(Arc::new)?;
+    async fn load(
+        &self,
+        keys: &[ProductFamilyId],
+    ) -> Result<HashMap<ProductFamilyId, product_family::Model>, LoadError> {
+        let found = store::find_families(&self.db, keys)
+            .await
+            .map_err(Arc::new)?;
         Ok(found.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -181,18 +200,35 @@ async fn list(
     args: PageArgs,
 ) -> Result<Page<product::Model>> {
     let mut faults = Faults::default();
-    let name = filter.name.unwrap_or_default().read(&mut faults, "filter.name");
+    let name = filter
+        .name
+        .unwrap_or_default()
+        .read(&mut faults, "filter.name");
     faults.check()?;
     let family = filter.family.map(|code| code.trim().to_uppercase());
-    let standard = ProductOrder { field: ProductOrderField::Sku, direction: Direction::Asc };
+    let standard = ProductOrder {
+        field: ProductOrderField::Sku,
+        direction: Direction::Asc,
+    };
     let order = paging::one_order(orders)?.unwrap_or(standard);
     let column = match order.field {
         ProductOrderField::Sku => Some(product::Column::Sku),
         // Ids are ordered by the time of creation.
         ProductOrderField::CreatedAt => None,
     };
-    let sort = Sort { column, id: product::Column::Id, direction: order.direction };
-    paging::page(ctx, ctx.db(), store::products(&Wanted { family, name }), sort, args).await
+    let sort = Sort {
+        column,
+        id: product::Column::Id,
+        direction: order.direction,
+    };
+    paging::page(
+        ctx,
+        ctx.db(),
+        store::products(&Wanted { family, name }),
+        sort,
+        args,
+    )
+    .await
 }
 
 /// Reading the catalogue.
@@ -222,12 +258,19 @@ impl CatalogQuery {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
         #[graphql(desc = "Which products; all unless given.")] filter: Option<ProductFilter>,
-        #[graphql(desc = "The order: at most one entry; by stock-keeping number unless given.")] order_by: Option<Vec<ProductOrder>>,
+        #[graphql(desc = "The order: at most one entry; by stock-keeping number unless given.")]
+        order_by: Option<Vec<ProductOrder>>,
     ) -> async_graphql::Result<ProductConnection> {
         ctx.may(Action::CatalogRead)?;
-        let args = PageArgs { after, before, first, last };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
         let page = list(ctx, filter.unwrap_or_default(), order_by, args).await;
         Ok(ProductConnection::of(page.map_err(top_level)?, Product))
     }
@@ -239,14 +282,27 @@ impl CatalogQuery {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<ProductFamilyConnection> {
         ctx.may(Action::CatalogRead)?;
         let column = Some(product_family::Column::Code);
-        let sort = Sort { column, id: product_family::Column::Id, direction: Direction::Asc };
-        let args = PageArgs { after, before, first, last };
+        let sort = Sort {
+            column,
+            id: product_family::Column::Id,
+            direction: Direction::Asc,
+        };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
         let page = paging::page(ctx, ctx.db(), product_family::Entity::find(), sort, args).await;
-        Ok(ProductFamilyConnection::of(page.map_err(top_level)?, ProductFamily))
+        Ok(ProductFamilyConnection::of(
+            page.map_err(top_level)?,
+            ProductFamily,
+        ))
     }
 }
 
@@ -257,6 +313,9 @@ impl ProductFamily {
     /// `NOT_FOUND`; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: ProductFamilyId) -> Result<Self> {
         ctx.loaders().clear::<ProductFamilyId>();
-        store::find_family(ctx.db(), id).await?.map(Self).ok_or_else(|| Error::not_found("productFamilyId"))
+        store::find_family(ctx.db(), id)
+            .await?
+            .map(Self)
+            .ok_or_else(|| Error::not_found("productFamilyId"))
     }
 }

@@ -45,7 +45,9 @@ pub struct CustomerCreateInput {
 impl CustomerCreateInput {
     fn command(self) -> Result<Create> {
         let mut faults = Faults::default();
-        let parent = self.parent_id.and_then(|id| context::id_in(&mut faults, &id, "parentId"));
+        let parent = self
+            .parent_id
+            .and_then(|id| context::id_in(&mut faults, &id, "parentId"));
         faults.check()?;
         let named = ClaimedCustomer {
             name: self.name,
@@ -95,7 +97,10 @@ pub struct CustomerUpdateInput {
 impl CustomerUpdateInput {
     fn command(self) -> Result<Update> {
         let customer = context::id(&self.customer_id, "customerId")?;
-        let parent = self.parent_id.map_value(|id| context::id::<CustomerId>(&id, "parentId")).transpose()?;
+        let parent = self
+            .parent_id
+            .map_value(|id| context::id::<CustomerId>(&id, "parentId"))
+            .transpose()?;
         let patch = Patch {
             name: self.name,
             domain: self.domain,
@@ -107,7 +112,11 @@ impl CustomerUpdateInput {
             parent,
             external_id: self.external_id,
         };
-        Ok(Update { customer, expected_version: self.expected_version.map(i64::from), patch })
+        Ok(Update {
+            customer,
+            expected_version: self.expected_version.map(i64::from),
+            patch,
+        })
     }
 }
 

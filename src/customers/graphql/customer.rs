@@ -8,10 +8,7 @@ use sea_orm::QueryFilter;
 use crate::{
     connection,
     customers::{identity::registrable_domain, search::Wanted, store},
-    entity::{
-        customer,
-        ids::CustomerId,
-    },
+    entity::{customer, ids::CustomerId},
     error::{Error, Faults, Result},
     graphql::{
         context::{self, ContextExt, LoadError, Rows},
@@ -73,7 +70,10 @@ impl Customer {
 
     /// The company it belongs to; null when there is none or none for you.
     async fn parent(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Customer>> {
-        Self::load(ctx, self.0.parent_id?).await.map_err(top_level).transpose()
+        Self::load(ctx, self.0.parent_id?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The customers that belong to it directly, as far as you may see them, by name.
@@ -83,10 +83,25 @@ impl Customer {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<CustomerConnection> {
-        let wanted = Wanted { parent: Some(self.0.id), ..Wanted::default() };
-        let page = list(ctx, &wanted, None, PageArgs { after, before, first, last }).await;
+        let wanted = Wanted {
+            parent: Some(self.0.id),
+            ..Wanted::default()
+        };
+        let page = list(
+            ctx,
+            &wanted,
+            None,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await;
         Ok(CustomerConnection::of(page.map_err(top_level)?, Customer))
     }
 
@@ -117,7 +132,12 @@ impl Customer {
     /// # Errors
     /// The database failed.
     pub async fn load(ctx: &Context<'_>, id: CustomerId) -> Result<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await.map_err(context::unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(context::unshared)?
+            .map(Self))
     }
 
     /// The object as stored now, past everything this request remembers of it.
@@ -127,7 +147,9 @@ impl Customer {
     pub async fn fresh(ctx: &Context<'_>, id: CustomerId) -> Result<Self> {
         ctx.loaders().clear::<CustomerId>();
         let found = store::find(ctx.db(), store::scope(ctx.actor()), id).await?;
-        found.map(Self).ok_or_else(|| Error::not_found("customerId"))
+        found
+            .map(Self)
+            .ok_or_else(|| Error::not_found("customerId"))
     }
 }
 
@@ -137,8 +159,13 @@ impl Loader<CustomerId> for Rows {
     type Value = customer::Model;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[CustomerId]) -> Result<HashMap<CustomerId, customer::Model>, LoadError> {
-        let found = store::find_all(&self.db, store::scope(&self.actor), keys).await.map_err(Arc::new)?;
+    async fn load(
+        &self,
+        keys: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, customer::Model>, LoadError> {
+        let found = store::find_all(&self.db, store::scope(&self.actor), keys)
+            .await
+            .map_err(Arc::new)?;
         Ok(found.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -162,16 +189,29 @@ impl CustomerFilter {
     /// What is wanted; none where nothing can be found.
     fn wanted(self) -> Result<Option<Wanted>> {
         let mut faults = Faults::default();
-        let name = self.name.unwrap_or_default().read(&mut faults, "filter.name");
-        let domain = self.domain.and_then(|text| faults.take("filter.domain", registrable_domain(&text)));
+        let name = self
+            .name
+            .unwrap_or_default()
+            .read(&mut faults, "filter.name");
+        let domain = self
+            .domain
+            .and_then(|text| faults.take("filter.domain", registrable_domain(&text)));
         faults.check()?;
         let parent = match self.parent_id.map(|id| CustomerId::parse(&id)) {
             Some(None) => return Ok(None),
             parent => parent.flatten(),
         };
         // Nobody is filed under the domain of a public mail service.
-        let Some(domain) = domain.map_or(Some(None), |domain| domain.map(Some)) else { return Ok(None) };
-        Ok(Some(Wanted { name, domain, country: self.country.map(|country| country.0), industry: self.industry, parent }))
+        let Some(domain) = domain.map_or(Some(None), |domain| domain.map(Some)) else {
+            return Ok(None);
+        };
+        Ok(Some(Wanted {
+            name,
+            domain,
+            country: self.country.map(|country| country.0),
+            industry: self.industry,
+            parent,
+        }))
     }
 }
 
@@ -208,13 +248,20 @@ async fn list(
     order: Option<CustomerOrder>,
     args: PageArgs,
 ) -> Result<Page<customer::Model>> {
-    let order = order.unwrap_or(CustomerOrder { field: CustomerOrderField::Name, direction: Direction::Asc });
+    let order = order.unwrap_or(CustomerOrder {
+        field: CustomerOrderField::Name,
+        direction: Direction::Asc,
+    });
     let column = match order.field {
         CustomerOrderField::Name => Some(customer::Column::NameKey),
         // Ids are ordered by the time of creation.
         CustomerOrderField::CreatedAt => None,
     };
-    let sort = Sort { column, id: customer::Column::Id, direction: order.direction };
+    let sort = Sort {
+        column,
+        id: customer::Column::Id,
+        direction: order.direction,
+    };
     let select = store::visible(store::scope(ctx.actor())).filter(wanted.condition());
     paging::page(ctx, ctx.db(), select, sort, args).await
 }
@@ -233,7 +280,8 @@ impl CustomerQuery {
     ) -> Option<async_graphql::Result<Customer>> {
         let found = async {
             may_read(ctx.actor())?;
-            let found = store::find(ctx.db(), store::scope(ctx.actor()), context::id(&id, "id")?).await?;
+            let found =
+                store::find(ctx.db(), store::scope(ctx.actor()), context::id(&id, "id")?).await?;
             found.map(Customer).ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))
@@ -246,11 +294,18 @@ impl CustomerQuery {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
         #[graphql(desc = "Which customers; all unless given.")] filter: Option<CustomerFilter>,
-        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")] order_by: Option<Vec<CustomerOrder>>,
+        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")]
+        order_by: Option<Vec<CustomerOrder>>,
     ) -> async_graphql::Result<CustomerConnection> {
-        let args = PageArgs { after, before, first, last };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
         let page = async {
             may_read(ctx.actor())?;
             let order = paging::one_order(order_by)?;
@@ -259,6 +314,9 @@ impl CustomerQuery {
                 None => Ok(Page::empty()),
             }
         };
-        Ok(CustomerConnection::of(page.await.map_err(top_level)?, Customer))
+        Ok(CustomerConnection::of(
+            page.await.map_err(top_level)?,
+            Customer,
+        ))
     }
 }

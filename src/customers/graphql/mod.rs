@@ -4,4 +4,7 @@ pub mod change;
 pub mod customer;
 
 pub use change::{CustomerCreateInput, CustomerMutation, CustomerUpdateInput};
-pub use customer::{Customer, CustomerConnection, CustomerEdge, CustomerFilter, CustomerOrder, CustomerOrderField, CustomerQuery};
+pub use customer::{
+    Customer, CustomerConnection, CustomerEdge, CustomerFilter, CustomerOrder, CustomerOrderField,
+    CustomerQuery,
+};

@@ -54,7 +54,9 @@ pub struct PartnerCreateInput {
 impl PartnerCreateInput {
     fn command(self) -> Result<Create> {
         let mut faults = Faults::default();
-        let parent = self.parent_id.and_then(|id| context::id_in(&mut faults, &id, "parentId"));
+        let parent = self
+            .parent_id
+            .and_then(|id| context::id_in(&mut faults, &id, "parentId"));
         faults.check()?;
         Ok(Create {
             legal_name: self.legal_name,
@@ -114,7 +116,10 @@ pub struct PartnerUpdateInput {
 impl PartnerUpdateInput {
     fn command(self) -> Result<Update> {
         let partner = context::id(&self.partner_id, "partnerId")?;
-        let parent = self.parent_id.map_value(|id| context::id::<PartnerId>(&id, "parentId")).transpose()?;
+        let parent = self
+            .parent_id
+            .map_value(|id| context::id::<PartnerId>(&id, "parentId"))
+            .transpose()?;
         let patch = Patch {
             legal_name: self.legal_name,
             display_name: self.display_name,
@@ -130,7 +135,11 @@ impl PartnerUpdateInput {
             dpa_valid_until: self.dpa_valid_until.map_value(|day| day.0),
             external_id: self.external_id,
         };
-        Ok(Update { partner, expected_version: self.expected_version.map(i64::from), patch })
+        Ok(Update {
+            partner,
+            expected_version: self.expected_version.map(i64::from),
+            patch,
+        })
     }
 }
 

@@ -67,21 +67,40 @@ impl PartnerFilter {
         *room = left;
         let mut all = Vec::new();
         let has = |kind, value: Option<String>| value.map(|value| Wanted::Has(kind, value));
-        all.extend(has(AttributeKind::Type, self.kind.map(|kind| kind.to_value())));
-        all.extend(has(AttributeKind::Country, self.country.map(|country| country.0)));
+        all.extend(has(
+            AttributeKind::Type,
+            self.kind.map(|kind| kind.to_value()),
+        ));
+        all.extend(has(
+            AttributeKind::Country,
+            self.country.map(|country| country.0),
+        ));
         all.extend(has(AttributeKind::Industry, self.industry));
         all.extend(has(AttributeKind::Competency, self.competency));
         all.extend(self.status.map(Wanted::Status));
-        let name = self.name.unwrap_or_default().read(faults, &format!("{path}.name"));
+        let name = self
+            .name
+            .unwrap_or_default()
+            .read(faults, &format!("{path}.name"));
         all.extend(name.into_iter().map(Wanted::Name));
-        all.extend(self.parent_id.map(|id| PartnerId::parse(&id).map_or(Wanted::Nobody, Wanted::Parent)));
+        all.extend(
+            self.parent_id
+                .map(|id| PartnerId::parse(&id).map_or(Wanted::Nobody, Wanted::Parent)),
+        );
         let mut nested = |filters: Vec<Self>, name: &str| -> Vec<Wanted> {
             let numbered = filters.into_iter().enumerate();
-            numbered.map(|(place, filter)| filter.read(faults, &format!("{path}.{name}.{place}"), depth + 1, room)).collect()
+            numbered
+                .map(|(place, filter)| {
+                    filter.read(faults, &format!("{path}.{name}.{place}"), depth + 1, room)
+                })
+                .collect()
         };
         all.extend(self.and.map(|filters| Wanted::All(nested(filters, "and"))));
         all.extend(self.or.map(|filters| Wanted::Any(nested(filters, "or"))));
-        all.extend(self.not.map(|filter| Wanted::Not(Box::new(Wanted::All(nested(vec![*filter], "not"))))));
+        all.extend(
+            self.not
+                .map(|filter| Wanted::Not(Box::new(Wanted::All(nested(vec![*filter], "not"))))),
+        );
         Wanted::All(all)
     }
 }
@@ -112,12 +131,19 @@ impl PartnerOrder {
     /// `BAD_USER_INPUT` for more than one.
     pub fn sort(orders: Option<Vec<Self>>) -> Result<Sort<partner::Column>> {
         let first = paging::one_order(orders)?;
-        let order = first.unwrap_or(Self { field: PartnerOrderField::Name, direction: Direction::Asc });
+        let order = first.unwrap_or(Self {
+            field: PartnerOrderField::Name,
+            direction: Direction::Asc,
+        });
         let column = match order.field {
             PartnerOrderField::Name => Some(partner::Column::NameKey),
             // Ids are ordered by the time of creation.
             PartnerOrderField::CreatedAt => None,
         };
-        Ok(Sort { column, id: partner::Column::Id, direction: order.direction })
+        Ok(Sort {
+            column,
+            id: partner::Column::Id,
+            direction: order.direction,
+        })
     }
 }

@@ -3,14 +3,16 @@
 pub mod change;
 pub mod filter;
 pub mod history;
+pub mod loaders;
 pub mod moves;
 pub mod partner;
 
 pub use change::{PartnerCreateInput, PartnerMutation, PartnerUpdateInput};
 pub use filter::{PartnerFilter, PartnerOrder, PartnerOrderField};
 pub use history::{LifecycleEvent, LifecycleEventConnection, LifecycleEventEdge};
+pub use loaders::AttributesOf;
 pub use moves::LifecycleMutation;
-pub use partner::{AttributesOf, Partner, PartnerConnection, PartnerEdge, PartnerQuery};
+pub use partner::{Partner, PartnerConnection, PartnerEdge, PartnerQuery};
 
 /// What can be done with partners.
 #[derive(async_graphql::MergedObject, Default)]

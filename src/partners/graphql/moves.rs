@@ -92,7 +92,11 @@ async fn apply(
 ) -> Result<Partner> {
     ctx.actor().may(crate::identity::Action::PartnerRead)?;
     let partner: PartnerId = context::id(partner, "partnerId")?;
-    let command = Move { partner, action, reason };
+    let command = Move {
+        partner,
+        action,
+        reason,
+    };
     let id = ctx
         .write(name, move |tx| {
             let command = command.clone();

@@ -1,23 +1,19 @@
 //! A partner as the API shows it, and the directory.
 
-use std::{collections::HashMap, sync::Arc};
-
-use async_graphql::{Context, ID, Object, dataloader::Loader};
+use async_graphql::{Context, ID, Object};
 use sea_orm::{ActiveEnum, ColumnTrait, QueryFilter};
 
 use super::{
     filter::{PartnerFilter, PartnerOrder},
     history::{LifecycleEvent, LifecycleEventConnection},
+    loaders::AttributesOf,
 };
 use crate::{
     connection,
-    entity::{
-        ids::PartnerId,
-        partner, partner_attribute, partner_lifecycle_event,
-    },
+    entity::{ids::PartnerId, partner, partner_lifecycle_event},
     error::{Error, Result},
     graphql::{
-        context::{self, ContextExt, LoadError, Rows},
+        context::{self, ContextExt},
         errors::top_level,
         paging::{self, Direction, PageArgs, Sort},
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
@@ -55,7 +51,10 @@ impl Partner {
     /// What the partner is; at least one type.
     async fn types(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<PartnerType>> {
         let values = self.values(ctx, AttributeKind::Type).await?;
-        let types = values.iter().map(|value| PartnerType::try_from_value(value)).collect::<std::result::Result<_, _>>();
+        let types = values
+            .iter()
+            .map(PartnerType::try_from_value)
+            .collect::<std::result::Result<_, _>>();
         types.map_err(|error| top_level(Error::from(error)))
     }
 
@@ -71,7 +70,12 @@ impl Partner {
 
     /// The countries it works in, in alphabetical order of their codes. At most 50.
     async fn countries(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CountryCode>> {
-        Ok(self.values(ctx, AttributeKind::Country).await?.into_iter().map(CountryCode).collect())
+        Ok(self
+            .values(ctx, AttributeKind::Country)
+            .await?
+            .into_iter()
+            .map(CountryCode)
+            .collect())
     }
 
     /// The vendor's sales region; null when not assigned.
@@ -107,11 +111,29 @@ impl Partner {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<PartnerConnection> {
-        let select = store::visible(ctx.actor().scope()).filter(partner::Column::ParentId.eq(self.0.id));
-        let sort = Sort { column: Some(partner::Column::NameKey), id: partner::Column::Id, direction: Direction::Asc };
-        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
+        let select =
+            store::visible(ctx.actor().scope()).filter(partner::Column::ParentId.eq(self.0.id));
+        let sort = Sort {
+            column: Some(partner::Column::NameKey),
+            id: partner::Column::Id,
+            direction: Direction::Asc,
+        };
+        let page = paging::page(
+            ctx,
+            ctx.db(),
+            select,
+            sort,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await;
         Ok(PartnerConnection::of(page.map_err(top_level)?, Partner))
     }
 
@@ -123,7 +145,11 @@ impl Partner {
     /// The moves that its state allows and that you may make, each with the mutation of its name; empty for roles that
     /// move no partners. At most 11.
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<PartnerAction> {
-        if ctx.actor().can(Action::PartnerLifecycle) { self.0.status.allowed() } else { Vec::new() }
+        if ctx.actor().can(Action::PartnerLifecycle) {
+            self.0.status.allowed()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Its moves through life, oldest first.
@@ -133,18 +159,46 @@ impl Partner {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<LifecycleEventConnection> {
         let select = store::moves(ctx.actor().scope(), self.0.id);
-        let sort = Sort { column: None, id: partner_lifecycle_event::Column::Id, direction: Direction::Asc };
-        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
-        Ok(LifecycleEventConnection::of(page.map_err(top_level)?, LifecycleEvent))
+        let sort = Sort {
+            column: None,
+            id: partner_lifecycle_event::Column::Id,
+            direction: Direction::Asc,
+        };
+        let page = paging::page(
+            ctx,
+            ctx.db(),
+            select,
+            sort,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await;
+        Ok(LifecycleEventConnection::of(
+            page.map_err(top_level)?,
+            LifecycleEvent,
+        ))
     }
 
     /// Its places in programmes, oldest first. At most 20.
     async fn enrollments(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Enrollment>> {
-        let rows = ctx.loaders().load_one(EnrollmentsOf(self.0.id)).await.map_err(top_level)?;
-        Ok(rows.unwrap_or_default().into_iter().map(Enrollment).collect())
+        let rows = ctx
+            .loaders()
+            .load_one(EnrollmentsOf(self.0.id))
+            .await
+            .map_err(top_level)?;
+        Ok(rows
+            .unwrap_or_default()
+            .into_iter()
+            .map(Enrollment)
+            .collect())
     }
 
     /// The last day of the data processing agreement on file, after which it is not paid; null when there is none to
@@ -168,7 +222,10 @@ impl Partner {
     async fn balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The currency; otherwise the partner's only one, else the reporting currency.")] currency: Option<CurrencyCode>,
+        #[graphql(
+            desc = "The currency; otherwise the partner's only one, else the reporting currency."
+        )]
+        currency: Option<CurrencyCode>,
     ) -> async_graphql::Result<PartnerBalance> {
         ledger::graphql::balance(ctx, self.0.id, currency).await
     }
@@ -184,7 +241,10 @@ impl Partner {
         ctx: &Context<'_>,
         #[graphql(desc = "The first day.")] period_start: Date,
         #[graphql(desc = "The last day.")] period_end: Date,
-        #[graphql(desc = "The currency; otherwise the partner's only one, else the reporting currency.")] currency: Option<CurrencyCode>,
+        #[graphql(
+            desc = "The currency; otherwise the partner's only one, else the reporting currency."
+        )]
+        currency: Option<CurrencyCode>,
     ) -> async_graphql::Result<PartnerStatement> {
         statement(ctx, self.0.id, period_start, period_end, currency).await
     }
@@ -206,7 +266,12 @@ impl Partner {
     /// # Errors
     /// The database failed.
     pub async fn load(ctx: &Context<'_>, id: PartnerId) -> Result<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await.map_err(context::unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(context::unshared)?
+            .map(Self))
     }
 
     /// The object as stored now, past everything this request remembers of it.
@@ -221,42 +286,25 @@ impl Partner {
         found.map(Self).ok_or_else(|| Error::not_found("partnerId"))
     }
 
-    async fn values(&self, ctx: &Context<'_>, kind: AttributeKind) -> async_graphql::Result<Vec<String>> {
-        let rows = ctx.loaders().load_one(AttributesOf(self.0.id)).await.map_err(top_level)?;
-        let of_kind = rows.unwrap_or_default().into_iter().filter(|row| row.kind == kind);
+    async fn values(
+        &self,
+        ctx: &Context<'_>,
+        kind: AttributeKind,
+    ) -> async_graphql::Result<Vec<String>> {
+        let rows = ctx
+            .loaders()
+            .load_one(AttributesOf(self.0.id))
+            .await
+            .map_err(top_level)?;
+        let of_kind = rows
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|row| row.kind == kind);
         Ok(of_kind.map(|row| row.value).collect())
     }
 }
 
 connection!(PartnerConnection, PartnerEdge, Partner);
-
-impl Loader<PartnerId> for Rows {
-    type Value = partner::Model;
-    type Error = LoadError;
-
-    async fn load(&self, keys: &[PartnerId]) -> Result<HashMap<PartnerId, partner::Model>, LoadError> {
-        let found = store::find_all(&self.db, self.scope(), keys).await.map_err(Arc::new)?;
-        Ok(found.into_iter().map(|row| (row.id, row)).collect())
-    }
-}
-
-/// What a partner has several of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AttributesOf(pub PartnerId);
-
-impl Loader<AttributesOf> for Rows {
-    type Value = Vec<partner_attribute::Model>;
-    type Error = LoadError;
-
-    async fn load(&self, keys: &[AttributesOf]) -> Result<HashMap<AttributesOf, Self::Value>, LoadError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for row in store::attributes(&self.db, self.scope(), &ids).await.map_err(Arc::new)? {
-            found.entry(AttributesOf(row.partner_id)).or_default().push(row);
-        }
-        Ok(found)
-    }
-}
 
 /// Reading the directory.
 #[derive(Default)]
@@ -285,18 +333,28 @@ impl PartnerQuery {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
         #[graphql(desc = "Which partners; all unless given.")] filter: Option<PartnerFilter>,
-        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")] order_by: Option<Vec<PartnerOrder>>,
+        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")]
+        order_by: Option<Vec<PartnerOrder>>,
     ) -> async_graphql::Result<PartnerConnection> {
         ctx.may(Action::PartnerRead)?;
-        let args = PageArgs { after, before, first, last };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
         let page = async {
             let wanted = filter.unwrap_or_default().wanted()?;
             let select = store::visible(ctx.actor().scope()).filter(wanted.condition());
             paging::page(ctx, ctx.db(), select, PartnerOrder::sort(order_by)?, args).await
         };
-        Ok(PartnerConnection::of(page.await.map_err(top_level)?, Partner))
+        Ok(PartnerConnection::of(
+            page.await.map_err(top_level)?,
+            Partner,
+        ))
     }
 }
 

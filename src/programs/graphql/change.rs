@@ -72,7 +72,11 @@ fn place(partner: &ID, program: Option<&ID>, tier: String) -> Result<Place> {
     let program = program.and_then(|id| context::id_in(&mut faults, id, "programId"));
     faults.check()?;
     let partner = partner.ok_or_else(|| crate::error::Error::not_found("partnerId"))?;
-    Ok(Place { partner, program, tier })
+    Ok(Place {
+        partner,
+        program,
+        tier,
+    })
 }
 
 payload!(
@@ -121,7 +125,10 @@ impl ProgramMutation {
     ) -> async_graphql::Result<ProgramCreatePayload> {
         let result = async {
             ctx.actor().may(Action::ProgramRead)?;
-            let command = Create { name: input.name, settings: Arc::new(input.settings.unwrap_or_default()) };
+            let command = Create {
+                name: input.name,
+                settings: Arc::new(input.settings.unwrap_or_default()),
+            };
             let id = ctx
                 .write("programCreate", move |tx| {
                     let command = command.clone();

@@ -6,4 +6,6 @@ pub mod settings;
 pub mod settings_input;
 
 pub use change::ProgramMutation;
-pub use program::{Enrollment, EnrollmentsOf, Program, ProgramConnection, ProgramQuery, ProgramVersion};
+pub use program::{
+    Enrollment, EnrollmentsOf, Program, ProgramConnection, ProgramQuery, ProgramVersion,
+};

@@ -58,8 +58,16 @@ impl Program {
         #[graphql(desc = "The instant; now unless given.")] at: Option<DateTime>,
     ) -> async_graphql::Result<ProgramSettings> {
         let at = at.map_or_else(|| ctx.app().clock().now(), |at| at.0);
-        let version = ctx.loaders().load_one(InForce { program: self.0.id, at }).await.map_err(top_level)?;
-        let version = version.ok_or_else(|| top_level(Error::internal("a programme has no rules")))?;
+        let version = ctx
+            .loaders()
+            .load_one(InForce {
+                program: self.0.id,
+                at,
+            })
+            .await
+            .map_err(top_level)?;
+        let version =
+            version.ok_or_else(|| top_level(Error::internal("a programme has no rules")))?;
         Ok(ProgramSettings(version.settings))
     }
 
@@ -70,12 +78,25 @@ impl Program {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<ProgramVersionConnection> {
-        let sort = Sort { column: None, id: program_version::Column::Id, direction: Direction::Desc };
-        let args = PageArgs { after, before, first, last };
+        let sort = Sort {
+            column: None,
+            id: program_version::Column::Id,
+            direction: Direction::Desc,
+        };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
         let page = paging::page(ctx, ctx.db(), store::versions(self.0.id), sort, args).await;
-        Ok(ProgramVersionConnection::of(page.map_err(top_level)?, ProgramVersion))
+        Ok(ProgramVersionConnection::of(
+            page.map_err(top_level)?,
+            ProgramVersion,
+        ))
     }
 
     /// The partners in it, in the order in which they joined. A partner's people find their own place only.
@@ -85,12 +106,33 @@ impl Program {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<EnrollmentConnection> {
-        let select = store::visible_enrollments(ctx.actor().scope()).filter(enrollment::Column::ProgramId.eq(self.0.id));
-        let sort = Sort { column: None, id: enrollment::Column::Id, direction: Direction::Asc };
-        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
-        Ok(EnrollmentConnection::of(page.map_err(top_level)?, Enrollment))
+        let select = store::visible_enrollments(ctx.actor().scope())
+            .filter(enrollment::Column::ProgramId.eq(self.0.id));
+        let sort = Sort {
+            column: None,
+            id: enrollment::Column::Id,
+            direction: Direction::Asc,
+        };
+        let page = paging::page(
+            ctx,
+            ctx.db(),
+            select,
+            sort,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await;
+        Ok(EnrollmentConnection::of(
+            page.map_err(top_level)?,
+            Enrollment,
+        ))
     }
 
     /// Counts the changes, from 1; give it as `expectedVersion` with the next change of the rules.
@@ -115,7 +157,12 @@ impl Program {
     /// # Errors
     /// The database failed.
     pub async fn load(ctx: &Context<'_>, id: ProgramId) -> Result<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await.map_err(context::unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(context::unshared)?
+            .map(Self))
     }
 
     /// The object as stored now, past everything this request remembers of it.
@@ -125,7 +172,10 @@ impl Program {
     pub async fn fresh(ctx: &Context<'_>, id: ProgramId) -> Result<Self> {
         ctx.loaders().clear::<ProgramId>();
         ctx.loaders().clear::<InForce>();
-        store::find(ctx.db(), id).await?.map(Self).ok_or_else(|| Error::not_found("programId"))
+        store::find(ctx.db(), id)
+            .await?
+            .map(Self)
+            .ok_or_else(|| Error::not_found("programId"))
     }
 }
 
@@ -176,12 +226,18 @@ impl Enrollment {
 
     /// The programme; null only when it cannot be read.
     async fn program(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Program>> {
-        Program::load(ctx, self.0.program_id).await.map_err(top_level).transpose()
+        Program::load(ctx, self.0.program_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The partner; null only when it cannot be read.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.0.partner_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The key of the partner's tier, such as `GOLD`; the programme's settings tell what it gives.
@@ -213,7 +269,10 @@ impl Loader<ProgramId> for Rows {
     type Value = program::Model;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[ProgramId]) -> Result<HashMap<ProgramId, program::Model>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[ProgramId],
+    ) -> Result<HashMap<ProgramId, program::Model>, LoadError> {
         let found = store::find_all(&self.db, keys).await.map_err(Arc::new)?;
         Ok(found.into_iter().map(|row| (row.id, row)).collect())
     }
@@ -237,8 +296,18 @@ impl Loader<InForce> for Rows {
         }
         let mut found = HashMap::new();
         for (at, programs) in by_instant {
-            let versions = store::all_in_force(&self.db, &programs, at).await.map_err(Arc::new)?;
-            found.extend(versions.into_iter().map(|version| (InForce { program: version.program_id, at }, version)));
+            let versions = store::all_in_force(&self.db, &programs, at)
+                .await
+                .map_err(Arc::new)?;
+            found.extend(versions.into_iter().map(|version| {
+                (
+                    InForce {
+                        program: version.program_id,
+                        at,
+                    },
+                    version,
+                )
+            }));
         }
         Ok(found)
     }
@@ -252,11 +321,20 @@ impl Loader<EnrollmentsOf> for Rows {
     type Value = Vec<enrollment::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[EnrollmentsOf]) -> Result<HashMap<EnrollmentsOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[EnrollmentsOf],
+    ) -> Result<HashMap<EnrollmentsOf, Self::Value>, LoadError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for row in store::enrollments_of(&self.db, self.scope(), &ids).await.map_err(Arc::new)? {
-            found.entry(EnrollmentsOf(row.partner_id)).or_default().push(row);
+        for row in store::enrollments_of(&self.db, self.scope(), &ids)
+            .await
+            .map_err(Arc::new)?
+        {
+            found
+                .entry(EnrollmentsOf(row.partner_id))
+                .or_default()
+                .push(row);
         }
         Ok(found)
     }
@@ -289,11 +367,21 @@ impl ProgramQuery {
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
     ) -> async_graphql::Result<ProgramConnection> {
         ctx.may(Action::ProgramRead)?;
-        let sort = Sort { column: None, id: program::Column::Id, direction: Direction::Asc };
-        let args = PageArgs { after, before, first, last };
+        let sort = Sort {
+            column: None,
+            id: program::Column::Id,
+            direction: Direction::Asc,
+        };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
         let page = paging::page(ctx, ctx.db(), program::Entity::find(), sort, args).await;
         Ok(ProgramConnection::of(page.map_err(top_level)?, Program))
     }

@@ -39,7 +39,14 @@ impl ProgramSettings {
 
     /// What each role on a deal weighs; a role that is not listed weighs nothing. At most 7.
     async fn roles(&self) -> Vec<RoleWeight> {
-        self.0.roles.iter().map(|entry| RoleWeight { role: entry.role, weight: entry.weight }).collect()
+        self.0
+            .roles
+            .iter()
+            .map(|entry| RoleWeight {
+                role: entry.role,
+                weight: entry.weight,
+            })
+            .collect()
     }
 
     /// The model whose credit is paid; others may be looked at beside it.
@@ -54,7 +61,9 @@ impl ProgramSettings {
 
     /// When two customers are taken for possibly the same.
     async fn conflict(&self) -> ConflictSettings {
-        ConflictSettings { name_similarity: percent(Ppm::new(self.0.conflict.name_similarity_ppm)) }
+        ConflictSettings {
+            name_similarity: percent(Ppm::new(self.0.conflict.name_similarity_ppm)),
+        }
     }
 
     /// Days before the end of protection on which the partner is reminded. At most 10.
@@ -75,7 +84,9 @@ impl ProgramSettings {
     /// The smallest payout by currency; less is carried forward. A currency that is not listed has none. At most 30.
     async fn minimum_payout(&self) -> Vec<Money> {
         let amounts = self.0.minimum_payout.iter();
-        amounts.filter_map(|(code, minor)| Some(Money::minor(*minor, code.parse::<Currency>().ok()?))).collect()
+        amounts
+            .filter_map(|(code, minor)| Some(Money::minor(*minor, code.parse::<Currency>().ok()?)))
+            .collect()
     }
 }
 
@@ -195,7 +206,14 @@ impl AttributionSettings {
             redistribute_empty_phases: parameters.redistribute_empty_phases,
             redistribute_empty_roles: parameters.redistribute_empty_roles,
             daily_cap: parameters.daily_cap,
-            kind_weights: parameters.kind_weights.iter().map(|entry| KindWeight { kind: entry.kind, weight: entry.weight }).collect(),
+            kind_weights: parameters
+                .kind_weights
+                .iter()
+                .map(|entry| KindWeight {
+                    kind: entry.kind,
+                    weight: entry.weight,
+                })
+                .collect(),
             influence_threshold: parameters.influence_threshold,
         }
     }

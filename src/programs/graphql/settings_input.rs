@@ -15,7 +15,10 @@ use crate::{
     platform::ppm::Ppm,
     programs::{
         Amendment,
-        settings::{AttributionSettings, ConflictSettings, KindWeight, PhaseWeights, ProgramSettings, RoleWeight, Tier},
+        settings::{
+            AttributionSettings, ConflictSettings, KindWeight, PhaseWeights, ProgramSettings,
+            RoleWeight, Tier,
+        },
     },
 };
 
@@ -156,20 +159,39 @@ impl Amendment for ProgramSettingsInput {
             faults.take("settings.defaultTimeZone", zone)
         });
         ProgramSettings {
-            reporting_currency: given.reporting_currency.map_or(last.reporting_currency, |code| code.0),
+            reporting_currency: given
+                .reporting_currency
+                .map_or(last.reporting_currency, |code| code.0),
             default_time_zone: zone.unwrap_or(last.default_time_zone),
-            tiers: given.tiers.map_or(last.tiers, |tiers| tiers.into_iter().map(Tier::from).collect()),
-            stages: given.stages.map_or(last.stages, |stages| read_stages(stages, faults)),
-            roles: given.roles.map_or(last.roles, |roles| roles.into_iter().map(RoleWeight::from).collect()),
-            official_model: given.official_model.unwrap_or(last.official_model),
-            attribution: given.attribution.unwrap_or_default().amend(last.attribution),
-            conflict: given.conflict.map_or(last.conflict, |conflict| ConflictSettings {
-                name_similarity_ppm: parts(faults, "settings.conflict.nameSimilarity", &conflict.name_similarity),
+            tiers: given.tiers.map_or(last.tiers, |tiers| {
+                tiers.into_iter().map(Tier::from).collect()
             }),
+            stages: given
+                .stages
+                .map_or(last.stages, |stages| read_stages(stages, faults)),
+            roles: given.roles.map_or(last.roles, |roles| {
+                roles.into_iter().map(RoleWeight::from).collect()
+            }),
+            official_model: given.official_model.unwrap_or(last.official_model),
+            attribution: given
+                .attribution
+                .unwrap_or_default()
+                .amend(last.attribution),
+            conflict: given
+                .conflict
+                .map_or(last.conflict, |conflict| ConflictSettings {
+                    name_similarity_ppm: parts(
+                        faults,
+                        "settings.conflict.nameSimilarity",
+                        &conflict.name_similarity,
+                    ),
+                }),
             reminder_days: given.reminder_days.unwrap_or(last.reminder_days),
             review_sla_hours: given.review_sla_hours.unwrap_or(last.review_sla_hours),
             invitation_days: given.invitation_days.unwrap_or(last.invitation_days),
-            minimum_payout: given.minimum_payout.map_or(last.minimum_payout, |amounts| read_minimums(&amounts, faults)),
+            minimum_payout: given.minimum_payout.map_or(last.minimum_payout, |amounts| {
+                read_minimums(&amounts, faults)
+            }),
         }
     }
 }
@@ -182,16 +204,25 @@ impl AttributionSettingsInput {
             post_sales: phases.post_sales,
         };
         let mut phase_weights = last.phase_weights;
-        self.phase_weights.map_value(phases).update_to(&mut phase_weights);
+        self.phase_weights
+            .map_value(phases)
+            .update_to(&mut phase_weights);
         AttributionSettings {
             half_life_days: self.half_life_days.unwrap_or(last.half_life_days),
             lookback_days: self.lookback_days.unwrap_or(last.lookback_days),
             phase_weights,
-            redistribute_empty_phases: self.redistribute_empty_phases.unwrap_or(last.redistribute_empty_phases),
-            redistribute_empty_roles: self.redistribute_empty_roles.unwrap_or(last.redistribute_empty_roles),
+            redistribute_empty_phases: self
+                .redistribute_empty_phases
+                .unwrap_or(last.redistribute_empty_phases),
+            redistribute_empty_roles: self
+                .redistribute_empty_roles
+                .unwrap_or(last.redistribute_empty_roles),
             daily_cap: self.daily_cap.unwrap_or(last.daily_cap),
             kind_weights: self.kind_weights.map_or(last.kind_weights, |kinds| {
-                kinds.into_iter().map(|KindWeightInput { kind, weight }| KindWeight { kind, weight }).collect()
+                kinds
+                    .into_iter()
+                    .map(|KindWeightInput { kind, weight }| KindWeight { kind, weight })
+                    .collect()
             }),
             influence_threshold: self.influence_threshold.unwrap_or(last.influence_threshold),
         }
@@ -214,7 +245,10 @@ impl From<TierInput> for Tier {
 
 impl From<RoleWeightInput> for RoleWeight {
     fn from(entry: RoleWeightInput) -> Self {
-        Self { role: entry.role, weight: entry.weight }
+        Self {
+            role: entry.role,
+            weight: entry.weight,
+        }
     }
 }
 
@@ -223,7 +257,11 @@ fn read_stages(stages: Vec<ProgramStageInput>, faults: &mut Faults) -> Vec<Stage
         key: stage.key,
         name: stage.name.trim().to_owned(),
         rank: stage.rank,
-        probability_ppm: parts(faults, &format!("settings.stages.{place}.probability"), &stage.probability),
+        probability_ppm: parts(
+            faults,
+            &format!("settings.stages.{place}.probability"),
+            &stage.probability,
+        ),
         kind: stage.kind,
         requires_accepted_roles_to_leave: stage.requires_accepted_roles_to_leave,
     };
@@ -239,12 +277,20 @@ fn parts(faults: &mut Faults, path: &str, percentage: &Decimal) -> i32 {
 fn read_minimums(amounts: &[MoneyInput], faults: &mut Faults) -> BTreeMap<String, i64> {
     let mut minimums = BTreeMap::new();
     if amounts.len() > MAX_MINIMUMS {
-        faults.add("settings.minimumPayout", format!("must have at most {MAX_MINIMUMS} entries"));
+        faults.add(
+            "settings.minimumPayout",
+            format!("must have at most {MAX_MINIMUMS} entries"),
+        );
     }
     for (place, amount) in amounts.iter().take(MAX_MINIMUMS).enumerate() {
         let path = format!("settings.minimumPayout.{place}");
-        let Some(amount) = amount.read(faults, &path) else { continue };
-        if minimums.insert(amount.currency().to_string(), amount.minor()).is_some() {
+        let Some(amount) = amount.read(faults, &path) else {
+            continue;
+        };
+        if minimums
+            .insert(amount.currency().to_string(), amount.minor())
+            .is_some()
+        {
             faults.add(&format!("{path}.currency"), "is listed twice");
         }
     }

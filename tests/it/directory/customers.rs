@@ -1,0 +1,240 @@
+//! Recording, changing and finding customers.
+
+use ensemble::{
+    entity::{customer_block_key, ids::CustomerId},
+    identity::Role,
+    platform::ids::TypedId,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
+
+use super::{
+    fields,
+    resolve::{customers, id_of, named},
+    run, traces,
+};
+use crate::{
+    cases,
+    support::{Person, TestApp},
+};
+
+cases!(
+    a_customer_is_recorded_once,
+    a_customer_changes_and_keeps_its_identity,
+    customers_are_found_by_what_is_known,
+);
+
+pub async fn create(t: &TestApp, person: &Person, input: Value) -> String {
+    let made = run(t, person, "customerCreate", input, "customer { id }").await;
+    made.done("customerCreate")
+        .text("customerCreate/customer/id")
+}
+
+async fn a_customer_is_recorded_once(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let parent = create(
+        &t,
+        &ada,
+        json!({ "name": "Acme Holding", "domain": "holding.example" }),
+    )
+    .await;
+    let selection = "customer { name domain country industry employees registrationNumber phone externalId version parent { name } }";
+    let all = json!({
+        "name": " Acme Corp. ", "domain": "https://www.ACME.com/about", "country": "US", "industry": "Health", "employees": 250,
+        "registrationNumber": "hrb 123-45", "phone": "+1 (555) 010-2030", "parentId": parent, "externalId": "C-1",
+    });
+    let made = run(&t, &ada, "customerCreate", all, selection).await;
+    let expected = json!({
+        "name": "Acme Corp.", "domain": "acme.com", "country": "US", "industry": "Health", "employees": 250,
+        "registrationNumber": "HRB12345", "phone": "15550102030", "externalId": "C-1", "version": 1,
+        "parent": { "name": "Acme Holding" },
+    });
+    assert_eq!(
+        made.done("customerCreate").at("customerCreate/customer"),
+        &expected
+    );
+    create(&t, &ada, json!({ "name": "Zenith" })).await;
+
+    let before = (traces(&t).await, customers(&t).await);
+    for (input, path) in [
+        (
+            json!({ "name": "Other", "domain": "shop.acme.com" }),
+            "domain",
+        ),
+        (json!({ "name": "ZENITH Inc." }), "name"),
+        (
+            json!({ "name": "Other", "externalId": "C-1" }),
+            "externalId",
+        ),
+    ] {
+        let refused = run(&t, &ada, "customerCreate", input, "customer { id }").await;
+        assert_eq!(
+            (
+                refused.refusal("customerCreate").as_str(),
+                fields(&refused, "customerCreate")
+            ),
+            ("DUPLICATE", vec![path.to_owned()])
+        );
+    }
+    let finance = t.vendor(Role::Finance).await;
+    let refused = run(
+        &t,
+        &finance,
+        "customerCreate",
+        json!({ "name": "Other" }),
+        "customer { id }",
+    )
+    .await;
+    assert_eq!(refused.refusal("customerCreate"), "FORBIDDEN");
+    assert_eq!((traces(&t).await, customers(&t).await), before);
+}
+
+async fn a_customer_changes_and_keeps_its_identity(t: TestApp) {
+    let ada = t.admin().await;
+    let acme = create(
+        &t,
+        &ada,
+        json!({ "name": "Acme", "domain": "acme.com", "country": "US", "industry": "Health" }),
+    )
+    .await;
+    let zenith = create(&t, &ada, json!({ "name": "Zenith", "country": "US" })).await;
+    let selection = "customer { name domain country industry version parent { id } }";
+    let update = async |input: Value| run(&t, &ada, "customerUpdate", input, selection).await;
+    let changed = update(json!({ "customerId": zenith, "name": "Zenith Software", "industry": "Retail", "parentId": acme })).await;
+    let expected = json!({
+        "name": "Zenith Software", "domain": null, "country": "US", "industry": "Retail", "version": 2, "parent": { "id": acme },
+    });
+    assert_eq!(
+        changed.done("customerUpdate").at("customerUpdate/customer"),
+        &expected
+    );
+    let zenith_id = CustomerId::parse(&zenith).unwrap();
+    assert_eq!(
+        id_of(&t, named("zenith SOFTWARE Ltd", None, Some("US"))).await,
+        zenith_id
+    );
+    let keys = customer_block_key::Entity::find()
+        .filter(customer_block_key::Column::CustomerId.eq(zenith_id));
+    let keys: Vec<_> = keys
+        .all(t.app.db().reader())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.block_key)
+        .collect();
+    assert!(keys.contains(&"w:sof zen".to_owned()), "{keys:?}");
+
+    let before = traces(&t).await;
+    let stale =
+        update(json!({ "customerId": zenith, "industry": null, "expectedVersion": 1 })).await;
+    assert_eq!(stale.refusal("customerUpdate"), "STALE_OBJECT");
+    let taken = update(json!({ "customerId": zenith, "domain": "www.acme.com" })).await;
+    assert_eq!(
+        (
+            taken.refusal("customerUpdate").as_str(),
+            fields(&taken, "customerUpdate")
+        ),
+        ("DUPLICATE", vec!["domain".to_owned()])
+    );
+    let circle = update(json!({ "customerId": acme, "parentId": zenith })).await;
+    assert_eq!(fields(&circle, "customerUpdate"), ["parentId"]);
+    let nameless = update(json!({ "customerId": acme, "name": null, "employees": -1 })).await;
+    assert_eq!(fields(&nameless, "customerUpdate"), ["name", "employees"]);
+    assert_eq!(traces(&t).await, before);
+    let cleared = update(
+        json!({ "customerId": zenith, "industry": null, "parentId": null, "expectedVersion": 2 }),
+    )
+    .await;
+    let expected = json!({
+        "name": "Zenith Software", "domain": null, "country": "US", "industry": null, "version": 3, "parent": null,
+    });
+    assert_eq!(
+        cleared.done("customerUpdate").at("customerUpdate/customer"),
+        &expected
+    );
+}
+
+pub const LIST: &str = "query($filter: CustomerFilter, $first: Int, $after: String) {
+    customers(filter: $filter, first: $first, after: $after) { totalCount pageInfo { endCursor } nodes { name } } }";
+
+pub async fn found(t: &TestApp, person: &Person, filter: Value) -> Vec<String> {
+    let answer = t.ask(person, LIST, json!({ "filter": filter })).await;
+    let nodes = answer.at("customers/nodes").as_array().unwrap();
+    nodes
+        .iter()
+        .map(|node| node["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn customers_are_found_by_what_is_known(t: TestApp) {
+    let ada = t.vendor(Role::Auditor).await;
+    let admin = t.admin().await;
+    let acme = create(&t, &admin, json!({ "name": "Acme Corp.", "domain": "acme.com", "country": "US", "industry": "Health" })).await;
+    create(
+        &t,
+        &admin,
+        json!({ "name": "Société Générale S.A.", "country": "FR", "parentId": acme }),
+    )
+    .await;
+    create(
+        &t,
+        &admin,
+        json!({ "name": "Acme Dental", "country": "US" }),
+    )
+    .await;
+    assert_eq!(
+        found(&t, &ada, json!({})).await,
+        ["Acme Corp.", "Acme Dental", "Société Générale S.A."]
+    );
+    assert_eq!(
+        found(&t, &ada, json!({ "name": { "contains": "GENERALE" } })).await,
+        ["Société Générale S.A."]
+    );
+    assert_eq!(
+        found(&t, &ada, json!({ "name": { "startsWith": "ACME Inc." } })).await,
+        ["Acme Corp.", "Acme Dental"]
+    );
+    assert_eq!(
+        found(&t, &ada, json!({ "domain": "https://WWW.acme.com/x" })).await,
+        ["Acme Corp."]
+    );
+    assert_eq!(
+        found(&t, &ada, json!({ "domain": "jane@gmail.com" })).await,
+        [""; 0]
+    );
+    assert_eq!(
+        found(&t, &ada, json!({ "country": "US", "industry": "Health" })).await,
+        ["Acme Corp."]
+    );
+    assert_eq!(
+        found(&t, &ada, json!({ "parentId": acme })).await,
+        ["Société Générale S.A."]
+    );
+    assert_eq!(found(&t, &ada, json!({ "parentId": "x" })).await, [""; 0]);
+    assert_eq!(
+        t.ask(&ada, LIST, json!({ "filter": { "domain": "co.uk" } }))
+            .await
+            .error(),
+        "BAD_USER_INPUT"
+    );
+    let first = t.ask(&ada, LIST, json!({ "first": 2 })).await;
+    assert_eq!(first.at("customers/totalCount"), 3);
+    let second = t
+        .ask(
+            &ada,
+            LIST,
+            json!({ "first": 2, "after": first.text("customers/pageInfo/endCursor") }),
+        )
+        .await;
+    assert_eq!(
+        second.at("customers/nodes"),
+        &json!([{ "name": "Société Générale S.A." }])
+    );
+    let children =
+        "query($id: ID!) { customer(id: $id) { children { totalCount nodes { name } } } }";
+    let children = t.ask(&ada, children, json!({ "id": acme })).await;
+    assert_eq!(
+        children.at("customer/children"),
+        &json!({ "totalCount": 1, "nodes": [{ "name": "Société Générale S.A." }] })
+    );
+}

@@ -1,0 +1,300 @@
+//! Entering partners and changing what is known about them.
+
+use ensemble::{entity::partner_attribute, identity::Role};
+use sea_orm::{EntityTrait, PaginatorTrait};
+use serde_json::{Value, json};
+
+use super::{enter, fields, partner, partner_id, run, traces};
+use crate::{
+    cases,
+    support::{Person, TestApp},
+};
+
+cases!(
+    all_faults_of_a_partner_are_told_at_once,
+    an_external_id_is_given_once,
+    what_is_absent_stays_and_null_clears,
+    a_stale_change_is_refused,
+    companies_form_no_circle_and_no_endless_tree,
+    a_partner_changes_itself_only,
+);
+
+async fn all_faults_of_a_partner_are_told_at_once(t: TestApp) {
+    let ada = t.admin().await;
+    let before = traces(&t).await;
+    let input = json!({
+        "legalName": " ", "displayName": "x".repeat(201), "types": [], "website": "acme", "industries": ["Health", ""],
+        "competencies": vec!["a"; 51],
+    });
+    let refused = run(&t, &ada, "partnerCreate", input, "partner { id }").await;
+    let expected = [
+        "legalName",
+        "displayName",
+        "website",
+        "types",
+        "industries.1",
+        "competencies",
+    ];
+    assert_eq!(fields(&refused, "partnerCreate"), expected);
+    assert!(
+        refused
+            .refusals("partnerCreate")
+            .iter()
+            .all(|code| code == "BAD_USER_INPUT")
+    );
+    let orphan = json!({ "legalName": "Northwind", "types": ["SI"], "parentId": "partner_00000000000000000000000000" });
+    let refused = run(&t, &ada, "partnerCreate", orphan, "partner { id }").await;
+    assert_eq!(
+        (
+            refused.refusal("partnerCreate").as_str(),
+            fields(&refused, "partnerCreate")
+        ),
+        ("NOT_FOUND", vec!["parentId".to_owned()])
+    );
+    let auditor = t.vendor(Role::Auditor).await;
+    let refused = run(
+        &t,
+        &auditor,
+        "partnerCreate",
+        json!({ "legalName": "Northwind", "types": ["SI"] }),
+        "partner { id }",
+    )
+    .await;
+    assert_eq!(refused.refusal("partnerCreate"), "FORBIDDEN");
+    assert_eq!(traces(&t).await, before);
+}
+
+async fn an_external_id_is_given_once(t: TestApp) {
+    let ada = t.admin().await;
+    enter(
+        &t,
+        &ada,
+        json!({ "legalName": "Northwind", "types": ["SI"], "externalId": "A-1" }),
+    )
+    .await;
+    let other = partner(&t, &ada, "Fabrikam").await;
+    let before = traces(&t).await;
+    let again = json!({ "legalName": "Contoso", "types": ["SI"], "externalId": "A-1" });
+    let refused = run(&t, &ada, "partnerCreate", again, "partner { id }").await;
+    assert_eq!(
+        (
+            refused.refusal("partnerCreate").as_str(),
+            fields(&refused, "partnerCreate")
+        ),
+        ("DUPLICATE", vec!["externalId".to_owned()])
+    );
+    let refused = run(
+        &t,
+        &ada,
+        "partnerUpdate",
+        json!({ "partnerId": other, "externalId": "A-1" }),
+        "partner { id }",
+    )
+    .await;
+    assert_eq!(
+        (
+            refused.refusal("partnerUpdate").as_str(),
+            fields(&refused, "partnerUpdate")
+        ),
+        ("DUPLICATE", vec!["externalId".to_owned()])
+    );
+    assert_eq!(traces(&t).await, before);
+}
+
+const FACTS: &str = "partner { legalName displayName types size country countries region website industries competencies
+    dpaValidUntil externalId version }";
+
+async fn what_is_absent_stays_and_null_clears(t: TestApp) {
+    let ada = t.admin().await;
+    let all = json!({
+        "legalName": "Northwind LLC", "displayName": "Northwind", "types": ["SI"], "size": "SMALL", "country": "DE",
+        "countries": ["DE", "AT"], "region": "DACH", "website": "https://northwind.example", "industries": ["Health"],
+        "competencies": ["Cloud", "Data"], "dpaValidUntil": "2027-01-31", "externalId": "A-1",
+    });
+    let id = enter(&t, &ada, all).await;
+    let changed = run(
+        &t,
+        &ada,
+        "partnerUpdate",
+        json!({ "partnerId": id, "region": "EMEA" }),
+        FACTS,
+    )
+    .await;
+    let mut expected = json!({
+        "legalName": "Northwind LLC", "displayName": "Northwind", "types": ["SI"], "size": "SMALL", "country": "DE",
+        "countries": ["AT", "DE"], "region": "EMEA", "website": "https://northwind.example", "industries": ["Health"],
+        "competencies": ["Cloud", "Data"], "dpaValidUntil": "2027-01-31", "externalId": "A-1", "version": 2,
+    });
+    assert_eq!(
+        changed.done("partnerUpdate").at("partnerUpdate/partner"),
+        &expected
+    );
+
+    let clear = json!({
+        "partnerId": id, "size": null, "country": null, "countries": null, "region": null, "website": null, "industries": null,
+        "competencies": ["Data"], "dpaValidUntil": null, "externalId": null, "expectedVersion": 2,
+    });
+    let changed = run(&t, &ada, "partnerUpdate", clear, FACTS).await;
+    for field in [
+        "size",
+        "country",
+        "region",
+        "website",
+        "dpaValidUntil",
+        "externalId",
+    ] {
+        expected[field] = json!(null);
+    }
+    expected["countries"] = json!([]);
+    expected["industries"] = json!([]);
+    expected["competencies"] = json!(["Data"]);
+    expected["version"] = json!(3);
+    assert_eq!(
+        changed.done("partnerUpdate").at("partnerUpdate/partner"),
+        &expected
+    );
+
+    let before = traces(&t).await;
+    let same = run(
+        &t,
+        &ada,
+        "partnerUpdate",
+        json!({ "partnerId": id, "competencies": ["Data"], "region": null }),
+        FACTS,
+    )
+    .await;
+    assert_eq!(
+        same.done("partnerUpdate").at("partnerUpdate/partner"),
+        &expected
+    );
+    let refused = run(
+        &t,
+        &ada,
+        "partnerUpdate",
+        json!({ "partnerId": id, "displayName": null, "types": null }),
+        FACTS,
+    )
+    .await;
+    assert_eq!(fields(&refused, "partnerUpdate"), ["displayName", "types"]);
+    assert_eq!(traces(&t).await, before);
+}
+
+async fn a_stale_change_is_refused(t: TestApp) {
+    let ada = t.admin().await;
+    let id = partner(&t, &ada, "Northwind").await;
+    let change = |region: &str| json!({ "partnerId": id, "region": region, "expectedVersion": 1 });
+    run(&t, &ada, "partnerUpdate", change("DACH"), FACTS)
+        .await
+        .done("partnerUpdate");
+    let before = traces(&t).await;
+    let refused = run(&t, &ada, "partnerUpdate", change("EMEA"), FACTS).await;
+    assert_eq!(refused.refusal("partnerUpdate"), "STALE_OBJECT");
+    assert_eq!(traces(&t).await, before);
+}
+
+async fn a_partner_changes_itself_only(t: TestApp) {
+    let ada = t.admin().await;
+    let group = partner(&t, &ada, "Fjord Group").await;
+    let own = partner(&t, &ada, "Blue Fjord").await;
+    let nora = t
+        .person(Role::PartnerAdministrator, Some(partner_id(&own)))
+        .await;
+    let max = t.person(Role::PartnerMember, Some(partner_id(&own))).await;
+    let attributes = partner_attribute::Entity::find()
+        .count(t.app.db().reader())
+        .await
+        .unwrap();
+    let before = traces(&t).await;
+    let update =
+        async |person: &Person, input: Value| run(&t, person, "partnerUpdate", input, FACTS).await;
+    let refused = update(&nora, json!({ "partnerId": group, "displayName": "Mine" })).await;
+    assert_eq!(refused.refusal("partnerUpdate"), "NOT_FOUND");
+    let refused = update(
+        &nora,
+        json!({ "partnerId": own, "legalName": "X", "types": ["MSP"], "displayName": "Y" }),
+    )
+    .await;
+    assert_eq!(
+        refused.refusals("partnerUpdate"),
+        ["FORBIDDEN", "FORBIDDEN"]
+    );
+    assert_eq!(fields(&refused, "partnerUpdate"), ["legalName", "types"]);
+    let refused = update(&max, json!({ "partnerId": own, "displayName": "Y" })).await;
+    assert_eq!(refused.refusal("partnerUpdate"), "FORBIDDEN");
+    assert_eq!(traces(&t).await, before);
+    assert_eq!(
+        partner_attribute::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        attributes
+    );
+
+    let input =
+        json!({ "partnerId": own, "displayName": "Blue Fjord Systems", "industries": ["Health"] });
+    let changed = update(&nora, input).await;
+    assert_eq!(
+        changed
+            .done("partnerUpdate")
+            .text("partnerUpdate/partner/displayName"),
+        "Blue Fjord Systems"
+    );
+    assert_eq!(
+        changed.at("partnerUpdate/partner/industries"),
+        &json!(["Health"])
+    );
+}
+
+async fn companies_form_no_circle_and_no_endless_tree(t: TestApp) {
+    let ada = t.admin().await;
+    let mut chain = vec![partner(&t, &ada, "Level 1").await];
+    for level in 2..=8 {
+        let parent = chain.last().unwrap();
+        chain.push(enter(&t, &ada, json!({ "legalName": format!("Level {level}"), "types": ["SI"], "parentId": parent })).await);
+    }
+    let before = traces(&t).await;
+    let deeper = json!({ "legalName": "Level 9", "types": ["SI"], "parentId": chain[7] });
+    let refused = run(&t, &ada, "partnerCreate", deeper, "partner { id }").await;
+    assert_eq!(
+        (
+            refused.refusal("partnerCreate").as_str(),
+            fields(&refused, "partnerCreate")
+        ),
+        ("BAD_USER_INPUT", vec!["parentId".to_owned()])
+    );
+    for (own, parent) in [(0, 7), (3, 3)] {
+        let circle = json!({ "partnerId": chain[own], "parentId": chain[parent] });
+        assert_eq!(
+            run(&t, &ada, "partnerUpdate", circle, FACTS)
+                .await
+                .refusal("partnerUpdate"),
+            "BAD_USER_INPUT"
+        );
+    }
+    assert_eq!(traces(&t).await, before);
+    let root = partner(&t, &ada, "Level 0").await;
+    let below = json!({ "partnerId": chain[0], "parentId": root });
+    assert_eq!(
+        run(&t, &ada, "partnerUpdate", below, FACTS)
+            .await
+            .refusal("partnerUpdate"),
+        "BAD_USER_INPUT"
+    );
+    let shorter = json!({ "partnerId": chain[1], "parentId": root });
+    run(&t, &ada, "partnerUpdate", shorter, FACTS)
+        .await
+        .done("partnerUpdate");
+
+    let [a, b] = [partner(&t, &ada, "A").await, partner(&t, &ada, "B").await];
+    let under = |own: &str, parent: &str| json!({ "partnerId": own, "parentId": parent });
+    let (one, other) = tokio::join!(
+        run(&t, &ada, "partnerUpdate", under(&a, &b), FACTS),
+        run(&t, &ada, "partnerUpdate", under(&b, &a), FACTS)
+    );
+    let refusals = [
+        one.refusals("partnerUpdate"),
+        other.refusals("partnerUpdate"),
+    ]
+    .concat();
+    assert_eq!(refusals, ["BAD_USER_INPUT"]);
+}

@@ -1,0 +1,308 @@
+//! Programmes, their rules in time, and who takes part.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ensemble::{
+    entity::{enrollment, ids::ProgramId, program, program_version},
+    error::Code,
+    identity::Role,
+    platform::ids::TypedId,
+    programs::{ProgramSettings, rules},
+};
+
+use sea_orm::{EntityTrait, PaginatorTrait};
+use serde_json::{Value, json};
+
+use super::{fields, run, traces};
+use crate::{
+    cases,
+    support::{Person, TestApp},
+};
+
+cases!(
+    a_programme_starts_from_the_standard_rules,
+    rules_hold_from_their_beginning_on,
+    versions_follow_each_other_in_time,
+    every_fault_of_the_rules_is_told_in_the_words_of_the_api,
+    the_only_programme_needs_no_name,
+);
+
+pub async fn open(t: &TestApp, person: &Person, name: &str) -> String {
+    let made = run(
+        t,
+        person,
+        "programCreate",
+        json!({ "name": name }),
+        "program { id }",
+    )
+    .await;
+    made.done("programCreate").text("programCreate/program/id")
+}
+
+pub fn program_id(text: &str) -> ProgramId {
+    ProgramId::parse(text).unwrap()
+}
+
+pub async fn change(t: &TestApp, person: &Person, input: Value) -> crate::support::Answer {
+    run(
+        t,
+        person,
+        "programSettingsChange",
+        input,
+        "program { version settings { reviewSlaHours } }",
+    )
+    .await
+}
+
+pub async fn written(t: &TestApp) -> [u64; 3] {
+    let db = t.app.db().reader();
+    [
+        program::Entity::find().count(db).await.unwrap(),
+        program_version::Entity::find().count(db).await.unwrap(),
+        enrollment::Entity::find().count(db).await.unwrap(),
+    ]
+}
+
+async fn a_programme_starts_from_the_standard_rules(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let id = open(&t, &ada, "Ensemble Partner Programme").await;
+    let document = "query($id: ID!) { program(id: $id) { name status version settings { reportingCurrency defaultTimeZone
+        tiers { key rank protectionDays maxOpenRegistrations } stages { key probability kind } roles { role weight }
+        officialModel attribution { halfLifeDays phaseWeights { preSales } } conflict { nameSimilarity } reminderDays
+        reviewSlaHours invitationDays minimumPayout { amount currency } }
+        versions { nodes { number effectiveFrom settings { invitationDays } } } } }";
+    let found = t.ask(&ada, document, json!({ "id": id })).await;
+    assert_eq!(found.at("program/version"), 1);
+    let settings = found.at("program/settings");
+    assert_eq!(
+        settings["tiers"][2],
+        json!({ "key": "GOLD", "rank": 3, "protectionDays": 90, "maxOpenRegistrations": 50 })
+    );
+    assert_eq!(
+        settings["stages"][1],
+        json!({ "key": "QUALIFIED", "probability": "25", "kind": "OPEN" })
+    );
+    assert_eq!(
+        settings["roles"][0],
+        json!({ "role": "SOURCER", "weight": 25 })
+    );
+    assert_eq!(settings["conflict"]["nameSimilarity"], "92");
+    assert_eq!(
+        settings["attribution"],
+        json!({ "halfLifeDays": 30, "phaseWeights": null })
+    );
+    assert_eq!(
+        settings["minimumPayout"],
+        json!([{ "amount": "50.00", "currency": "USD" }])
+    );
+    assert_eq!(settings["reminderDays"], json!([14, 3]));
+    let versions = json!([{ "number": 1, "effectiveFrom": "2026-03-01T09:00:00Z", "settings": { "invitationDays": 15 } }]);
+    assert_eq!(found.at("program/versions/nodes"), &versions);
+    let stored = program_version::Entity::find()
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stored.settings, ProgramSettings::default());
+
+    let before = (traces(&t).await, written(&t).await);
+    let again = run(
+        &t,
+        &ada,
+        "programCreate",
+        json!({ "name": "Ensemble Partner Programme" }),
+        "program { id }",
+    )
+    .await;
+    assert_eq!(
+        (
+            again.refusal("programCreate").as_str(),
+            fields(&again, "programCreate")
+        ),
+        ("DUPLICATE", vec!["name".to_owned()])
+    );
+    let finance = t.vendor(Role::Finance).await;
+    let refused = run(
+        &t,
+        &finance,
+        "programCreate",
+        json!({ "name": "Other" }),
+        "program { id }",
+    )
+    .await;
+    assert_eq!(refused.refusal("programCreate"), "FORBIDDEN");
+    assert_eq!((traces(&t).await, written(&t).await), before);
+}
+
+async fn rules_hold_from_their_beginning_on(t: TestApp) {
+    let ada = t.admin().await;
+    let id = open(&t, &ada, "Programme").await;
+    let begins: DateTime<Utc> = "2026-04-01T00:00:00.5Z".parse().unwrap();
+    let input = json!({
+        "programId": id, "effectiveFrom": begins, "expectedVersion": 1,
+        "settings": { "reviewSlaHours": 24, "minimumPayout": [{ "amount": "100", "currency": "JPY" }],
+            "attribution": { "phaseWeights": { "preSales": 50, "transaction": 30, "postSales": 20 } } },
+    });
+    let changed = change(&t, &ada, input).await;
+    let expected = json!({ "version": 2, "settings": { "reviewSlaHours": 48 } });
+    assert_eq!(
+        changed
+            .done("programSettingsChange")
+            .at("programSettingsChange/program"),
+        &expected
+    );
+
+    let db = t.app.db().reader();
+    let step = TimeDelta::microseconds(1);
+    let start = t.app.clock().now();
+    for (at, number, hours) in [
+        (start - TimeDelta::days(1_000), 1, 48),
+        (start, 1, 48),
+        (begins - step, 1, 48),
+        (begins, 2, 24),
+        (begins + step, 2, 24),
+        (begins + TimeDelta::days(1_000), 2, 24),
+    ] {
+        let rules = rules::in_force(db, program_id(&id), at).await.unwrap();
+        assert_eq!(
+            (rules.number, rules.settings.review_sla_hours),
+            (number, hours),
+            "{at}"
+        );
+        let document = "query($id: ID!, $at: DateTime) { program(id: $id) { settings(at: $at) { reviewSlaHours } } }";
+        let shown = t.ask(&ada, document, json!({ "id": id, "at": at })).await;
+        assert_eq!(shown.at("program/settings/reviewSlaHours"), hours, "{at}");
+    }
+    let second = rules::in_force(db, program_id(&id), begins).await.unwrap();
+    assert_eq!(
+        second.settings.minimum_payout,
+        [("JPY".to_owned(), 100)].into()
+    );
+    assert_eq!(
+        second.settings.attribution.phase_weights.unwrap().pre_sales,
+        50
+    );
+    assert_eq!(second.settings.tiers, ProgramSettings::default().tiers);
+    let first = rules::in_force(db, program_id(&id), start).await.unwrap();
+    let both = rules::by_version(db, &[second.version_id, first.version_id, first.version_id])
+        .await
+        .unwrap();
+    assert_eq!(both.len(), 2);
+    assert_eq!(both[&second.version_id], second);
+    let unknown = rules::in_force(db, ProgramId(uuid::Uuid::nil()), start)
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+async fn versions_follow_each_other_in_time(t: TestApp) {
+    let ada = t.admin().await;
+    let id = open(&t, &ada, "Programme").await;
+    let from = |at: &str| json!({ "programId": id, "effectiveFrom": at, "settings": { "reviewSlaHours": 1 } });
+    let before = (traces(&t).await, written(&t).await);
+    for at in ["2026-03-01T09:00:00Z", "2026-03-01T08:59:59Z"] {
+        let refused = change(&t, &ada, from(at)).await;
+        assert_eq!(refused.refusal("programSettingsChange"), "BAD_USER_INPUT");
+        assert_eq!(fields(&refused, "programSettingsChange"), ["effectiveFrom"]);
+    }
+    let stale = json!({ "programId": id, "expectedVersion": 7, "settings": {} });
+    assert_eq!(
+        change(&t, &ada, stale)
+            .await
+            .refusal("programSettingsChange"),
+        "STALE_OBJECT"
+    );
+    assert_eq!((traces(&t).await, written(&t).await), before);
+
+    change(&t, &ada, from("2026-05-01T00:00:00Z"))
+        .await
+        .done("programSettingsChange");
+    t.advance(TimeDelta::hours(1));
+    for at in ["2026-05-01T00:00:00Z", "2026-04-01T00:00:00Z"] {
+        assert_eq!(
+            change(&t, &ada, from(at))
+                .await
+                .refusal("programSettingsChange"),
+            "BAD_USER_INPUT"
+        );
+    }
+    let now = json!({ "programId": id, "settings": { "reviewSlaHours": 2 } });
+    assert_eq!(
+        change(&t, &ada, now.clone())
+            .await
+            .refusal("programSettingsChange"),
+        "BAD_USER_INPUT"
+    );
+    t.advance(TimeDelta::days(70));
+    let changed = change(&t, &ada, now).await;
+    let expected = json!({ "version": 3, "settings": { "reviewSlaHours": 2 } });
+    assert_eq!(
+        changed
+            .done("programSettingsChange")
+            .at("programSettingsChange/program"),
+        &expected
+    );
+}
+
+async fn every_fault_of_the_rules_is_told_in_the_words_of_the_api(t: TestApp) {
+    let ada = t.admin().await;
+    let settings = json!({
+        "defaultTimeZone": "Mars/Olympus", "reportingCurrency": "XXX",
+        "tiers": [{ "key": "gold", "name": "Gold", "rank": 1, "protectionDays": 0, "maxOpenRegistrations": 1 }],
+        "stages": [
+            { "key": "OPEN", "name": "Open", "rank": 1, "probability": "101", "kind": "OPEN" },
+            { "key": "WON", "name": "Won", "rank": 2, "probability": "100", "kind": "WON" },
+            { "key": "LOST", "name": "Lost", "rank": 3, "probability": "0.00001", "kind": "LOST" },
+        ],
+        "conflict": { "nameSimilarity": "12.5" },
+        "minimumPayout": [{ "amount": "1.001", "currency": "USD" }, { "amount": "-1", "currency": "EUR" }],
+    });
+    let before = (traces(&t).await, written(&t).await);
+    let refused = run(
+        &t,
+        &ada,
+        "programCreate",
+        json!({ "name": " ", "settings": settings }),
+        "program { id }",
+    )
+    .await;
+    let mut found = fields(&refused, "programCreate");
+    found.sort();
+    let expected = [
+        "name",
+        "settings.conflict.nameSimilarity",
+        "settings.defaultTimeZone",
+        "settings.minimumPayout.0.amount",
+        "settings.minimumPayout.0.amount",
+        "settings.reportingCurrency",
+        "settings.stages.0.probability",
+        "settings.stages.2.probability",
+        "settings.tiers.0.key",
+        "settings.tiers.0.protectionDays",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!((traces(&t).await, written(&t).await), before);
+}
+
+async fn the_only_programme_needs_no_name(t: TestApp) {
+    let ada = t.admin().await;
+    let db = t.app.db().reader();
+    assert_eq!(
+        rules::choose(db, None).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    let first = program_id(&open(&t, &ada, "One").await);
+    assert_eq!(rules::choose(db, None).await.unwrap(), first);
+    assert_eq!(
+        rules::choose(db, Some(ProgramId(uuid::Uuid::nil())))
+            .await
+            .unwrap_err()
+            .code(),
+        Code::NotFound
+    );
+    let second = program_id(&open(&t, &ada, "Two").await);
+    assert_eq!(
+        rules::choose(db, None).await.unwrap_err().code(),
+        Code::BadUserInput
+    );
+    assert_eq!(rules::choose(db, Some(second)).await.unwrap(), second);
+}
