@@ -146,6 +146,16 @@ impl Refusal {
     }
 }
 
+impl fmt::Display for Refusal {
+    /// For an operator: `BAD_USER_INPUT at value.amount: must not be empty`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_slice() {
+            [] => write!(f, "{}: {}", self.code, self.message),
+            path => write!(f, "{} at {}: {}", self.code, path.join("."), self.message),
+        }
+    }
+}
+
 /// Anything that stops a use case.
 #[derive(Debug)]
 pub enum Error {
@@ -220,7 +230,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusals) => {
-                let texts: Vec<_> = refusals.iter().map(|r| format!("{}: {}", r.code, r.message)).collect();
+                let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
                 f.write_str(&texts.join("; "))
             }
             Self::Throttled { retry_after_ms } => write!(f, "THROTTLED: retry after {retry_after_ms} ms"),

@@ -131,6 +131,8 @@ events! {
     PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId {}
     /// A plan came into force.
     PlanActivated = "incentive_plan.activated" on plan_id: IncentivePlanId {}
+    /// A plan was taken out of force.
+    PlanRetired = "incentive_plan.retired" on plan_id: IncentivePlanId {}
     /// A partner earned commission on a deal.
     CommissionAccrued = "commission.accrued" on deal_id: DealId { partner_id: PartnerId }
     /// Commission was taken back after a refund.

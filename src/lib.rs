@@ -23,6 +23,8 @@ pub mod ledger;
 pub mod payouts;
 pub mod notifications;
 
+pub mod import;
+
 pub mod entity;
 pub mod graphql;
 pub mod platform;

@@ -15,7 +15,7 @@ use crate::{
     deals,
     entity::schedule_run,
     error::{Error, Result},
-    identity, notifications, payouts,
+    identity, incentives, notifications, payouts,
     platform::{audit, jobs, telemetry},
     tx::{Call, Tx, Work},
 };
@@ -116,6 +116,7 @@ const SCHEDULES: &[Schedule] = &[
     Schedule { name: "protectionExpiry", every: TimeDelta::minutes(1), run: |tx| Box::pin(deals::expiry::expire(tx)) },
     Schedule { name: "protectionReminder", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::remind(tx)) },
     Schedule { name: "invitationExpiry", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)) },
+    Schedule { name: "holdbackRelease", every: TimeDelta::hours(1), run: |tx| Box::pin(incentives::release::due(tx)) },
     Schedule { name: "auditSeal", every: TimeDelta::seconds(10), run: |tx| Box::pin(seal(tx)) },
     Schedule { name: "sweep", every: TimeDelta::hours(1), run: |tx| Box::pin(sweep(tx)) },
 ];

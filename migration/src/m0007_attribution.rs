@@ -22,6 +22,7 @@ CREATE TABLE touchpoint (
     recorded_at {time} NOT NULL,
     verified_by {id},
     verified_at {time},
+    rejection_reason TEXT,
     version BIGINT NOT NULL
 )
 ;;

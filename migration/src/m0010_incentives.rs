@@ -101,6 +101,9 @@ CREATE INDEX accrual_deal ON accrual (deal_id, id)
 -- What the next payout run may claim.
 CREATE INDEX accrual_unpaid ON accrual (program_id, partner_id, currency, available_at) WHERE payout_id IS NULL
 ;;
+-- Which holdback is released next.
+CREATE INDEX accrual_held ON accrual (available_at, id) WHERE kind = 'HOLDBACK' AND payout_id IS NULL
+;;
 CREATE INDEX accrual_payout ON accrual (payout_id, id)
 ;;
 -- Statements: the lines of one partner by time.

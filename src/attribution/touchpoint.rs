@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform::transition::StateMachine;
+
 /// What a partner did.
 #[derive(
     Clone,
@@ -148,4 +150,74 @@ pub enum TouchpointStatus {
     AwaitingApproval,
     /// Replaced by a later row that corrects it.
     Corrected,
+}
+
+/// What can be done to a touchpoint.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum TouchpointAction {
+    /// Confirm that it happened as recorded.
+    Verify,
+    /// Refuse it, with a reason.
+    Reject,
+    /// Replace it by a new record.
+    Correct,
+}
+
+impl StateMachine for TouchpointStatus {
+    type Action = TouchpointAction;
+
+    fn target(self, action: TouchpointAction) -> Option<Self> {
+        use TouchpointAction as A;
+        match (self, action) {
+            (Self::Claimed | Self::AwaitingApproval, A::Verify) => Some(Self::Verified),
+            (Self::Claimed | Self::AwaitingApproval, A::Reject) => Some(Self::Rejected),
+            (
+                Self::Claimed | Self::AwaitingApproval | Self::Verified | Self::Rejected,
+                A::Correct,
+            ) => Some(Self::Corrected),
+            (Self::Verified | Self::Rejected | Self::Corrected, _) => None,
+        }
+    }
+
+    fn needs_reason(action: TouchpointAction) -> bool {
+        action == TouchpointAction::Reject
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::Iterable;
+
+    #[test]
+    fn every_move_is_in_the_table() {
+        let rows = TouchpointStatus::iter().map(|status| format!("{status:?} {:?}", status.allowed()));
+        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @r"
+        Claimed [Verify, Reject, Correct]
+        Verified [Correct]
+        Rejected [Correct]
+        AwaitingApproval [Verify, Reject, Correct]
+        Corrected []
+        ");
+    }
 }

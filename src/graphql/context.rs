@@ -42,6 +42,8 @@ pub struct Rows {
     pub db: DatabaseConnection,
     /// Who asks.
     pub actor: Actor,
+    /// The instant of the request, for what is computed as of now.
+    pub now: chrono::DateTime<chrono::Utc>,
 }
 
 impl Rows {
@@ -58,7 +60,7 @@ pub type Loaders = DataLoader<Rows, HashMapCache>;
 /// Loaders of one request.
 #[must_use]
 pub fn loaders(app: &App, caller: &Caller) -> Loaders {
-    let rows = Rows { db: app.db().reader().clone(), actor: caller.actor.clone() };
+    let rows = Rows { db: app.db().reader().clone(), actor: caller.actor.clone(), now: app.clock().now() };
     DataLoader::with_cache(rows, TokioSpawner::current(), TokioTimer::default(), HashMapCache::default())
         .delay(std::time::Duration::ZERO)
 }

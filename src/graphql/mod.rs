@@ -38,6 +38,8 @@ pub struct Query(
     crate::customers::graphql::CustomerQuery,
     crate::catalog::graphql::CatalogQuery,
     crate::deals::graphql::DealsQuery,
+    crate::attribution::graphql::AttributionQuery,
+    crate::incentives::graphql::IncentivesQuery,
     crate::ledger::graphql::LedgerQuery,
     crate::payouts::graphql::PayoutsQuery,
     crate::notifications::graphql::NotificationQuery,
@@ -47,12 +49,13 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     crate::identity::graphql::IdentityMutation,
-    crate::partners::graphql::PartnerMutation,
     crate::partners::graphql::PartnersMutation,
     crate::programs::graphql::ProgramMutation,
     crate::customers::graphql::CustomerMutation,
     crate::catalog::graphql::CatalogMutation,
     crate::deals::graphql::DealsMutation,
+    crate::attribution::graphql::AttributionMutation,
+    crate::incentives::graphql::IncentivesMutation,
     crate::payouts::graphql::PayoutsMutation,
     crate::notifications::graphql::NotificationMutation,
 );

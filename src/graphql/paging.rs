@@ -126,6 +126,29 @@ where
     Ok(Page { rows, has_next, has_previous, total })
 }
 
+/// Cuts one page out of rows that a loader has read, which come in the order of the list. A cursor is the row's id.
+///
+/// # Errors
+/// As [`page`].
+pub fn cut<M>(rows: Vec<M>, id: impl Fn(&M) -> String, args: &PageArgs) -> Result<Page<M>> {
+    let (limit, backward) = limits(args)?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let place = |cursor: &Option<String>, path: &str| match cursor {
+        None => Ok(None),
+        Some(text) => match rows.iter().position(|row| id(row) == *text) {
+            Some(place) => Ok(Some(place)),
+            None => Err(Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path)),
+        },
+    };
+    let start = place(&args.after, "after")?.map_or(0, |place| place + 1);
+    let end = place(&args.before, "before")?.unwrap_or(rows.len()).max(start);
+    let (start, end) = if backward { (end.saturating_sub(size).max(start), end) } else { (start, end.min(start + size)) };
+    let total = Some(i32::try_from(rows.len()).unwrap_or(i32::MAX));
+    let (has_next, has_previous) = (end < rows.len(), start > 0);
+    let rows = rows.into_iter().skip(start).take(end - start).map(|row| (id(&row), row)).collect();
+    Ok(Page { rows, has_next, has_previous, total })
+}
+
 fn limits(args: &PageArgs) -> Result<(u64, bool)> {
     let mut faults = Faults::default();
     let (path, wanted, backward) = match (args.first, args.last) {

@@ -130,6 +130,8 @@ pub enum Action {
     TouchpointRecord,
     /// Confirm or refuse what was recorded.
     TouchpointVerify,
+    /// Confirm or refuse what the vendor recorded about one's own partner.
+    TouchpointVerifyOwn,
     /// Read credit for deals; a partner's people read their own.
     AttributionRead,
     /// Compare models on a deal, with all partners named.
@@ -216,7 +218,10 @@ pub fn permits(role: Role, action: Action) -> bool {
             R::Administrator | R::PartnerAdministrator | R::PartnerManager | R::PartnerMember
         ),
         A::TouchpointRecord => !matches!(role, R::Finance | R::Auditor | R::Executive),
-        A::RegistrationWithdraw | A::RegistrationExtend | A::ParticipantAccept => {
+        A::RegistrationWithdraw
+        | A::RegistrationExtend
+        | A::ParticipantAccept
+        | A::TouchpointVerifyOwn => {
             matches!(
                 role,
                 R::Administrator | R::PartnerAdministrator | R::PartnerManager
@@ -290,6 +295,7 @@ mod tests {
         TOUCHPOINT_READ          x x x x . x x x
         TOUCHPOINT_RECORD        x x . . . x x x
         TOUCHPOINT_VERIFY        x x . . . . . .
+        TOUCHPOINT_VERIFY_OWN    x . . . . x x .
         ATTRIBUTION_READ         x x x x . x x .
         ATTRIBUTION_COMPARE      x x x x . . . .
         PLAN_READ                x x x x . x x .

@@ -1,18 +1,29 @@
 //! What partners earn for what they did.
 //!
-//! An incentive plan is a small document of at most three components that can be told in plain sentences.
-//! When a deal is won, the plan and the attribution credit become commission lines; a part may be held
-//! back until a date, and a refund within the window takes the same part of every line back. Lines are
-//! only ever added.
+//! An incentive plan is a small document of at most three components that can be told in plain sentences. One person
+//! drafts it, another puts it into force; a new number of the same name takes over from its first day, and plans of
+//! different names pay beside each other. When a deal is won, the plans in force on that day and the attribution
+//! credit become commission lines; a part may be held back until a date, and a refund within the window takes the
+//! same part of every line back. Lines are only ever added, each with its ledger entry in the same transaction.
+//!
+//! The vendor's people who may read plans see all of them; a partner's people those that are or were in force, and of
+//! the commission lines their own.
 
-pub mod accrual;
-pub mod accrue;
-pub mod clawback;
-pub mod compute;
-pub mod graphql;
-pub mod statement;
 pub mod status;
 pub mod terms;
+pub mod accrual;
+pub mod compute;
+pub mod clawback;
+
+pub mod plan;
+pub mod accrue;
+pub mod batch;
+pub mod release;
+pub mod preview;
+pub mod statement;
+
+mod store;
+pub mod graphql;
 
 pub use accrual::AccrualKind;
 pub use status::PlanStatus;

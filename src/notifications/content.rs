@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, Quer
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{links, store};
+use super::store;
 use crate::{
     app::App,
     deals::ParticipantStatus,
@@ -26,6 +26,8 @@ use crate::{
     },
     error::{Error, Result},
     events::Event,
+    identity::{TokenPurpose, links},
+    incentives::AccrualKind,
     platform::{ids::TypedId, money::Currency},
 };
 
@@ -147,17 +149,23 @@ impl View<'_> {
         Ok(row.map_or(Value::Null, |row| json!({ "name": row.display_name })))
     }
 
+    /// The link of an invitation or a password reset: made anew from the row of its token.
     async fn link(&self, id: UserTokenId) -> Result<Option<Value>> {
-        let Some(link) = links::link(self.app, id).await? else {
+        let Some(row) = store::live_token(self.db, id, self.app.clock().now()).await? else {
             return Ok(None);
         };
+        let url = match row.purpose {
+            TokenPurpose::Invitation => links::invitation(self.app, id, &row.token_hash),
+            TokenPurpose::PasswordReset => links::password_reset(self.app, id, &row.token_hash),
+        };
+        let Some(url) = url else { return Ok(None) };
         let partner = match self.own {
             Some(own) => self.partner(own).await?,
             None => Value::Null,
         };
-        let expires = moment(link.expires_at, Tz::UTC);
+        let expires = moment(row.expires_at, Tz::UTC);
         Ok(Some(
-            json!({ "url": link.url.expose_secret(), "expires": expires, "partner": partner }),
+            json!({ "url": url.expose_secret(), "expires": expires, "partner": partner }),
         ))
     }
 
@@ -262,7 +270,7 @@ impl View<'_> {
         };
         let held: Vec<_> = lines
             .iter()
-            .filter(|line| line.kind == crate::incentives::AccrualKind::Holdback)
+            .filter(|line| line.kind == AccrualKind::Holdback)
             .collect();
         facts["commission"] = json!({
             "total": sums(&lines)?,

@@ -1,7 +1,6 @@
 //! The API of `notifications`: the operator's view of background work that was given up.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{replay, store};
 use crate::{
@@ -16,7 +15,6 @@ use crate::{
     },
     identity::Action,
     payload,
-    platform::jobs::JobStatus,
 };
 
 /// Background work, such as one mail, that was given up after its last attempt or a final refusal. It stays until an
@@ -100,7 +98,6 @@ impl NotificationQuery {
         >,
     ) -> async_graphql::Result<DeadLetterConnection> {
         ctx.may(Action::JobManage)?;
-        let dead = job::Entity::find().filter(job::Column::Status.eq(JobStatus::Dead));
         let sort = Sort {
             column: None,
             id: job::Column::Id,
@@ -109,7 +106,7 @@ impl NotificationQuery {
         let page = paging::page(
             ctx,
             ctx.db(),
-            dead,
+            store::dead_letters(),
             sort,
             PageArgs {
                 after,

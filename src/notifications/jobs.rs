@@ -6,7 +6,6 @@
 
 use chrono::TimeDelta;
 use minijinja::value::Value as Facts;
-use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
-    entity::{ids::UserId, job, user},
+    entity::{ids::UserId, job},
     error::{Code, Error, Result as Done},
     events::Event,
     identity::Actor,
@@ -162,10 +161,7 @@ async fn settle(app: &App, job: &Job) -> Result<(), Failure> {
 }
 
 async fn compose(app: &App, row: &job::Model, letter: &Letter) -> Result<Option<Message>, Failure> {
-    let reader = user::Entity::find_by_id(letter.user_id)
-        .one(app.db().reader())
-        .await
-        .map_err(Error::from)?;
+    let reader = store::reader(app.db().reader(), letter.user_id).await?;
     let Some(reader) = reader.filter(|user| user.status == recipients::standing(letter.template))
     else {
         return Ok(None);

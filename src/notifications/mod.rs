@@ -8,7 +8,6 @@
 pub mod content;
 pub mod graphql;
 pub mod jobs;
-pub mod links;
 pub mod recipients;
 pub mod replay;
 pub mod store;

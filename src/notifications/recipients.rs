@@ -38,10 +38,7 @@
 
 use super::texts::Mail;
 use crate::{
-    entity::{
-        ids::{PartnerId, UserId},
-        user,
-    },
+    entity::ids::{PartnerId, UserId},
     events::Event,
     identity::{Role, UserStatus},
 };
@@ -66,21 +63,35 @@ pub enum Audience {
     Person(UserId),
 }
 
+/// Somebody who may be in an audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's one role.
+    pub role: Role,
+    /// The partner of a partner role.
+    pub partner_id: Option<PartnerId>,
+    /// Whether the user may sign in.
+    pub status: UserStatus,
+}
+
 impl Audience {
-    /// Whether this user belongs to it. Who may not sign in gets no mail; the invitation alone goes to people who may
-    /// not sign in yet.
+    /// Whether this person belongs to it. Who may not sign in gets no mail; the invitation alone
+    /// goes to people who may not sign in yet.
     #[must_use]
-    pub fn includes(&self, mail: Mail, user: &user::Model) -> bool {
+    pub fn includes(&self, mail: Mail, person: &Candidate) -> bool {
         let concerned = match *self {
             Self::Partner(partner, roles) => {
-                user.partner_id == Some(partner) && roles.contains(&user.role)
+                person.partner_id == Some(partner) && roles.contains(&person.role)
             }
             Self::Vendor(roles, except) => {
-                user.partner_id.is_none() && roles.contains(&user.role) && except != Some(user.id)
+                let asked = except != Some(person.user_id);
+                person.partner_id.is_none() && roles.contains(&person.role) && asked
             }
-            Self::Person(id) => user.id == id,
+            Self::Person(id) => person.user_id == id,
         };
-        concerned && user.status == standing(mail)
+        concerned && person.status == standing(mail)
     }
 }
 

@@ -3,20 +3,20 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 
 use super::{
-    recipients::{Audience, Circumstances},
+    recipients::{Audience, Candidate, Circumstances},
     texts::Mail,
 };
 use crate::{
     deals::ParticipantStatus,
     entity::{
         accrual, deal_participant, deal_registration,
-        ids::{DealId, JobId, PartnerId, PayoutRunId, TouchpointId, UserId},
-        job, payout, payout_run, touchpoint, user,
+        ids::{DealId, JobId, PartnerId, PayoutRunId, TouchpointId, UserId, UserTokenId},
+        job, payout, payout_run, touchpoint, user, user_token,
     },
     error::Result,
     events::Event,
@@ -122,17 +122,57 @@ pub async fn people(
         })
     });
     let users = user::Entity::find()
+        .select_only()
+        .columns([
+            user::Column::Id,
+            user::Column::Role,
+            user::Column::PartnerId,
+            user::Column::Status,
+        ])
         .filter(anyone)
         .order_by_asc(user::Column::Id)
+        .into_tuple()
         .all(db)
         .await?;
-    let mail_of = |user: &user::Model| {
+    let candidates = users
+        .into_iter()
+        .map(|(user_id, role, partner_id, status)| Candidate {
+            user_id,
+            role,
+            partner_id,
+            status,
+        });
+    let mail_of = |person: Candidate| {
         let first = told
             .iter()
-            .find(|(audience, mail)| audience.includes(*mail, user));
-        first.map(|(_, mail)| (user.id, *mail))
+            .find(|(audience, mail)| audience.includes(*mail, &person));
+        first.map(|(_, mail)| (person.user_id, *mail))
     };
-    Ok(users.iter().filter_map(mail_of).collect())
+    Ok(candidates.filter_map(mail_of).collect())
+}
+
+/// The reader of a mail.
+///
+/// # Errors
+/// The database failed.
+pub async fn reader(db: &impl ConnectionTrait, id: UserId) -> Result<Option<user::Model>> {
+    Ok(user::Entity::find_by_id(id).one(db).await?)
+}
+
+/// The token of an invitation or a password reset, as long as it can be used at this instant.
+///
+/// # Errors
+/// The database failed.
+pub async fn live_token(
+    db: &impl ConnectionTrait,
+    id: UserTokenId,
+    now: DateTime<Utc>,
+) -> Result<Option<user_token::Model>> {
+    Ok(user_token::Entity::find_by_id(id)
+        .filter(user_token::Column::UsedAt.is_null())
+        .filter(user_token::Column::ExpiresAt.gt(now))
+        .one(db)
+        .await?)
 }
 
 /// The row of a claimed job, as long as its lease holds at least until an instant.
@@ -150,6 +190,12 @@ pub async fn held(
         .filter(job::Column::LeaseUntil.gte(until))
         .one(db)
         .await?)
+}
+
+/// The jobs that were given up.
+#[must_use]
+pub fn dead_letters() -> Select<job::Entity> {
+    job::Entity::find().filter(job::Column::Status.eq(JobStatus::Dead))
 }
 
 /// A job, whatever its state.

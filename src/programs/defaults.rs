@@ -26,6 +26,8 @@ impl Default for ProgramSettings {
                 redistribute_empty_phases: false,
                 redistribute_empty_roles: true,
                 daily_cap: 1,
+                kind_weights: Vec::new(),
+                influence_threshold: 1,
             },
             conflict: ConflictSettings {
                 name_similarity_ppm: 920_000,

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::models::Model;
+use crate::attribution::touchpoint::TouchpointKind;
 use crate::deals::participant::ParticipantRole;
 use crate::deals::stage::Stage;
 
@@ -93,6 +94,26 @@ pub struct AttributionSettings {
     pub redistribute_empty_roles: bool,
     /// How many touchpoints of one kind by one partner on one day count, at least 1.
     pub daily_cap: u16,
+    /// What each kind of touchpoint weighs in the model CUSTOM; a kind that is not listed weighs nothing.
+    #[serde(default)]
+    pub kind_weights: Vec<KindWeight>,
+    /// Verified touchpoints from which a partner without a role counts as having influenced a deal, at least 1.
+    #[serde(default = "one")]
+    pub influence_threshold: u16,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+/// What a kind of touchpoint weighs, against the other kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KindWeight {
+    /// The kind.
+    pub kind: TouchpointKind,
+    /// Its weight, up to 1,000,000. Only the proportions count.
+    pub weight: u32,
 }
 
 /// What the phases of a customer's journey weigh. Only the proportions count.

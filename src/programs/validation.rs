@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::settings::ProgramSettings;
+use crate::attribution::models::Model;
 use crate::deals::stage::StageKind;
 use crate::platform::fault::Fault;
 
@@ -127,6 +128,8 @@ impl ProgramSettings {
         check.within(model.half_life_days, 1, 3_650, "attribution.halfLifeDays");
         check.within(model.lookback_days, 1, 3_650, "attribution.lookbackDays");
         check.within(model.daily_cap, 1, u16::MAX, "attribution.dailyCap");
+        check.within(model.influence_threshold, 1, u16::MAX, "attribution.influenceThreshold");
+        self.check_kinds(check);
         if let Some(phases) = model.phase_weights {
             let weights = [
                 ("preSales", phases.pre_sales),
@@ -143,6 +146,19 @@ impl ProgramSettings {
                 "needs a phase with a weight",
             );
         }
+    }
+
+    fn check_kinds(&self, check: &mut Check) {
+        let kinds = &self.attribution.kind_weights;
+        let mut seen = BTreeSet::new();
+        for (place, entry) in kinds.iter().enumerate() {
+            let path = format!("attribution.kindWeights.{place}");
+            check.that(seen.insert(entry.kind), &format!("{path}.kind"), "is listed twice");
+            check.within(entry.weight, 0, 1_000_000, &format!("{path}.weight"));
+        }
+        let weighs = kinds.iter().any(|entry| entry.weight > 0);
+        let needed = self.official_model == Model::Custom || !kinds.is_empty();
+        check.that(weighs || !needed, "attribution.kindWeights", "needs a kind with a weight");
     }
 
     fn check_clocks(&self, check: &mut Check) {
@@ -284,6 +300,20 @@ mod tests {
         minimumPayout.ABC is not a known currency
         minimumPayout.ABC must be from 0 to 1000000000000000
         ");
+    }
+
+    #[test]
+    fn a_custom_model_needs_weights_by_kind() {
+        use crate::attribution::touchpoint::TouchpointKind;
+        use super::super::settings::KindWeight;
+
+        let mut settings = ProgramSettings { official_model: Model::Custom, ..ProgramSettings::default() };
+        assert_eq!(faults(&settings), "attribution.kindWeights needs a kind with a weight");
+        settings.attribution.kind_weights = vec![KindWeight { kind: TouchpointKind::Demo, weight: 3 }; 2];
+        assert_eq!(faults(&settings), "attribution.kindWeights.1.kind is listed twice");
+        settings.attribution.kind_weights.pop();
+        settings.attribution.influence_threshold = 0;
+        assert_eq!(faults(&settings), "attribution.influenceThreshold must be from 1 to 65535");
     }
 
     #[test]

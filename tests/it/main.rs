@@ -9,6 +9,7 @@
 
 mod deals;
 mod identity;
+mod import;
 mod money;
 mod notifications;
 mod platform;
@@ -26,7 +27,7 @@ fn main() {
     if databases.postgres().is_none() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
-    let cases = [deals::cases(), identity::cases(), money::cases(), notifications::cases(), platform::cases()].concat();
+    let cases = [deals::cases(), identity::cases(), import::cases(), money::cases(), notifications::cases(), platform::cases()].concat();
     let trials = cases.into_iter().flat_map(|case| trials(runtime, databases, case)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(databases.remove());

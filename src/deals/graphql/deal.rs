@@ -13,6 +13,10 @@ use super::{
     parts::{DealParticipant, DealRefund, DealStage, ProductLine, StageDwell, StageStay},
 };
 use crate::{
+    attribution::{
+        Model,
+        graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
+    },
     customers::graphql::Customer,
     deals::{LossReason, SalesStatus, pipeline, store},
     entity::{deal, deal_stage_change, ids::DealId},
@@ -20,9 +24,11 @@ use crate::{
     graphql::{
         ContextExt,
         errors::top_level,
+        paging::PageArgs,
         scalars::{BigInt, Date, DateTime, Decimal, Money},
     },
     identity::Action,
+    incentives::graphql::{AccrualConnection, accruals_for},
     partners::graphql::Partner,
     programs::{graphql::Program, rules::Rules},
 };
@@ -199,6 +205,41 @@ impl Deal {
     /// Counts the changes; send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         super::counter(self.0.version)
+    }
+
+    /// What partners did for it. The vendor sees all; a partner's people see their own partner's.
+    async fn touchpoints(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<TouchpointConnection> {
+        touchpoints_for(ctx, &self.0, PageArgs { after, before, first, last }).await
+    }
+
+    /// Who made the outcome happen: the official credit of a won deal, and beside it the models asked for. At most 9.
+    /// The vendor sees all credits; a partner's people see their own partner's.
+    async fn attribution(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Other models to look at beside the official one; for alliance managers, administrators and auditors. At most 8.")]
+        models: Option<Vec<Model>>,
+    ) -> async_graphql::Result<Vec<Attribution>> {
+        attribution_for(ctx, &self.0, models).await
+    }
+
+    /// The commission lines. The vendor sees all; a partner's people see their own partner's.
+    async fn accruals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<AccrualConnection> {
+        accruals_for(ctx, &self.0, PageArgs { after, before, first, last }).await
     }
 
     /// When it last changed.

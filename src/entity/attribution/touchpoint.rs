@@ -24,6 +24,7 @@ pub struct Model {
     pub recorded_at: DateTimeUtc,
     pub verified_by: Option<UserId>,
     pub verified_at: Option<DateTimeUtc>,
+    pub rejection_reason: Option<String>,
     pub version: i64,
 }
 

@@ -20,9 +20,11 @@ use crate::{
         context::{self, ContextExt, LoadError, Rows},
         errors::top_level,
         paging::{self, Direction, PageArgs, Sort},
-        scalars::{CountryCode, Date, DateTime, counter},
+        scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
     identity::Action,
+    incentives::statement::graphql::{PartnerStatement, statement},
+    ledger::{self, graphql::PartnerBalance},
     partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, store},
     platform::transition::StateMachine,
     programs::graphql::{Enrollment, EnrollmentsOf},
@@ -159,6 +161,32 @@ impl Partner {
     /// Counts the changes, from 1; give it as `expectedVersion` with the next change.
     async fn version(&self) -> i32 {
         counter(self.0.version)
+    }
+
+    /// What it earned, what is on its way and what it was paid, in one currency. Finance, alliance managers and auditors
+    /// see every partner's; a partner's people see their own.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The currency; otherwise the partner's only one, else the reporting currency.")] currency: Option<CurrencyCode>,
+    ) -> async_graphql::Result<PartnerBalance> {
+        ledger::graphql::balance(ctx, self.0.id, currency).await
+    }
+
+    /// The balances in every currency in which anything moved. At most 20.
+    async fn balances(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<PartnerBalance>> {
+        ledger::graphql::balances(ctx, self.0.id).await
+    }
+
+    /// The statement about the days from the first to the last, both included, in UTC.
+    async fn statement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day.")] period_start: Date,
+        #[graphql(desc = "The last day.")] period_end: Date,
+        #[graphql(desc = "The currency; otherwise the partner's only one, else the reporting currency.")] currency: Option<CurrencyCode>,
+    ) -> async_graphql::Result<PartnerStatement> {
+        statement(ctx, self.0.id, period_start, period_end, currency).await
     }
 
     /// When it entered the directory.

@@ -3,7 +3,7 @@
 use async_graphql::{Object, SimpleObject};
 
 use crate::{
-    attribution::models::Model,
+    attribution::{models::Model, touchpoint::TouchpointKind},
     deals::{participant::ParticipantRole, stage},
     graphql::scalars::{Decimal, Money, percent},
     platform::{money::Currency, ppm::Ppm},
@@ -167,6 +167,19 @@ pub struct AttributionSettings {
     redistribute_empty_roles: bool,
     /// How many touchpoints of one kind by one partner on one day count.
     daily_cap: u16,
+    /// What each kind of touchpoint weighs in the model CUSTOM. At most 10.
+    kind_weights: Vec<KindWeight>,
+    /// Verified touchpoints from which a partner without a role counts as having influenced a deal.
+    influence_threshold: u16,
+}
+
+/// What a kind of touchpoint weighs, against the other kinds.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct KindWeight {
+    /// The kind.
+    kind: TouchpointKind,
+    /// Its weight; only the proportions count.
+    weight: u32,
 }
 
 impl AttributionSettings {
@@ -182,6 +195,8 @@ impl AttributionSettings {
             redistribute_empty_phases: parameters.redistribute_empty_phases,
             redistribute_empty_roles: parameters.redistribute_empty_roles,
             daily_cap: parameters.daily_cap,
+            kind_weights: parameters.kind_weights.iter().map(|entry| KindWeight { kind: entry.kind, weight: entry.weight }).collect(),
+            influence_threshold: parameters.influence_threshold,
         }
     }
 }

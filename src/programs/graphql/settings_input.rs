@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_graphql::{InputObject, MaybeUndefined};
 
 use crate::{
-    attribution::models::Model,
+    attribution::{models::Model, touchpoint::TouchpointKind},
     deals::{
         participant::ParticipantRole,
         stage::{Stage, StageKind},
@@ -15,7 +15,7 @@ use crate::{
     platform::ppm::Ppm,
     programs::{
         Amendment,
-        settings::{AttributionSettings, ConflictSettings, PhaseWeights, ProgramSettings, RoleWeight, Tier},
+        settings::{AttributionSettings, ConflictSettings, KindWeight, PhaseWeights, ProgramSettings, RoleWeight, Tier},
     },
 };
 
@@ -115,6 +115,19 @@ pub struct AttributionSettingsInput {
     redistribute_empty_roles: Option<bool>,
     /// How many touchpoints of one kind by one partner on one day count, at least 1.
     daily_cap: Option<u16>,
+    /// What each kind of touchpoint weighs in the model CUSTOM; a kind that is not listed weighs nothing.
+    kind_weights: Option<Vec<KindWeightInput>>,
+    /// Verified touchpoints from which a partner without a role counts as having influenced a deal, at least 1.
+    influence_threshold: Option<u16>,
+}
+
+/// What a kind of touchpoint weighs, against the other kinds.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct KindWeightInput {
+    /// The kind; each once.
+    kind: TouchpointKind,
+    /// Its weight, up to 1,000,000; only the proportions count.
+    weight: u32,
 }
 
 /// What the phases of a customer's journey weigh, each up to 1,000,000; only the proportions count.
@@ -177,6 +190,10 @@ impl AttributionSettingsInput {
             redistribute_empty_phases: self.redistribute_empty_phases.unwrap_or(last.redistribute_empty_phases),
             redistribute_empty_roles: self.redistribute_empty_roles.unwrap_or(last.redistribute_empty_roles),
             daily_cap: self.daily_cap.unwrap_or(last.daily_cap),
+            kind_weights: self.kind_weights.map_or(last.kind_weights, |kinds| {
+                kinds.into_iter().map(|KindWeightInput { kind, weight }| KindWeight { kind, weight }).collect()
+            }),
+            influence_threshold: self.influence_threshold.unwrap_or(last.influence_threshold),
         }
     }
 }

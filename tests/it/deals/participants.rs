@@ -115,6 +115,7 @@ async fn removing_a_partner_keeps_its_touchpoints(t: TestApp) {
             recorded_by: Set(None),
             recorded_by_partner: Set(Some(partner)),
             recorded_at: Set(now),
+            rejection_reason: Set(None),
             verified_by: Set(None),
             verified_at: Set(None),
             version: Set(1),

@@ -1,13 +1,18 @@
 //! Plans, commission lines, refunds and payments that mails are about.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
-    entity::{accrual, deal_refund, ids::*, incentive_plan, payout, payout_run},
+    entity::{accrual, deal, deal_refund, ids::*, incentive_plan, payout, payout_run},
     incentives::{AccrualKind, PlanStatus, PlanTerms},
+    ledger::{
+        TransactionKind,
+        post::{NewTransaction, post},
+        rules::{clawed_back, won},
+    },
     payouts::{PayoutStatus, RunStatus},
-    platform::money::Currency,
+    platform::{ids::TypedId, money::Currency},
 };
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
 
 use super::rows::{World, insert, mint};
@@ -42,54 +47,96 @@ impl World {
         id
     }
 
-    pub async fn commission(
-        &self,
-        t: &TestApp,
-        plan: IncentivePlanId,
-        partner: PartnerId,
-        kind: AccrualKind,
-        amount_minor: i64,
-        refund: Option<DealRefundId>,
-    ) {
-        let now = t.app.clock().now();
-        let row = accrual::ActiveModel {
-            id: Set(mint(now)),
+    /// Books one commission line of the deal as winning or refunding books it.
+    pub async fn commission(&self, t: &TestApp, line: Line) {
+        let world = self.clone();
+        t.write(move |tx| {
+            let world = world.clone();
+            Box::pin(async move {
+                let id: AccrualId = tx.id();
+                tx.insert(world.accrual(id, line, tx.now())).await?;
+                let partner = line.partner.uuid();
+                let (kind, postings) = match line.kind {
+                    AccrualKind::Earned => {
+                        (TransactionKind::Commission, won(partner, line.amount, 0))
+                    }
+                    AccrualKind::Holdback => {
+                        (TransactionKind::Commission, won(partner, 0, line.amount))
+                    }
+                    AccrualKind::Clawback => (
+                        TransactionKind::Clawback,
+                        clawed_back(partner, -line.amount),
+                    ),
+                };
+                let booked = NewTransaction {
+                    kind,
+                    key: format!("line:{id}"),
+                    subject_type: DealId::PREFIX,
+                    subject_id: world.deal.uuid(),
+                    effective_at: tx.now(),
+                    currency: Currency::USD,
+                    postings: postings.unwrap(),
+                };
+                post(tx, vec![booked]).await.map(|_| ())
+            })
+        })
+        .await
+        .unwrap();
+    }
+
+    fn accrual(&self, id: AccrualId, line: Line, now: DateTime<Utc>) -> accrual::ActiveModel {
+        let days = if line.kind == AccrualKind::Holdback {
+            90
+        } else {
+            0
+        };
+        accrual::ActiveModel {
+            id: Set(id),
             deal_id: Set(self.deal),
-            plan_id: Set(plan),
+            plan_id: Set(line.plan),
             component: Set(0),
-            partner_id: Set(partner),
+            partner_id: Set(line.partner),
             program_id: Set(self.program),
-            kind: Set(kind),
-            amount_minor: Set(amount_minor),
+            kind: Set(line.kind),
+            amount_minor: Set(line.amount),
             currency: Set(Currency::USD),
             weight: Set(1),
             pool_minor: Set(1_000_000),
             run_id: Set(None),
-            refund_id: Set(refund),
+            refund_id: Set(line.refund),
             earned_at: Set(now),
-            available_at: Set(
-                now + TimeDelta::days(if kind == AccrualKind::Holdback { 90 } else { 0 })
-            ),
-            payout_id: Set(None),
+            available_at: Set(now + TimeDelta::days(days)),
+            payout_id: Set(line.payout),
             created_at: Set(now),
-        };
-        insert(t, row).await;
+        }
     }
 
+    /// A refund of 25,000.00 USD.
     pub async fn refund(&self, t: &TestApp) -> DealRefundId {
-        let now = t.app.clock().now();
-        let id = mint(now);
-        let row = deal_refund::ActiveModel {
-            id: Set(id),
-            deal_id: Set(self.deal),
-            amount_minor: Set(2_500_000),
-            currency: Set(Currency::USD),
-            reason: Set("Returned seats".to_owned()),
-            refunded_at: Set(now),
-            actor_id: Set(None),
-            created_at: Set(now),
-        };
-        insert(t, row).await;
+        let (id, deal_id) = (mint(t.app.clock().now()), self.deal);
+        t.write(move |tx| {
+            Box::pin(async move {
+                let refunded = deal::ActiveModel {
+                    id: Set(deal_id),
+                    refunded_minor: Set(2_500_000),
+                    ..Default::default()
+                };
+                deal::Entity::update(refunded).exec(tx).await?;
+                tx.insert(deal_refund::ActiveModel {
+                    id: Set(id),
+                    deal_id: Set(deal_id),
+                    amount_minor: Set(2_500_000),
+                    currency: Set(Currency::USD),
+                    reason: Set("Returned seats".to_owned()),
+                    refunded_at: Set(tx.now()),
+                    actor_id: Set(None),
+                    created_at: Set(tx.now()),
+                })
+                .await
+            })
+        })
+        .await
+        .unwrap();
         id
     }
 
@@ -120,27 +167,65 @@ impl World {
             updated_at: Set(now),
         };
         insert(t, row).await;
-        let first = payment(t, run, self.acme, "P-1", 142_857).await;
-        let second = payment(t, run, self.bolt, "P-2", 200_000).await;
+        let plan = self.plan(t).await;
+        let (acme, bolt) = (
+            earned(plan, self.acme, 142_857),
+            earned(plan, self.bolt, 200_000),
+        );
+        let first = payment(t, run, acme, "P-1").await;
+        let second = payment(t, run, bolt, "P-2").await;
+        self.commission(
+            t,
+            Line {
+                payout: Some(first),
+                ..acme
+            },
+        )
+        .await;
+        self.commission(
+            t,
+            Line {
+                payout: Some(second),
+                ..bolt
+            },
+        )
+        .await;
         (run, first, second)
     }
 }
 
-async fn payment(
-    t: &TestApp,
-    run: PayoutRunId,
-    partner: PartnerId,
-    number: &str,
-    minor: i64,
-) -> PayoutId {
+/// A commission line.
+#[derive(Clone, Copy)]
+pub struct Line {
+    pub plan: IncentivePlanId,
+    pub partner: PartnerId,
+    pub kind: AccrualKind,
+    pub amount: i64,
+    pub refund: Option<DealRefundId>,
+    pub payout: Option<PayoutId>,
+}
+
+/// A line earned by winning the deal.
+pub fn earned(plan: IncentivePlanId, partner: PartnerId, amount: i64) -> Line {
+    Line {
+        plan,
+        partner,
+        kind: AccrualKind::Earned,
+        amount,
+        refund: None,
+        payout: None,
+    }
+}
+
+async fn payment(t: &TestApp, run: PayoutRunId, line: Line, number: &str) -> PayoutId {
     let now = t.app.clock().now();
     let id = mint(now);
     let row = payout::ActiveModel {
         id: Set(id),
         number: Set(number.to_owned()),
         run_id: Set(run),
-        partner_id: Set(partner),
-        amount_minor: Set(minor),
+        partner_id: Set(line.partner),
+        amount_minor: Set(line.amount),
         currency: Set(Currency::USD),
         line_count: Set(1),
         status: Set(PayoutStatus::Review),

@@ -8,10 +8,10 @@ use ensemble::{
         customer, deal, deal_participant, deal_registration, ids::*, partner, program,
         program_version, user, user_token,
     },
-    identity::{Role, TokenPurpose},
+    identity::{Role, TokenPurpose, tokens::kind},
     partners::PartnerStatus,
     platform::{
-        auth::opaque::{Purpose, hash},
+        auth::opaque::hash,
         ids::{self, TypedId},
         money::Currency,
     },
@@ -291,14 +291,10 @@ pub async fn change(
 pub async fn token(t: &TestApp, person: &Person, purpose: TokenPurpose) -> (UserTokenId, String) {
     let now = t.app.clock().now();
     let id: UserTokenId = mint(now);
-    let prefix = match purpose {
-        TokenPurpose::Invitation => "ens_in_",
-        TokenPurpose::PasswordReset => "ens_pr_",
-    };
     let secret = t
         .app
         .tokens()
-        .derive(Purpose::new(prefix), id.uuid())
+        .derive(kind(purpose), id.uuid())
         .expose_secret()
         .to_owned();
     let row = user_token::ActiveModel {

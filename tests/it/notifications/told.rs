@@ -12,7 +12,9 @@ use ensemble::{
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
 
 use super::{
-    approved, expected, jobs_of, mail_to, record,
+    approved, expected, jobs_of, mail_to,
+    money::{Line, earned},
+    record,
     rows::{self, World, change},
     told,
 };
@@ -150,15 +152,18 @@ async fn each_partner_of_a_won_deal_reads_of_its_own_commission_only(t: TestApp)
             .participant(&t, partner, ParticipantStatus::Accepted)
             .await;
     }
-    world
-        .commission(&t, plan, world.acme, AccrualKind::Earned, 114_286, None)
-        .await;
-    world
-        .commission(&t, plan, world.acme, AccrualKind::Holdback, 28_571, None)
-        .await;
-    world
-        .commission(&t, plan, world.bolt, AccrualKind::Earned, 200_000, None)
-        .await;
+    let held = earned(plan, world.acme, 28_571);
+    let lines = [
+        earned(plan, world.acme, 114_286),
+        Line {
+            kind: AccrualKind::Holdback,
+            ..held
+        },
+        earned(plan, world.bolt, 200_000),
+    ];
+    for line in lines {
+        world.commission(&t, line).await;
+    }
     let (deal_id, acme, bolt) = (world.deal, world.acme, world.bolt);
     t.write(move |tx| {
         tx.record(Event::DealWon { deal_id });
@@ -214,26 +219,20 @@ async fn each_partner_of_a_won_deal_reads_of_its_own_commission_only(t: TestApp)
 async fn a_clawback_tells_each_partner_its_own_amount(t: TestApp) {
     let world = World::new(&t).await;
     let (plan, refund_id) = (world.plan(&t).await, world.refund(&t).await);
-    world
-        .commission(
-            &t,
-            plan,
-            world.acme,
-            AccrualKind::Clawback,
-            -35_714,
-            Some(refund_id),
-        )
-        .await;
-    world
-        .commission(
-            &t,
-            plan,
-            world.bolt,
-            AccrualKind::Clawback,
-            -50_000,
-            Some(refund_id),
-        )
-        .await;
+    for (partner, amount) in [(world.acme, -35_714), (world.bolt, -50_000)] {
+        let line = earned(plan, partner, amount);
+        let (kind, refund) = (AccrualKind::Clawback, Some(refund_id));
+        world
+            .commission(
+                &t,
+                Line {
+                    kind,
+                    refund,
+                    ..line
+                },
+            )
+            .await;
+    }
     let deal_id = world.deal;
     record(&t, Event::DealRefunded { deal_id, refund_id }).await;
     record(

@@ -1,0 +1,84 @@
+//! The other side confirms or refuses what was recorded.
+
+use super::{TouchpointStatus, store, touchpoint::TouchpointAction};
+use crate::{
+    entity::{ids::TouchpointId, touchpoint},
+    error::{Code, Error, Refusal, Result},
+    events::Event,
+    identity::Action,
+    platform::transition::{self, StateMachine},
+    tx::Tx,
+};
+
+/// A decision about a touchpoint.
+#[derive(Clone, Debug)]
+pub struct Decide {
+    /// Which touchpoint.
+    pub touchpoint: TouchpointId,
+    /// The version that the caller saw.
+    pub expected_version: Option<i64>,
+}
+
+/// Confirms a touchpoint, so that it counts.
+///
+/// What a partner recorded is confirmed by the vendor; what the vendor recorded, by somebody else of the vendor or by
+/// a manager of the partner; what was entered after the close, by the vendor. Nobody confirms his own entry.
+///
+/// # Errors
+/// `NOT_FOUND` at `touchpointId`; `FORBIDDEN`; `SAME_PERSON` for whoever recorded it; `STALE_OBJECT`;
+/// `ILLEGAL_TRANSITION` when it is decided already. Records `touchpoint.verified`.
+pub async fn verify(tx: &Tx, command: Decide) -> Result<TouchpointId> {
+    let row = decidable(tx, &command).await?;
+    let status = row.status.apply(TouchpointAction::Verify).map_err(illegal)?;
+    store::move_on(tx, &row, status, None).await?;
+    tx.record(Event::TouchpointVerified { touchpoint_id: row.id, deal_id: row.deal_id, partner_id: row.partner_id });
+    Ok(row.id)
+}
+
+/// Refuses a touchpoint for a reason that the partner can read; it stays and does not count.
+///
+/// # Errors
+/// As [`verify`]; `REASON_REQUIRED` at `reason` without one. Records `touchpoint.rejected`.
+pub async fn reject(tx: &Tx, command: Decide, reason: &str) -> Result<TouchpointId> {
+    let row = decidable(tx, &command).await?;
+    let status = row.status.apply_because(TouchpointAction::Reject, Some(reason)).map_err(|refused| match refused {
+        transition::Refusal::IllegalTransition(error) => illegal(error),
+        transition::Refusal::ReasonRequired { .. } => {
+            Refusal::new(Code::ReasonRequired, "Say why it does not count.").at("reason").into()
+        }
+    })?;
+    let mut faults = crate::error::Faults::default();
+    let reason = faults.text("reason", reason, 1_000);
+    faults.check()?;
+    store::move_on(tx, &row, status, Some(reason)).await?;
+    tx.record(Event::TouchpointRejected { touchpoint_id: row.id, deal_id: row.deal_id, partner_id: row.partner_id });
+    Ok(row.id)
+}
+
+/// The touchpoint, if the actor is the other side of it.
+async fn decidable(tx: &Tx, command: &Decide) -> Result<touchpoint::Model> {
+    let actor = tx.actor();
+    if !actor.can(Action::TouchpointVerifyOwn) {
+        actor.may(Action::TouchpointVerify)?;
+    }
+    let row = store::lock_touchpoint(tx, command.touchpoint).await?;
+    let row = row.ok_or_else(|| Error::not_found("touchpointId"))?;
+    if actor.is_vendor() {
+        actor.may(Action::TouchpointVerify)?;
+    }
+    if row.recorded_by.is_some() && row.recorded_by == actor.user_id() {
+        return Err(Refusal::new(Code::SamePerson, "Somebody else must confirm what you recorded.").into());
+    }
+    let vendors_claim = row.recorded_by_partner.is_none() && row.status != TouchpointStatus::AwaitingApproval;
+    if !actor.is_vendor() && !vendors_claim {
+        return Err(Error::forbidden());
+    }
+    match command.expected_version {
+        Some(seen) if seen != row.version => Err(Error::stale()),
+        _ => Ok(row),
+    }
+}
+
+fn illegal(error: transition::IllegalTransition) -> Error {
+    Refusal::new(Code::IllegalTransition, error.to_string()).into()
+}

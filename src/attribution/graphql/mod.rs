@@ -1,0 +1,150 @@
+//! The API of `attribution`: touchpoints, the credit of deals, its explanation, and influenced revenue.
+
+mod credit;
+mod explanation;
+mod influence;
+mod touchpoint;
+
+use async_graphql::{Context, ID, Object};
+
+pub use credit::{Attribution, AttributionCredit, CaseOf, CreditOf, attribution_for};
+pub use explanation::{AttributionExplanation, ExplainedCredit, ExplainedTouchpoint};
+pub use influence::{InfluencedRevenue, PartnerInfluence};
+pub use touchpoint::{
+    Touchpoint, TouchpointConnection, TouchpointEdge, TouchpointRecordInput, TouchpointRecordPayload,
+    TouchpointRejectInput, TouchpointRejectPayload, TouchpointVerifyInput, TouchpointVerifyPayload, TouchpointsOf,
+    touchpoints_for,
+};
+
+use super::{confirm, record};
+use crate::{
+    deals::graphql::Deal,
+    entity::ids::{DealId, PartnerId, TouchpointId},
+    error::Error,
+    graphql::{
+        ContextExt,
+        context::{self, KEPT_FOR_PAYOUTS},
+        errors::top_level,
+        scalars::Date,
+    },
+    identity::Action,
+};
+
+/// Queries of credit.
+#[derive(Default)]
+pub struct AttributionQuery;
+
+#[Object]
+impl AttributionQuery {
+    /// Why credit for a deal is what it is. A partner's people get their own part with their touchpoints and the
+    /// number of other partners; the vendor's people get all parts, and those who may compare, all models. For a won
+    /// deal it explains the stored computation, for an open one what it would be if it were won now.
+    async fn attribution_explanation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The deal; one you cannot see answers NOT_FOUND.")] deal_id: ID,
+    ) -> Option<async_graphql::Result<AttributionExplanation>> {
+        Some(explanation::read(ctx, &deal_id).await)
+    }
+
+    /// Revenue that partners influenced without having brought it, by currency; at most 180 currencies. A partner's
+    /// people see their own partner only. Deals count by the day in UTC on which they were won.
+    async fn influenced_revenue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day.")] period_start: Date,
+        #[graphql(desc = "The last day, included.")] period_end: Date,
+        #[graphql(desc = "Only this partner; all that you may see unless given.")] partner_id: Option<ID>,
+    ) -> async_graphql::Result<Vec<InfluencedRevenue>> {
+        ctx.may(if ctx.actor().is_vendor() { Action::InsightRead } else { Action::AttributionRead })?;
+        influence::read(ctx, (period_start.0, period_end.0), partner_id).await.map_err(top_level)
+    }
+}
+
+/// Mutations of touchpoints.
+#[derive(Default)]
+pub struct AttributionMutation;
+
+#[Object]
+impl AttributionMutation {
+    /// Records what a partner did for a deal. The other side must confirm it before it counts: the vendor what a
+    /// partner recorded, somebody else of the vendor or a manager of the partner what the vendor recorded. After the
+    /// deal closed it waits for the vendor's approval. Needs `@idempotent`.
+    async fn touchpoint_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What happened.")] input: TouchpointRecordInput,
+    ) -> async_graphql::Result<TouchpointRecordPayload> {
+        let result = async {
+            let command = input.command(ctx)?;
+            let id = ctx
+                .write_once("touchpointRecord", KEPT_FOR_PAYOUTS, move |tx| {
+                    let command = command.clone();
+                    Box::pin(async move { record::record(tx, command).await })
+                })
+                .await?;
+            Touchpoint::fresh(ctx, id).await
+        };
+        TouchpointRecordPayload::of(result.await)
+    }
+
+    /// Confirms a touchpoint, so that it counts. Nobody confirms what he recorded himself.
+    async fn touchpoint_verify(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which touchpoint.")] input: TouchpointVerifyInput,
+    ) -> async_graphql::Result<TouchpointVerifyPayload> {
+        let result = async {
+            let command = decide(&input.touchpoint_id, input.expected_version)?;
+            let id = ctx
+                .write("touchpointVerify", move |tx| {
+                    let command = command.clone();
+                    Box::pin(async move { confirm::verify(tx, command).await })
+                })
+                .await?;
+            Touchpoint::fresh(ctx, id).await
+        };
+        TouchpointVerifyPayload::of(result.await)
+    }
+
+    /// Refuses a touchpoint; it stays in the record with the reason and does not count.
+    async fn touchpoint_reject(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which touchpoint, and why.")] input: TouchpointRejectInput,
+    ) -> async_graphql::Result<TouchpointRejectPayload> {
+        let result = async {
+            let command = decide(&input.touchpoint_id, input.expected_version)?;
+            let reason = input.reason;
+            let id = ctx
+                .write("touchpointReject", move |tx| {
+                    let (command, reason) = (command.clone(), reason.clone());
+                    Box::pin(async move { confirm::reject(tx, command, &reason).await })
+                })
+                .await?;
+            Touchpoint::fresh(ctx, id).await
+        };
+        TouchpointRejectPayload::of(result.await)
+    }
+}
+
+fn decide(id: &ID, expected_version: Option<i32>) -> Result<confirm::Decide, Error> {
+    let touchpoint = context::id::<TouchpointId>(id, "touchpointId")?;
+    Ok(confirm::Decide { touchpoint, expected_version: expected_version.map(i64::from) })
+}
+
+/// The deal of an id under the caller's scope.
+async fn deal(ctx: &Context<'_>, id: &ID) -> Result<Deal, Error> {
+    let found = Deal::load(ctx, context::id::<DealId>(id, "dealId")?).await?;
+    found.ok_or_else(|| Error::not_found("dealId"))
+}
+
+/// A partner argument that the caller may ask about: a partner's people only about their own.
+fn partner(ctx: &Context<'_>, id: Option<ID>) -> Result<Option<PartnerId>, Error> {
+    let named = id.map(|id| context::id::<PartnerId>(&id, "partnerId")).transpose()?;
+    match (ctx.actor().partner_id(), named) {
+        (Some(own), Some(named)) if own != named => Err(Error::not_found("partnerId")),
+        (Some(own), _) => Ok(Some(own)),
+        (None, named) => Ok(named),
+    }
+}

@@ -1,0 +1,245 @@
+//! Touchpoints in the API.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+
+use crate::{
+    attribution::{Milestone, Phase, TouchpointKind, TouchpointStatus, record, store, touchpoint::TouchpointAction},
+    connection,
+    deals::graphql::Deal,
+    entity::{
+        deal,
+        ids::{DealId, PartnerId, TouchpointId},
+        touchpoint,
+    },
+    error::{Error, Faults, Result},
+    graphql::{
+        ContextExt,
+        context::{LoadError, Rows, id_in},
+        errors::top_level,
+        paging::{self, PageArgs},
+        scalars::DateTime,
+    },
+    identity::Action,
+    partners::graphql::Partner,
+    payload,
+    platform::{ids::TypedId, transition::StateMachine},
+};
+
+/// Something that a partner did for a deal. It is never changed: a correction is another touchpoint. The vendor sees
+/// all; a partner's people see those of their own partner, on shared deals too.
+#[derive(Clone, Debug)]
+pub struct Touchpoint(pub touchpoint::Model);
+
+#[Object]
+impl Touchpoint {
+    /// The object's id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The deal it was done for; null when you cannot see the deal any more.
+    async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
+        Deal::load(ctx, self.0.deal_id).await.map_err(top_level).transpose()
+    }
+
+    /// The partner who did it.
+    async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
+        Partner::load(ctx, self.0.partner_id).await.map_err(top_level).transpose()
+    }
+
+    /// What the partner did.
+    async fn kind(&self) -> TouchpointKind {
+        self.0.kind
+    }
+
+    /// Where in the customer's journey.
+    async fn phase(&self) -> Phase {
+        self.0.phase
+    }
+
+    /// The step of the deal it brought about; null for none.
+    async fn milestone(&self) -> Option<Milestone> {
+        self.0.milestone
+    }
+
+    /// When it happened.
+    async fn occurred_at(&self) -> DateTime {
+        DateTime(self.0.occurred_at)
+    }
+
+    /// When it was entered.
+    async fn recorded_at(&self) -> DateTime {
+        DateTime(self.0.recorded_at)
+    }
+
+    /// Whether the vendor (or its systems) recorded it; otherwise the partner did.
+    async fn recorded_by_vendor(&self) -> bool {
+        self.0.recorded_by_partner.is_none()
+    }
+
+    /// What shows that it happened, as it was entered; null for nothing.
+    async fn evidence(&self) -> Option<&str> {
+        self.0.evidence.as_deref()
+    }
+
+    /// How far it is confirmed. Only VERIFIED ones count.
+    async fn status(&self) -> TouchpointStatus {
+        self.0.status
+    }
+
+    /// What can be done to it in this status, by somebody who may. At most 3.
+    async fn allowed_actions(&self) -> Vec<TouchpointAction> {
+        self.0.status.allowed()
+    }
+
+    /// When it was confirmed; null while it is not.
+    async fn verified_at(&self) -> Option<DateTime> {
+        self.0.verified_at.map(DateTime)
+    }
+
+    /// Why it was refused; null unless it was.
+    async fn rejection_reason(&self) -> Option<&str> {
+        self.0.rejection_reason.as_deref()
+    }
+
+    /// The id of the touchpoint that this one corrects; null when it corrects none.
+    async fn corrects_id(&self) -> Option<ID> {
+        self.0.corrects_id.map(ID::from)
+    }
+
+    /// Grows with every decision; send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+    }
+}
+
+impl Touchpoint {
+    /// The touchpoint as it is stored now.
+    ///
+    /// # Errors
+    /// The database failed; it is hidden from the caller.
+    pub async fn fresh(ctx: &Context<'_>, id: TouchpointId) -> Result<Self> {
+        let row = store::touchpoints_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?.pop();
+        row.map(Self).ok_or_else(|| Error::not_found("touchpointId"))
+    }
+}
+
+connection!(TouchpointConnection, TouchpointEdge, Touchpoint);
+
+/// The touchpoints of a deal that the caller may see, by time.
+///
+/// # Errors
+/// `FORBIDDEN` for roles that do not read touchpoints; impossible paging arguments.
+pub async fn touchpoints_for(ctx: &Context<'_>, deal: &deal::Model, args: PageArgs) -> async_graphql::Result<TouchpointConnection> {
+    ctx.may(Action::TouchpointRead)?;
+    let rows = ctx.loaders().load_one(TouchpointsOf(deal.id)).await.map_err(top_level)?;
+    let page = paging::cut(rows.unwrap_or_default(), |row| row.id.text(), &args).map_err(top_level)?;
+    Ok(TouchpointConnection::of(page, Touchpoint))
+}
+
+/// The touchpoints of a deal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TouchpointsOf(pub DealId);
+
+impl Loader<TouchpointsOf> for Rows {
+    type Value = Vec<touchpoint::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[TouchpointsOf]) -> Result<HashMap<TouchpointsOf, Self::Value>, LoadError> {
+        let deals: Vec<DealId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<TouchpointsOf, Self::Value> = HashMap::new();
+        for row in store::touchpoints(&self.db, self.scope(), &deals).await.map_err(Arc::new)? {
+            found.entry(TouchpointsOf(row.deal_id)).or_default().push(row);
+        }
+        Ok(found)
+    }
+}
+
+/// What a partner did.
+#[derive(Clone, Debug, InputObject)]
+pub struct TouchpointRecordInput {
+    /// The deal it was done for.
+    deal_id: ID,
+    /// The partner who did it. The vendor's people must name it; a partner's people may leave it out, it is their own.
+    partner_id: Option<ID>,
+    /// What the partner did.
+    kind: TouchpointKind,
+    /// Where in the customer's journey.
+    phase: Phase,
+    /// The step of the deal it brought about, if any.
+    milestone: Option<Milestone>,
+    /// When it happened; not in the future.
+    occurred_at: DateTime,
+    /// What shows it, such as a link or the name of a meeting; at most 2,000 characters.
+    evidence: Option<String>,
+    /// The touchpoint that this one corrects: of the same deal and partner, not corrected before. It stays visible and
+    /// counts no more.
+    corrects_id: Option<ID>,
+}
+
+impl TouchpointRecordInput {
+    pub(super) fn command(self, ctx: &Context<'_>) -> Result<record::Record> {
+        ctx.actor().may(Action::TouchpointRecord)?;
+        let mut faults = Faults::default();
+        let deal = id_in::<DealId>(&mut faults, &self.deal_id, "dealId");
+        let partner = self.partner_id.as_ref().and_then(|id| id_in::<PartnerId>(&mut faults, id, "partnerId"));
+        let corrects = self.corrects_id.as_ref().and_then(|id| id_in::<TouchpointId>(&mut faults, id, "correctsId"));
+        faults.check()?;
+        Ok(record::Record {
+            deal: deal.ok_or_else(|| Error::not_found("dealId"))?,
+            partner,
+            kind: self.kind,
+            phase: self.phase,
+            milestone: self.milestone,
+            occurred_at: self.occurred_at.0,
+            evidence: self.evidence,
+            corrects,
+        })
+    }
+}
+
+/// A touchpoint to be confirmed.
+#[derive(Clone, Debug, InputObject)]
+pub struct TouchpointVerifyInput {
+    /// The touchpoint.
+    pub(super) touchpoint_id: ID,
+    /// The version that you saw; another one is refused with STALE_OBJECT. Not checked unless given.
+    pub(super) expected_version: Option<i32>,
+}
+
+/// A touchpoint to be refused.
+#[derive(Clone, Debug, InputObject)]
+pub struct TouchpointRejectInput {
+    /// The touchpoint.
+    pub(super) touchpoint_id: ID,
+    /// Why; the partner reads it. 1 to 1,000 characters.
+    pub(super) reason: String,
+    /// The version that you saw; another one is refused with STALE_OBJECT. Not checked unless given.
+    pub(super) expected_version: Option<i32>,
+}
+
+payload! {
+    /// What became of recording a touchpoint.
+    TouchpointRecordPayload {
+        /// The touchpoint; null exactly when there are errors.
+        touchpoint: Touchpoint
+    }
+}
+
+payload! {
+    /// What became of confirming a touchpoint.
+    TouchpointVerifyPayload {
+        /// The touchpoint; null exactly when there are errors.
+        touchpoint: Touchpoint
+    }
+}
+
+payload! {
+    /// What became of refusing a touchpoint.
+    TouchpointRejectPayload {
+        /// The touchpoint; null exactly when there are errors.
+        touchpoint: Touchpoint
+    }
+}

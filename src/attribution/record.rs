@@ -1,0 +1,136 @@
+//! A touchpoint is recorded: by the partner who did something, or by the vendor who saw it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+
+use super::{Milestone, Phase, TouchpointKind, TouchpointStatus, store, touchpoint::TouchpointAction};
+use crate::{
+    deals::SalesStatus,
+    entity::{
+        deal,
+        ids::{DealId, PartnerId, TouchpointId},
+        touchpoint,
+    },
+    error::{Code, Error, Faults, Refusal, Result},
+    events::Event,
+    identity::Action,
+    partners::standing::{self, Ability},
+    platform::transition::StateMachine,
+    tx::Tx,
+};
+
+/// How many partners may have a part in one deal: so many are told apart in its credit.
+pub const MAX_PARTNERS: usize = 25;
+
+/// What somebody says that a partner did.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// For which deal.
+    pub deal: DealId,
+    /// Which partner; a partner's people may leave it out, it is their own.
+    pub partner: Option<PartnerId>,
+    /// What.
+    pub kind: TouchpointKind,
+    /// When in the customer's journey.
+    pub phase: Phase,
+    /// What it brought about.
+    pub milestone: Option<Milestone>,
+    /// When.
+    pub occurred_at: DateTime<Utc>,
+    /// What shows it: a link, a protocol, a name of a meeting.
+    pub evidence: Option<String>,
+    /// The touchpoint that this one corrects.
+    pub corrects: Option<TouchpointId>,
+}
+
+/// Records a touchpoint as a claim that the other side must confirm before it counts; after the close of the deal as
+/// one that waits for the vendor's approval. What the server records itself needs nobody's confirmation. A
+/// correction is a row of its own: the corrected one stays and counts no more.
+///
+/// # Errors
+/// `FORBIDDEN`; `NOT_FOUND` at `dealId`, `partnerId` or `correctsId`; `NOT_ELIGIBLE` by the partner's state;
+/// `LIMIT_REACHED` for a partner too many; `ILLEGAL_TRANSITION` for a touchpoint that was corrected before;
+/// `BAD_USER_INPUT` with every fault at its field. Records `touchpoint.recorded`.
+pub async fn record(tx: &Tx, command: Record) -> Result<TouchpointId> {
+    tx.actor().may(Action::TouchpointRecord)?;
+    let deal = store::deal(tx, tx.actor().scope(), command.deal).await?.ok_or_else(|| Error::not_found("dealId"))?;
+    let partner = partner(tx, &command)?;
+    standing::require(tx, partner, Ability::JoinDeals, "partnerId").await?;
+    let evidence = check(tx, &command)?;
+    leave_room(tx, deal.id, partner).await?;
+    if let Some(corrected) = command.corrects {
+        replace(tx, corrected, deal.id, partner).await?;
+    }
+    let id: TouchpointId = tx.id();
+    tx.insert(touchpoint::ActiveModel {
+        id: Set(id),
+        external_id: Set(None),
+        deal_id: Set(deal.id),
+        partner_id: Set(partner),
+        kind: Set(command.kind),
+        phase: Set(command.phase),
+        milestone: Set(command.milestone),
+        occurred_at: Set(command.occurred_at),
+        evidence: Set(evidence),
+        status: Set(first_status(tx, &deal)),
+        corrects_id: Set(command.corrects),
+        recorded_by: Set(tx.actor().user_id()),
+        recorded_by_partner: Set(tx.actor().partner_id()),
+        recorded_at: Set(tx.now()),
+        verified_by: Set(None),
+        verified_at: Set(tx.actor().user_id().is_none().then(|| tx.now())),
+        rejection_reason: Set(None),
+        version: Set(1),
+    })
+    .await?;
+    tx.record(Event::TouchpointRecorded { touchpoint_id: id, deal_id: deal.id, partner_id: partner });
+    Ok(id)
+}
+
+/// The partner it is about. Whoever acts for a partner speaks only of his own; another one does not exist for him.
+fn partner(tx: &Tx, command: &Record) -> Result<PartnerId> {
+    match (tx.actor().partner_id(), command.partner) {
+        (Some(own), Some(named)) if own != named => Err(Error::not_found("partnerId")),
+        (Some(own), _) => Ok(own),
+        (None, Some(named)) => Ok(named),
+        (None, None) => Err(Refusal::input("partnerId", "say which partner it was").into()),
+    }
+}
+
+fn check(tx: &Tx, command: &Record) -> Result<Option<String>> {
+    let mut faults = Faults::default();
+    if command.occurred_at > tx.now() {
+        faults.add("occurredAt", "must not lie in the future");
+    }
+    let evidence = faults.optional_text("evidence", command.evidence.as_deref(), 2_000);
+    faults.check()?;
+    Ok(evidence)
+}
+
+fn first_status(tx: &Tx, deal: &deal::Model) -> TouchpointStatus {
+    if tx.actor().user_id().is_none() {
+        TouchpointStatus::Verified
+    } else if deal.status == SalesStatus::Open {
+        TouchpointStatus::Claimed
+    } else {
+        TouchpointStatus::AwaitingApproval
+    }
+}
+
+async fn leave_room(tx: &Tx, deal: DealId, partner: PartnerId) -> Result<()> {
+    let known = store::partners_on(tx, deal).await?;
+    if known.contains(&partner) || known.len() < MAX_PARTNERS {
+        return Ok(());
+    }
+    let message = format!("At most {MAX_PARTNERS} partners have a part in one deal.");
+    Err(Refusal::new(Code::LimitReached, message).at("partnerId").into())
+}
+
+/// Marks the touchpoint that is corrected; it must be of the same partner and deal.
+async fn replace(tx: &Tx, id: TouchpointId, deal: DealId, partner: PartnerId) -> Result<()> {
+    let row = store::lock_touchpoint(tx, id).await?.filter(|row| row.deal_id == deal && row.partner_id == partner);
+    let row = row.ok_or_else(|| Error::not_found("correctsId"))?;
+    let status = row.status.apply(TouchpointAction::Correct);
+    let status = status.map_err(|error| Refusal::new(Code::IllegalTransition, error.to_string()).at("correctsId"))?;
+    store::move_on(tx, &row, status, None).await
+}

@@ -1,0 +1,275 @@
+//! Queries of touchpoints and stored credit.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Insert, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, OnConflict},
+};
+
+use super::TouchpointStatus;
+use crate::{
+    deals::{ParticipantStatus, SalesStatus},
+    entity::{
+        attribution_credit, attribution_run, deal, deal_participant,
+        ids::{AttributionRunId, DealId, PartnerId, ProgramId, TouchpointId},
+        program, touchpoint,
+    },
+    error::{Error, Result},
+    identity::Scope,
+    tx::{CHUNK, Tx},
+};
+
+/// The deal, if the scope shows it: a partner's own, and those in which it is invited or takes part.
+///
+/// # Errors
+/// The database failed.
+pub async fn deal<C: ConnectionTrait>(db: &C, scope: Scope, id: DealId) -> Result<Option<deal::Model>> {
+    let visible = match scope {
+        Scope::All => Condition::all(),
+        Scope::Partner(partner) => {
+            let live = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
+            let joined = deal_participant::Entity::find()
+                .select_only()
+                .column(deal_participant::Column::DealId)
+                .filter(deal_participant::Column::DealId.eq(id))
+                .filter(deal_participant::Column::PartnerId.eq(partner))
+                .filter(deal_participant::Column::Status.is_in(live));
+            Condition::any()
+                .add(deal::Column::PartnerId.eq(partner))
+                .add(deal::Column::Id.in_subquery(joined.into_query()))
+        }
+        Scope::Nothing => return Ok(None),
+    };
+    Ok(deal::Entity::find_by_id(id).filter(visible).one(db).await?)
+}
+
+/// Deals by id that the caller was shown.
+///
+/// # Errors
+/// The database failed.
+pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<deal::Model>> {
+    Ok(deal::Entity::find().filter(deal::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+}
+
+/// The touchpoint for change, if the scope shows it; a second caller waits for the first.
+///
+/// # Errors
+/// The database failed.
+pub async fn lock_touchpoint(tx: &Tx, id: TouchpointId) -> Result<Option<touchpoint::Model>> {
+    let select = touchpoint::Entity::find_by_id(id).filter(visible(tx.actor().scope())).lock_exclusive();
+    Ok(select.one(tx).await?)
+}
+
+/// The touchpoints of deals that the scope shows, by time, then id.
+///
+/// # Errors
+/// The database failed.
+pub async fn touchpoints<C: ConnectionTrait>(db: &C, scope: Scope, deals: &[DealId]) -> Result<Vec<touchpoint::Model>> {
+    let mut rows = Vec::new();
+    for chunk in deals.chunks(CHUNK) {
+        let select = touchpoint::Entity::find()
+            .filter(touchpoint::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(visible(scope))
+            .order_by_asc(touchpoint::Column::DealId)
+            .order_by_asc(touchpoint::Column::OccurredAt)
+            .order_by_asc(touchpoint::Column::Id);
+        rows.extend(select.all(db).await?);
+    }
+    Ok(rows)
+}
+
+/// A partner's people see what is recorded about their own partner, on shared deals too.
+fn visible(scope: Scope) -> Condition {
+    match scope {
+        Scope::All => Condition::all(),
+        Scope::Partner(partner) => Condition::all().add(touchpoint::Column::PartnerId.eq(partner)),
+        Scope::Nothing => Condition::all().add(Expr::value(false)),
+    }
+}
+
+/// Touchpoints by id under a scope.
+///
+/// # Errors
+/// The database failed.
+pub async fn touchpoints_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[TouchpointId]) -> Result<Vec<touchpoint::Model>> {
+    let select = touchpoint::Entity::find().filter(touchpoint::Column::Id.is_in(ids.iter().copied())).filter(visible(scope));
+    Ok(select.all(db).await?)
+}
+
+/// The participants of deals that have accepted at some time, whether or not they are still there.
+///
+/// # Errors
+/// The database failed.
+pub async fn participants<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<Vec<deal_participant::Model>> {
+    let mut rows = Vec::new();
+    for chunk in deals.chunks(CHUNK) {
+        let select = deal_participant::Entity::find()
+            .filter(deal_participant::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(deal_participant::Column::AcceptedAt.is_not_null());
+        rows.extend(select.all(db).await?);
+    }
+    Ok(rows)
+}
+
+/// The partners that take part in a deal or have touchpoints on it.
+///
+/// # Errors
+/// The database failed.
+pub async fn partners_on<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<BTreeSet<PartnerId>> {
+    let participants: Vec<PartnerId> = deal_participant::Entity::find()
+        .select_only()
+        .column(deal_participant::Column::PartnerId)
+        .filter(deal_participant::Column::DealId.eq(deal))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let touching: Vec<PartnerId> = touchpoint::Entity::find()
+        .select_only()
+        .column(touchpoint::Column::PartnerId)
+        .distinct()
+        .filter(touchpoint::Column::DealId.eq(deal))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(participants.into_iter().chain(touching).collect())
+}
+
+/// Moves a touchpoint on from the row that was read.
+///
+/// # Errors
+/// `STALE_OBJECT` when somebody else moved it meanwhile.
+pub async fn move_on(tx: &Tx, read: &touchpoint::Model, status: TouchpointStatus, rejection_reason: Option<String>) -> Result<()> {
+    let decided = status == TouchpointStatus::Verified;
+    let mut change = touchpoint::ActiveModel {
+        status: Set(status),
+        version: Set(read.version + 1),
+        ..Default::default()
+    };
+    if decided {
+        change.verified_by = Set(tx.actor().user_id());
+        change.verified_at = Set(Some(tx.now()));
+    }
+    if rejection_reason.is_some() {
+        change.rejection_reason = Set(rejection_reason);
+    }
+    let moved = touchpoint::Entity::update_many()
+        .set(change)
+        .filter(touchpoint::Column::Id.eq(read.id))
+        .filter(touchpoint::Column::Version.eq(read.version))
+        .exec(tx)
+        .await?;
+    if moved.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// The official computations of deals with their credit, in the order of the credit.
+///
+/// # Errors
+/// The database failed.
+pub async fn official<C: ConnectionTrait>(
+    db: &C,
+    deals: &[DealId],
+) -> Result<HashMap<DealId, (attribution_run::Model, Vec<attribution_credit::Model>)>> {
+    let mut found = HashMap::new();
+    for chunk in deals.chunks(CHUNK) {
+        let runs = attribution_run::Entity::find()
+            .filter(attribution_run::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(attribution_run::Column::Official.eq(true))
+            .filter(attribution_run::Column::SupersededAt.is_null())
+            .all(db)
+            .await?;
+        let ids: Vec<AttributionRunId> = runs.iter().map(|run| run.id).collect();
+        let mut credits: HashMap<AttributionRunId, Vec<attribution_credit::Model>> = HashMap::new();
+        for credit in credits_of(db, &ids).await? {
+            credits.entry(credit.run_id).or_default().push(credit);
+        }
+        found.extend(runs.into_iter().map(|run| {
+            let credits = credits.remove(&run.id).unwrap_or_default();
+            (run.deal_id, (run, credits))
+        }));
+    }
+    Ok(found)
+}
+
+async fn credits_of<C: ConnectionTrait>(db: &C, runs: &[AttributionRunId]) -> Result<Vec<attribution_credit::Model>> {
+    let select = attribution_credit::Entity::find()
+        .filter(attribution_credit::Column::RunId.is_in(runs.iter().copied()))
+        .order_by_asc(attribution_credit::Column::RunId)
+        .order_by_asc(attribution_credit::Column::Position);
+    Ok(select.all(db).await?)
+}
+
+/// The deals among these that have an official computation.
+///
+/// # Errors
+/// The database failed.
+pub async fn attributed<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashSet<DealId>> {
+    let mut found = HashSet::new();
+    for chunk in deals.chunks(CHUNK) {
+        let ids: Vec<DealId> = attribution_run::Entity::find()
+            .select_only()
+            .column(attribution_run::Column::DealId)
+            .filter(attribution_run::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(attribution_run::Column::Official.eq(true))
+            .filter(attribution_run::Column::SupersededAt.is_null())
+            .into_tuple()
+            .all(db)
+            .await?;
+        found.extend(ids);
+    }
+    Ok(found)
+}
+
+/// Writes official computations; one whose deal got another meanwhile is not written. Returns those that were.
+///
+/// # Errors
+/// The database failed.
+pub async fn insert_runs(tx: &Tx, runs: &[attribution_run::Model]) -> Result<HashSet<AttributionRunId>> {
+    let mut written = HashSet::new();
+    for chunk in runs.chunks(CHUNK) {
+        let ids = chunk.iter().map(|run| run.id);
+        let rows = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+        let count = Insert::many(rows).on_conflict(OnConflict::new().do_nothing().to_owned()).exec_without_returning(tx).await?;
+        if usize::try_from(count).is_ok_and(|count| count == chunk.len()) {
+            written.extend(ids);
+            continue;
+        }
+        let stored: Vec<AttributionRunId> = attribution_run::Entity::find()
+            .select_only()
+            .column(attribution_run::Column::Id)
+            .filter(attribution_run::Column::Id.is_in(ids))
+            .into_tuple()
+            .all(tx)
+            .await?;
+        written.extend(stored);
+    }
+    Ok(written)
+}
+
+/// Deals won in [`from`, `until`), by time, then id, after the one given; all programmes.
+///
+/// # Errors
+/// The database failed.
+pub async fn won_between<C: ConnectionTrait>(
+    db: &C,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    after: Option<(DateTime<Utc>, DealId)>,
+    limit: u64,
+) -> Result<Vec<deal::Model>> {
+    // The programmes are named so that the index over their won deals serves.
+    let programs: Vec<ProgramId> =
+        program::Entity::find().select_only().column(program::Column::Id).into_tuple().all(db).await?;
+    let select = deal::Entity::find()
+        .filter(deal::Column::ProgramId.is_in(programs))
+        .filter(deal::Column::Status.eq(SalesStatus::Won))
+        .filter(deal::Column::ClosedAt.gte(from))
+        .filter(deal::Column::ClosedAt.lt(until))
+        .apply_if(after, |select, (closed_at, id)| {
+            let beyond = Condition::any()
+                .add(deal::Column::ClosedAt.gt(closed_at))
+                .add(Condition::all().add(deal::Column::ClosedAt.eq(closed_at)).add(deal::Column::Id.gt(id)));
+            select.filter(beyond)
+        });
+    Ok(select.order_by_asc(deal::Column::ClosedAt).order_by_asc(deal::Column::Id).limit(limit).all(db).await?)
+}

@@ -1,0 +1,303 @@
+//! Customers from a file: one record each, known again by domain or by name and country like any other customer.
+//!
+//! A customer that somebody recorded before under the same domain, or the same name and country, and that has no
+//! external id yet, is the one meant and gets the id. Where another external id stands there already the row is
+//! refused: two records of the other system are one customer here.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{
+    cells::{Cells, NAME},
+    known::Known,
+    lineage::Lineage,
+    table,
+    unit::{Draft, Fate, Ground, Importable, Outcome},
+};
+use crate::{
+    customers::{
+        identity::{block_keys, name_key, phone_key, registrable_domain, registration_number_key},
+        store::TREE,
+    },
+    entity::{customer, customer_block_key, ids::CustomerId},
+    error::Result,
+    platform::ids::TypedId,
+    tx::{CHUNK, Tx, Work},
+};
+
+/// What a row says about a customer.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    name: String,
+    domain: Option<String>,
+    country: Option<String>,
+    industry: Option<String>,
+    registration_number: Option<String>,
+    phone: Option<String>,
+    employees: Option<i64>,
+    parent: Option<String>,
+}
+
+impl Importable for Facts {
+    fn read(cells: &mut Cells<'_>) -> Self {
+        Self {
+            name: name(cells),
+            domain: domain(cells),
+            country: cells.country("country"),
+            industry: cells.text("industry", NAME),
+            registration_number: cells.text("registration_number", NAME).and_then(|text| registration_number_key(&text)),
+            phone: cells.text("phone", NAME).and_then(|text| phone_key(&text)),
+            employees: cells.whole("employees", 0),
+            parent: cells.text("parent", NAME),
+        }
+    }
+
+    fn import<'t>(tx: &'t Tx, ground: &'t Ground, drafts: &'t [Draft<Self>]) -> Work<'t, Outcome> {
+        Box::pin(import(tx, ground, drafts))
+    }
+}
+
+fn name(cells: &mut Cells<'_>) -> String {
+    let name = cells.required("name", NAME);
+    if !name.is_empty() && name_key(&name).is_empty() {
+        cells.fault("name", "has neither a letter nor a digit");
+    }
+    name
+}
+
+fn domain(cells: &mut Cells<'_>) -> Option<String> {
+    let text = cells.raw("domain")?;
+    registrable_domain(text).unwrap_or_else(|fault| {
+        cells.fault("domain", fault.to_string());
+        None
+    })
+}
+
+/// What no two customers may share: the domain, or else the name and country.
+fn identity(customer: &customer::Model) -> String {
+    match &customer.domain {
+        Some(domain) => domain.clone(),
+        None => format!("{}/{}", customer.name_key, customer.country.as_deref().unwrap_or_default()),
+    }
+}
+
+/// What is stored about the customers of a unit of work.
+struct Stored {
+    by_external_id: HashMap<String, customer::Model>,
+    by_identity: HashMap<String, customer::Model>,
+    parents: HashMap<String, CustomerId>,
+}
+
+impl Stored {
+    /// The customer that a row names as the parent, where there is one.
+    fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<CustomerId> {
+        let name = draft.facts.parent.as_ref()?;
+        ground.known.customers.get(name).or_else(|| self.parents.get(name)).copied()
+    }
+
+    /// The record of the customer that a row means: under its external id, or met before under none.
+    fn record(&self, draft: &Draft<Facts>, identity: &str) -> Option<&customer::Model> {
+        let known = self.by_external_id.get(&draft.external_id);
+        known.or_else(|| self.by_identity.get(identity).filter(|row| row.external_id.is_none()))
+    }
+}
+
+#[derive(Default)]
+struct Writes {
+    lineage: Lineage,
+    created: Vec<customer::Model>,
+    changed: Vec<customer::Model>,
+    /// Changed customers whose name is another one.
+    renamed: Vec<CustomerId>,
+    block_keys: Vec<customer_block_key::Model>,
+    /// Who holds which identity after this unit of work.
+    identities: HashMap<String, String>,
+}
+
+async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
+    let stored = load(tx, &ground.known, drafts).await?;
+    let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
+    let parents = drafts.iter().filter_map(|draft| stored.parent(ground, draft));
+    writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
+    for draft in drafts {
+        let fate = decide(tx, ground, &stored, draft, &mut writes, &mut outcome.learned);
+        outcome.fates.push(fate);
+    }
+    if ground.dry_run {
+        outcome.learned.customer_identities = writes.identities;
+    } else {
+        write(tx, writes).await?;
+    }
+    Ok(outcome)
+}
+
+async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored> {
+    use customer::{Column, Entity};
+    let names = drafts.iter().map(|draft| draft.external_id.as_str());
+    let by_id = table::find::<Entity, _>(tx, Column::ExternalId, names).await?;
+    let domains = drafts.iter().filter_map(|draft| draft.facts.domain.as_deref());
+    let by_domain = table::find::<Entity, _>(tx, Column::Domain, domains).await?;
+    let keys = drafts.iter().map(|draft| name_key(&draft.facts.name));
+    let by_name = table::find::<Entity, _>(tx, Column::NameKey, keys).await?;
+    let by_identity = by_name.into_iter().filter(|row| row.domain.is_none()).chain(by_domain);
+    let parents = drafts.iter().filter_map(|draft| draft.facts.parent.as_deref());
+    Ok(Stored {
+        parents: find_all(tx, known, parents).await?,
+        by_identity: by_identity.map(|row| (identity(&row), row)).collect(),
+        by_external_id: by_id.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect(),
+    })
+}
+
+/// The customers of these external ids that the import does not know yet, as far as they exist.
+pub async fn find_all<'n>(
+    tx: &Tx,
+    known: &Known,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Result<HashMap<String, CustomerId>> {
+    let unknown: HashSet<&str> = names.into_iter().filter(|name| !known.customers.contains_key(*name)).collect();
+    let rows = table::find::<customer::Entity, _>(tx, customer::Column::ExternalId, unknown).await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.external_id?, row.id))).collect())
+}
+
+fn decide(
+    tx: &Tx,
+    ground: &Ground,
+    stored: &Stored,
+    draft: &Draft<Facts>,
+    writes: &mut Writes,
+    learned: &mut Known,
+) -> Fate {
+    let parent_id = stored.parent(ground, draft);
+    match &draft.facts.parent {
+        Some(parent) if *parent == draft.external_id => return Fate::refused("parent", "is the row itself"),
+        Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
+        _ => {}
+    }
+    let blank = fresh(tx, draft);
+    let before = stored.record(draft, &identity(&blank));
+    let after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
+    let identity = identity(&after);
+    if let Some(holder) = holder(ground, stored, writes, &identity, &after) {
+        let field = if after.domain.is_some() { "domain" } else { "name" };
+        return Fate::refused(field, format!("is that of the customer {holder:?}, which is recorded already"));
+    }
+    if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
+        return Fate::refused("parent", fault.to_string());
+    }
+    if ground.dry_run {
+        learned.parents.extend(after.parent_id.map(|parent| (after.id.uuid(), parent.uuid())));
+    }
+    learned.customers.insert(draft.external_id.clone(), after.id);
+    writes.identities.insert(identity, draft.external_id.clone());
+    writes.keep(tx, before, after)
+}
+
+impl Writes {
+    fn keep(&mut self, tx: &Tx, before: Option<&customer::Model>, mut after: customer::Model) -> Fate {
+        let Some(before) = before else {
+            self.block_keys.extend(keys(&after));
+            self.created.push(after);
+            return Fate::Created;
+        };
+        if *before == after {
+            return Fate::Unchanged;
+        }
+        after.version += 1;
+        after.updated_at = tx.now();
+        if before.name_key != after.name_key {
+            self.renamed.push(after.id);
+            self.block_keys.extend(keys(&after));
+        }
+        self.changed.push(after);
+        Fate::Changed
+    }
+}
+
+/// The other customer that has this identity, by its external id or name.
+fn holder(
+    ground: &Ground,
+    stored: &Stored,
+    writes: &Writes,
+    identity: &str,
+    customer: &customer::Model,
+) -> Option<String> {
+    let promised = writes.identities.get(identity).or_else(|| ground.known.customer_identities.get(identity));
+    if let Some(other) = promised.filter(|other| customer.external_id.as_ref() != Some(*other)) {
+        return Some(other.clone());
+    }
+    let other = stored.by_identity.get(identity).filter(|other| other.id != customer.id)?;
+    Some(other.external_id.clone().unwrap_or_else(|| other.name.clone()))
+}
+
+fn fresh(tx: &Tx, draft: &Draft<Facts>) -> customer::Model {
+    let (now, facts) = (tx.now(), &draft.facts);
+    customer::Model {
+        id: tx.id(),
+        external_id: None,
+        name: facts.name.clone(),
+        name_key: name_key(&facts.name),
+        domain: facts.domain.clone(),
+        country: facts.country.clone(),
+        industry: None,
+        registration_number: None,
+        phone: None,
+        employees: None,
+        parent_id: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The customer as the file tells it; what the file does not tell stays.
+fn updated(
+    ground: &Ground,
+    before: &customer::Model,
+    draft: &Draft<Facts>,
+    parent_id: Option<CustomerId>,
+) -> customer::Model {
+    let (gives, facts) = (|field| ground.source.gives(field), &draft.facts);
+    let mut after = before.clone();
+    after.external_id = Some(draft.external_id.clone());
+    after.name.clone_from(&facts.name);
+    after.name_key = name_key(&facts.name);
+    if gives("domain") {
+        after.domain.clone_from(&facts.domain);
+    }
+    if gives("country") {
+        after.country.clone_from(&facts.country);
+    }
+    if gives("industry") {
+        after.industry.clone_from(&facts.industry);
+    }
+    if gives("registration_number") {
+        after.registration_number.clone_from(&facts.registration_number);
+    }
+    if gives("phone") {
+        after.phone.clone_from(&facts.phone);
+    }
+    if gives("employees") {
+        after.employees = facts.employees;
+    }
+    if gives("parent") {
+        after.parent_id = parent_id;
+    }
+    after
+}
+
+fn keys(customer: &customer::Model) -> impl Iterator<Item = customer_block_key::Model> {
+    let customer_id = customer.id;
+    let keys = block_keys(&customer.name_key).into_iter();
+    keys.map(move |block_key| customer_block_key::Model { block_key, customer_id })
+}
+
+async fn write(tx: &Tx, writes: Writes) -> Result<()> {
+    table::insert(tx, writes.created).await?;
+    table::replace::<customer::Entity>(tx, writes.changed).await?;
+    for chunk in writes.renamed.chunks(CHUNK) {
+        let theirs = customer_block_key::Column::CustomerId.is_in(chunk.iter().copied());
+        customer_block_key::Entity::delete_many().filter(theirs).exec(tx).await?;
+    }
+    table::insert(tx, writes.block_keys).await
+}

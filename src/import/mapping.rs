@@ -1,0 +1,308 @@
+//! The mapping file: which file holds what, which column is which fact, and how foreign dates, amounts and
+//! words are to be understood.
+//!
+//! It is a TOML document. Its files are taken over in the order in which they stand, so that deals come after
+//! the partners, customers and products they name. A mapping is accepted as a whole or refused with every fault
+//! at once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Component, Path},
+};
+
+use chrono::format::{Item, StrftimeItems};
+use chrono_tz::Tz;
+use serde::Deserialize;
+
+use crate::{
+    error::{Error, Faults, Refusal, Result},
+    platform::money::Currency,
+};
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Comma-separated values with a header line, UTF-8.
+    Csv,
+    /// One JSON object a line, UTF-8.
+    Jsonl,
+}
+
+/// What the rows of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Entity {
+    /// Partner companies.
+    Partner,
+    /// End customers.
+    Customer,
+    /// Products, with their families.
+    Product,
+    /// Deals, with the partner that brought them and the stages they went through.
+    Deal,
+    /// What partners did for deals.
+    Touchpoint,
+}
+
+impl Entity {
+    /// The name in mappings, reports and events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Customer => "customer",
+            Self::Product => "product",
+            Self::Deal => "deal",
+            Self::Touchpoint => "touchpoint",
+        }
+    }
+
+    /// The facts that a mapping may give.
+    #[must_use]
+    pub const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Partner => &[
+                "external_id", "legal_name", "display_name", "size", "country", "region", "website", "parent",
+                "status", "tier", "types", "countries", "industries", "competencies",
+            ],
+            Self::Customer => &[
+                "external_id", "name", "domain", "country", "industry", "registration_number", "phone",
+                "employees", "parent",
+            ],
+            Self::Product => &["external_id", "name", "sku", "family", "list_price", "currency"],
+            Self::Deal => &[
+                "external_id", "name", "partner", "role", "customer", "product", "quantity", "stage",
+                "opening_stage", "value", "currency", "opened_on", "closed_on", "expected_close_on",
+                "loss_reason", "loss_detail", "competitor", "time_zone",
+            ],
+            Self::Touchpoint => &[
+                "external_id", "deal", "partner", "kind", "phase", "milestone", "occurred_on", "evidence",
+            ],
+        }
+    }
+
+    /// The facts without which a row means nothing.
+    const fn required(self) -> &'static [&'static str] {
+        match self {
+            Self::Partner => &["external_id", "legal_name"],
+            Self::Customer => &["external_id", "name"],
+            Self::Product => &["external_id", "name", "family"],
+            Self::Deal => &["external_id", "stage"],
+            Self::Touchpoint => &["external_id", "deal", "partner", "kind", "phase", "occurred_on"],
+        }
+    }
+}
+
+/// Where a fact comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The file does not tell it; what is stored stays.
+    Nowhere,
+    /// The column of this name (in JSON Lines: the member of this name).
+    Column(String),
+    /// The same for every row.
+    Constant(String),
+}
+
+/// How a file writes dates and amounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conventions {
+    /// The currency of amounts without one of their own.
+    pub currency: Option<Currency>,
+    /// Where the days of dates without a time begin; UTC unless said otherwise.
+    pub time_zone: Tz,
+    /// How dates are written, tried in this order; RFC 3339 is always understood.
+    pub date_formats: Vec<String>,
+    /// What stands before the decimals; a point unless said otherwise.
+    pub decimal: char,
+    /// What separates thousands, if anything.
+    pub thousands: Option<char>,
+}
+
+/// One file and how to read it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its path within the folder of the import.
+    pub file: String,
+    /// How it is written.
+    pub format: Format,
+    /// What separates the columns of a CSV file.
+    pub delimiter: u8,
+    /// What its rows are.
+    pub entity: Entity,
+    /// Where each fact comes from, in the order of [`Entity::fields`].
+    pub origins: Vec<Origin>,
+    /// What foreign words mean, by fact in the same order.
+    pub values: Vec<HashMap<String, String>>,
+    /// How it writes dates and amounts.
+    pub conventions: Conventions,
+}
+
+impl Source {
+    /// Whether the file tells this fact at all.
+    #[must_use]
+    pub fn gives(&self, field: &str) -> bool {
+        let place = self.entity.fields().iter().position(|known| *known == field);
+        place.is_some_and(|place| self.origins.get(place).is_some_and(|origin| *origin != Origin::Nowhere))
+    }
+}
+
+/// A mapping that was found sound.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The programme that the deals belong to; it is made when there is none of this name.
+    pub program: Option<String>,
+    /// The files, in the order in which they are taken over.
+    pub sources: Vec<Source>,
+}
+
+impl Mapping {
+    /// Reads a mapping.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT`: the document is not TOML of this form, or every fault in what it says.
+    pub fn parse(text: &str) -> Result<Self> {
+        let document: Document = toml::from_str(text).map_err(|error| Refusal::input("mapping", error.to_string()))?;
+        let mut faults = Faults::default();
+        if document.files.is_empty() {
+            faults.add("files", "at least one file is needed");
+        }
+        let general = document.conventions.unwrap_or_default();
+        let sources = document.files.into_iter().enumerate();
+        let sources = sources.map(|(place, file)| file.check(&general, &format!("files.{place}"), &mut faults)).collect();
+        faults.check()?;
+        Ok(Self { program: document.program, sources })
+    }
+
+    /// Reads a mapping from a file.
+    ///
+    /// # Errors
+    /// As [`Mapping::parse`]; `BAD_USER_INPUT` when the file cannot be read.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::from(Refusal::input("mapping", format!("{}: {error}", path.display()))))?;
+        Self::parse(&text)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    program: Option<String>,
+    conventions: Option<WrittenConventions>,
+    #[serde(default)]
+    files: Vec<WrittenSource>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenConventions {
+    currency: Option<String>,
+    time_zone: Option<String>,
+    date_formats: Option<Vec<String>>,
+    decimal: Option<char>,
+    thousands: Option<char>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSource {
+    file: String,
+    format: Format,
+    delimiter: Option<char>,
+    entity: Entity,
+    #[serde(default)]
+    columns: BTreeMap<String, String>,
+    #[serde(default)]
+    constants: BTreeMap<String, String>,
+    #[serde(default)]
+    values: BTreeMap<String, HashMap<String, String>>,
+    conventions: Option<WrittenConventions>,
+}
+
+impl WrittenSource {
+    fn check(mut self, general: &WrittenConventions, path: &str, faults: &mut Faults) -> Source {
+        let inside = Path::new(&self.file).components().all(|part| matches!(part, Component::Normal(_)));
+        if self.file.is_empty() || !inside {
+            faults.add(&format!("{path}.file"), "must be a path inside the folder of the import");
+        }
+        self.check_names(path, faults);
+        let conventions = self.conventions.take().unwrap_or_default().over(general).check(path, faults);
+        let delimiter = self.delimiter.map_or(Ok(b','), u8::try_from);
+        let delimiter = faults.take(&format!("{path}.delimiter"), delimiter.map_err(|_| "must be one ASCII character"));
+        let origins = self.entity.fields().iter().map(|field| self.origin(field)).collect();
+        let values = self.entity.fields().iter().map(|field| self.values.remove(*field).unwrap_or_default()).collect();
+        Source {
+            file: self.file,
+            format: self.format,
+            delimiter: delimiter.unwrap_or(b','),
+            entity: self.entity,
+            origins,
+            values,
+            conventions,
+        }
+    }
+
+    fn check_names(&self, path: &str, faults: &mut Faults) {
+        let known = self.entity.fields();
+        let named = [("columns", self.columns.keys().collect::<Vec<_>>()), ("constants", self.constants.keys().collect()), ("values", self.values.keys().collect())];
+        for (table, fields) in named {
+            for field in fields.into_iter().filter(|field| !known.contains(&field.as_str())) {
+                let problem = format!("a {} has no such field; it has {}", self.entity.name(), known.join(", "));
+                faults.add(&format!("{path}.{table}.{field}"), problem);
+            }
+        }
+        for field in self.columns.keys().filter(|field| self.constants.contains_key(*field)) {
+            faults.add(&format!("{path}.constants.{field}"), "is a column already");
+        }
+        for field in self.entity.required() {
+            if self.origin(field) == Origin::Nowhere {
+                faults.add(&format!("{path}.columns.{field}"), "is needed");
+            }
+        }
+    }
+
+    fn origin(&self, field: &str) -> Origin {
+        match (self.columns.get(field), self.constants.get(field)) {
+            (Some(column), _) => Origin::Column(column.clone()),
+            (None, Some(value)) => Origin::Constant(value.clone()),
+            (None, None) => Origin::Nowhere,
+        }
+    }
+}
+
+impl WrittenConventions {
+    fn over(self, general: &Self) -> Self {
+        Self {
+            currency: self.currency.or_else(|| general.currency.clone()),
+            time_zone: self.time_zone.or_else(|| general.time_zone.clone()),
+            date_formats: self.date_formats.or_else(|| general.date_formats.clone()),
+            decimal: self.decimal.or(general.decimal),
+            thousands: self.thousands.or(general.thousands),
+        }
+    }
+
+    fn check(self, path: &str, faults: &mut Faults) -> Conventions {
+        let at = |field: &str| format!("{path}.conventions.{field}");
+        let currency = self.currency.and_then(|code| faults.take(&at("currency"), code.parse()));
+        let zone = self.time_zone.map_or(Ok(Tz::UTC), |name| name.parse().map_err(|_| "is not an IANA time zone"));
+        let time_zone = faults.take(&at("time_zone"), zone).unwrap_or(Tz::UTC);
+        let date_formats = self.date_formats.unwrap_or_else(|| vec!["%Y-%m-%d".to_owned()]);
+        for format in &date_formats {
+            if StrftimeItems::new(format).any(|item| matches!(item, Item::Error)) {
+                faults.add(&at("date_formats"), format!("{format:?} is not a date format"));
+            }
+        }
+        let decimal = self.decimal.unwrap_or('.');
+        if Some(decimal) == self.thousands {
+            faults.add(&at("thousands"), "must not be the decimal character");
+        }
+        for (field, separator) in [("decimal", Some(decimal)), ("thousands", self.thousands)] {
+            if separator.is_some_and(|c| c.is_ascii_digit() || c == '-') {
+                faults.add(&at(field), "must not be a digit or a minus");
+            }
+        }
+        Conventions { currency, time_zone, date_formats, decimal, thousands: self.thousands }
+    }
+}

@@ -1,0 +1,356 @@
+//! Partners from a file: in the directory at once, in full standing unless the file says otherwise, enrolled in
+//! the programme where a tier is given.
+//!
+//! An import never moves a known partner in its life; that takes a decision with a reason.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+
+use super::{
+    cells::{Cells, NAME},
+    known::Known,
+    lineage::Lineage,
+    table,
+    unit::{Draft, Fate, Ground, Importable, Outcome},
+};
+use crate::{
+    entity::{
+        enrollment,
+        ids::{PartnerId, ProgramId},
+        partner, partner_attribute, partner_lifecycle_event,
+    },
+    error::Result,
+    partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key, store::TREE},
+    platform::ids::TypedId,
+    tx::{CHUNK, Tx, Work},
+};
+
+/// What a row says about a partner.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    legal_name: String,
+    display_name: Option<String>,
+    size: Option<PartnerSize>,
+    country: Option<String>,
+    region: Option<String>,
+    website: Option<String>,
+    parent: Option<String>,
+    status: PartnerStatus,
+    tier: Option<String>,
+    attributes: BTreeSet<(AttributeKind, String)>,
+}
+
+impl Importable for Facts {
+    fn read(cells: &mut Cells<'_>) -> Self {
+        Self {
+            legal_name: cells.required("legal_name", NAME),
+            display_name: cells.text("display_name", NAME),
+            size: cells.word("size"),
+            country: cells.country("country"),
+            region: cells.text("region", NAME),
+            website: cells.text("website", NAME),
+            parent: cells.text("parent", NAME),
+            status: cells.word("status").unwrap_or(PartnerStatus::Active),
+            tier: cells.text("tier", NAME),
+            attributes: attributes(cells),
+        }
+    }
+
+    fn import<'t>(tx: &'t Tx, ground: &'t Ground, drafts: &'t [Draft<Self>]) -> Work<'t, Outcome> {
+        Box::pin(import(tx, ground, drafts))
+    }
+}
+
+fn attributes(cells: &mut Cells<'_>) -> BTreeSet<(AttributeKind, String)> {
+    use sea_orm::ActiveEnum;
+    let mut all = BTreeSet::new();
+    for text in cells.list("types") {
+        all.extend(cells.known::<PartnerType>("types", &text).map(|kind| (AttributeKind::Type, kind.to_value())));
+    }
+    for text in cells.list("countries") {
+        all.extend(cells.country_code("countries", &text).map(|code| (AttributeKind::Country, code)));
+    }
+    all.extend(cells.list("industries").into_iter().map(|text| (AttributeKind::Industry, text)));
+    all.extend(cells.list("competencies").into_iter().map(|text| (AttributeKind::Competency, text)));
+    all
+}
+
+const LISTS: [(&str, AttributeKind); 4] = [
+    ("types", AttributeKind::Type),
+    ("countries", AttributeKind::Country),
+    ("industries", AttributeKind::Industry),
+    ("competencies", AttributeKind::Competency),
+];
+
+/// What is stored about the partners of a unit of work.
+struct Stored {
+    partners: HashMap<String, partner::Model>,
+    attributes: HashMap<PartnerId, BTreeSet<(AttributeKind, String)>>,
+    enrollments: HashMap<PartnerId, enrollment::Model>,
+    parents: HashMap<String, PartnerId>,
+}
+
+impl Stored {
+    /// The partner that a row names as the parent, where there is one.
+    fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<PartnerId> {
+        let name = draft.facts.parent.as_ref()?;
+        ground.known.partners.get(name).or_else(|| self.parents.get(name)).copied()
+    }
+}
+
+#[derive(Default)]
+struct Writes {
+    lineage: Lineage,
+    partners: Vec<partner::Model>,
+    changed: Vec<partner::Model>,
+    moves: Vec<partner_lifecycle_event::Model>,
+    attributes: Vec<partner_attribute::Model>,
+    /// Partners whose attributes of these kinds are replaced.
+    cleared: Vec<PartnerId>,
+    enrollments: Vec<enrollment::Model>,
+    moved: Vec<enrollment::Model>,
+}
+
+async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
+    let stored = load(tx, ground, drafts).await?;
+    let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
+    let parents = drafts.iter().filter_map(|draft| stored.parent(ground, draft));
+    writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
+    for draft in drafts {
+        let fate = decide(tx, ground, &stored, draft, &mut writes, &mut outcome.learned);
+        outcome.fates.push(fate);
+    }
+    if !ground.dry_run {
+        write(tx, &kinds(ground), writes).await?;
+    }
+    Ok(outcome)
+}
+
+async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Stored> {
+    let names = drafts.iter().map(|draft| draft.external_id.as_str());
+    let partners = table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, names).await?;
+    let ids = || partners.iter().map(|partner| partner.id);
+    let rows = table::find::<partner_attribute::Entity, _>(tx, partner_attribute::Column::PartnerId, ids()).await?;
+    let mut attributes: HashMap<_, BTreeSet<_>> = HashMap::new();
+    for row in rows {
+        attributes.entry(row.partner_id).or_default().insert((row.kind, row.value));
+    }
+    let enrolled = table::find::<enrollment::Entity, _>(tx, enrollment::Column::PartnerId, ids()).await?;
+    let enrolled = enrolled.into_iter().filter(|row| row.program_id == ground.programme.id);
+    let parents = drafts.iter().filter_map(|draft| draft.facts.parent.as_deref());
+    let parents = find_all(tx, &ground.known, parents).await?;
+    Ok(Stored {
+        attributes,
+        enrollments: enrolled.map(|row| (row.partner_id, row)).collect(),
+        parents,
+        partners: partners.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect(),
+    })
+}
+
+/// The partners of these external ids that the import does not know yet, as far as they exist.
+pub async fn find_all<'n>(
+    tx: &Tx,
+    known: &Known,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Result<HashMap<String, PartnerId>> {
+    let unknown: HashSet<&str> = names.into_iter().filter(|name| !known.partners.contains_key(*name)).collect();
+    let rows = table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, unknown).await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.external_id?, row.id))).collect())
+}
+
+fn decide(
+    tx: &Tx,
+    ground: &Ground,
+    stored: &Stored,
+    draft: &Draft<Facts>,
+    writes: &mut Writes,
+    learned: &mut Known,
+) -> Fate {
+    let facts = &draft.facts;
+    if let Some(tier) = facts.tier.as_deref().filter(|tier| !ground.programme.has_tier(tier)) {
+        return Fate::refused("tier", format!("the programme has no tier {tier:?}"));
+    }
+    let parent_id = stored.parent(ground, draft);
+    match &facts.parent {
+        Some(parent) if *parent == draft.external_id => return Fate::refused("parent", "is the row itself"),
+        Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
+        _ => {}
+    }
+    let before = stored.partners.get(&draft.external_id);
+    let id = before.map_or_else(|| tx.id(), |row| row.id);
+    if let Err(fault) = writes.lineage.hang(id, parent_id.or_else(|| kept_parent(ground, before))) {
+        return Fate::refused("parent", fault.to_string());
+    }
+    if ground.dry_run {
+        learned.parents.extend(parent_id.map(|parent| (id.uuid(), parent.uuid())));
+    }
+    let fate = match before {
+        Some(before) => change(tx, ground, stored, before, facts, parent_id, writes),
+        None => create(tx, ground.programme.id, id, draft, parent_id, writes),
+    };
+    learned.partners.insert(draft.external_id.clone(), id);
+    fate
+}
+
+/// The parent of a known partner, where the file tells none.
+fn kept_parent(ground: &Ground, before: Option<&partner::Model>) -> Option<PartnerId> {
+    before.filter(|_| !ground.source.gives("parent"))?.parent_id
+}
+
+fn create(
+    tx: &Tx,
+    program_id: ProgramId,
+    id: PartnerId,
+    draft: &Draft<Facts>,
+    parent_id: Option<PartnerId>,
+    writes: &mut Writes,
+) -> Fate {
+    let (now, facts) = (tx.now(), &draft.facts);
+    let display_name = facts.display_name.clone().unwrap_or_else(|| facts.legal_name.clone());
+    writes.partners.push(partner::Model {
+        id,
+        external_id: Some(draft.external_id.clone()),
+        legal_name: facts.legal_name.clone(),
+        name_key: name_key(&display_name),
+        display_name,
+        size: facts.size,
+        country: facts.country.clone(),
+        region: facts.region.clone(),
+        website: facts.website.clone(),
+        parent_id,
+        status: facts.status,
+        dpa_valid_until: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    });
+    writes.moves.extend(leading_to(facts.status).map(|action| partner_lifecycle_event::Model {
+        id: tx.id(),
+        partner_id: id,
+        action,
+        from_status: None,
+        to_status: facts.status,
+        actor_id: None,
+        reason: Some("imported".to_owned()),
+        at: now,
+    }));
+    writes.attributes.extend(rows(id, &facts.attributes));
+    writes.enrollments.extend(facts.tier.clone().map(|tier| enrolled(tx, program_id, id, tier)));
+    Fate::Created
+}
+
+/// The action by which a partner comes to this standing; none for those who are only known.
+const fn leading_to(status: PartnerStatus) -> Option<PartnerAction> {
+    Some(match status {
+        PartnerStatus::Prospect => return None,
+        PartnerStatus::Applied => PartnerAction::Apply,
+        PartnerStatus::UnderReview => PartnerAction::StartReview,
+        PartnerStatus::Approved => PartnerAction::Approve,
+        PartnerStatus::Onboarding => PartnerAction::StartOnboarding,
+        PartnerStatus::Active => PartnerAction::Activate,
+        PartnerStatus::OnWatch => PartnerAction::Watch,
+        PartnerStatus::Suspended => PartnerAction::Suspend,
+        PartnerStatus::Offboarding => PartnerAction::StartOffboarding,
+        PartnerStatus::Retired => PartnerAction::Retire,
+        PartnerStatus::Rejected => PartnerAction::Reject,
+    })
+}
+
+fn enrolled(tx: &Tx, program_id: ProgramId, partner_id: PartnerId, tier: String) -> enrollment::Model {
+    let now = tx.now();
+    enrollment::Model { id: tx.id(), program_id, partner_id, tier, version: 1, created_at: now, updated_at: now }
+}
+
+fn rows(id: PartnerId, attributes: &BTreeSet<(AttributeKind, String)>) -> impl Iterator<Item = partner_attribute::Model> {
+    let row = move |(kind, value): &(_, String)| partner_attribute::Model { partner_id: id, kind: *kind, value: value.clone() };
+    attributes.iter().map(row)
+}
+
+fn change(
+    tx: &Tx,
+    ground: &Ground,
+    stored: &Stored,
+    before: &partner::Model,
+    facts: &Facts,
+    parent_id: Option<PartnerId>,
+    writes: &mut Writes,
+) -> Fate {
+    let mut after = updated(ground, before, facts, parent_id);
+    let (kinds, none) = (kinds(ground), BTreeSet::new());
+    let had = stored.attributes.get(&before.id).unwrap_or(&none).iter();
+    let had: BTreeSet<_> = had.filter(|(kind, _)| kinds.contains(kind)).cloned().collect();
+    let other_attributes = had != facts.attributes;
+    let enrollment = stored.enrollments.get(&before.id);
+    let other_tier = facts.tier.as_deref().filter(|tier| enrollment.is_none_or(|row| row.tier != *tier));
+    if after == *before && !other_attributes && other_tier.is_none() {
+        return Fate::Unchanged;
+    }
+    after.version += 1;
+    after.updated_at = tx.now();
+    writes.changed.push(after);
+    if other_attributes {
+        writes.cleared.push(before.id);
+        writes.attributes.extend(rows(before.id, &facts.attributes));
+    }
+    match (other_tier, enrollment) {
+        (Some(tier), Some(row)) => writes.moved.push(enrollment::Model {
+            tier: tier.to_owned(),
+            version: row.version + 1,
+            updated_at: tx.now(),
+            ..row.clone()
+        }),
+        (Some(tier), None) => writes.enrollments.push(enrolled(tx, ground.programme.id, before.id, tier.to_owned())),
+        (None, _) => {}
+    }
+    Fate::Changed
+}
+
+/// The partner as the file tells it; what the file does not tell stays.
+fn updated(ground: &Ground, before: &partner::Model, facts: &Facts, parent_id: Option<PartnerId>) -> partner::Model {
+    let gives = |field| ground.source.gives(field);
+    let mut after = before.clone();
+    after.legal_name.clone_from(&facts.legal_name);
+    if let Some(name) = &facts.display_name {
+        after.display_name.clone_from(name);
+    } else if before.display_name == before.legal_name {
+        after.display_name.clone_from(&facts.legal_name);
+    }
+    after.name_key = name_key(&after.display_name);
+    if gives("size") {
+        after.size = facts.size;
+    }
+    if gives("country") {
+        after.country.clone_from(&facts.country);
+    }
+    if gives("region") {
+        after.region.clone_from(&facts.region);
+    }
+    if gives("website") {
+        after.website.clone_from(&facts.website);
+    }
+    if gives("parent") {
+        after.parent_id = parent_id;
+    }
+    after
+}
+
+/// The kinds of attributes that the file tells.
+fn kinds(ground: &Ground) -> Vec<AttributeKind> {
+    LISTS.iter().filter(|(field, _)| ground.source.gives(field)).map(|(_, kind)| *kind).collect()
+}
+
+async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
+    table::insert(tx, writes.partners).await?;
+    table::replace::<partner::Entity>(tx, writes.changed).await?;
+    table::insert(tx, writes.moves).await?;
+    for chunk in writes.cleared.chunks(CHUNK) {
+        let theirs = Condition::all()
+            .add(partner_attribute::Column::PartnerId.is_in(chunk.iter().copied()))
+            .add(partner_attribute::Column::Kind.is_in(kinds.iter().copied()));
+        partner_attribute::Entity::delete_many().filter(theirs).exec(tx).await?;
+    }
+    table::insert(tx, writes.attributes).await?;
+    table::insert(tx, writes.enrollments).await?;
+    table::replace::<enrollment::Entity>(tx, writes.moved).await
+}

@@ -1,0 +1,93 @@
+//! The programme that imported deals belong to: found by its name, or made with the rules a vendor starts from.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{
+    deals::stage::Stage,
+    entity::{
+        ids::{ProgramId, ProgramVersionId},
+        program, program_version,
+    },
+    error::{Refusal, Result},
+    programs::{ProgramSettings, create},
+    tx::Tx,
+};
+
+/// A programme with every version of its rules, oldest first.
+#[derive(Clone, Debug)]
+pub struct Programme {
+    /// The programme.
+    pub id: ProgramId,
+    versions: Vec<program_version::Model>,
+}
+
+impl Programme {
+    /// The rules in force at an instant; the first version also covers what lies before it.
+    #[must_use]
+    pub fn at(&self, instant: DateTime<Utc>) -> Option<&program_version::Model> {
+        let begun = self.versions.iter().rev().find(|version| version.effective_from <= instant);
+        begun.or_else(|| self.versions.first())
+    }
+
+    /// The stage of this key, under a version that a deal remembers.
+    #[must_use]
+    pub fn stage(&self, version: ProgramVersionId, key: &str) -> Option<&Stage> {
+        let version = self.versions.iter().find(|known| known.id == version)?;
+        version.settings.stages.iter().find(|stage| stage.key == key)
+    }
+
+    /// Whether a tier of this key exists today.
+    #[must_use]
+    pub fn has_tier(&self, key: &str) -> bool {
+        self.versions.last().is_some_and(|version| version.settings.tier(key).is_some())
+    }
+}
+
+/// The programme of this name, or the only one where none is named; made when there is none of the name and
+/// this is no dry run.
+///
+/// # Errors
+/// `BAD_USER_INPUT` at `program`: none is named, and there is not exactly one.
+pub async fn find_or_create(tx: &Tx, name: Option<&str>, dry_run: bool) -> Result<Programme> {
+    let mut found = program::Entity::find();
+    if let Some(name) = name {
+        found = found.filter(program::Column::Name.eq(name));
+    }
+    let found = found.all(tx).await?;
+    match (found.as_slice(), name) {
+        ([program], _) => existing(tx, program.id).await,
+        ([], Some(name)) => create(tx, name, dry_run).await,
+        _ => Err(Refusal::input("program", "name the programme that the deals belong to").into()),
+    }
+}
+
+async fn existing(tx: &Tx, id: ProgramId) -> Result<Programme> {
+    let versions = program_version::Entity::find()
+        .filter(program_version::Column::ProgramId.eq(id))
+        .order_by_asc(program_version::Column::EffectiveFrom)
+        .all(tx)
+        .await?;
+    Ok(Programme { id, versions })
+}
+
+async fn create(tx: &Tx, name: &str, dry_run: bool) -> Result<Programme> {
+    let settings = ProgramSettings::default();
+    if !dry_run {
+        let command = create::Create { name: name.to_owned(), settings: Arc::new(settings) };
+        return existing(tx, create::create(tx, command).await?).await;
+    }
+    let id = tx.id();
+    let version = program_version::Model {
+        id: tx.id(),
+        program_id: id,
+        number: 1,
+        effective_from: tx.now(),
+        settings,
+        created_by: None,
+        created_at: tx.now(),
+    };
+    Ok(Programme { id, versions: vec![version] })
+}

@@ -1,0 +1,227 @@
+//! The import itself: file by file, a thousand rows at a time.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
+
+use super::{
+    cells::{Cells, NAME},
+    customers, deals,
+    known::Known,
+    mapping::{Entity, Mapping, Source},
+    partners, products, programme,
+    reader::{self, Portion, Row},
+    report::{FileReport, Report, Tally},
+    touchpoints,
+    unit::{Draft, Fate, Ground, Importable, Outcome},
+};
+use crate::{
+    app::App,
+    error::{Code, Refusal, Result},
+    events::Event,
+    tx::Call,
+};
+
+/// How often a unit of work is tried when somebody else changes what it changes.
+const TRIES: usize = 3;
+
+/// What to import, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The mapping file.
+    pub mapping: PathBuf,
+    /// Where the files are that it names.
+    pub folder: PathBuf,
+    /// The programme that deals belong to, in place of that of the mapping.
+    pub program: Option<String>,
+    /// Decide everything and write nothing.
+    pub dry_run: bool,
+    /// Where every refused row is written to: CSV, or JSON Lines when the name ends in `.jsonl`.
+    pub report: Option<PathBuf>,
+    /// Whether to show progress, where there is a terminal to show it on.
+    pub progress: bool,
+}
+
+/// Takes over the files of a mapping.
+///
+/// # Errors
+/// `BAD_USER_INPUT`: every fault of the mapping or of the files' headers, before anything is written; a file that
+/// cannot be read to its end, after which what was read is taken over. Any database fault.
+pub async fn run(app: &App, options: Options) -> Result<Report> {
+    let mapping = Mapping::load(&options.mapping)?;
+    reader::check(&options.folder, &mapping.sources)?;
+    let mut tally = Tally::open(options.dry_run, options.report.as_deref())?;
+    let (name, dry_run) = (options.program.clone().or(mapping.program), options.dry_run);
+    let programme = app.write(Call::system("importProgram"), move |tx| {
+        let name = name.clone();
+        Box::pin(async move { programme::find_or_create(tx, name.as_deref(), dry_run).await })
+    });
+    let (programme, mut known) = (programme.await?, Known::default());
+    for source in mapping.sources {
+        let ground = Ground { dry_run, programme: programme.clone(), source: Arc::new(source), known };
+        tally.begin(&ground.source.file, ground.source.entity);
+        known = match ground.source.entity {
+            Entity::Partner => file::<partners::Facts>(app, &options, ground, &mut tally).await?,
+            Entity::Customer => file::<customers::Facts>(app, &options, ground, &mut tally).await?,
+            Entity::Product => file::<products::Facts>(app, &options, ground, &mut tally).await?,
+            Entity::Deal => file::<deals::Facts>(app, &options, ground, &mut tally).await?,
+            Entity::Touchpoint => file::<touchpoints::Facts>(app, &options, ground, &mut tally).await?,
+        };
+    }
+    tally.finish()
+}
+
+/// Takes over one file and returns what is known after it.
+async fn file<F: Importable>(app: &App, options: &Options, ground: Ground, tally: &mut Tally) -> Result<Known> {
+    let bar = progress(options, &ground.source)?;
+    let portions = reader::start(&options.folder, &ground.source);
+    let mut file = Taking::<F> { app, ground: Arc::new(ground), tally, seen: HashMap::new(), waiting: HashMap::new() };
+    file.all(portions, &bar).await?;
+    bar.finish_and_clear();
+    file.finish().await?;
+    Ok(Arc::unwrap_or_clone(file.ground).known)
+}
+
+/// A file that is being taken over.
+struct Taking<'a, F> {
+    app: &'a App,
+    ground: Arc<Ground>,
+    tally: &'a mut Tally,
+    /// External ids of the file, with the lines on which they stand.
+    seen: HashMap<String, u64>,
+    /// Rows that name a parent further down, by that parent.
+    waiting: HashMap<String, Vec<Draft<F>>>,
+}
+
+impl<F: Importable> Taking<'_, F> {
+    async fn all(&mut self, mut portions: mpsc::Receiver<Result<Portion>>, bar: &ProgressBar) -> Result<()> {
+        while let Some(portion) = portions.recv().await {
+            let portion = portion?;
+            let drafts = self.understand(&portion)?;
+            let mut ready = self.take(drafts).await?;
+            while !ready.is_empty() {
+                ready = self.take(ready).await?;
+            }
+            bar.set_position(portion.position);
+        }
+        for (parent, drafts) in std::mem::take(&mut self.waiting) {
+            let reason = format!("there is no {} with the external id {parent:?}, or it was refused", self.ground.source.entity.name());
+            for draft in drafts {
+                let fault = Refusal::input("parent", reason.clone());
+                self.tally.refuse(draft.line, Some(&draft.external_id), vec![fault])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that can be decided about; the others are refused.
+    fn understand(&mut self, portion: &Portion) -> Result<Vec<Draft<F>>> {
+        let rows = portion.rows.len() + portion.unreadable.len();
+        self.tally.count(|file| file.rows += u64::try_from(rows).unwrap_or(u64::MAX));
+        for (line, reason) in &portion.unreadable {
+            self.tally.refuse(*line, None, vec![Refusal::new(Code::BadUserInput, reason)])?;
+        }
+        let mut drafts = Vec::with_capacity(portion.rows.len());
+        for row in &portion.rows {
+            match self.draft(row) {
+                Ok(draft) => drafts.push(draft),
+                Err((external_id, faults)) => self.tally.refuse(row.line, external_id.as_deref(), faults)?,
+            }
+        }
+        Ok(drafts)
+    }
+
+    fn draft(&mut self, row: &Row) -> Result<Draft<F>, (Option<String>, Vec<Refusal>)> {
+        let source = Arc::clone(&self.ground.source);
+        let mut cells = Cells::of(&source, row);
+        let external_id = cells.required("external_id", NAME);
+        let told = cells.raw("external_id").map(str::to_owned);
+        let facts = F::read(&mut cells);
+        let facts = cells.finish(facts).map_err(|faults| (told.clone(), faults))?;
+        if let Some(line) = self.seen.get(&external_id) {
+            let fault = Refusal::input("external_id", format!("stands on line {line} already"));
+            return Err((told, vec![fault]));
+        }
+        self.seen.insert(external_id.clone(), row.line);
+        Ok(Draft { line: row.line, external_id, facts })
+    }
+
+    /// Takes rows over in one unit of work; returns those that waited for them.
+    async fn take(&mut self, drafts: Vec<Draft<F>>) -> Result<Vec<Draft<F>>> {
+        let drafts = Arc::new(drafts);
+        let outcome = self.settle(&drafts).await?;
+        Arc::make_mut(&mut self.ground).known.learn(outcome.learned);
+        let mut ready = Vec::new();
+        for (draft, fate) in Arc::unwrap_or_clone(drafts).into_iter().zip(outcome.fates) {
+            match fate {
+                Fate::Created => self.tally.count(|file| file.created += 1),
+                Fate::Changed => self.tally.count(|file| file.changed += 1),
+                Fate::Unchanged => self.tally.count(|file| file.unchanged += 1),
+                Fate::Refused(refusal) => {
+                    self.tally.refuse(draft.line, Some(&draft.external_id), vec![refusal])?;
+                    continue;
+                }
+                Fate::Waiting(parent) => {
+                    self.waiting.entry(parent).or_default().push(draft);
+                    continue;
+                }
+            }
+            ready.extend(self.waiting.remove(&draft.external_id).unwrap_or_default());
+        }
+        Ok(ready)
+    }
+
+    async fn settle(&self, drafts: &Arc<Vec<Draft<F>>>) -> Result<Outcome> {
+        let mut tries = 1;
+        loop {
+            let (ground, drafts) = (Arc::clone(&self.ground), Arc::clone(drafts));
+            let settled = self.app.write(Call::system("importRows"), move |tx| {
+                let (ground, drafts) = (Arc::clone(&ground), Arc::clone(&drafts));
+                Box::pin(async move { F::import(tx, &ground, &drafts).await })
+            });
+            match settled.await {
+                Err(error) if error.code() == Code::StaleObject && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Leaves one event in the audit trail, when the file changed anything.
+    async fn finish(&mut self) -> Result<()> {
+        let mut counts = FileReport::default();
+        self.tally.count(|file| counts = file.clone());
+        if self.ground.dry_run || counts.created + counts.changed == 0 {
+            return Ok(());
+        }
+        let event = Event::ImportFinished {
+            program_id: self.ground.programme.id,
+            entity: counts.entity.to_owned(),
+            created: counts.created,
+            changed: counts.changed,
+            refused: counts.refused,
+        };
+        let recorded = self.app.write(Call::system("importFinish"), move |tx| {
+            tx.record(event.clone());
+            Box::pin(async { Ok(()) })
+        });
+        recorded.await
+    }
+}
+
+fn progress(options: &Options, source: &Source) -> Result<ProgressBar> {
+    if !options.progress {
+        return Ok(ProgressBar::hidden());
+    }
+    let bar = ProgressBar::new(reader::length(Path::new(&options.folder), source)?);
+    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {bytes}/{total_bytes} {elapsed_precise} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_message(source.file.clone());
+    Ok(bar)
+}

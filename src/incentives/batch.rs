@@ -1,0 +1,73 @@
+//! Commission for deals that were won before there was a plan, or came by import: in chunks, each a unit of work of
+//! its own, so that a large programme can be stopped and taken up again.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{accrue, store};
+use crate::{
+    app::App,
+    attribution::attribute,
+    entity::ids::{DealId, ProgramId},
+    error::Result,
+    identity::Action,
+    tx::{Call, Tx},
+};
+
+/// Deals of one unit of work.
+const CHUNK: u64 = 1_000;
+
+/// The deal up to which a programme was worked through.
+pub type Cursor = (DateTime<Utc>, DealId);
+
+/// What a chunk, or a whole run, came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Won deals that were looked at.
+    pub deals: u64,
+    /// Commission lines that were booked.
+    pub lines: u64,
+}
+
+/// Gives the next won deals of a programme the credit and the commission that they lack; what they have stays. Returns
+/// what was done and where the next chunk begins, if there is one.
+///
+/// # Errors
+/// `FORBIDDEN`; the database failed; an amount exceeds the bounds of money.
+pub async fn catch_up(tx: &Tx, program: ProgramId, after: Option<Cursor>, limit: u64) -> Result<(Report, Option<Cursor>)> {
+    tx.actor().may(Action::PlanActivate)?;
+    let deals = store::lock_won(tx, program, after, limit).await?;
+    let Some(last) = deals.last() else { return Ok((Report::default(), None)) };
+    let next = last.closed_at.map(|at| (at, last.id));
+    let attributed = attribute::ensure(tx, &deals).await?;
+    let lines = accrue::won(tx, &attributed).await?;
+    Ok((Report { deals: u64::try_from(deals.len()).unwrap_or(u64::MAX), lines }, next))
+}
+
+/// Works through all won deals of a programme as the server itself.
+///
+/// # Errors
+/// As [`catch_up`]; the chunks before the one that failed stay done.
+pub async fn run(app: &App, program: ProgramId) -> Result<Report> {
+    run_as(app, Call::system("accrualRun"), program).await
+}
+
+/// Works through all won deals of a programme for somebody.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_as(app: &App, call: Call, program: ProgramId) -> Result<Report> {
+    let mut total = Report::default();
+    let mut after = None;
+    loop {
+        let (done, next) = app
+            .write(call.clone(), move |tx| Box::pin(async move { catch_up(tx, program, after, CHUNK).await }))
+            .await?;
+        total.deals += done.deals;
+        total.lines += done.lines;
+        if next.is_none() {
+            return Ok(total);
+        }
+        after = next;
+    }
+}

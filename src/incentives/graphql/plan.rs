@@ -1,0 +1,363 @@
+//! Incentive plans in the API.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+
+use crate::{
+    connection,
+    entity::{
+        ids::{IncentivePlanId, ProgramId},
+        incentive_plan,
+    },
+    error::{Error, Faults, Result},
+    graphql::{
+        ContextExt,
+        context::{LoadError, Rows, id, id_in},
+        errors::top_level,
+        scalars::{CurrencyCode, DateTime, Decimal, Money, percent},
+    },
+    identity::Action,
+    incentives::{
+        PlanStatus,
+        plan::{Draft, DraftComponent},
+        status::PlanAction,
+        store,
+        terms::{Component, ComponentKind, Holdback},
+    },
+    payload,
+    platform::{money::Currency, transition::StateMachine},
+    programs::graphql::Program,
+};
+
+/// What partners earn for won deals: at most three promises, told in plain sentences. Once in force, its promises never
+/// change; another number of the same name takes over.
+#[derive(Clone, Debug)]
+pub struct IncentivePlan(pub incentive_plan::Model);
+
+#[Object]
+impl IncentivePlan {
+    /// The object's id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The programme whose deals it pays for.
+    async fn program(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Program>> {
+        Program::load(ctx, self.0.program_id).await.map_err(top_level).transpose()
+    }
+
+    /// What people call it; its numbers share the name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Which plan of this name, from 1.
+    async fn number(&self) -> i32 {
+        self.0.number
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> PlanStatus {
+        self.0.status
+    }
+
+    /// What can be done to it in this status, by somebody who may. At most 2.
+    async fn allowed_actions(&self) -> Vec<PlanAction> {
+        self.0.status.allowed()
+    }
+
+    /// The currency of the deals it pays for, and of its amounts.
+    async fn currency(&self) -> CurrencyCode {
+        CurrencyCode(self.0.currency.to_string())
+    }
+
+    /// What it pays for; the amounts add up. At most 3.
+    async fn components(&self) -> Vec<IncentiveComponent> {
+        let component = |component: &Component| IncentiveComponent { component: component.clone(), currency: self.0.currency };
+        self.0.terms.components.iter().map(component).collect()
+    }
+
+    /// What is held back of each partner's amount; null for nothing.
+    async fn holdback(&self) -> Option<IncentiveHoldback> {
+        let holdback = self.0.terms.holdback;
+        (holdback != Holdback::default()).then_some(IncentiveHoldback(holdback))
+    }
+
+    /// A refund up to this many days after the win takes the same part back; 0 never does.
+    async fn clawback_days(&self) -> i32 {
+        i32::try_from(self.0.terms.clawback_days).unwrap_or(i32::MAX)
+    }
+
+    /// The plan in plain English, made only from its data.
+    async fn plan_text(&self) -> async_graphql::Result<String> {
+        self.0.terms.plan_text().map_err(|error| top_level(Error::Internal(Box::new(error))))
+    }
+
+    /// Deals won from this instant on are paid by it.
+    async fn effective_from(&self) -> DateTime {
+        DateTime(self.0.effective_from)
+    }
+
+    /// Deals won before this instant; null has no end.
+    async fn effective_to(&self) -> Option<DateTime> {
+        self.0.effective_to.map(DateTime)
+    }
+
+    /// The id of the user who drafted it; null for a partner's people.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<ID> {
+        ctx.actor().is_vendor().then(|| self.0.created_by.into())
+    }
+
+    /// The id of the user who put it into force; null before, and for a partner's people.
+    async fn activated_by(&self, ctx: &Context<'_>) -> Option<ID> {
+        self.0.activated_by.filter(|_| ctx.actor().is_vendor()).map(ID::from)
+    }
+
+    /// When it was put into force; null before.
+    async fn activated_at(&self) -> Option<DateTime> {
+        self.0.activated_at.map(DateTime)
+    }
+
+    /// When it was drafted.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// Grows with every change; send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+    }
+}
+
+/// One promise of a plan.
+#[derive(Clone, Debug)]
+pub struct IncentiveComponent {
+    component: Component,
+    currency: Currency,
+}
+
+#[Object]
+impl IncentiveComponent {
+    /// What it pays for, and whom.
+    async fn kind(&self) -> ComponentKind {
+        self.component.kind
+    }
+
+    /// The percentage of the deal's value; null for a flat amount.
+    async fn rate_percent(&self) -> Option<Decimal> {
+        self.component.rate_ppm.map(percent)
+    }
+
+    /// The amount per deal; null for a percentage.
+    async fn flat_amount(&self) -> Option<Money> {
+        self.component.flat_minor.map(|minor| Money::minor(minor, self.currency))
+    }
+
+    /// The most that the percentage yields per deal, before it is shared; null for no limit.
+    async fn cap(&self) -> Option<Money> {
+        self.component.cap_minor.map(|minor| Money::minor(minor, self.currency))
+    }
+
+    /// The code of the product family that the deal must hold; null for any.
+    async fn product_family(&self) -> Option<&str> {
+        self.component.product_family.as_deref()
+    }
+}
+
+/// The part of each amount that is paid later.
+#[derive(Clone, Copy, Debug)]
+pub struct IncentiveHoldback(Holdback);
+
+#[Object]
+impl IncentiveHoldback {
+    /// How much of each partner's amount, in percent.
+    async fn percent(&self) -> Decimal {
+        percent(self.0.rate_ppm)
+    }
+
+    /// How many days after the win it becomes available.
+    async fn days(&self) -> i32 {
+        i32::try_from(self.0.days).unwrap_or(i32::MAX)
+    }
+}
+
+impl IncentivePlan {
+    /// The object under the caller's scope; none when it is absent or hidden.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load(ctx: &Context<'_>, id: IncentivePlanId) -> Result<Option<Self>> {
+        if !ctx.actor().can(Action::PlanRead) {
+            return Ok(None);
+        }
+        let row = ctx.loaders().load_one(id).await.map_err(shared)?;
+        Ok(row.map(Self))
+    }
+
+    /// The plan as it is stored now.
+    ///
+    /// # Errors
+    /// The database failed; it is hidden from the caller.
+    pub async fn fresh(ctx: &Context<'_>, id: IncentivePlanId) -> Result<Self> {
+        let row = store::plans_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?.pop();
+        row.map(Self).ok_or_else(|| Error::not_found("planId"))
+    }
+}
+
+/// A loader's error for one of those who waited.
+fn shared(error: LoadError) -> Error {
+    Error::Internal(Box::new(error))
+}
+
+pub(super) async fn read(ctx: &Context<'_>, text: &ID) -> async_graphql::Result<IncentivePlan> {
+    ctx.may(Action::PlanRead)?;
+    let id = id::<IncentivePlanId>(text, "id").map_err(top_level)?;
+    let plan = IncentivePlan::load(ctx, id).await.map_err(top_level)?;
+    plan.ok_or_else(|| top_level(Error::not_found("id")))
+}
+
+impl Loader<IncentivePlanId> for Rows {
+    type Value = incentive_plan::Model;
+    type Error = LoadError;
+
+    async fn load(&self, ids: &[IncentivePlanId]) -> Result<HashMap<IncentivePlanId, Self::Value>, LoadError> {
+        let rows = store::plans_by_id(&self.db, self.scope(), ids).await.map_err(Arc::new)?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+connection!(IncentivePlanConnection, IncentivePlanEdge, IncentivePlan);
+
+/// Which incentive plans; parts that are absent do not restrict.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct IncentivePlanFilter {
+    /// Of this programme.
+    pub program_id: Option<ID>,
+    /// In this status.
+    pub status: Option<PlanStatus>,
+    /// Of this name.
+    pub name: Option<String>,
+}
+
+impl IncentivePlanFilter {
+    pub(super) fn wanted(self) -> Result<store::WantedPlans> {
+        let program = self.program_id.map(|text| id::<ProgramId>(&text, "filter.programId")).transpose()?;
+        Ok(store::WantedPlans { program, status: self.status, name: self.name })
+    }
+}
+
+/// What a plan is to promise.
+#[derive(Clone, Debug, InputObject)]
+pub struct IncentivePlanCreateInput {
+    /// The programme; the only active one when left out.
+    program_id: Option<ID>,
+    /// What people call it, 1 to 120 characters. A name that exists gets the next number.
+    name: String,
+    /// The currency of the deals it pays for, and of its amounts.
+    currency: CurrencyCode,
+    /// What it pays for; the amounts add up. 1 to 3.
+    components: Vec<IncentiveComponentInput>,
+    /// What is held back of each partner's amount; nothing when left out.
+    holdback: Option<IncentiveHoldbackInput>,
+    /// A refund up to this many days after the win takes the same part back; 0 never does. At most 3,660.
+    #[graphql(default)]
+    clawback_days: i32,
+    /// Deals won from this instant on are paid by it; may lie in the past. Now when left out.
+    effective_from: Option<DateTime>,
+    /// Deals won before this instant; without end when left out.
+    effective_to: Option<DateTime>,
+}
+
+/// One promise of a plan: a percentage or a flat amount.
+#[derive(Clone, Debug, InputObject)]
+pub struct IncentiveComponentInput {
+    /// What it pays for, and whom.
+    kind: ComponentKind,
+    /// The percentage of the deal's value, above 0 and at most 100, with at most four decimals; either this or
+    /// `flatAmount`.
+    rate_percent: Option<Decimal>,
+    /// The amount per deal, in the plan's currency. A SPIFF has one.
+    flat_amount: Option<Decimal>,
+    /// The most that the percentage yields per deal, before it is shared; no limit when left out.
+    cap: Option<Decimal>,
+    /// SPIFF only: the code of the product family that the deal must hold.
+    product_family: Option<String>,
+}
+
+/// The part of each amount that is to be paid later.
+#[derive(Clone, Debug, InputObject)]
+pub struct IncentiveHoldbackInput {
+    /// How much of each partner's amount, in percent, 0 to 100 with at most four decimals.
+    percent: Decimal,
+    /// How many days after the win it becomes available, at most 3,660.
+    days: i32,
+}
+
+impl IncentivePlanCreateInput {
+    pub(super) fn draft(self, ctx: &Context<'_>) -> Result<Draft> {
+        ctx.actor().may(Action::PlanManage)?;
+        let mut faults = Faults::default();
+        let program = self.program_id.as_ref().and_then(|text| id_in::<ProgramId>(&mut faults, text, "programId"));
+        faults.check()?;
+        let component = |typed: IncentiveComponentInput| DraftComponent {
+            kind: typed.kind,
+            rate_percent: typed.rate_percent.map(|rate| rate.0),
+            flat_amount: typed.flat_amount.map(|amount| amount.0),
+            cap: typed.cap.map(|amount| amount.0),
+            product_family: typed.product_family,
+        };
+        Ok(Draft {
+            program,
+            name: self.name,
+            currency: self.currency.0,
+            components: self.components.into_iter().map(component).collect(),
+            holdback: self.holdback.map(|holdback| (holdback.percent.0, holdback.days)),
+            clawback_days: self.clawback_days,
+            effective_from: self.effective_from.map(|at| at.0),
+            effective_to: self.effective_to.map(|at| at.0),
+        })
+    }
+}
+
+/// A plan to be put into force.
+#[derive(Clone, Debug, InputObject)]
+pub struct IncentivePlanActivateInput {
+    /// The plan.
+    pub(super) plan_id: ID,
+    /// The version that you saw; another one is refused with STALE_OBJECT. Not checked unless given.
+    pub(super) expected_version: Option<i32>,
+}
+
+/// A plan to be taken out of force.
+#[derive(Clone, Debug, InputObject)]
+pub struct IncentivePlanRetireInput {
+    /// The plan.
+    pub(super) plan_id: ID,
+    /// The version that you saw; another one is refused with STALE_OBJECT. Not checked unless given.
+    pub(super) expected_version: Option<i32>,
+}
+
+payload! {
+    /// What became of drafting a plan.
+    IncentivePlanCreatePayload {
+        /// The plan; null exactly when there are errors.
+        incentive_plan: IncentivePlan
+    }
+}
+
+payload! {
+    /// What became of putting a plan into force.
+    IncentivePlanActivatePayload {
+        /// The plan; null exactly when there are errors.
+        incentive_plan: IncentivePlan
+    }
+}
+
+payload! {
+    /// What became of taking a plan out of force.
+    IncentivePlanRetirePayload {
+        /// The plan; null exactly when there are errors.
+        incentive_plan: IncentivePlan
+    }
+}

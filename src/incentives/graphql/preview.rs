@@ -1,0 +1,153 @@
+//! What a deal would pay, in the API.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::IncentivePlan;
+use crate::{
+    deals::{ParticipantRole, graphql::Deal},
+    entity::ids::{DealId, PartnerId, ProgramId},
+    error::{Error, Faults, Refusal, Result},
+    graphql::{
+        ContextExt,
+        context::{id, id_in},
+        errors::top_level,
+        scalars::{DateTime, Decimal, Money, MoneyInput},
+    },
+    identity::Action,
+    incentives::{
+        AccrualKind,
+        preview::{self, Expected, Imagined},
+        terms::ComponentKind,
+    },
+    partners::graphql::Partner,
+    platform::{
+        money::{Currency, sum},
+        ppm::Ppm,
+    },
+    programs::rules,
+};
+
+/// What a deal would pay.
+#[derive(Clone, Debug)]
+pub struct PayoutPreview {
+    currency: Currency,
+    lines: Vec<Expected>,
+}
+
+#[Object]
+impl PayoutPreview {
+    /// All lines together.
+    async fn total(&self) -> async_graphql::Result<Money> {
+        let total = sum(self.lines.iter().map(|expected| expected.line.amount_minor));
+        let total = total.map_err(|error| top_level(Error::Internal(Box::new(error))))?;
+        Ok(Money::minor(total, self.currency))
+    }
+
+    /// The lines, by plan and component. At most 150.
+    async fn lines(&self) -> Vec<PayoutPreviewLine> {
+        self.lines.iter().take(150).cloned().map(PayoutPreviewLine).collect()
+    }
+}
+
+/// One line that would be paid.
+#[derive(Clone, Debug)]
+pub struct PayoutPreviewLine(Expected);
+
+#[Object]
+impl PayoutPreviewLine {
+    /// The plan that would pay it.
+    async fn plan(&self) -> IncentivePlan {
+        IncentivePlan(self.0.plan.clone())
+    }
+
+    /// What the component of the plan pays for.
+    async fn component(&self) -> ComponentKind {
+        self.0.component
+    }
+
+    /// What the line is: paid at once, or held back.
+    async fn kind(&self) -> AccrualKind {
+        self.0.line.kind
+    }
+
+    /// Whose it would be; null for an imagined deal.
+    async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
+        Partner::load(ctx, self.0.line.partner?).await.map_err(top_level).transpose()
+    }
+
+    /// The amount.
+    async fn amount(&self) -> Money {
+        Money::minor(self.0.line.amount_minor, self.0.plan.currency)
+    }
+
+    /// The pool that would be divided, its cap applied.
+    async fn pool(&self) -> Money {
+        Money::minor(self.0.line.pool_minor, self.0.plan.currency)
+    }
+
+    /// From when on it could be paid.
+    async fn available_at(&self) -> DateTime {
+        DateTime(self.0.line.available_at)
+    }
+}
+
+/// A deal that exists, or one that you imagine.
+#[derive(Clone, Debug, InputObject)]
+pub struct PayoutPreviewInput {
+    /// The deal; the other fields are then left out.
+    deal_id: Option<ID>,
+    /// The value of the imagined deal.
+    value: Option<MoneyInput>,
+    /// The share of its credit in percent with at most four decimals, 0 to 100; 100 when left out.
+    share: Option<Decimal>,
+    /// The roles one would have on it; none when left out. At most 7.
+    roles: Option<Vec<ParticipantRole>>,
+    /// The codes of the product families it would hold; none when left out. At most 50.
+    product_families: Option<Vec<String>>,
+    /// The programme; the only active one when left out.
+    program_id: Option<ID>,
+}
+
+pub(super) async fn read(ctx: &Context<'_>, input: PayoutPreviewInput) -> async_graphql::Result<PayoutPreview> {
+    ctx.may(Action::PlanRead)?;
+    let preview = match &input.deal_id {
+        Some(text) => of_deal(ctx, text).await,
+        None => imagined(ctx, input).await,
+    };
+    preview.map_err(top_level)
+}
+
+async fn of_deal(ctx: &Context<'_>, text: &ID) -> Result<PayoutPreview> {
+    let found = Deal::load(ctx, id::<DealId>(text, "input.dealId")?).await?;
+    let deal = found.ok_or_else(|| Error::not_found("input.dealId"))?.0;
+    let mut lines = preview::of_deal(ctx.db(), &deal, ctx.app().clock().now()).await?;
+    let viewer: Option<PartnerId> = ctx.actor().partner_id();
+    lines.retain(|expected| viewer.is_none() || expected.line.partner == viewer);
+    Ok(PayoutPreview { currency: deal.currency, lines })
+}
+
+async fn imagined(ctx: &Context<'_>, input: PayoutPreviewInput) -> Result<PayoutPreview> {
+    let mut faults = Faults::default();
+    let value = input.value.as_ref().and_then(|value| value.read(&mut faults, "input.value"));
+    if input.value.is_none() {
+        faults.push(Refusal::input("input.value", "give a deal or a value"));
+    }
+    let share = input.share.map_or(Ok(Ppm::WHOLE), |share| Ppm::from_str(&share.0));
+    let share = faults.take("input.share", share);
+    if share.is_some_and(|share| share < Ppm::ZERO || share > Ppm::WHOLE) {
+        faults.add("input.share", "must be from 0 to 100");
+    }
+    let families: BTreeSet<String> = input.product_families.unwrap_or_default().into_iter().collect();
+    if families.len() > 50 {
+        faults.add("input.productFamilies", "at most 50");
+    }
+    let named = input.program_id.as_ref().and_then(|text| id_in::<ProgramId>(&mut faults, text, "input.programId"));
+    faults.check()?;
+    let (Some(value), Some(share)) = (value, share) else { return Err(Error::internal("a missing value was not noted")) };
+    let program = rules::choose(ctx.db(), named).await?;
+    let deal = Imagined { program, value, share, roles: input.roles.unwrap_or_default(), families };
+    let lines = preview::imagined(ctx.db(), &deal, ctx.app().clock().now()).await?;
+    Ok(PayoutPreview { currency: value.currency(), lines })
+}

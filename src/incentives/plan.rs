@@ -1,0 +1,255 @@
+//! An incentive plan is drafted, put into force and taken out of force.
+
+use std::{collections::HashSet, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+
+use super::{
+    PlanStatus, PlanTerms,
+    status::PlanAction,
+    store,
+    terms::{Component, ComponentKind, Holdback},
+};
+use crate::{
+    entity::{
+        ids::{IncentivePlanId, ProgramId},
+        incentive_plan,
+    },
+    error::{Code, Error, Faults, Refusal, Result},
+    events::Event,
+    identity::Action,
+    platform::{
+        money::{Currency, Money},
+        ppm::Ppm,
+        transition::StateMachine,
+    },
+    programs::rules,
+    tx::Tx,
+};
+
+/// A plan as somebody types it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// For which programme; the only active one when left out.
+    pub program: Option<ProgramId>,
+    /// What people call it. A plan of a name that exists gets the next number.
+    pub name: String,
+    /// ISO 4217 code of the deals it is for, and of its amounts.
+    pub currency: String,
+    /// What it pays for.
+    pub components: Vec<DraftComponent>,
+    /// What is held back, as a percentage and days after the win; nothing when left out.
+    pub holdback: Option<(String, i32)>,
+    /// Days after the win in which a refund takes back.
+    pub clawback_days: i32,
+    /// From when on deals won are paid by it; may lie in the past. Now when left out.
+    pub effective_from: Option<DateTime<Utc>>,
+    /// Until when, not included; for ever when left out.
+    pub effective_to: Option<DateTime<Utc>>,
+}
+
+/// A promise as somebody types it: decimal numbers as text.
+#[derive(Clone, Debug)]
+pub struct DraftComponent {
+    /// What it pays for.
+    pub kind: ComponentKind,
+    /// Percentage of the deal's value.
+    pub rate_percent: Option<String>,
+    /// Amount per deal.
+    pub flat_amount: Option<String>,
+    /// The most that the percentage yields per deal.
+    pub cap: Option<String>,
+    /// Code of the product family that the deal must hold.
+    pub product_family: Option<String>,
+}
+
+/// A plan to be moved.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Which plan.
+    pub plan: IncentivePlanId,
+    /// The version that the caller saw.
+    pub expected_version: Option<i64>,
+}
+
+/// Drafts a plan; it pays nothing before somebody else puts it into force.
+///
+/// # Errors
+/// `FORBIDDEN`; `NOT_FOUND` for an unknown programme; `BAD_USER_INPUT` with every fault at its field; `RETRY_LATER`
+/// when somebody else drafted the same number meanwhile. Records `incentive_plan.created`.
+pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
+    tx.actor().may(Action::PlanManage)?;
+    let author = tx.actor().person()?;
+    let program = rules::choose(tx, draft.program).await?;
+    let mut faults = Faults::default();
+    let name = faults.text("name", &draft.name, 120);
+    let effective_from = draft.effective_from.unwrap_or_else(|| tx.now());
+    if draft.effective_to.is_some_and(|until| until <= effective_from) {
+        faults.add("effectiveTo", "must be after effectiveFrom");
+    }
+    let terms = terms(&draft, &mut faults);
+    families_exist(tx, &draft, &mut faults).await?;
+    faults.check()?;
+    let terms = terms.ok_or_else(|| Error::internal("a missing term was not noted"))?;
+
+    let id: IncentivePlanId = tx.id();
+    let row = incentive_plan::ActiveModel {
+        id: Set(id),
+        program_id: Set(program),
+        number: Set(store::next_number(tx, program, &name).await?),
+        name: Set(name),
+        status: Set(PlanStatus::Draft),
+        currency: Set(terms.currency),
+        terms: Set(terms),
+        effective_from: Set(effective_from),
+        effective_to: Set(draft.effective_to),
+        created_by: Set(author),
+        activated_by: Set(None),
+        activated_at: Set(None),
+        version: Set(1),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+    };
+    if !tx.insert_new(row).await? {
+        return Err(Refusal::new(Code::RetryLater, "Somebody drafted a plan of this name meanwhile.").into());
+    }
+    tx.record(Event::PlanCreated { plan_id: id });
+    Ok(id)
+}
+
+/// Puts a plan into force. The number of the same name that was in force ends where this one begins.
+///
+/// # Errors
+/// `FORBIDDEN`; `NOT_FOUND` at `planId`; `STALE_OBJECT`; `ILLEGAL_TRANSITION` unless it is a draft; `SAME_PERSON` for
+/// whoever drafted it. Records `incentive_plan.activated`, and `incentive_plan.retired` for a number that it leaves no
+/// time to.
+pub async fn activate(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
+    tx.actor().may(Action::PlanActivate)?;
+    let person = tx.actor().person()?;
+    let plan = movable(tx, &command).await?;
+    let status = plan.status.apply(PlanAction::Activate).map_err(illegal)?;
+    if plan.created_by == person {
+        return Err(Refusal::new(Code::SamePerson, "Somebody else must put into force what you drafted.").into());
+    }
+    for earlier in store::lock_active(tx, plan.program_id, &plan.name).await? {
+        supersede(tx, &earlier, plan.effective_from).await?;
+    }
+    let change = incentive_plan::ActiveModel {
+        status: Set(status),
+        activated_by: Set(Some(person)),
+        activated_at: Set(Some(tx.now())),
+        ..Default::default()
+    };
+    store::save_plan(tx, &plan, change).await?;
+    tx.record(Event::PlanActivated { plan_id: plan.id });
+    Ok(plan.id)
+}
+
+/// Takes a plan out of force; what it paid stays, and it pays nothing more, whenever a deal was won.
+///
+/// # Errors
+/// `FORBIDDEN`; `NOT_FOUND` at `planId`; `STALE_OBJECT`; `ILLEGAL_TRANSITION` when it is retired. Records
+/// `incentive_plan.retired`.
+pub async fn retire(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
+    tx.actor().may(Action::PlanActivate)?;
+    let plan = movable(tx, &command).await?;
+    let status = plan.status.apply(PlanAction::Retire).map_err(illegal)?;
+    let change = incentive_plan::ActiveModel { status: Set(status), ..Default::default() };
+    store::save_plan(tx, &plan, change).await?;
+    tx.record(Event::PlanRetired { plan_id: plan.id });
+    Ok(plan.id)
+}
+
+async fn movable(tx: &Tx, command: &Move) -> Result<incentive_plan::Model> {
+    let plan = store::lock_plan(tx, command.plan).await?.ok_or_else(|| Error::not_found("planId"))?;
+    match command.expected_version {
+        Some(seen) if seen != plan.version => Err(Error::stale()),
+        _ => Ok(plan),
+    }
+}
+
+async fn supersede(tx: &Tx, earlier: &incentive_plan::Model, from: DateTime<Utc>) -> Result<()> {
+    if earlier.effective_to.is_some_and(|until| until <= from) {
+        return Ok(());
+    }
+    let mut change = incentive_plan::ActiveModel { effective_to: Set(Some(from)), ..Default::default() };
+    if from <= earlier.effective_from {
+        change = incentive_plan::ActiveModel { status: Set(PlanStatus::Retired), ..Default::default() };
+        tx.record(Event::PlanRetired { plan_id: earlier.id });
+    }
+    store::save_plan(tx, earlier, change).await
+}
+
+/// The document, if every number can be read; what is wrong is noted at its field of the input.
+fn terms(draft: &Draft, faults: &mut Faults) -> Option<PlanTerms> {
+    let currency = faults.take("currency", Currency::from_str(&draft.currency));
+    let days = |faults: &mut Faults, path: &str, days: i32| faults.take(path, u32::try_from(days).map_err(|_| "must not be negative"));
+    let clawback_days = days(faults, "clawbackDays", draft.clawback_days);
+    let holdback = match &draft.holdback {
+        None => Some(Holdback::default()),
+        Some((percent, after)) => {
+            let rate = faults.take("holdback.percent", Ppm::from_str(percent));
+            let after = days(faults, "holdback.days", *after);
+            rate.zip(after).map(|(rate_ppm, days)| Holdback { rate_ppm, days })
+        }
+    };
+    let read = |(place, typed)| component(typed, currency, &format!("components.{place}"), faults);
+    let components: Vec<Option<Component>> = draft.components.iter().enumerate().map(read).collect();
+    let terms = PlanTerms {
+        currency: currency?,
+        components: components.into_iter().collect::<Option<_>>()?,
+        holdback: holdback?,
+        clawback_days: clawback_days?,
+    };
+    for fault in terms.validate() {
+        faults.add(&path_of_input(&fault.path), fault.problem);
+    }
+    Some(terms)
+}
+
+fn component(typed: &DraftComponent, currency: Option<Currency>, path: &str, faults: &mut Faults) -> Option<Component> {
+    let mut amount = |field: &str, text: &Option<String>| match (text, currency) {
+        (Some(text), Some(currency)) => faults.take(&format!("{path}.{field}"), Money::parse(text, currency)).map(|money| Some(money.minor())),
+        (Some(_), None) => None,
+        (None, _) => Some(None),
+    };
+    let flat_minor = amount("flatAmount", &typed.flat_amount);
+    let cap_minor = amount("cap", &typed.cap);
+    let rate_ppm = match &typed.rate_percent {
+        Some(text) => faults.take(&format!("{path}.ratePercent"), Ppm::from_str(text)).map(Some),
+        None => Some(None),
+    };
+    let product_family = typed.product_family.as_ref().map(|family| family.trim().to_owned());
+    Some(Component { kind: typed.kind, rate_ppm: rate_ppm?, flat_minor: flat_minor?, cap_minor: cap_minor?, product_family })
+}
+
+/// The document's own names of fields in the words of the input.
+fn path_of_input(path: &str) -> String {
+    path.replace("holdback.rate_ppm", "holdback.percent")
+        .replace("rate_ppm", "ratePercent")
+        .replace("flat_minor", "flatAmount")
+        .replace("cap_minor", "cap")
+        .replace("product_family", "productFamily")
+        .replace("clawback_days", "clawbackDays")
+}
+
+async fn families_exist(tx: &Tx, draft: &Draft, faults: &mut Faults) -> Result<()> {
+    let named: Vec<&str> = draft.components.iter().filter_map(|typed| typed.product_family.as_deref()).map(str::trim).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let known: HashSet<String> = store::families(tx, &named).await?;
+    for (place, typed) in draft.components.iter().enumerate() {
+        let family = typed.product_family.as_deref().map(str::trim).filter(|family| !family.is_empty());
+        if family.is_some_and(|family| !known.contains(family)) {
+            let path = format!("components.{place}.productFamily");
+            faults.push(Refusal::new(Code::NotFound, "There is no such product family.").at(&path));
+        }
+    }
+    Ok(())
+}
+
+fn illegal(error: crate::platform::transition::IllegalTransition) -> Error {
+    Refusal::new(Code::IllegalTransition, error.to_string()).into()
+}
