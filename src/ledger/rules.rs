@@ -227,10 +227,6 @@ fn entries<const N: usize>(postings: [Posting; N]) -> Result<Vec<Posting>, Posti
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test whose event has no entries should stop"
-)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -19,7 +19,7 @@ use crate::{
         paging::{self, Direction, Page, PageArgs, Sort},
         scalars::{Date, DateTime, Money},
     },
-    identity::{Action, Scope},
+    identity::{Action, Scope, graphql::User},
     partners::graphql::Partner,
     payouts::{
         ExceptionReason, PayoutStatus, RunStatus, export,
@@ -110,9 +110,9 @@ impl PayoutRun {
         Ok(PayoutExceptionConnection::of(page, PayoutException))
     }
 
-    /// The id of the person who created it.
-    async fn created_by_id(&self) -> ID {
-        self.0.created_by.into()
+    /// Who created it.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
+        User::mentioned(ctx, self.0.created_by).await.map_err(top_level).transpose()
     }
 
     /// When it was created.
@@ -120,9 +120,9 @@ impl PayoutRun {
         DateTime(self.0.created_at)
     }
 
-    /// The id of the person who approved it, never its creator; null before approval.
-    async fn approved_by_id(&self) -> Option<ID> {
-        self.0.approved_by.map(ID::from)
+    /// Who approved it, never its creator; null before approval.
+    async fn approved_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
+        User::mentioned(ctx, self.0.approved_by?).await.map_err(top_level).transpose()
     }
 
     /// When it was approved; null before.
@@ -130,9 +130,9 @@ impl PayoutRun {
         self.0.approved_at.map(DateTime)
     }
 
-    /// The id of the person who executed it; null before execution.
-    async fn executed_by_id(&self) -> Option<ID> {
-        self.0.executed_by.map(ID::from)
+    /// Who executed it; null before execution.
+    async fn executed_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
+        User::mentioned(ctx, self.0.executed_by?).await.map_err(top_level).transpose()
     }
 
     /// When its payments were handed to the provider; null before.

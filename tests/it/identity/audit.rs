@@ -38,6 +38,7 @@ async fn verify(t: &TestApp, by: &Person) -> Value {
 }
 
 async fn the_chain_names_the_row_that_was_altered(t: TestApp) {
+    t.leaves_books_altered();
     let (admin, auditor) = (t.admin().await, t.vendor(Role::Auditor).await);
     for number in 0..100 {
         invite(&t, &admin, number).await.done("userInvite");

@@ -257,7 +257,6 @@ impl Books {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the columns in which lines of a test differ")]
     fn line(
         &self,
         id: ensemble::entity::ids::AccrualId,
@@ -394,7 +393,7 @@ pub const CREATE: &str = r"mutation($input: PayoutRunCreateInput!, $key: String!
     }
 }";
 pub const APPROVE: &str = r"mutation($id: ID!) {
-    payoutRunApprove(input: {id: $id}) { payoutRun { id status approvedById } userErrors { code message field } }
+    payoutRunApprove(input: {id: $id}) { payoutRun { id status createdBy { id } approvedBy { id } } userErrors { code message field } }
 }";
 pub const EXECUTE: &str = r"mutation($id: ID!, $key: String!) {
     payoutRunExecute(input: {id: $id}) @idempotent(key: $key) {

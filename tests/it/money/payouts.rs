@@ -49,6 +49,8 @@ async fn three_partners_are_paid_by_their_influence(t: TestApp) {
     assert_eq!(books.paid(&id, &partners).await, [Some(142_857), Some(285_714), Some(571_429)]);
     let approved = books.approve(&books.checker, &id).await;
     assert_eq!(approved.done("payoutRunApprove").text("payoutRunApprove/payoutRun/status"), "APPROVED");
+    assert_eq!(approved.text("payoutRunApprove/payoutRun/createdBy/id"), books.maker.id.text());
+    assert_eq!(approved.text("payoutRunApprove/payoutRun/approvedBy/id"), books.checker.id.text());
     let balance = books.balance(partners[0]).await;
     assert_eq!((balance.accrued, balance.payable), (0, 142_857));
     let executed = books.execute(&books.checker, &id, "k").await;

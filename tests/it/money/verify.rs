@@ -1,7 +1,7 @@
 //! Verification: silent on books in order, and naming the row when somebody altered one.
 
 use ensemble::{
-    entity::{audit_event, audit_seal, ledger_entry, payout},
+    entity::{ledger_entry, payout},
     ledger::verify,
 };
 use sea_orm::{DbBackend, EntityTrait};
@@ -35,6 +35,7 @@ async fn broken(t: &TestApp) -> Vec<(&'static str, Vec<String>)> {
 }
 
 async fn an_altered_row_is_named(t: TestApp) {
+    t.leaves_books_altered();
     paid(&t).await;
     let entry = ledger_entry::Entity::find().all(t.app.db().reader()).await.unwrap().remove(0);
     let on = if t.app.db().backend() == DbBackend::Postgres { " ON ledger_entry" } else { "" };
@@ -71,12 +72,7 @@ async fn an_altered_row_is_named(t: TestApp) {
     // An audit row that was sealed and then altered breaks the chain at its position.
     let on = if on.is_empty() { "" } else { " ON audit_event" };
     operator(&t, &format!("DROP TRIGGER audit_event_no_update{on}")).await.unwrap();
-    let seal = audit_seal::Entity::find_by_id(2).one(t.app.db().reader()).await.unwrap().unwrap();
-    let sealed = audit_event::Entity::find_by_id(seal.audit_event_id).one(t.app.db().reader()).await.unwrap().unwrap();
-    let alter = |action: &str| {
-        format!("UPDATE audit_event SET action = '{action}' WHERE id = (SELECT audit_event_id FROM audit_seal WHERE position = 2)")
-    };
-    operator(&t, &alter("deal.lost")).await.unwrap();
+    let altered = "UPDATE audit_event SET action = 'deal.lost' WHERE id = (SELECT audit_event_id FROM audit_seal WHERE position = 2)";
+    operator(&t, altered).await.unwrap();
     assert_eq!(broken(&t).await, [("the audit trail is the one that was sealed", vec!["position 2".to_owned()])]);
-    operator(&t, &alter(&sealed.action)).await.unwrap();
 }
