@@ -101,10 +101,6 @@ pub struct DealOrder {
 #[derive(Default)]
 pub struct ListQuery;
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a Relay list takes four arguments for its pages alone"
-)]
 #[Object]
 impl ListQuery {
     /// Registrations, newest first: a partner's people see their own partner's.
