@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    refusal,
+    participant_store, refusal,
     stage::{self, Position},
     store,
 };
@@ -38,13 +38,24 @@ pub async fn advance(tx: &Tx, command: Advance) -> Result<DealId> {
     let deal = store::lock_deal(tx, command.deal, "dealId").await?;
     refusal::check_version(command.expected_version, deal.version)?;
     let rules = rules_of(tx, &deal).await?;
-    let unanswered = store::unanswered(tx, deal.id).await?;
-    let next = stage::advance(&rules.settings.stages, position(&deal, unanswered), &command.stage)
-        .map_err(|refused| refusal::stage_move(&refused))?;
-    let change = deal::ActiveModel { stage: Set(next.key.clone()), ..Default::default() };
+    let unanswered = participant_store::unanswered(tx, deal.id).await?;
+    let next = stage::advance(
+        &rules.settings.stages,
+        position(&deal, unanswered),
+        &command.stage,
+    )
+    .map_err(|refused| refusal::stage_move(&refused))?;
+    let change = deal::ActiveModel {
+        stage: Set(next.key.clone()),
+        ..Default::default()
+    };
     store::save_deal(tx, &deal, change).await?;
     log(tx, &deal, &next.key, tx.now()).await?;
-    tx.record(Event::DealStageChanged { deal_id: deal.id, from: deal.stage, to: next.key.clone() });
+    tx.record(Event::DealStageChanged {
+        deal_id: deal.id,
+        from: deal.stage,
+        to: next.key.clone(),
+    });
     Ok(deal.id)
 }
 
@@ -55,19 +66,30 @@ pub async fn advance(tx: &Tx, command: Advance) -> Result<DealId> {
 pub(super) async fn rules_of(tx: &Tx, deal: &deal::Model) -> Result<Rules> {
     let version = deal.program_version_id;
     let mut rules = rules::by_version(tx, &[version]).await?;
-    rules.remove(&version).ok_or_else(|| Error::internal(format!("no rules {version}")))
+    rules
+        .remove(&version)
+        .ok_or_else(|| Error::internal(format!("no rules {version}")))
 }
 
 /// Where a deal stands, as the rules of the pipeline ask for it.
 pub(super) fn position(deal: &deal::Model, unanswered: usize) -> Position<'_> {
-    Position { status: deal.status, stage: &deal.stage, unanswered }
+    Position {
+        status: deal.status,
+        stage: &deal.stage,
+        unanswered,
+    }
 }
 
 /// Notes the entry into a stage.
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn log(tx: &Tx, deal: &deal::Model, to: &str, at: chrono::DateTime<chrono::Utc>) -> Result<()> {
+pub(super) async fn log(
+    tx: &Tx,
+    deal: &deal::Model,
+    to: &str,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<()> {
     tx.insert(deal_stage_change::ActiveModel {
         id: Set(tx.id()),
         deal_id: Set(deal.id),

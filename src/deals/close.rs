@@ -6,16 +6,13 @@ use sea_orm::ActiveValue::Set;
 use super::{
     LossReason, RegistrationStatus, SalesStatus, advance,
     input::{self, Amount},
-    occupy, refusal,
+    occupy, participant_store, refusal,
     registration_status::RegistrationAction,
     stage, store,
 };
 use crate::{
     attribution::attribute,
-    entity::{
-        deal, deal_registration,
-        ids::DealId,
-    },
+    entity::{deal, deal_registration, ids::DealId},
     error::{Error, Faults, Result},
     events::Event,
     identity::Action,
@@ -64,17 +61,23 @@ pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
     let deal = store::lock_deal(tx, command.deal, "dealId").await?;
     refusal::check_version(command.expected_version, deal.version)?;
     let rules = advance::rules_of(tx, &deal).await?;
-    let unanswered = store::unanswered(tx, deal.id).await?;
+    let unanswered = participant_store::unanswered(tx, deal.id).await?;
     let stage = stage::win(&rules.settings.stages, advance::position(&deal, unanswered))
         .map_err(|refused| refusal::stage_move(&refused))?;
 
     let won_at = command.won_at.unwrap_or_else(|| tx.now());
     let mut faults = Faults::default();
     input::happened(&mut faults, "wonAt", won_at, deal.opened_at, tx.now());
-    let value = command.value.and_then(|value| final_value(&mut faults, &value, &deal));
+    let value = command
+        .value
+        .and_then(|value| final_value(&mut faults, &value, &deal));
     faults.check()?;
 
-    let close = Close { status: SalesStatus::Won, stage: &stage.key, at: won_at };
+    let close = Close {
+        status: SalesStatus::Won,
+        stage: &stage.key,
+        at: won_at,
+    };
     let change = deal::ActiveModel {
         value_minor: Set(value.map_or(deal.value_minor, Money::minor)),
         ..Default::default()
@@ -91,7 +94,10 @@ pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
 fn final_value(faults: &mut Faults, value: &Amount, deal: &deal::Model) -> Option<Money> {
     let value = value.read(faults, "value")?;
     if value.currency() != deal.currency {
-        faults.add("value.currency", format!("must be {}, the currency of the deal", deal.currency));
+        faults.add(
+            "value.currency",
+            format!("must be {}, the currency of the deal", deal.currency),
+        );
     }
     Some(value)
 }
@@ -111,10 +117,19 @@ pub async fn lose(tx: &Tx, command: Lose) -> Result<DealId> {
     refusal::check_version(command.expected_version, deal.version)?;
     let rules = advance::rules_of(tx, &deal).await?;
     let stages = &rules.settings.stages;
-    let stage = stage::lose(stages, advance::position(&deal, 0), command.reason, competitor.as_deref())
-        .map_err(|refused| refusal::loss(&refused))?;
+    let stage = stage::lose(
+        stages,
+        advance::position(&deal, 0),
+        command.reason,
+        competitor.as_deref(),
+    )
+    .map_err(|refused| refusal::loss(&refused))?;
 
-    let close = Close { status: SalesStatus::Lost, stage: &stage.key, at: tx.now() };
+    let close = Close {
+        status: SalesStatus::Lost,
+        stage: &stage.key,
+        at: tx.now(),
+    };
     let change = deal::ActiveModel {
         loss_reason: Set(command.reason),
         loss_detail: Set(detail),
@@ -151,8 +166,10 @@ async fn settle_registration(tx: &Tx, deal: DealId, action: RegistrationAction) 
     let Some(registration) = store::lock_registration_of(tx, deal).await? else {
         return Ok(());
     };
-    let status: RegistrationStatus =
-        registration.status.apply(action).map_err(|illegal| Error::Internal(Box::new(illegal)))?;
+    let status: RegistrationStatus = registration
+        .status
+        .apply(action)
+        .map_err(|illegal| Error::Internal(Box::new(illegal)))?;
     let change = deal_registration::ActiveModel {
         status: Set(status),
         reminder_due_at: Set(None),

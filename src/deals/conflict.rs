@@ -9,7 +9,9 @@ use super::store;
 use crate::{
     customers::{
         MatchOutcome, MatchReason, MatchReasons,
-        identity::{Facts, compare, name_key, phone_key, registrable_domain, registration_number_key},
+        identity::{
+            Facts, compare, name_key, phone_key, registrable_domain, registration_number_key,
+        },
         resolve::{ClaimedCustomer, Resolved},
     },
     entity::{
@@ -51,7 +53,10 @@ pub async fn judge(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Ver
     let alike = resolved.lookalikes.iter().map(|(customer, ..)| customer.id);
     let customers = alike.chain([resolved.customer.id]);
     let held = store::held_places(tx, customers, claim.families).await?;
-    let here: Vec<_> = held.iter().filter(|place| place.customer_id == resolved.customer.id).collect();
+    let here: Vec<_> = held
+        .iter()
+        .filter(|place| place.customer_id == resolved.customer.id)
+        .collect();
     if !here.is_empty() {
         return Err(refuse(claim, resolved, &here).into());
     }
@@ -62,8 +67,15 @@ pub async fn judge(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Ver
         .filter(|(customer, ..)| occupied.contains(&customer.id))
         .flat_map(|(_, _, reasons)| reasons.0.iter().copied())
         .collect();
-    let outcome = if occupied.is_empty() { MatchOutcome::Clear } else { MatchOutcome::PossibleConflict };
-    Ok(Verdict { outcome, reasons: MatchReasons(reasons.into_iter().collect()) })
+    let outcome = if occupied.is_empty() {
+        MatchOutcome::Clear
+    } else {
+        MatchOutcome::PossibleConflict
+    };
+    Ok(Verdict {
+        outcome,
+        reasons: MatchReasons(reasons.into_iter().collect()),
+    })
 }
 
 /// The refusal of a claim whose place was taken a moment ago by somebody who was faster.
@@ -78,9 +90,15 @@ pub async fn lost_race(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result
 fn refuse(claim: Claim<'_>, resolved: &Resolved, held: &[&protection::Model]) -> Refusal {
     let own = !held.is_empty() && held.iter().all(|place| place.partner_id == claim.partner);
     let refusal = if own {
-        Refusal::new(Code::Duplicate, "You have registered this customer for one of these product families already.")
+        Refusal::new(
+            Code::Duplicate,
+            "You have registered this customer for one of these product families already.",
+        )
     } else {
-        Refusal::new(Code::Conflict, "This customer is already registered for one of these product families.")
+        Refusal::new(
+            Code::Conflict,
+            "This customer is already registered for one of these product families.",
+        )
     };
     let reason = what_led_to(claim, &resolved.customer);
     refusal.because(reason.map(|reason| sea_orm::ActiveEnum::to_value(&reason)))
@@ -90,10 +108,21 @@ fn refuse(claim: Claim<'_>, resolved: &Resolved, held: &[&protection::Model]) ->
 /// facts of the record that the partner did not know.
 fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason> {
     let key = name_key(&claim.named.name);
-    let domain = claim.named.domain.as_deref().and_then(|domain| registrable_domain(domain).ok().flatten());
-    let number = claim.named.registration_number.as_deref().and_then(registration_number_key);
+    let domain = claim
+        .named
+        .domain
+        .as_deref()
+        .and_then(|domain| registrable_domain(domain).ok().flatten());
+    let number = claim
+        .named
+        .registration_number
+        .as_deref()
+        .and_then(registration_number_key);
     let phone = claim.named.phone.as_deref().and_then(phone_key);
-    let record_number = record.registration_number.as_deref().and_then(registration_number_key);
+    let record_number = record
+        .registration_number
+        .as_deref()
+        .and_then(registration_number_key);
     let record_phone = record.phone.as_deref().and_then(phone_key);
     let named = Facts {
         name_key: &key,
@@ -109,5 +138,8 @@ fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason
         registration_number: record_number.as_deref(),
         phone: record_phone.as_deref(),
     };
-    compare(named, stored, claim.name_similarity_ppm).reasons.first().copied()
+    compare(named, stored, claim.name_similarity_ppm)
+        .reasons
+        .first()
+        .copied()
 }

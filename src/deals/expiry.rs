@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
+};
 
 use super::{
-    ParticipantStatus, RegistrationStatus, input, occupy,
+    ParticipantStatus, RegistrationStatus, input, occupy, participant_store,
     protection::{self, Reminder},
     store,
 };
@@ -51,14 +53,20 @@ async fn expire_some(tx: &Tx, customer: Option<CustomerId>) -> Result<usize> {
             updated_at: Set(tx.now()),
             ..Default::default()
         })
-        .col_expr(deal_registration::Column::Version, Expr::col(deal_registration::Column::Version).add(1))
+        .col_expr(
+            deal_registration::Column::Version,
+            Expr::col(deal_registration::Column::Version).add(1),
+        )
         .filter(deal_registration::Column::Id.is_in(ids.iter().copied()))
         .exec(tx)
         .await?;
     occupy::free(tx, &ids).await?;
     for registration in &overdue {
         let (registration_id, partner_id) = (registration.id, registration.partner_id);
-        tx.record(Event::RegistrationExpired { registration_id, partner_id });
+        tx.record(Event::RegistrationExpired {
+            registration_id,
+            partner_id,
+        });
     }
     Ok(overdue.len())
 }
@@ -75,7 +83,10 @@ pub async fn remind(tx: &Tx) -> Result<()> {
 
 async fn remind_some(tx: &Tx) -> Result<usize> {
     let due = store::lock_reminders(tx).await?;
-    let versions: BTreeSet<_> = due.iter().map(|registration| registration.program_version_id).collect();
+    let versions: BTreeSet<_> = due
+        .iter()
+        .map(|registration| registration.program_version_id)
+        .collect();
     let rules = rules::by_version(tx, &versions.into_iter().collect::<Vec<_>>()).await?;
     for registration in &due {
         let rules = rules.get(&registration.program_version_id);
@@ -84,7 +95,9 @@ async fn remind_some(tx: &Tx) -> Result<usize> {
         let next = steps.iter().find(|step| step.due_at > tx.now());
         plan(tx, registration.id, next).await?;
         let latest = steps.iter().rfind(|step| step.due_at <= tx.now());
-        let protected = registration.protected_until.is_some_and(|until| protection::is_protected(tx.now(), until));
+        let protected = registration
+            .protected_until
+            .is_some_and(|until| protection::is_protected(tx.now(), until));
         if let Some(step) = latest.filter(|_| protected) {
             tx.record(Event::ProtectionReminder {
                 registration_id: registration.id,
@@ -96,12 +109,20 @@ async fn remind_some(tx: &Tx) -> Result<usize> {
     Ok(due.len())
 }
 
-fn steps(registration: &deal_registration::Model, settings: &ProgramSettings) -> Result<Vec<Reminder>> {
+fn steps(
+    registration: &deal_registration::Model,
+    settings: &ProgramSettings,
+) -> Result<Vec<Reminder>> {
     let (Some(from), Some(until)) = (registration.decided_at, registration.protected_until) else {
         return Ok(Vec::new());
     };
     let zone = input::stored_zone(&registration.time_zone)?;
-    Ok(protection::reminders(from, until, zone, &settings.reminder_days))
+    Ok(protection::reminders(
+        from,
+        until,
+        zone,
+        &settings.reminder_days,
+    ))
 }
 
 async fn plan(tx: &Tx, registration: DealRegistrationId, next: Option<&Reminder>) -> Result<()> {
@@ -126,7 +147,7 @@ pub async fn lapse_invitations(tx: &Tx) -> Result<()> {
 }
 
 async fn lapse_some(tx: &Tx) -> Result<usize> {
-    let lapsed = store::lock_lapsed_invitations(tx).await?;
+    let lapsed = participant_store::lock_lapsed_invitations(tx).await?;
     let ids: Vec<DealParticipantId> = lapsed.iter().map(|row| row.id).collect();
     if ids.is_empty() {
         return Ok(0);
@@ -138,12 +159,19 @@ async fn lapse_some(tx: &Tx) -> Result<usize> {
             updated_at: Set(tx.now()),
             ..Default::default()
         })
-        .col_expr(deal_participant::Column::Version, Expr::col(deal_participant::Column::Version).add(1))
+        .col_expr(
+            deal_participant::Column::Version,
+            Expr::col(deal_participant::Column::Version).add(1),
+        )
         .filter(deal_participant::Column::Id.is_in(ids))
         .exec(tx)
         .await?;
     for row in &lapsed {
-        tx.record(Event::ParticipantExpired { participant_id: row.id, deal_id: row.deal_id, partner_id: row.partner_id });
+        tx.record(Event::ParticipantExpired {
+            participant_id: row.id,
+            deal_id: row.deal_id,
+            partner_id: row.partner_id,
+        });
     }
     Ok(lapsed.len())
 }

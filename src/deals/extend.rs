@@ -61,15 +61,22 @@ pub async fn extend(tx: &Tx, command: Extend) -> Result<DealRegistrationId> {
         ..Default::default()
     };
     store::save_registration(tx, &registration, change).await?;
-    tx.record(Event::RegistrationExtended { registration_id: registration.id, partner_id: registration.partner_id });
+    tx.record(Event::RegistrationExtended {
+        registration_id: registration.id,
+        partner_id: registration.partner_id,
+    });
     Ok(registration.id)
 }
 
-fn protected_until(registration: &deal_registration::Model) -> Result<chrono::DateTime<chrono::Utc>> {
+fn protected_until(
+    registration: &deal_registration::Model,
+) -> Result<chrono::DateTime<chrono::Utc>> {
     match (registration.status, registration.protected_until) {
         (RegistrationStatus::Approved, Some(until)) => Ok(until),
         (RegistrationStatus::Expired, _) => Err(refuse(ExtensionRefusal::Ended)),
-        _ => Err(refusal::illegal_move("Only an approved registration can be extended.")),
+        _ => Err(refusal::illegal_move(
+            "Only an approved registration can be extended.",
+        )),
     }
 }
 
@@ -79,12 +86,19 @@ async fn facts(
     rules: &Rules,
     until: chrono::DateTime<chrono::Utc>,
 ) -> Result<Extension> {
-    let deal = registration.deal_id.ok_or_else(|| Error::internal("an approved registration has no deal"))?;
+    let deal = registration
+        .deal_id
+        .ok_or_else(|| Error::internal("an approved registration has no deal"))?;
     let since = registration.extended_at.or(registration.decided_at);
     let log = store::stage_log(tx, deal).await?;
-    let then = log.iter().rfind(|entry| since.is_none_or(|since| entry.at <= since)).or(log.first());
+    let then = log
+        .iter()
+        .rfind(|entry| since.is_none_or(|since| entry.at <= since))
+        .or(log.first());
     let rank = |entry: Option<&crate::entity::deal_stage_change::Model>| {
-        entry.and_then(|entry| rank_of(&rules.settings.stages, &entry.to_stage)).unwrap_or(i32::MIN)
+        entry
+            .and_then(|entry| rank_of(&rules.settings.stages, &entry.to_stage))
+            .unwrap_or(i32::MIN)
     };
     let tier = register::tier_in(rules, &registration.tier)?;
     Ok(Extension {
@@ -99,7 +113,10 @@ async fn facts(
 }
 
 fn rank_of(stages: &[Stage], key: &str) -> Option<i32> {
-    stages.iter().find(|stage| stage.key == key).map(|stage| stage.rank)
+    stages
+        .iter()
+        .find(|stage| stage.key == key)
+        .map(|stage| stage.rank)
 }
 
 fn refuse(reason: ExtensionRefusal) -> Error {
@@ -108,5 +125,7 @@ fn refuse(reason: ExtensionRefusal) -> Error {
         ExtensionRefusal::LimitReached => "LIMIT_REACHED",
         ExtensionRefusal::NoProgress => "NO_PROGRESS",
     };
-    Refusal::new(Code::ExtensionRefused, reason.to_string()).because([code.to_owned()]).into()
+    Refusal::new(Code::ExtensionRefused, reason.to_string())
+        .because([code.to_owned()])
+        .into()
 }

@@ -31,9 +31,16 @@ pub struct Amount {
 impl Amount {
     /// The amount, which must be more than zero; faults are noted at `path.amount` and `path.currency`.
     pub fn read(&self, faults: &mut Faults, path: &str) -> Option<Money> {
-        let currency = faults.take(&format!("{path}.currency"), Currency::from_str(&self.currency));
+        let currency = faults.take(
+            &format!("{path}.currency"),
+            Currency::from_str(&self.currency),
+        );
         let path = format!("{path}.amount");
-        let is_positive = self.amount.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) && !self.amount.starts_with('-');
+        let is_positive = self
+            .amount
+            .bytes()
+            .any(|digit| (b'1'..=b'9').contains(&digit))
+            && !self.amount.starts_with('-');
         if !is_positive {
             faults.add(&path, "must be more than zero");
             return None;
@@ -73,7 +80,10 @@ pub async fn lines(tx: &Tx, faults: &mut Faults, typed: &[Line]) -> Result<Lines
     let mut read = Vec::new();
     for (position, line) in typed.iter().enumerate() {
         if !(1..=MAX_QUANTITY).contains(&line.quantity) {
-            faults.add(&format!("products.{position}.quantity"), format!("must be from 1 to {MAX_QUANTITY}"));
+            faults.add(
+                &format!("products.{position}.quantity"),
+                format!("must be from 1 to {MAX_QUANTITY}"),
+            );
         }
         match line.product {
             None => faults.push(unknown_product(position)),
@@ -85,19 +95,33 @@ pub async fn lines(tx: &Tx, faults: &mut Faults, typed: &[Line]) -> Result<Lines
     }
     let ids: Vec<_> = read.iter().map(|(_, product, _)| *product).collect();
     let families = match lookup::products(tx, &ids, "products").await {
-        Ok(products) => products.into_iter().map(|product| product.family_id).collect(),
+        Ok(products) => products
+            .into_iter()
+            .map(|product| product.family_id)
+            .collect(),
         Err(Error::Refused(refusals)) => {
-            let missing = refusals.iter().filter_map(|refusal| refusal.field.last()?.parse::<usize>().ok());
-            missing.filter_map(|index| read.get(index)).for_each(|line| faults.push(unknown_product(line.0)));
+            let missing = refusals
+                .iter()
+                .filter_map(|refusal| refusal.field.last()?.parse::<usize>().ok());
+            missing
+                .filter_map(|index| read.get(index))
+                .for_each(|line| faults.push(unknown_product(line.0)));
             BTreeSet::new()
         }
         Err(error) => return Err(error),
     };
-    Ok(Lines { products: read.into_iter().map(|(_, product, quantity)| (product, quantity)).collect(), families })
+    Ok(Lines {
+        products: read
+            .into_iter()
+            .map(|(_, product, quantity)| (product, quantity))
+            .collect(),
+        families,
+    })
 }
 
 fn unknown_product(position: usize) -> Refusal {
-    Refusal::new(Code::NotFound, "There is no such object.").at(&format!("products.{position}.productId"))
+    Refusal::new(Code::NotFound, "There is no such object.")
+        .at(&format!("products.{position}.productId"))
 }
 
 /// The time zone named by its IANA name at `timeZone`, or the programme's.
@@ -114,7 +138,8 @@ pub fn zone(faults: &mut Faults, typed: Option<&str>, default: Tz) -> Tz {
 /// # Errors
 /// The stored text is no zone, which the use cases never write.
 pub fn stored_zone(name: &str) -> Result<Tz> {
-    name.parse().map_err(|_| Error::internal(format!("unknown time zone {name}")))
+    name.parse()
+        .map_err(|_| Error::internal(format!("unknown time zone {name}")))
 }
 
 /// Notes a day at `expectedCloseOn` that is over in the zone.
@@ -125,10 +150,22 @@ pub fn not_past(faults: &mut Faults, day: NaiveDate, zone: Tz, now: DateTime<Utc
 }
 
 /// Notes an instant at `path` that is still to come, or before `earliest`.
-pub fn happened(faults: &mut Faults, path: &str, at: DateTime<Utc>, earliest: DateTime<Utc>, now: DateTime<Utc>) {
+pub fn happened(
+    faults: &mut Faults,
+    path: &str,
+    at: DateTime<Utc>,
+    earliest: DateTime<Utc>,
+    now: DateTime<Utc>,
+) {
     if at > now {
         faults.add(path, "must not be in the future");
     } else if at < earliest {
-        faults.add(path, format!("must not be before {}", earliest.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
+        faults.add(
+            path,
+            format!(
+                "must not be before {}",
+                earliest.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            ),
+        );
     }
 }

@@ -4,10 +4,9 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    ParticipantRole, ParticipantStatus, SalesStatus,
-    advance,
+    ParticipantRole, ParticipantStatus, SalesStatus, advance,
     participant::{self, ParticipantAction},
-    refusal, store,
+    participant_store, refusal, store,
 };
 use crate::{
     entity::{
@@ -22,8 +21,8 @@ use crate::{
     tx::Tx,
 };
 
-/// The most live participants of one deal.
-pub const MAX_PARTICIPANTS: usize = 50;
+/// The most roles of partners on one deal, those who left included.
+pub const MAX_PARTICIPANTS: usize = 20;
 
 /// An invitation to a deal.
 #[derive(Clone, Debug)]
@@ -69,7 +68,7 @@ pub async fn invite(tx: &Tx, command: Invite) -> Result<DealParticipantId> {
     let deal = store::lock_deal(tx, command.deal, "dealId").await?;
     require_open(&deal)?;
     standing::require(tx, command.partner, Ability::JoinDeals, "partnerId").await?;
-    let everybody = store::all_participants(tx, deal.id).await?;
+    let everybody = participant_store::all_participants(tx, deal.id).await?;
     check_role(&command, &everybody)?;
 
     let days = advance::rules_of(tx, &deal).await?.settings.invitation_days;
@@ -84,33 +83,58 @@ pub async fn invite(tx: &Tx, command: Invite) -> Result<DealParticipantId> {
         end_reason: Set(None),
         ..Default::default()
     };
-    let id = match store::in_role(&everybody, command.partner, command.role) {
+    let id = match in_role(&everybody, &command) {
         Some(before) => {
-            store::save_participant(tx, before, invitation).await?;
+            participant_store::save_participant(tx, before, invitation).await?;
             before.id
         }
         None => insert(tx, &command, invitation).await?,
     };
-    tx.record(Event::ParticipantInvited { participant_id: id, deal_id: deal.id, partner_id: command.partner });
+    tx.record(Event::ParticipantInvited {
+        participant_id: id,
+        deal_id: deal.id,
+        partner_id: command.partner,
+    });
     Ok(id)
 }
 
+/// The row of the partner in the role: the live one, else the newest.
+fn in_role<'r>(
+    rows: &'r [deal_participant::Model],
+    command: &Invite,
+) -> Option<&'r deal_participant::Model> {
+    let same = rows
+        .iter()
+        .filter(|row| row.partner_id == command.partner && row.role == command.role);
+    same.max_by_key(|row| row.status.is_live())
+}
+
 fn check_role(command: &Invite, everybody: &[deal_participant::Model]) -> Result<()> {
-    if let Some(before) = store::in_role(everybody, command.partner, command.role)
-        && before.status.apply(ParticipantAction::InviteAgain).is_err()
-    {
-        return Err(Refusal::new(Code::Duplicate, "The partner has this role on the deal, or is invited to it.").into());
+    let before = in_role(everybody, command);
+    if before.is_some_and(|row| row.status.apply(ParticipantAction::InviteAgain).is_err()) {
+        return Err(Refusal::new(
+            Code::Duplicate,
+            "The partner has this role on the deal, or is invited to it.",
+        )
+        .into());
     }
-    participant::may_invite(command.role, everybody.iter().map(|row| (row.role, row.status)))
-        .map_err(|second| Refusal::new(Code::Conflict, second.to_string()).at("role"))?;
-    if everybody.iter().filter(|row| row.status.is_live()).count() >= MAX_PARTICIPANTS {
+    participant::may_invite(
+        command.role,
+        everybody.iter().map(|row| (row.role, row.status)),
+    )
+    .map_err(|second| Refusal::new(Code::Conflict, second.to_string()).at("role"))?;
+    if before.is_none() && everybody.len() >= MAX_PARTICIPANTS {
         let message = format!("A deal has at most {MAX_PARTICIPANTS} participants.");
         return Err(Refusal::new(Code::LimitReached, message).into());
     }
     Ok(())
 }
 
-async fn insert(tx: &Tx, command: &Invite, invitation: deal_participant::ActiveModel) -> Result<DealParticipantId> {
+async fn insert(
+    tx: &Tx,
+    command: &Invite,
+    invitation: deal_participant::ActiveModel,
+) -> Result<DealParticipantId> {
     let id = tx.id();
     let row = deal_participant::ActiveModel {
         id: Set(id),
@@ -125,7 +149,11 @@ async fn insert(tx: &Tx, command: &Invite, invitation: deal_participant::ActiveM
     if tx.insert_new(row).await? {
         Ok(id)
     } else {
-        Err(Refusal::new(Code::Conflict, participant::SecondReseller.to_string()).at("role").into())
+        Err(
+            Refusal::new(Code::Conflict, participant::SecondReseller.to_string())
+                .at("role")
+                .into(),
+        )
     }
 }
 
@@ -146,7 +174,7 @@ pub async fn accept(tx: &Tx, answer: Answer) -> Result<DealParticipantId> {
         accepted_at: Set(Some(tx.now())),
         ..Default::default()
     };
-    store::save_participant(tx, &invited, change).await?;
+    participant_store::save_participant(tx, &invited, change).await?;
     tx.record(Event::ParticipantAccepted {
         participant_id: invited.id,
         deal_id: deal.id,
@@ -166,7 +194,7 @@ pub async fn decline(tx: &Tx, answer: Answer) -> Result<DealParticipantId> {
         ended_at: Set(Some(tx.now())),
         ..Default::default()
     };
-    store::save_participant(tx, &invited, change).await?;
+    participant_store::save_participant(tx, &invited, change).await?;
     tx.record(Event::ParticipantDeclined {
         participant_id: invited.id,
         deal_id: deal.id,
@@ -193,26 +221,41 @@ pub async fn remove(tx: &Tx, command: Remove) -> Result<DealParticipantId> {
         end_reason: Set(reason),
         ..Default::default()
     };
-    store::save_participant(tx, &live, change).await?;
-    tx.record(Event::ParticipantRemoved { participant_id: live.id, deal_id: deal.id, partner_id: live.partner_id });
+    participant_store::save_participant(tx, &live, change).await?;
+    tx.record(Event::ParticipantRemoved {
+        participant_id: live.id,
+        deal_id: deal.id,
+        partner_id: live.partner_id,
+    });
     Ok(live.id)
 }
 
 /// An invitation of the actor's own partner: nobody answers for another, the vendor's people included.
-async fn invitation(tx: &Tx, id: DealParticipantId) -> Result<(deal::Model, deal_participant::Model)> {
+async fn invitation(
+    tx: &Tx,
+    id: DealParticipantId,
+) -> Result<(deal::Model, deal_participant::Model)> {
     tx.actor().may(Action::ParticipantAccept)?;
     let (deal, invited) = locked(tx, id).await?;
     let own = tx.actor().partner_id() == Some(invited.partner_id);
-    if own || *tx.actor() == Actor::System { Ok((deal, invited)) } else { Err(Error::forbidden()) }
+    if own || *tx.actor() == Actor::System {
+        Ok((deal, invited))
+    } else {
+        Err(Error::forbidden())
+    }
 }
 
 /// A participant that the actor sees. The deal is locked first, so that a role is not taken while it is being closed.
 async fn locked(tx: &Tx, id: DealParticipantId) -> Result<(deal::Model, deal_participant::Model)> {
     let absent = || Error::not_found("participantId");
     let scope = tx.actor().scope();
-    let seen = store::participant(tx, scope, id).await?.ok_or_else(absent)?;
+    let seen = participant_store::participant(tx, scope, id)
+        .await?
+        .ok_or_else(absent)?;
     let deal = store::lock_deal_of(tx, &seen).await?;
-    let current = store::participant(tx, scope, id).await?.ok_or_else(absent)?;
+    let current = participant_store::participant(tx, scope, id)
+        .await?
+        .ok_or_else(absent)?;
     Ok((deal, current))
 }
 
@@ -221,9 +264,15 @@ fn moved(
     action: ParticipantAction,
     reason: Option<&str>,
 ) -> Result<ParticipantStatus> {
-    row.status.apply_because(action, reason).map_err(|error| refusal::transition(&error, "reason"))
+    row.status
+        .apply_because(action, reason)
+        .map_err(|error| refusal::transition(&error, "reason"))
 }
 
 fn require_open(deal: &deal::Model) -> Result<()> {
-    if deal.status == SalesStatus::Open { Ok(()) } else { Err(refusal::illegal_move("The deal is closed.")) }
+    if deal.status == SalesStatus::Open {
+        Ok(())
+    } else {
+        Err(refusal::illegal_move("The deal is closed."))
+    }
 }

@@ -8,29 +8,30 @@
 //! Partners see their own registrations, and the deals that they own or take part in; of the others on a deal
 //! they see how many there are. Reviewing, moving, winning, losing and inviting is the vendor's work.
 
-pub mod registration_status;
-pub mod place;
-pub mod protection;
-pub mod stage;
 pub mod participant;
 pub mod pipeline;
+pub mod place;
+pub mod protection;
+pub mod registration_status;
+pub mod stage;
 
-pub mod input;
-pub mod conflict;
-pub mod register;
-pub mod review;
-pub mod extend;
-pub mod open;
-pub mod invite;
 pub mod advance;
 pub mod close;
-pub mod refund;
+pub mod conflict;
 pub mod expiry;
+pub mod extend;
+pub mod input;
+pub mod invite;
+pub mod open;
+pub mod refund;
+pub mod register;
+pub mod review;
 
+pub mod graphql;
 mod occupy;
+pub mod participant_store;
 mod refusal;
 pub mod store;
-pub mod graphql;
 
 pub use participant::{ParticipantRole, ParticipantStatus};
 pub use place::{Contact, Contacts, ProtectionStatus};

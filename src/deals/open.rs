@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     entity::{
-        customer, deal, deal_participant, deal_registration, deal_stage_change,
+        customer, deal, deal_participant, deal_product, deal_registration, deal_stage_change,
         ids::{CustomerId, DealId, PartnerId, ProductId, ProgramId},
     },
     error::{Error, Faults, Result},
@@ -64,7 +64,11 @@ pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
     let name = faults.text("name", &command.name, 200);
     let lines = input::lines(tx, &mut faults, &command.lines).await?;
     let value = command.value.read(&mut faults, "value");
-    let zone = input::zone(&mut faults, command.time_zone.as_deref(), rules.settings.default_time_zone);
+    let zone = input::zone(
+        &mut faults,
+        command.time_zone.as_deref(),
+        rules.settings.default_time_zone,
+    );
     if let Some(day) = command.expected_close_on {
         input::not_past(&mut faults, day, zone, tx.now());
     }
@@ -95,7 +99,10 @@ pub(super) async fn from_registration(
     stages: &[Stage],
 ) -> Result<DealId> {
     let products = store::registered_products(tx, registration.id).await?;
-    let products: Vec<_> = products.iter().map(|line| (line.product_id, line.quantity)).collect();
+    let products: Vec<_> = products
+        .iter()
+        .map(|line| (line.product_id, line.quantity))
+        .collect();
     let row = deal::ActiveModel {
         name: Set(registration.customer_name.clone()),
         program_id: Set(registration.program_id),
@@ -128,8 +135,14 @@ pub(super) async fn from_registration(
     Ok(deal)
 }
 
-async fn insert(tx: &Tx, row: deal::ActiveModel, products: &[(ProductId, i64)], stages: &[Stage]) -> Result<DealId> {
-    let first = stage::first(stages).ok_or_else(|| Error::internal("a programme without an open stage"))?;
+async fn insert(
+    tx: &Tx,
+    row: deal::ActiveModel,
+    products: &[(ProductId, i64)],
+    stages: &[Stage],
+) -> Result<DealId> {
+    let first =
+        stage::first(stages).ok_or_else(|| Error::internal("a programme without an open stage"))?;
     let id: DealId = tx.id();
     tx.insert(deal::ActiveModel {
         id: Set(id),
@@ -144,7 +157,7 @@ async fn insert(tx: &Tx, row: deal::ActiveModel, products: &[(ProductId, i64)], 
         ..row
     })
     .await?;
-    tx.insert_all(store::deal_products(id, products)).await?;
+    tx.insert_all(lines(id, products)).await?;
     tx.insert(deal_stage_change::ActiveModel {
         id: Set(tx.id()),
         deal_id: Set(id),
@@ -156,4 +169,13 @@ async fn insert(tx: &Tx, row: deal::ActiveModel, products: &[(ProductId, i64)], 
     .await?;
     tx.record(Event::DealCreated { deal_id: id });
     Ok(id)
+}
+
+fn lines(deal: DealId, products: &[(ProductId, i64)]) -> Vec<deal_product::ActiveModel> {
+    let row = |&(product, quantity): &(_, i64)| deal_product::ActiveModel {
+        deal_id: Set(deal),
+        product_id: Set(product),
+        quantity: Set(quantity),
+    };
+    products.iter().map(row).collect()
 }

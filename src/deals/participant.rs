@@ -187,7 +187,6 @@ pub fn invitation_expires_at(invited_at: DateTime<Utc>, days: u16) -> DateTime<U
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::{ParticipantRole as R, ParticipantStatus as S, *};
     use crate::platform::transition::table;

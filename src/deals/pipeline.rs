@@ -47,7 +47,6 @@ pub fn dwell<K: Clone + PartialEq>(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

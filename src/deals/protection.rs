@@ -135,7 +135,6 @@ fn start_of_day(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use chrono_tz::{America, Europe, Pacific};

@@ -1,7 +1,9 @@
 //! Money goes back to the customer of a won deal, in parts or as a whole, and commission with it.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
+};
 
 use super::{
     SalesStatus,
@@ -43,7 +45,11 @@ pub async fn refund(tx: &Tx, command: Refund) -> Result<DealId> {
         return Err(refusal::illegal_move("Only a won deal can be refunded."));
     };
     if command.reason.trim().is_empty() {
-        return Err(Refusal::new(Code::ReasonRequired, "A refund needs a reason.").at("reason").into());
+        return Err(
+            Refusal::new(Code::ReasonRequired, "A refund needs a reason.")
+                .at("reason")
+                .into(),
+        );
     }
     let refunded_at = command.refunded_at.unwrap_or_else(|| tx.now());
     let mut faults = Faults::default();
@@ -51,7 +57,10 @@ pub async fn refund(tx: &Tx, command: Refund) -> Result<DealId> {
     input::happened(&mut faults, "refundedAt", refunded_at, closed_at, tx.now());
     let amount = command.amount.read(&mut faults, "amount");
     if amount.is_some_and(|amount| amount.currency() != deal.currency) {
-        faults.add("amount.currency", format!("must be {}, the currency of the deal", deal.currency));
+        faults.add(
+            "amount.currency",
+            format!("must be {}, the currency of the deal", deal.currency),
+        );
     }
     faults.check()?;
     let amount = amount.ok_or_else(|| Error::internal("a missing amount was not noted"))?;
@@ -68,7 +77,10 @@ pub async fn refund(tx: &Tx, command: Refund) -> Result<DealId> {
         created_at: tx.now(),
     };
     tx.insert(insertable(&row)).await?;
-    tx.record(Event::DealRefunded { deal_id: deal.id, refund_id: row.id });
+    tx.record(Event::DealRefunded {
+        deal_id: deal.id,
+        refund_id: row.id,
+    });
     let refunded = store::lock_deal(tx, deal.id, "dealId").await?;
     accrue::refunded(tx, &refunded, &row).await?;
     Ok(deal.id)
@@ -79,7 +91,10 @@ async fn take_back(tx: &Tx, deal: &deal::Model, amount: Money) -> Result<()> {
     let total = Expr::col(deal::Column::RefundedMinor).add(amount.minor());
     let updated = deal::Entity::update_many()
         .col_expr(deal::Column::RefundedMinor, total.clone())
-        .col_expr(deal::Column::Version, Expr::col(deal::Column::Version).add(1))
+        .col_expr(
+            deal::Column::Version,
+            Expr::col(deal::Column::Version).add(1),
+        )
         .col_expr(deal::Column::UpdatedAt, Expr::value(tx.now()))
         .filter(deal::Column::Id.eq(deal.id))
         .filter(deal::Column::Status.eq(SalesStatus::Won))
@@ -89,8 +104,14 @@ async fn take_back(tx: &Tx, deal: &deal::Model, amount: Money) -> Result<()> {
     if updated.rows_affected == 1 {
         return Ok(());
     }
-    let left = deal.currency.decimal(deal.value_minor - deal.refunded_minor);
-    Err(Refusal::input("amount.amount", format!("must be at most {left}, which is what is left of the deal")).into())
+    let left = deal
+        .currency
+        .decimal(deal.value_minor - deal.refunded_minor);
+    Err(Refusal::input(
+        "amount.amount",
+        format!("must be at most {left}, which is what is left of the deal"),
+    )
+    .into())
 }
 
 fn insertable(row: &deal_refund::Model) -> deal_refund::ActiveModel {

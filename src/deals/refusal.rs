@@ -11,7 +11,9 @@ pub fn transition(refusal: &transition::Refusal, path: &str) -> Error {
     match refusal {
         transition::Refusal::IllegalTransition(illegal) => illegal_move(illegal.to_string()),
         transition::Refusal::ReasonRequired { .. } => {
-            Refusal::new(Code::ReasonRequired, refusal.to_string()).at(path).into()
+            Refusal::new(Code::ReasonRequired, refusal.to_string())
+                .at(path)
+                .into()
         }
     }
 }
@@ -36,7 +38,9 @@ pub fn stage_move(refusal: &MoveRefusal) -> Error {
 pub fn loss(refusal: &LossRefusal) -> Error {
     match refusal {
         LossRefusal::Move(refusal) => stage_move(refusal),
-        LossRefusal::ReasonMissing => Refusal::new(Code::ReasonRequired, refusal.to_string()).at("reason").into(),
+        LossRefusal::ReasonMissing => Refusal::new(Code::ReasonRequired, refusal.to_string())
+            .at("reason")
+            .into(),
         LossRefusal::CompetitorMissing => Refusal::input("competitor", refusal.to_string()).into(),
     }
 }

@@ -85,16 +85,34 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
     let resolved = resolve::find_or_create(tx, &command.customer, similarity, "customer").await?;
     expiry::expire_at(tx, resolved.customer.id).await?;
     let families = &sound.lines.families;
-    let claim = Claim { partner, named: &command.customer, families, name_similarity_ppm: similarity };
+    let claim = Claim {
+        partner,
+        named: &command.customer,
+        families,
+        name_similarity_ppm: similarity,
+    };
     let verdict = conflict::judge(tx, claim, &resolved).await?;
 
-    let facts = Facts { submitted_by, partner, customer: resolved.customer.id, tier, verdict };
+    let facts = Facts {
+        submitted_by,
+        partner,
+        customer: resolved.customer.id,
+        tier,
+        verdict,
+    };
     let id = insert(tx, command.clone(), facts, &rules, &sound).await?;
-    let holder = occupy::Holder { registration: id, partner, customer: resolved.customer.id };
+    let holder = occupy::Holder {
+        registration: id,
+        partner,
+        customer: resolved.customer.id,
+    };
     if !occupy::take(tx, holder, families).await? {
         return Err(conflict::lost_race(tx, claim, &resolved).await?.into());
     }
-    tx.record(Event::RegistrationSubmitted { registration_id: id, partner_id: partner });
+    tx.record(Event::RegistrationSubmitted {
+        registration_id: id,
+        partner_id: partner,
+    });
     Ok(id)
 }
 
@@ -104,7 +122,9 @@ fn claimant(tx: &Tx, named: Option<PartnerId>) -> Result<PartnerId> {
         (Some(own), Some(named)) if own != named => Err(Error::not_found("partnerId")),
         (Some(own), _) => Ok(own),
         (None, Some(named)) => Ok(named),
-        (None, None) => Err(Refusal::input("partnerId", "say for which partner you register").into()),
+        (None, None) => {
+            Err(Refusal::input("partnerId", "say for which partner you register").into())
+        }
     }
 }
 
@@ -122,32 +142,57 @@ async fn check(tx: &Tx, command: &Submit, rules: &Rules) -> Result<Sound> {
     check_customer(&mut faults, &command.customer);
     let lines = input::lines(tx, &mut faults, &command.lines).await?;
     let value = command.value.read(&mut faults, "value");
-    let zone = input::zone(&mut faults, command.time_zone.as_deref(), rules.settings.default_time_zone);
+    let zone = input::zone(
+        &mut faults,
+        command.time_zone.as_deref(),
+        rules.settings.default_time_zone,
+    );
     input::not_past(&mut faults, command.expected_close_on, zone, tx.now());
     let need = faults.optional_text("need", command.need.as_deref(), 4_000);
     let competitor = faults.optional_text("competitor", command.competitor.as_deref(), 200);
     check_contacts(&mut faults, &command.contacts);
     faults.check()?;
     let value = value.ok_or_else(|| Error::internal("a missing value was not noted"))?;
-    Ok(Sound { lines, value, zone, need, competitor })
+    Ok(Sound {
+        lines,
+        value,
+        zone,
+        need,
+        competitor,
+    })
 }
 
 fn check_customer(faults: &mut Faults, customer: &ClaimedCustomer) {
     faults.text("customer.name", &customer.name, 200);
-    if let Some(domain) = customer.domain.as_deref().filter(|text| !text.trim().is_empty()) {
+    if let Some(domain) = customer
+        .domain
+        .as_deref()
+        .filter(|text| !text.trim().is_empty())
+    {
         faults.take("customer.domain", registrable_domain(domain));
     }
-    faults.optional_text("customer.registrationNumber", customer.registration_number.as_deref(), 60);
+    faults.optional_text(
+        "customer.registrationNumber",
+        customer.registration_number.as_deref(),
+        60,
+    );
     faults.optional_text("customer.phone", customer.phone.as_deref(), 60);
 }
 
 fn check_contacts(faults: &mut Faults, contacts: &[Contact]) {
     if contacts.len() > MAX_CONTACTS {
-        faults.add("contacts", format!("must have at most {MAX_CONTACTS} entries"));
+        faults.add(
+            "contacts",
+            format!("must have at most {MAX_CONTACTS} entries"),
+        );
     }
     for (position, contact) in contacts.iter().enumerate().take(MAX_CONTACTS) {
         faults.text(&format!("contacts.{position}.name"), &contact.name, 200);
-        faults.optional_text(&format!("contacts.{position}.role"), contact.role.as_deref(), 100);
+        faults.optional_text(
+            &format!("contacts.{position}.role"),
+            contact.role.as_deref(),
+            100,
+        );
     }
 }
 
@@ -156,7 +201,9 @@ async fn check_limit(tx: &Tx, rules: &Rules, tier: &str, partner: PartnerId) -> 
     if store::open_registrations(tx, rules.program_id, partner).await? < u64::from(allowed) {
         return Ok(());
     }
-    let message = format!("The tier allows {allowed} open registrations; wait for decisions or withdraw one.");
+    let message = format!(
+        "The tier allows {allowed} open registrations; wait for decisions or withdraw one."
+    );
     Err(Refusal::new(Code::LimitReached, message).into())
 }
 
@@ -165,7 +212,10 @@ async fn check_limit(tx: &Tx, rules: &Rules, tier: &str, partner: PartnerId) -> 
 /// # Errors
 /// The rules do not have it, which the programme's checks prevent.
 pub(super) fn tier_in<'r>(rules: &'r Rules, key: &str) -> Result<&'r Tier> {
-    rules.settings.tier(key).ok_or_else(|| Error::internal(format!("version {} has no tier {key}", rules.version_id)))
+    rules
+        .settings
+        .tier(key)
+        .ok_or_else(|| Error::internal(format!("version {} has no tier {key}", rules.version_id)))
 }
 
 struct Facts {
@@ -176,7 +226,13 @@ struct Facts {
     verdict: Verdict,
 }
 
-async fn insert(tx: &Tx, typed: Submit, facts: Facts, rules: &Rules, sound: &Sound) -> Result<DealRegistrationId> {
+async fn insert(
+    tx: &Tx,
+    typed: Submit,
+    facts: Facts,
+    rules: &Rules,
+    sound: &Sound,
+) -> Result<DealRegistrationId> {
     let id: DealRegistrationId = tx.id();
     tx.insert(deal_registration::ActiveModel {
         id: Set(id),
@@ -213,7 +269,10 @@ async fn insert(tx: &Tx, typed: Submit, facts: Facts, rules: &Rules, sound: &Sou
     Ok(id)
 }
 
-fn products(registration: DealRegistrationId, lines: &Lines) -> Vec<deal_registration_product::ActiveModel> {
+fn products(
+    registration: DealRegistrationId,
+    lines: &Lines,
+) -> Vec<deal_registration_product::ActiveModel> {
     let row = |&(product, quantity): &(_, i64)| deal_registration_product::ActiveModel {
         registration_id: Set(registration),
         product_id: Set(product),

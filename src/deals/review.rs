@@ -46,8 +46,13 @@ pub struct Reject {
 pub async fn start(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
     tx.actor().may(Action::RegistrationReview)?;
     let moved = Moved::by(tx, &step, RegistrationAction::StartReview, None).await?;
-    moved.save(tx, deal_registration::ActiveModel::default()).await?;
-    tx.record(Event::RegistrationReviewStarted { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    moved
+        .save(tx, deal_registration::ActiveModel::default())
+        .await?;
+    tx.record(Event::RegistrationReviewStarted {
+        registration_id: moved.before.id,
+        partner_id: moved.before.partner_id,
+    });
     Ok(moved.before.id)
 }
 
@@ -66,7 +71,10 @@ pub async fn request_info(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
         ..Default::default()
     };
     moved.save(tx, change).await?;
-    tx.record(Event::RegistrationInfoRequested { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    tx.record(Event::RegistrationInfoRequested {
+        registration_id: moved.before.id,
+        partner_id: moved.before.partner_id,
+    });
     Ok(moved.before.id)
 }
 
@@ -80,14 +88,21 @@ pub async fn answer(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
     let answer = faults.text("note", step.note.as_deref().unwrap_or_default(), MAX_NOTE);
     let moved = Moved::by(tx, &step, RegistrationAction::Answer, None).await?;
     faults.check()?;
-    let waited = moved.before.question_at.map(|asked| tx.now() - asked).unwrap_or_default();
+    let waited = moved
+        .before
+        .question_at
+        .map(|asked| tx.now() - asked)
+        .unwrap_or_default();
     let change = deal_registration::ActiveModel {
         answer: Set(Some(answer)),
         review_due_at: Set(moved.before.review_due_at + waited),
         ..Default::default()
     };
     moved.save(tx, change).await?;
-    tx.record(Event::RegistrationAnswered { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    tx.record(Event::RegistrationAnswered {
+        registration_id: moved.before.id,
+        partner_id: moved.before.partner_id,
+    });
     Ok(moved.before.id)
 }
 
@@ -103,7 +118,11 @@ pub async fn approve(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
     let moved = Moved::by(tx, &step, RegistrationAction::Approve, None).await?;
     let registration = &moved.before;
     if registration.submitted_by == approver {
-        return Err(Refusal::new(Code::SamePerson, "Who handed a registration in cannot approve it.").into());
+        return Err(Refusal::new(
+            Code::SamePerson,
+            "Who handed a registration in cannot approve it.",
+        )
+        .into());
     }
     let rules = rules_of(tx, registration).await?;
     let days = register::tier_in(&rules, &registration.tier)?.protection_days;
@@ -124,7 +143,11 @@ pub async fn approve(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
     };
     moved.save(tx, change).await?;
     let (registration_id, partner_id) = (registration.id, registration.partner_id);
-    tx.record(Event::RegistrationApproved { registration_id, partner_id, deal_id: deal });
+    tx.record(Event::RegistrationApproved {
+        registration_id,
+        partner_id,
+        deal_id: deal,
+    });
     Ok(registration_id)
 }
 
@@ -136,9 +159,19 @@ pub async fn reject(tx: &Tx, command: Reject) -> Result<DealRegistrationId> {
     tx.actor().may(Action::RegistrationReview)?;
     let decider = tx.actor().person()?;
     let note = note(&command.step)?;
-    let moved = Moved::by(tx, &command.step, RegistrationAction::Reject, note.as_deref()).await?;
+    let moved = Moved::by(
+        tx,
+        &command.step,
+        RegistrationAction::Reject,
+        note.as_deref(),
+    )
+    .await?;
     let Some(reason) = command.reason else {
-        return Err(Refusal::new(Code::ReasonRequired, "A rejection needs a reason.").at("reason").into());
+        return Err(
+            Refusal::new(Code::ReasonRequired, "A rejection needs a reason.")
+                .at("reason")
+                .into(),
+        );
     };
     let change = deal_registration::ActiveModel {
         decided_by: Set(Some(decider)),
@@ -149,7 +182,10 @@ pub async fn reject(tx: &Tx, command: Reject) -> Result<DealRegistrationId> {
     };
     moved.save(tx, change).await?;
     occupy::free(tx, &[moved.before.id]).await?;
-    tx.record(Event::RegistrationRejected { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    tx.record(Event::RegistrationRejected {
+        registration_id: moved.before.id,
+        partner_id: moved.before.partner_id,
+    });
     Ok(moved.before.id)
 }
 
@@ -161,10 +197,16 @@ pub async fn withdraw(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
     tx.actor().may(Action::RegistrationWithdraw)?;
     let note = note(&step)?;
     let moved = Moved::by(tx, &step, RegistrationAction::Withdraw, None).await?;
-    let change = deal_registration::ActiveModel { decision_note: Set(note), ..Default::default() };
+    let change = deal_registration::ActiveModel {
+        decision_note: Set(note),
+        ..Default::default()
+    };
     moved.save(tx, change).await?;
     occupy::free(tx, &[moved.before.id]).await?;
-    tx.record(Event::RegistrationWithdrawn { registration_id: moved.before.id, partner_id: moved.before.partner_id });
+    tx.record(Event::RegistrationWithdrawn {
+        registration_id: moved.before.id,
+        partner_id: moved.before.partner_id,
+    });
     Ok(moved.before.id)
 }
 
@@ -175,7 +217,9 @@ pub async fn withdraw(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
 pub(super) async fn rules_of(tx: &Tx, registration: &deal_registration::Model) -> Result<Rules> {
     let version = registration.program_version_id;
     let mut rules = rules::by_version(tx, &[version]).await?;
-    rules.remove(&version).ok_or_else(|| Error::internal(format!("no rules {version}")))
+    rules
+        .remove(&version)
+        .ok_or_else(|| Error::internal(format!("no rules {version}")))
 }
 
 fn note(step: &Step) -> Result<Option<String>> {
@@ -192,7 +236,12 @@ struct Moved {
 }
 
 impl Moved {
-    async fn by(tx: &Tx, step: &Step, action: RegistrationAction, reason: Option<&str>) -> Result<Self> {
+    async fn by(
+        tx: &Tx,
+        step: &Step,
+        action: RegistrationAction,
+        reason: Option<&str>,
+    ) -> Result<Self> {
         let before = store::lock_registration(tx, step.registration).await?;
         refusal::check_version(step.expected_version, before.version)?;
         let moved = before.status.apply_because(action, reason);

@@ -271,7 +271,6 @@ fn pass_gates(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use crate::programs::settings::ProgramSettings;

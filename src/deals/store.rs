@@ -1,20 +1,20 @@
 //! Rows of registrations and deals, always under the caller's scope.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, LockType},
 };
 
-use super::{ParticipantRole, ParticipantStatus, ProtectionStatus, RegistrationStatus, SalesStatus};
+use super::{ProtectionStatus, RegistrationStatus, SalesStatus, participant_store};
 use crate::{
     entity::{
-        deal, deal_participant, deal_product, deal_registration, deal_registration_product, deal_stage_change,
+        deal, deal_participant, deal_registration, deal_registration_product, deal_stage_change,
         ids::{
-            CustomerId, DealId, DealParticipantId, DealRegistrationId, PartnerId, ProductFamilyId, ProgramId,
+            CustomerId, DealId, DealRegistrationId, PartnerId, ProductFamilyId, ProgramId,
             ProgramVersionId,
         },
         partner, protection,
@@ -30,8 +30,11 @@ use crate::{
 pub fn visible_registrations(scope: Scope) -> Condition {
     match scope {
         Scope::All => Condition::all(),
-        Scope::Partner(partner) => Condition::all().add(deal_registration::Column::PartnerId.eq(partner)),
-        Scope::Nothing => Condition::all().add(deal_registration::Column::Id.is_in(Vec::<DealRegistrationId>::new())),
+        Scope::Partner(partner) => {
+            Condition::all().add(deal_registration::Column::PartnerId.eq(partner))
+        }
+        Scope::Nothing => Condition::all()
+            .add(deal_registration::Column::Id.is_in(Vec::<DealRegistrationId>::new())),
     }
 }
 
@@ -53,17 +56,10 @@ pub fn deals_of(partner: PartnerId) -> Condition {
         .select_only()
         .column(deal_participant::Column::DealId)
         .filter(deal_participant::Column::PartnerId.eq(partner))
-        .filter(live());
+        .filter(participant_store::live());
     Condition::any()
         .add(deal::Column::PartnerId.eq(partner))
         .add(deal::Column::Id.in_subquery(joined.into_query()))
-}
-
-/// Participants who are on the deal or may still come.
-#[must_use]
-pub fn live() -> Condition {
-    let statuses = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
-    Condition::all().add(deal_participant::Column::Status.is_in(statuses))
 }
 
 /// A registration.
@@ -83,17 +79,32 @@ pub async fn registration<C: ConnectionTrait>(
 ///
 /// # Errors
 /// The database failed.
-pub async fn deal<C: ConnectionTrait>(db: &C, scope: Scope, id: DealId) -> Result<Option<deal::Model>> {
-    Ok(deal::Entity::find_by_id(id).filter(visible_deals(scope)).one(db).await?)
+pub async fn deal<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    id: DealId,
+) -> Result<Option<deal::Model>> {
+    Ok(deal::Entity::find_by_id(id)
+        .filter(visible_deals(scope))
+        .one(db)
+        .await?)
 }
 
 /// A registration that the actor sees, locked until the end of the unit of work.
 ///
 /// # Errors
 /// `NOT_FOUND` at `registrationId`.
-pub async fn lock_registration(tx: &Tx, id: DealRegistrationId) -> Result<deal_registration::Model> {
-    let select = deal_registration::Entity::find_by_id(id).filter(visible_registrations(tx.actor().scope()));
-    select.lock_exclusive().one(tx).await?.ok_or_else(|| Error::not_found("registrationId"))
+pub async fn lock_registration(
+    tx: &Tx,
+    id: DealRegistrationId,
+) -> Result<deal_registration::Model> {
+    let select =
+        deal_registration::Entity::find_by_id(id).filter(visible_registrations(tx.actor().scope()));
+    select
+        .lock_exclusive()
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::not_found("registrationId"))
 }
 
 /// A deal that the actor sees, locked until the end of the unit of work.
@@ -102,7 +113,11 @@ pub async fn lock_registration(tx: &Tx, id: DealRegistrationId) -> Result<deal_r
 /// `NOT_FOUND` at `path`.
 pub async fn lock_deal(tx: &Tx, id: DealId, path: &str) -> Result<deal::Model> {
     let select = deal::Entity::find_by_id(id).filter(visible_deals(tx.actor().scope()));
-    select.lock_exclusive().one(tx).await?.ok_or_else(|| Error::not_found(path))
+    select
+        .lock_exclusive()
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::not_found(path))
 }
 
 /// The deal of a participant that the actor sees, locked until the end of the unit of work, whether the participant
@@ -112,15 +127,22 @@ pub async fn lock_deal(tx: &Tx, id: DealId, path: &str) -> Result<deal::Model> {
 /// The database failed.
 pub async fn lock_deal_of(tx: &Tx, participant: &deal_participant::Model) -> Result<deal::Model> {
     let select = deal::Entity::find_by_id(participant.deal_id).lock_exclusive();
-    select.one(tx).await?.ok_or_else(|| Error::internal("a participant without a deal"))
+    select
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::internal("a participant without a deal"))
 }
 
 /// The registration from which a deal was made, locked, if there is one.
 ///
 /// # Errors
 /// The database failed.
-pub async fn lock_registration_of(tx: &Tx, deal: DealId) -> Result<Option<deal_registration::Model>> {
-    let select = deal_registration::Entity::find().filter(deal_registration::Column::DealId.eq(deal));
+pub async fn lock_registration_of(
+    tx: &Tx,
+    deal: DealId,
+) -> Result<Option<deal_registration::Model>> {
+    let select =
+        deal_registration::Entity::find().filter(deal_registration::Column::DealId.eq(deal));
     Ok(select.lock_exclusive().one(tx).await?)
 }
 
@@ -129,7 +151,10 @@ pub async fn lock_registration_of(tx: &Tx, deal: DealId) -> Result<Option<deal_r
 /// # Errors
 /// The database failed.
 pub async fn line_up(tx: &Tx, partner: PartnerId) -> Result<()> {
-    partner::Entity::find_by_id(partner).lock(LockType::NoKeyUpdate).one(tx).await?;
+    partner::Entity::find_by_id(partner)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx)
+        .await?;
     Ok(())
 }
 
@@ -173,13 +198,18 @@ pub async fn held_places(
 ///
 /// # Errors
 /// The database failed.
-pub async fn lock_overdue(tx: &Tx, customer: Option<CustomerId>) -> Result<Vec<deal_registration::Model>> {
+pub async fn lock_overdue(
+    tx: &Tx,
+    customer: Option<CustomerId>,
+) -> Result<Vec<deal_registration::Model>> {
     let ended = protection::Entity::find()
         .select_only()
         .column(protection::Column::RegistrationId)
         .filter(protection::Column::Status.eq(ProtectionStatus::Active))
         .filter(protection::Column::ExpiresAt.lte(tx.now()))
-        .apply_if(customer, |select, customer| select.filter(protection::Column::CustomerId.eq(customer)));
+        .apply_if(customer, |select, customer| {
+            select.filter(protection::Column::CustomerId.eq(customer))
+        });
     Ok(deal_registration::Entity::find()
         .filter(deal_registration::Column::Id.in_subquery(ended.into_query()))
         .filter(deal_registration::Column::Status.eq(RegistrationStatus::Approved))
@@ -192,7 +222,7 @@ pub async fn lock_overdue(tx: &Tx, customer: Option<CustomerId>) -> Result<Vec<d
 }
 
 /// [`CHUNK`] as SeaORM counts rows.
-fn chunk() -> u64 {
+pub(super) fn chunk() -> u64 {
     u64::try_from(CHUNK).unwrap_or(u64::MAX)
 }
 
@@ -205,21 +235,6 @@ pub async fn lock_reminders(tx: &Tx) -> Result<Vec<deal_registration::Model>> {
         .filter(deal_registration::Column::ReminderDueAt.lte(tx.now()))
         .filter(deal_registration::Column::Status.eq(RegistrationStatus::Approved))
         .order_by_asc(deal_registration::Column::Id)
-        .limit(chunk())
-        .lock_exclusive()
-        .all(tx)
-        .await?)
-}
-
-/// Invitations whose time is over, locked, at most [`CHUNK`].
-///
-/// # Errors
-/// The database failed.
-pub async fn lock_lapsed_invitations(tx: &Tx) -> Result<Vec<deal_participant::Model>> {
-    Ok(deal_participant::Entity::find()
-        .filter(deal_participant::Column::Status.eq(ParticipantStatus::Invited))
-        .filter(deal_participant::Column::ExpiresAt.lte(tx.now()))
-        .order_by_asc(deal_participant::Column::Id)
         .limit(chunk())
         .lock_exclusive()
         .all(tx)
@@ -243,7 +258,11 @@ pub async fn save_registration(
         .filter(deal_registration::Column::Version.eq(read.version))
         .exec(tx)
         .await?;
-    if saved.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+    if saved.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::stale())
+    }
 }
 
 /// Writes what changed on a deal, unless somebody else wrote since it was read.
@@ -259,27 +278,11 @@ pub async fn save_deal(tx: &Tx, read: &deal::Model, mut change: deal::ActiveMode
         .filter(deal::Column::Version.eq(read.version))
         .exec(tx)
         .await?;
-    if saved.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
-}
-
-/// Writes what changed on a participant, unless somebody else wrote since it was read.
-///
-/// # Errors
-/// `STALE_OBJECT`.
-pub async fn save_participant(
-    tx: &Tx,
-    read: &deal_participant::Model,
-    mut change: deal_participant::ActiveModel,
-) -> Result<()> {
-    change.version = sea_orm::Set(read.version + 1);
-    change.updated_at = sea_orm::Set(tx.now());
-    let saved = deal_participant::Entity::update_many()
-        .set(change)
-        .filter(deal_participant::Column::Id.eq(read.id))
-        .filter(deal_participant::Column::Version.eq(read.version))
-        .exec(tx)
-        .await?;
-    if saved.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+    if saved.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::stale())
+    }
 }
 
 /// The products of a registration.
@@ -295,51 +298,6 @@ pub async fn registered_products(
         .order_by_asc(deal_registration_product::Column::ProductId)
         .all(tx)
         .await?)
-}
-
-/// A participant; a partner sees its own.
-///
-/// # Errors
-/// The database failed.
-pub async fn participant<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    id: DealParticipantId,
-) -> Result<Option<deal_participant::Model>> {
-    Ok(participants(scope).filter(deal_participant::Column::Id.eq(id)).one(db).await?)
-}
-
-/// The participants that a scope shows: all, or a partner's own.
-#[must_use]
-pub fn participants(scope: Scope) -> Select<deal_participant::Entity> {
-    let select = deal_participant::Entity::find();
-    match scope {
-        Scope::All => select,
-        Scope::Partner(partner) => select.filter(deal_participant::Column::PartnerId.eq(partner)),
-        Scope::Nothing => select.filter(deal_participant::Column::Id.is_in(Vec::<DealParticipantId>::new())),
-    }
-}
-
-/// Everybody who was ever asked to join a deal.
-///
-/// # Errors
-/// The database failed.
-pub async fn all_participants(tx: &Tx, deal: DealId) -> Result<Vec<deal_participant::Model>> {
-    Ok(deal_participant::Entity::find()
-        .filter(deal_participant::Column::DealId.eq(deal))
-        .order_by_asc(deal_participant::Column::Id)
-        .all(tx)
-        .await?)
-}
-
-/// How many invitations to a deal stand open: neither answered nor past their time.
-///
-/// # Errors
-/// The database failed.
-pub async fn unanswered(tx: &Tx, deal: DealId) -> Result<usize> {
-    let participants = all_participants(tx, deal).await?;
-    let in_time = participants.iter().filter(|row| row.expires_at.is_none_or(|end| tx.now() < end));
-    Ok(super::participant::unanswered(in_time.map(|row| row.status)))
 }
 
 /// The moves of a deal, earliest first.
@@ -374,7 +332,11 @@ pub struct StageSum {
 ///
 /// # Errors
 /// The database failed.
-pub async fn open_pipeline<C: ConnectionTrait>(db: &C, scope: Scope, filter: Condition) -> Result<Vec<StageSum>> {
+pub async fn open_pipeline<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    filter: Condition,
+) -> Result<Vec<StageSum>> {
     Ok(deal::Entity::find()
         .select_only()
         .column(deal::Column::ProgramVersionId)
@@ -393,40 +355,13 @@ pub async fn open_pipeline<C: ConnectionTrait>(db: &C, scope: Scope, filter: Con
         .await?)
 }
 
-/// Groups rows by the object they belong to.
-pub fn grouped<K: std::hash::Hash + Eq, M>(rows: Vec<M>, key: impl Fn(&M) -> K) -> HashMap<K, Vec<M>> {
-    let mut groups: HashMap<K, Vec<M>> = HashMap::new();
-    for row in rows {
-        groups.entry(key(&row)).or_default().push(row);
-    }
-    groups
-}
-
-/// The row of a partner in a role: the live one, else the newest.
-#[must_use]
-pub fn in_role(
-    rows: &[deal_participant::Model],
-    partner: PartnerId,
-    role: ParticipantRole,
-) -> Option<&deal_participant::Model> {
-    let same = rows.iter().filter(|row| row.partner_id == partner && row.role == role);
-    same.max_by_key(|row| row.status.is_live())
-}
-
-/// The rows of deal products for a new deal.
-pub fn deal_products(deal: DealId, products: &[(crate::entity::ids::ProductId, i64)]) -> Vec<deal_product::ActiveModel> {
-    let row = |&(product, quantity): &(_, i64)| deal_product::ActiveModel {
-        deal_id: sea_orm::Set(deal),
-        product_id: sea_orm::Set(product),
-        quantity: sea_orm::Set(quantity),
-    };
-    products.iter().map(row).collect()
-}
-
 /// When a deal last moved, or when it was opened.
 ///
 /// # Errors
 /// The database failed.
 pub async fn last_move_at(tx: &Tx, deal: &deal::Model) -> Result<DateTime<Utc>> {
-    Ok(stage_log(tx, deal.id).await?.last().map_or(deal.opened_at, |last| last.at.max(deal.opened_at)))
+    Ok(stage_log(tx, deal.id)
+        .await?
+        .last()
+        .map_or(deal.opened_at, |last| last.at.max(deal.opened_at)))
 }

@@ -8,7 +8,8 @@ use chrono::Utc;
 use super::{
     DealRegistration,
     loaders::{
-        MovesOf, OthersOn, ParticipantsOf, ProductsOf, RefundsOf, RegistrationOf, RulesOf, forget, unshared,
+        MovesOf, OthersOn, ParticipantsOf, ProductsOf, RefundsOf, RegistrationOf, RulesOf, forget,
+        unshared,
     },
     parts::{DealParticipant, DealRefund, DealStage, ProductLine, StageDwell, StageStay},
 };
@@ -64,8 +65,14 @@ impl Deal {
     /// Where it stands in the pipeline of its programme.
     async fn stage(&self, ctx: &Context<'_>) -> async_graphql::Result<DealStage> {
         let rules = self.rules(ctx).await.map_err(top_level)?;
-        let stage = rules.settings.stages.iter().find(|stage| stage.key == self.0.stage);
-        stage.map(DealStage::from).ok_or_else(|| top_level(Error::internal(format!("no stage {}", self.0.stage))))
+        let stage = rules
+            .settings
+            .stages
+            .iter()
+            .find(|stage| stage.key == self.0.stage);
+        stage
+            .map(DealStage::from)
+            .ok_or_else(|| top_level(Error::internal(format!("no stage {}", self.0.stage))))
     }
 
     /// What it is worth; the final value once it is won.
@@ -79,42 +86,66 @@ impl Deal {
         if ctx.actor().partner_id().is_some_and(|own| own != owner) {
             return None;
         }
-        Partner::load(ctx, owner).await.map_err(top_level).transpose()
+        Partner::load(ctx, owner)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The customer; null while it is not known, or when you may not see it.
     async fn customer(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Customer>> {
-        Customer::load(ctx, self.0.customer_id?).await.map_err(top_level).transpose()
+        Customer::load(ctx, self.0.customer_id?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The registration it came from; null for deals without one, and for partners other than the registering one.
-    async fn registration(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<DealRegistration>> {
+    async fn registration(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<DealRegistration>> {
         let row = ctx.loaders().load_one(RegistrationOf(self.0.id)).await;
-        Ok(row.map_err(|error| top_level(unshared(error)))?.map(DealRegistration))
+        Ok(row
+            .map_err(|error| top_level(unshared(error)))?
+            .map(DealRegistration::from))
     }
 
-    /// What is to be sold; 1 to 50.
+    /// What is to be sold. At most 50.
     async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ProductLine>> {
         let rows = ctx.loaders().load_one(ProductsOf(self.0.id)).await;
-        let rows = rows.map_err(|error| top_level(unshared(error)))?.unwrap_or_default();
-        Ok(rows.into_iter().map(|row| ProductLine { product: row.product_id, quantity: row.quantity }).collect())
+        let rows = rows
+            .map_err(|error| top_level(unshared(error)))?
+            .unwrap_or_default();
+        Ok(rows
+            .into_iter()
+            .map(|row| ProductLine {
+                product: row.product_id,
+                quantity: row.quantity,
+            })
+            .collect())
     }
 
-    /// The roles of partners on it, earliest first: all for the vendor, your own for a partner. At most 50 live ones.
+    /// The roles of partners on it, earliest first: all for the vendor, your own for a partner. At most 20,
+    /// those who left included.
     async fn participants(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DealParticipant>> {
         let rows = ctx.loaders().load_one(ParticipantsOf(self.0.id)).await;
-        let rows = rows.map_err(|error| top_level(unshared(error)))?.unwrap_or_default();
+        let rows = rows
+            .map_err(|error| top_level(unshared(error)))?
+            .unwrap_or_default();
         Ok(rows.into_iter().map(DealParticipant).collect())
     }
 
     /// How many other partners take part or are invited. 0 for the vendor, who sees them in `participants`.
     async fn other_partner_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
         let count = ctx.loaders().load_one(OthersOn(self.0.id)).await;
-        let count = count.map_err(|error| top_level(unshared(error)))?.unwrap_or_default();
+        let count = count
+            .map_err(|error| top_level(unshared(error)))?
+            .unwrap_or_default();
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
-    /// The stays in stages, earliest first; the latest 100.
+    /// The stays in stages, earliest first. At most 50: the latest.
     async fn stage_history(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<StageStay>> {
         let moves = self.moves(ctx).await.map_err(top_level)?;
         let now = ctx.app().clock().now();
@@ -122,27 +153,46 @@ impl Deal {
             let left_at = moves.get(at + 1).map(|next| next.at);
             self.stay(entry, left_at, now)
         });
-        Ok(stays.skip(moves.len().saturating_sub(100)).collect())
+        Ok(stays.skip(moves.len().saturating_sub(50)).collect())
     }
 
     /// How long it was in each stage, in the order of the first entry; the closing stage is left out. At most 30.
     async fn time_in_stages(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<StageDwell>> {
         let moves = self.moves(ctx).await.map_err(top_level)?;
         let closed = self.0.closed_at.is_some();
-        let until = if closed { moves.last().map(|last| last.at) } else { None };
+        let until = if closed {
+            moves.last().map(|last| last.at)
+        } else {
+            None
+        };
         let until = until.unwrap_or_else(|| ctx.app().clock().now());
         let open = moves.len() - usize::from(closed && !moves.is_empty());
-        let log: Vec<_> = moves.iter().take(open).map(|entry| (entry.to_stage.clone(), entry.at)).collect();
+        let log: Vec<_> = moves
+            .iter()
+            .take(open)
+            .map(|entry| (entry.to_stage.clone(), entry.at))
+            .collect();
         let dwell = pipeline::dwell(&log, until).into_iter();
-        Ok(dwell.map(|(stage, stay)| StageDwell { stage, seconds: BigInt(stay.num_seconds()) }).collect())
+        Ok(dwell
+            .map(|(stage, stay)| StageDwell {
+                stage,
+                seconds: BigInt(stay.num_seconds()),
+            })
+            .collect())
     }
 
     /// How likely it is won, in percent with up to four decimals: the probability of its stage.
     async fn probability(&self, ctx: &Context<'_>) -> async_graphql::Result<Decimal> {
         let rules = self.rules(ctx).await.map_err(top_level)?;
-        let stage = rules.settings.stages.iter().find(|stage| stage.key == self.0.stage);
+        let stage = rules
+            .settings
+            .stages
+            .iter()
+            .find(|stage| stage.key == self.0.stage);
         let ppm = stage.map_or(0, |stage| stage.probability_ppm);
-        Ok(crate::graphql::scalars::percent(crate::platform::ppm::Ppm::new(ppm)))
+        Ok(crate::graphql::scalars::percent(
+            crate::platform::ppm::Ppm::new(ppm),
+        ))
     }
 
     /// When the customer is expected to buy; null when nobody said.
@@ -172,7 +222,10 @@ impl Deal {
 
     /// More about the loss; null for partners.
     async fn loss_detail(&self, ctx: &Context<'_>) -> Option<&str> {
-        self.0.loss_detail.as_deref().filter(|_| ctx.actor().is_vendor())
+        self.0
+            .loss_detail
+            .as_deref()
+            .filter(|_| ctx.actor().is_vendor())
     }
 
     /// Who else is after it, or to whom it was lost.
@@ -185,16 +238,22 @@ impl Deal {
         Money::minor(self.0.refunded_minor, self.0.currency)
     }
 
-    /// The refunds, earliest first; the first 100.
+    /// The refunds, earliest first. At most 20: the latest.
     async fn refunds(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DealRefund>> {
         let rows = ctx.loaders().load_one(RefundsOf(self.0.id)).await;
-        let rows = rows.map_err(|error| top_level(unshared(error)))?.unwrap_or_default();
-        Ok(rows.into_iter().take(100).map(DealRefund).collect())
+        let rows = rows
+            .map_err(|error| top_level(unshared(error)))?
+            .unwrap_or_default();
+        let older = rows.len().saturating_sub(20);
+        Ok(rows.into_iter().skip(older).map(DealRefund).collect())
     }
 
     /// The programme.
     async fn program(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Program>> {
-        Program::load(ctx, self.0.program_id).await.map_err(top_level).transpose()
+        Program::load(ctx, self.0.program_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The number of the version of the programme's rules that it follows.
@@ -251,12 +310,21 @@ impl Deal {
 impl Deal {
     async fn rules(&self, ctx: &Context<'_>) -> Result<Arc<Rules>> {
         let version = self.0.program_version_id;
-        let rules = ctx.loaders().load_one(RulesOf(version)).await.map_err(unshared)?;
+        let rules = ctx
+            .loaders()
+            .load_one(RulesOf(version))
+            .await
+            .map_err(unshared)?;
         rules.ok_or_else(|| Error::internal(format!("no rules {version}")))
     }
 
     async fn moves(&self, ctx: &Context<'_>) -> Result<Vec<deal_stage_change::Model>> {
-        Ok(ctx.loaders().load_one(MovesOf(self.0.id)).await.map_err(unshared)?.unwrap_or_default())
+        Ok(ctx
+            .loaders()
+            .load_one(MovesOf(self.0.id))
+            .await
+            .map_err(unshared)?
+            .unwrap_or_default())
     }
 
     fn stay(
@@ -283,7 +351,12 @@ impl Deal {
         if !ctx.actor().can(Action::DealRead) {
             return Ok(None);
         }
-        Ok(ctx.loaders().load_one(id).await.map_err(unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(unshared)?
+            .map(Self))
     }
 
     /// The object as it is after a mutation.

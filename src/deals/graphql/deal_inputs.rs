@@ -133,9 +133,18 @@ impl DealCreateInput {
     pub fn command(self) -> Result<Create> {
         Ok(Create {
             name: self.name,
-            program: self.program_id.map(|text| id(&text, "programId")).transpose()?,
-            customer: self.customer_id.map(|text| id(&text, "customerId")).transpose()?,
-            owner: self.owner_partner_id.map(|text| id(&text, "ownerPartnerId")).transpose()?,
+            program: self
+                .program_id
+                .map(|text| id(&text, "programId"))
+                .transpose()?,
+            customer: self
+                .customer_id
+                .map(|text| id(&text, "customerId"))
+                .transpose()?,
+            owner: self
+                .owner_partner_id
+                .map(|text| id(&text, "ownerPartnerId"))
+                .transpose()?,
             lines: lines(&self.products),
             value: amount(self.value),
             expected_close_on: self.expected_close_on.map(|day| day.0),
@@ -207,20 +216,27 @@ impl DealParticipantInviteInput {
 impl DealParticipantAcceptInput {
     /// The answer.
     pub fn command(self) -> Result<Answer> {
-        Ok(Answer { participant: id(&self.participant_id, "participantId")? })
+        Ok(Answer {
+            participant: id(&self.participant_id, "participantId")?,
+        })
     }
 }
 
 impl DealParticipantDeclineInput {
     /// The answer.
     pub fn command(self) -> Result<Answer> {
-        Ok(Answer { participant: id(&self.participant_id, "participantId")? })
+        Ok(Answer {
+            participant: id(&self.participant_id, "participantId")?,
+        })
     }
 }
 
 impl DealParticipantRemoveInput {
     /// The removal.
     pub fn command(self) -> Result<Remove> {
-        Ok(Remove { participant: id(&self.participant_id, "participantId")?, reason: self.reason })
+        Ok(Remove {
+            participant: id(&self.participant_id, "participantId")?,
+            reason: self.reason,
+        })
     }
 }

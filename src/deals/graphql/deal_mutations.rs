@@ -6,7 +6,8 @@ use super::{
     Deal, DealParticipant,
     deal_inputs::{
         DealCreateInput, DealLoseInput, DealParticipantAcceptInput, DealParticipantDeclineInput,
-        DealParticipantInviteInput, DealParticipantRemoveInput, DealRefundInput, DealStageChangeInput, DealWinInput,
+        DealParticipantInviteInput, DealParticipantRemoveInput, DealRefundInput,
+        DealStageChangeInput, DealWinInput,
     },
     write, write_once,
 };
@@ -169,7 +170,12 @@ impl ParticipantMutation {
         #[graphql(desc = "Whom, and for what.")] input: DealParticipantInviteInput,
     ) -> async_graphql::Result<DealParticipantInvitePayload> {
         let result = async {
-            let id = write!(ctx, "dealParticipantInvite", input.command()?, invite::invite)?;
+            let id = write!(
+                ctx,
+                "dealParticipantInvite",
+                input.command()?,
+                invite::invite
+            )?;
             DealParticipant::fresh(ctx, id).await
         };
         DealParticipantInvitePayload::of(result.await)
@@ -182,7 +188,12 @@ impl ParticipantMutation {
         #[graphql(desc = "Which invitation.")] input: DealParticipantAcceptInput,
     ) -> async_graphql::Result<DealParticipantAcceptPayload> {
         let result = async {
-            let id = write!(ctx, "dealParticipantAccept", input.command()?, invite::accept)?;
+            let id = write!(
+                ctx,
+                "dealParticipantAccept",
+                input.command()?,
+                invite::accept
+            )?;
             DealParticipant::fresh(ctx, id).await
         };
         DealParticipantAcceptPayload::of(result.await)
@@ -195,7 +206,12 @@ impl ParticipantMutation {
         #[graphql(desc = "Which invitation.")] input: DealParticipantDeclineInput,
     ) -> async_graphql::Result<DealParticipantDeclinePayload> {
         let result = async {
-            let id = write!(ctx, "dealParticipantDecline", input.command()?, invite::decline)?;
+            let id = write!(
+                ctx,
+                "dealParticipantDecline",
+                input.command()?,
+                invite::decline
+            )?;
             DealParticipant::fresh(ctx, id).await
         };
         DealParticipantDeclinePayload::of(result.await)
@@ -209,7 +225,12 @@ impl ParticipantMutation {
         #[graphql(desc = "Which, and why.")] input: DealParticipantRemoveInput,
     ) -> async_graphql::Result<DealParticipantRemovePayload> {
         let result = async {
-            let id = write!(ctx, "dealParticipantRemove", input.command()?, invite::remove)?;
+            let id = write!(
+                ctx,
+                "dealParticipantRemove",
+                input.command()?,
+                invite::remove
+            )?;
             DealParticipant::fresh(ctx, id).await
         };
         DealParticipantRemovePayload::of(result.await)

@@ -10,10 +10,10 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
-    deals::store,
+    deals::{participant_store, store},
     entity::{
-        deal, deal_participant, deal_product, deal_refund, deal_registration, deal_registration_product,
-        deal_stage_change,
+        deal, deal_participant, deal_product, deal_refund, deal_registration,
+        deal_registration_product, deal_stage_change,
         ids::{DealId, DealParticipantId, DealRegistrationId, PartnerId, ProgramVersionId},
     },
     error::{Error, Result},
@@ -84,7 +84,10 @@ loader!(RulesOf => Arc<Rules>, rules_of);
 
 async fn deals(rows: &Rows, keys: &[DealId]) -> Result<HashMap<DealId, deal::Model>> {
     let select = deal::Entity::find().filter(deal::Column::Id.is_in(keys.iter().copied()));
-    let found = select.filter(store::visible_deals(rows.scope())).all(&rows.db).await?;
+    let found = select
+        .filter(store::visible_deals(rows.scope()))
+        .all(&rows.db)
+        .await?;
     Ok(found.into_iter().map(|deal| (deal.id, deal)).collect())
 }
 
@@ -95,25 +98,38 @@ async fn registrations(
     let select = deal_registration::Entity::find()
         .filter(deal_registration::Column::Id.is_in(keys.iter().copied()))
         .filter(store::visible_registrations(rows.scope()));
-    Ok(select.all(&rows.db).await?.into_iter().map(|row| (row.id, row)).collect())
+    Ok(select
+        .all(&rows.db)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect())
 }
 
 async fn participants(
     rows: &Rows,
     keys: &[DealParticipantId],
 ) -> Result<HashMap<DealParticipantId, deal_participant::Model>> {
-    let select = store::participants(rows.scope()).filter(deal_participant::Column::Id.is_in(keys.iter().copied()));
-    Ok(select.all(&rows.db).await?.into_iter().map(|row| (row.id, row)).collect())
+    let select = participant_store::participants(rows.scope())
+        .filter(deal_participant::Column::Id.is_in(keys.iter().copied()));
+    Ok(select
+        .all(&rows.db)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect())
 }
 
 async fn participants_of(
     rows: &Rows,
     keys: &[ParticipantsOf],
 ) -> Result<HashMap<ParticipantsOf, Vec<deal_participant::Model>>> {
-    let select = store::participants(rows.scope())
+    let select = participant_store::participants(rows.scope())
         .filter(deal_participant::Column::DealId.is_in(keys.iter().map(|key| key.0)))
         .order_by_asc(deal_participant::Column::Id);
-    Ok(listed(keys, select.all(&rows.db).await?, |row| ParticipantsOf(row.deal_id)))
+    Ok(listed(keys, select.all(&rows.db).await?, |row| {
+        ParticipantsOf(row.deal_id)
+    }))
 }
 
 async fn others_on(rows: &Rows, keys: &[OthersOn]) -> Result<HashMap<OthersOn, usize>> {
@@ -126,7 +142,7 @@ async fn others_on(rows: &Rows, keys: &[OthersOn]) -> Result<HashMap<OthersOn, u
         .column(deal_participant::Column::PartnerId)
         .filter(deal_participant::Column::DealId.is_in(keys.iter().map(|key| key.0)))
         .filter(deal_participant::Column::PartnerId.ne(own))
-        .filter(store::live())
+        .filter(participant_store::live())
         .into_tuple()
         .all(&rows.db)
         .await?;
@@ -138,26 +154,41 @@ async fn others_on(rows: &Rows, keys: &[OthersOn]) -> Result<HashMap<OthersOn, u
     Ok(counts)
 }
 
-async fn products_of(rows: &Rows, keys: &[ProductsOf]) -> Result<HashMap<ProductsOf, Vec<deal_product::Model>>> {
+async fn products_of(
+    rows: &Rows,
+    keys: &[ProductsOf],
+) -> Result<HashMap<ProductsOf, Vec<deal_product::Model>>> {
     let select = deal_product::Entity::find()
         .filter(deal_product::Column::DealId.is_in(keys.iter().map(|key| key.0)))
         .order_by_asc(deal_product::Column::ProductId);
-    Ok(listed(keys, select.all(&rows.db).await?, |row| ProductsOf(row.deal_id)))
+    Ok(listed(keys, select.all(&rows.db).await?, |row| {
+        ProductsOf(row.deal_id)
+    }))
 }
 
-async fn moves_of(rows: &Rows, keys: &[MovesOf]) -> Result<HashMap<MovesOf, Vec<deal_stage_change::Model>>> {
+async fn moves_of(
+    rows: &Rows,
+    keys: &[MovesOf],
+) -> Result<HashMap<MovesOf, Vec<deal_stage_change::Model>>> {
     let select = deal_stage_change::Entity::find()
         .filter(deal_stage_change::Column::DealId.is_in(keys.iter().map(|key| key.0)))
         .order_by_asc(deal_stage_change::Column::At)
         .order_by_asc(deal_stage_change::Column::Id);
-    Ok(listed(keys, select.all(&rows.db).await?, |row| MovesOf(row.deal_id)))
+    Ok(listed(keys, select.all(&rows.db).await?, |row| {
+        MovesOf(row.deal_id)
+    }))
 }
 
-async fn refunds_of(rows: &Rows, keys: &[RefundsOf]) -> Result<HashMap<RefundsOf, Vec<deal_refund::Model>>> {
+async fn refunds_of(
+    rows: &Rows,
+    keys: &[RefundsOf],
+) -> Result<HashMap<RefundsOf, Vec<deal_refund::Model>>> {
     let select = deal_refund::Entity::find()
         .filter(deal_refund::Column::DealId.is_in(keys.iter().map(|key| key.0)))
         .order_by_asc(deal_refund::Column::Id);
-    Ok(listed(keys, select.all(&rows.db).await?, |row| RefundsOf(row.deal_id)))
+    Ok(listed(keys, select.all(&rows.db).await?, |row| {
+        RefundsOf(row.deal_id)
+    }))
 }
 
 async fn registrations_of(
@@ -168,7 +199,9 @@ async fn registrations_of(
         .filter(deal_registration::Column::DealId.is_in(keys.iter().map(|key| key.0)))
         .filter(store::visible_registrations(rows.scope()));
     let found = select.all(&rows.db).await?.into_iter();
-    Ok(found.filter_map(|row| Some((RegistrationOf(row.deal_id?), row))).collect())
+    Ok(found
+        .filter_map(|row| Some((RegistrationOf(row.deal_id?), row)))
+        .collect())
 }
 
 async fn registered_products(
@@ -176,19 +209,30 @@ async fn registered_products(
     keys: &[RegisteredProducts],
 ) -> Result<HashMap<RegisteredProducts, Vec<deal_registration_product::Model>>> {
     let select = deal_registration_product::Entity::find()
-        .filter(deal_registration_product::Column::RegistrationId.is_in(keys.iter().map(|key| key.0)))
+        .filter(
+            deal_registration_product::Column::RegistrationId.is_in(keys.iter().map(|key| key.0)),
+        )
         .order_by_asc(deal_registration_product::Column::ProductId);
-    Ok(listed(keys, select.all(&rows.db).await?, |row| RegisteredProducts(row.registration_id)))
+    Ok(listed(keys, select.all(&rows.db).await?, |row| {
+        RegisteredProducts(row.registration_id)
+    }))
 }
 
 async fn rules_of(rows: &Rows, keys: &[RulesOf]) -> Result<HashMap<RulesOf, Arc<Rules>>> {
     let versions: Vec<_> = keys.iter().map(|key| key.0).collect();
     let found = rules::by_version(&rows.db, &versions).await?;
-    Ok(found.into_iter().map(|(version, rules)| (RulesOf(version), Arc::new(rules))).collect())
+    Ok(found
+        .into_iter()
+        .map(|(version, rules)| (RulesOf(version), Arc::new(rules)))
+        .collect())
 }
 
 /// The rows of each key; an empty list where there are none.
-fn listed<K: Copy + Eq + Hash, M>(keys: &[K], rows: Vec<M>, key: impl Fn(&M) -> K) -> HashMap<K, Vec<M>> {
+fn listed<K: Copy + Eq + Hash, M>(
+    keys: &[K],
+    rows: Vec<M>,
+    key: impl Fn(&M) -> K,
+) -> HashMap<K, Vec<M>> {
     let mut lists: HashMap<K, Vec<M>> = keys.iter().map(|key| (*key, Vec::new())).collect();
     for row in rows {
         lists.entry(key(&row)).or_default().push(row);

@@ -8,8 +8,8 @@ use crate::{
     deals::{
         Contact, ParticipantRole, ParticipantStatus,
         participant::ParticipantAction,
+        participant_store,
         stage::{Stage, StageKind},
-        store,
     },
     entity::{
         deal_participant, deal_refund,
@@ -40,7 +40,10 @@ pub struct ProductLine {
 impl ProductLine {
     /// The product.
     async fn product(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Product>> {
-        Product::load(ctx, self.product).await.map_err(top_level).transpose()
+        Product::load(ctx, self.product)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// How many; at least 1.
@@ -62,7 +65,11 @@ pub struct ContactAtCustomer {
 
 impl From<Contact> for ContactAtCustomer {
     fn from(contact: Contact) -> Self {
-        Self { name: contact.name, email: contact.email.map(EmailAddress), role: contact.role }
+        Self {
+            name: contact.name,
+            email: contact.email.map(EmailAddress),
+            role: contact.role,
+        }
     }
 }
 
@@ -156,7 +163,10 @@ impl DealParticipant {
 
     /// The partner.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.0.partner_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// What the partner does on the deal.
@@ -169,10 +179,12 @@ impl DealParticipant {
         self.0.status
     }
 
-    /// What you may do about it now, by its status and your role. At most five.
+    /// What you may do about it now, by its status and your role. At most 5.
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<ParticipantAction> {
         let allowed = self.0.status.allowed().into_iter();
-        allowed.filter(|action| offered(ctx.actor(), &self.0, *action)).collect()
+        allowed
+            .filter(|action| offered(ctx.actor(), &self.0, *action))
+            .collect()
     }
 
     /// What exactly the partner is to do, in words.
@@ -207,7 +219,10 @@ impl DealParticipant {
 
     /// The deal; null for a partner that is no longer on it.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id).await.map_err(top_level).transpose()
+        Deal::load(ctx, self.0.deal_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// Counts the changes.
@@ -234,8 +249,9 @@ impl DealParticipant {
     /// The database failed; `NOT_FOUND` when the caller does not see it.
     pub async fn fresh(ctx: &Context<'_>, id: DealParticipantId) -> Result<Self> {
         super::loaders::forget(ctx.loaders());
-        let row = store::participant(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self).ok_or_else(|| Error::not_found("participantId"))
+        let row = participant_store::participant(ctx.db(), ctx.actor().scope(), id).await?;
+        row.map(Self)
+            .ok_or_else(|| Error::not_found("participantId"))
     }
 
     /// The object under the caller's scope; none when it is absent or hidden.
@@ -243,6 +259,11 @@ impl DealParticipant {
     /// # Errors
     /// The database failed.
     pub async fn load(ctx: &Context<'_>, id: DealParticipantId) -> Result<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await.map_err(unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(unshared)?
+            .map(Self))
     }
 }

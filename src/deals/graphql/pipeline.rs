@@ -54,15 +54,20 @@ pub struct PipelineQuery;
 
 #[Object]
 impl PipelineQuery {
-    /// The open deals that you see, summed by currency, in the order of the currency codes: one entry for each
-    /// currency that occurs.
+    /// The open deals that you see, summed by currency, in the order of the currency codes. At most 200: one entry
+    /// for each currency that occurs.
     async fn deal_pipeline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which open deals; all when left out.")] filter: Option<DealPipelineFilter>,
+        #[graphql(desc = "Which open deals; all when left out.")] filter: Option<
+            DealPipelineFilter,
+        >,
     ) -> async_graphql::Result<Vec<DealPipeline>> {
         ctx.may(Action::DealRead)?;
-        match filter.unwrap_or_default().condition(ctx.actor().partner_id()) {
+        match filter
+            .unwrap_or_default()
+            .condition(ctx.actor().partner_id())
+        {
             Err(Nothing) => Ok(Vec::new()),
             Ok(condition) => sum(ctx, condition).await.map_err(top_level),
         }
@@ -90,7 +95,9 @@ async fn sum(ctx: &Context<'_>, filter: Condition) -> Result<Vec<DealPipeline>> 
     let rules = rules::by_version(ctx.db(), &versions.into_iter().collect::<Vec<_>>()).await?;
     let mut currencies: BTreeMap<Currency, (i64, i128, i128)> = BTreeMap::new();
     for sum in sums {
-        let stages = rules.get(&sum.program_version_id).map(|rules| &rules.settings.stages);
+        let stages = rules
+            .get(&sum.program_version_id)
+            .map(|rules| &rules.settings.stages);
         let stage = stages.and_then(|stages| stages.iter().find(|stage| stage.key == sum.stage));
         let probability = stage.map_or(0, |stage| stage.probability_ppm);
         let (deals, total, expected) = currencies.entry(sum.currency).or_default();
@@ -98,11 +105,16 @@ async fn sum(ctx: &Context<'_>, filter: Condition) -> Result<Vec<DealPipeline>> 
         *total += i128::from(sum.total);
         *expected += weighted(sum.total, probability);
     }
-    currencies.into_iter().map(|(currency, sums)| row(currency, sums)).collect()
+    currencies
+        .into_iter()
+        .map(|(currency, sums)| row(currency, sums))
+        .collect()
 }
 
 fn row(currency: Currency, (deals, total, expected): (i64, i128, i128)) -> Result<DealPipeline> {
-    let minor = |sum| i64::try_from(sum).map_err(|_| Error::internal("the pipeline exceeds what can be counted"));
+    let minor = |sum| {
+        i64::try_from(sum).map_err(|_| Error::internal("the pipeline exceeds what can be counted"))
+    };
     Ok(DealPipeline {
         currency: CurrencyCode(currency.to_string()),
         count: super::counter(deals),

@@ -23,7 +23,11 @@ use crate::{
     platform::ids::TypedId,
 };
 
-connection!(DealRegistrationConnection, DealRegistrationEdge, DealRegistration);
+connection!(
+    DealRegistrationConnection,
+    DealRegistrationEdge,
+    DealRegistration
+);
 connection!(DealConnection, DealEdge, Deal);
 
 /// Which registrations. Conditions that are left out do not restrict; those given hold together.
@@ -100,7 +104,6 @@ pub struct ListQuery;
 #[Object]
 impl ListQuery {
     /// Registrations, newest first: a partner's people see their own partner's.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn deal_registrations(
         &self,
         ctx: &Context<'_>,
@@ -115,16 +118,42 @@ impl ListQuery {
     ) -> async_graphql::Result<DealRegistrationConnection> {
         ctx.may(Action::RegistrationRead)?;
         let Some(filter) = filter.unwrap_or_default().condition() else {
-            return Ok(DealRegistrationConnection::of(Page::empty(), DealRegistration));
+            return Ok(DealRegistrationConnection::of(
+                Page::<deal_registration::Model>::empty(),
+                DealRegistration::from,
+            ));
         };
         let select = deal_registration::Entity::find()
             .filter(store::visible_registrations(ctx.actor().scope()))
             .filter(filter);
-        let direction = order_by.unwrap_or_default().first().map(|order| order.direction).unwrap_or_default();
+        let direction = order_by
+            .unwrap_or_default()
+            .first()
+            .map(|order| order.direction)
+            .unwrap_or_default();
         // Ids are minted in the order of handing in.
-        let sort = Sort { column: None, id: deal_registration::Column::Id, direction };
-        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
-        Ok(DealRegistrationConnection::of(page.map_err(top_level)?, DealRegistration))
+        let sort = Sort {
+            column: None,
+            id: deal_registration::Column::Id,
+            direction,
+        };
+        let page = paging::page(
+            ctx,
+            ctx.db(),
+            select,
+            sort,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await;
+        Ok(DealRegistrationConnection::of(
+            page.map_err(top_level)?,
+            DealRegistration::from,
+        ))
     }
 
     /// A registration. `NOT_FOUND` when there is none, or it is another partner's.
@@ -142,7 +171,6 @@ impl ListQuery {
     }
 
     /// Deals, newest first: a partner's people see those that their partner owns, takes part in or is invited to.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn deals(
         &self,
         ctx: &Context<'_>,
@@ -156,14 +184,39 @@ impl ListQuery {
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<DealConnection> {
         ctx.may(Action::DealRead)?;
-        let Some(filter) = filter.unwrap_or_default().condition(ctx.actor().partner_id()) else {
+        let Some(filter) = filter
+            .unwrap_or_default()
+            .condition(ctx.actor().partner_id())
+        else {
             return Ok(DealConnection::of(Page::empty(), Deal));
         };
-        let select = deal::Entity::find().filter(store::visible_deals(ctx.actor().scope())).filter(filter);
-        let direction = order_by.unwrap_or_default().first().map(|order| order.direction).unwrap_or_default();
+        let select = deal::Entity::find()
+            .filter(store::visible_deals(ctx.actor().scope()))
+            .filter(filter);
+        let direction = order_by
+            .unwrap_or_default()
+            .first()
+            .map(|order| order.direction)
+            .unwrap_or_default();
         // Ids are minted in the order of recording.
-        let sort = Sort { column: None, id: deal::Column::Id, direction };
-        let page = paging::page(ctx, ctx.db(), select, sort, PageArgs { after, before, first, last }).await;
+        let sort = Sort {
+            column: None,
+            id: deal::Column::Id,
+            direction,
+        };
+        let page = paging::page(
+            ctx,
+            ctx.db(),
+            select,
+            sort,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await;
         Ok(DealConnection::of(page.map_err(top_level)?, Deal))
     }
 
@@ -207,7 +260,10 @@ impl DealRegistrationFilter {
             .add_option(self.status.map(|statuses| C::Status.is_in(statuses)))
             .add_option(partner.map(|partner| C::PartnerId.eq(partner)))
             .add_option(customer.map(|customer| C::CustomerId.eq(customer)))
-            .add_option(self.conflict_outcome.map(|outcome| C::ConflictOutcome.eq(outcome)));
+            .add_option(
+                self.conflict_outcome
+                    .map(|outcome| C::ConflictOutcome.eq(outcome)),
+            );
         Some(condition.add(period(C::SubmittedAt, self.submitted_at)))
     }
 }

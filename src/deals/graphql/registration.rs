@@ -9,9 +9,7 @@ use super::{
 };
 use crate::{
     customers::{MatchOutcome, MatchReason, graphql::Customer},
-    deals::{
-        RegistrationStatus, RejectionReason, registration_status::RegistrationAction, store,
-    },
+    deals::{RegistrationStatus, RejectionReason, registration_status::RegistrationAction, store},
     entity::{deal_registration, ids::DealRegistrationId},
     error::{Error, Result},
     graphql::{
@@ -27,7 +25,13 @@ use crate::{
 
 /// A partner's claim on a deal.
 #[derive(Clone, Debug)]
-pub struct DealRegistration(pub deal_registration::Model);
+pub struct DealRegistration(pub Box<deal_registration::Model>);
+
+impl From<deal_registration::Model> for DealRegistration {
+    fn from(row: deal_registration::Model) -> Self {
+        Self(Box::new(row))
+    }
+}
 
 /// Whether the claim meets another one.
 #[derive(Clone, Debug, SimpleObject)]
@@ -35,7 +39,7 @@ pub struct RegistrationConflict {
     /// `CLEAR`, or `POSSIBLE_CONFLICT` when somebody holds a place at a customer that looks alike. A sure conflict is
     /// never stored: it is refused at once.
     outcome: MatchOutcome,
-    /// What the customers have in common; at most five. Who the other is, is told to nobody here.
+    /// What the customers have in common. At most 5. Who the other is, is told to nobody here.
     reasons: Vec<MatchReason>,
 }
 
@@ -70,25 +74,36 @@ impl DealRegistration {
         self.0.status
     }
 
-    /// What you may do to it now, by its status and your role. At most nine.
+    /// What you may do to it now, by its status and your role. At most 9.
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RegistrationAction> {
         let allowed = self.0.status.allowed().into_iter();
-        allowed.filter(|action| offered(ctx.actor(), *action)).collect()
+        allowed
+            .filter(|action| offered(ctx.actor(), *action))
+            .collect()
     }
 
     /// The partner that claims.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.0.partner_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The programme.
     async fn program(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Program>> {
-        Program::load(ctx, self.0.program_id).await.map_err(top_level).transpose()
+        Program::load(ctx, self.0.program_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The number of the version of the programme's rules that it was handed in under.
     async fn program_version(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
-        let rules = ctx.loaders().load_one(RulesOf(self.0.program_version_id)).await;
+        let rules = ctx
+            .loaders()
+            .load_one(RulesOf(self.0.program_version_id))
+            .await;
         let rules = rules.map_err(|error| top_level(unshared(error)))?;
         Ok(rules.map_or(0, |rules| rules.number))
     }
@@ -100,7 +115,10 @@ impl DealRegistration {
 
     /// The one record of the customer; null when you may not see it.
     async fn customer(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Customer>> {
-        Customer::load(ctx, self.0.customer_id).await.map_err(top_level).transpose()
+        Customer::load(ctx, self.0.customer_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The customer's name as the partner typed it.
@@ -118,11 +136,19 @@ impl DealRegistration {
         self.0.customer_country.clone().map(CountryCode)
     }
 
-    /// What is to be sold; 1 to 50.
+    /// What is to be sold. At most 50.
     async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ProductLine>> {
         let rows = ctx.loaders().load_one(RegisteredProducts(self.0.id)).await;
-        let rows = rows.map_err(|error| top_level(unshared(error)))?.unwrap_or_default();
-        Ok(rows.into_iter().map(|row| ProductLine { product: row.product_id, quantity: row.quantity }).collect())
+        let rows = rows
+            .map_err(|error| top_level(unshared(error)))?
+            .unwrap_or_default();
+        Ok(rows
+            .into_iter()
+            .map(|row| ProductLine {
+                product: row.product_id,
+                quantity: row.quantity,
+            })
+            .collect())
     }
 
     /// What the deal is worth, as the partner expects.
@@ -150,15 +176,24 @@ impl DealRegistration {
         self.0.competitor.as_deref()
     }
 
-    /// People at the customer; at most ten.
+    /// People at the customer. At most 10.
     async fn contacts(&self) -> Vec<ContactAtCustomer> {
-        self.0.contacts.0.iter().cloned().map(ContactAtCustomer::from).collect()
+        self.0
+            .contacts
+            .0
+            .iter()
+            .cloned()
+            .map(ContactAtCustomer::from)
+            .collect()
     }
 
     /// Whether it meets another claim.
     async fn conflict(&self) -> RegistrationConflict {
         let reasons = self.0.conflict_reasons.0.clone();
-        RegistrationConflict { outcome: self.0.conflict_outcome, reasons }
+        RegistrationConflict {
+            outcome: self.0.conflict_outcome,
+            reasons,
+        }
     }
 
     /// When it was handed in.
@@ -184,7 +219,11 @@ impl DealRegistration {
     /// The decision; null until there is one.
     async fn decision(&self, ctx: &Context<'_>) -> Option<RegistrationDecision> {
         Some(RegistrationDecision {
-            by: self.0.decided_by.filter(|_| ctx.actor().is_vendor()).map(ID::from),
+            by: self
+                .0
+                .decided_by
+                .filter(|_| ctx.actor().is_vendor())
+                .map(ID::from),
             at: DateTime(self.0.decided_at?),
             reason: self.0.rejection_reason,
             note: self.0.decision_note.clone(),
@@ -203,7 +242,10 @@ impl DealRegistration {
 
     /// The deal that approval made; null before.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id?).await.map_err(top_level).transpose()
+        Deal::load(ctx, self.0.deal_id?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// Counts the changes; send it back as `expectedVersion`.
@@ -221,7 +263,9 @@ impl DealRegistration {
 fn offered(actor: &Actor, action: RegistrationAction) -> bool {
     use RegistrationAction as A;
     match action {
-        A::StartReview | A::RequestInfo | A::Approve | A::Reject => actor.can(Action::RegistrationReview),
+        A::StartReview | A::RequestInfo | A::Approve | A::Reject => {
+            actor.can(Action::RegistrationReview)
+        }
         A::Answer => actor.can(Action::RegistrationSubmit),
         A::Withdraw => actor.can(Action::RegistrationWithdraw),
         A::Expire | A::Win | A::Lose => false,
@@ -237,7 +281,12 @@ impl DealRegistration {
         if !ctx.actor().can(Action::RegistrationRead) {
             return Ok(None);
         }
-        Ok(ctx.loaders().load_one(id).await.map_err(unshared)?.map(Self))
+        Ok(ctx
+            .loaders()
+            .load_one(id)
+            .await
+            .map_err(unshared)?
+            .map(Self::from))
     }
 
     /// The object as it is after a mutation.
@@ -247,6 +296,7 @@ impl DealRegistration {
     pub async fn fresh(ctx: &Context<'_>, id: DealRegistrationId) -> Result<Self> {
         super::loaders::forget(ctx.loaders());
         let row = store::registration(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self).ok_or_else(|| Error::not_found("registrationId"))
+        row.map(Self::from)
+            .ok_or_else(|| Error::not_found("registrationId"))
     }
 }

@@ -169,8 +169,14 @@ impl DealRegistrationSubmitInput {
             phone: self.customer.phone,
         };
         Ok(Submit {
-            partner: self.partner_id.map(|text| id(&text, "partnerId")).transpose()?,
-            program: self.program_id.map(|text| id(&text, "programId")).transpose()?,
+            partner: self
+                .partner_id
+                .map(|text| id(&text, "partnerId"))
+                .transpose()?,
+            program: self
+                .program_id
+                .map(|text| id(&text, "programId"))
+                .transpose()?,
             customer,
             lines: lines(&self.products),
             value: amount(self.value),
@@ -178,14 +184,22 @@ impl DealRegistrationSubmitInput {
             time_zone: self.time_zone,
             need: self.need,
             competitor: self.competitor,
-            contacts: self.contacts.into_iter().map(ContactAtCustomerInput::contact).collect(),
+            contacts: self
+                .contacts
+                .into_iter()
+                .map(ContactAtCustomerInput::contact)
+                .collect(),
         })
     }
 }
 
 impl ContactAtCustomerInput {
     fn contact(self) -> Contact {
-        Contact { name: self.name, email: self.email.map(|email| email.0), role: self.role }
+        Contact {
+            name: self.name,
+            email: self.email.map(|email| email.0),
+            role: self.role,
+        }
     }
 }
 
@@ -200,7 +214,10 @@ pub fn lines(inputs: &[ProductLineInput]) -> Vec<Line> {
 
 /// An amount as typed.
 pub fn amount(input: MoneyInput) -> Amount {
-    Amount { amount: input.amount.0, currency: input.currency.0 }
+    Amount {
+        amount: input.amount.0,
+        currency: input.currency.0,
+    }
 }
 
 /// Reads an input into a step of the review.

@@ -6,8 +6,9 @@ use super::{
     DealRegistration,
     registration_inputs::{
         DealRegistrationAnswerInput, DealRegistrationApproveInput, DealRegistrationExtendInput,
-        DealRegistrationRejectInput, DealRegistrationRequestInfoInput, DealRegistrationReviewStartInput,
-        DealRegistrationSubmitInput, DealRegistrationWithdrawInput,
+        DealRegistrationRejectInput, DealRegistrationRequestInfoInput,
+        DealRegistrationReviewStartInput, DealRegistrationSubmitInput,
+        DealRegistrationWithdrawInput,
     },
     write, write_once,
 };
@@ -89,7 +90,12 @@ impl RegistrationMutation {
         #[graphql(desc = "The claim.")] input: DealRegistrationSubmitInput,
     ) -> async_graphql::Result<DealRegistrationSubmitPayload> {
         let result = async {
-            let id = write_once!(ctx, "dealRegistrationSubmit", input.command()?, register::submit)?;
+            let id = write_once!(
+                ctx,
+                "dealRegistrationSubmit",
+                input.command()?,
+                register::submit
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationSubmitPayload::of(result.await)
@@ -102,7 +108,12 @@ impl RegistrationMutation {
         #[graphql(desc = "Which.")] input: DealRegistrationReviewStartInput,
     ) -> async_graphql::Result<DealRegistrationReviewStartPayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationReviewStart", input.command()?, review::start)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationReviewStart",
+                input.command()?,
+                review::start
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationReviewStartPayload::of(result.await)
@@ -115,7 +126,12 @@ impl RegistrationMutation {
         #[graphql(desc = "The question.")] input: DealRegistrationRequestInfoInput,
     ) -> async_graphql::Result<DealRegistrationRequestInfoPayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationRequestInfo", input.command()?, review::request_info)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationRequestInfo",
+                input.command()?,
+                review::request_info
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationRequestInfoPayload::of(result.await)
@@ -128,7 +144,12 @@ impl RegistrationMutation {
         #[graphql(desc = "The answer.")] input: DealRegistrationAnswerInput,
     ) -> async_graphql::Result<DealRegistrationAnswerPayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationAnswer", input.command()?, review::answer)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationAnswer",
+                input.command()?,
+                review::answer
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationAnswerPayload::of(result.await)
@@ -142,7 +163,12 @@ impl RegistrationMutation {
         #[graphql(desc = "Which.")] input: DealRegistrationApproveInput,
     ) -> async_graphql::Result<DealRegistrationApprovePayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationApprove", input.command()?, review::approve)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationApprove",
+                input.command()?,
+                review::approve
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationApprovePayload::of(result.await)
@@ -155,7 +181,12 @@ impl RegistrationMutation {
         #[graphql(desc = "Which, and why.")] input: DealRegistrationRejectInput,
     ) -> async_graphql::Result<DealRegistrationRejectPayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationReject", input.command()?, review::reject)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationReject",
+                input.command()?,
+                review::reject
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationRejectPayload::of(result.await)
@@ -168,7 +199,12 @@ impl RegistrationMutation {
         #[graphql(desc = "Which.")] input: DealRegistrationWithdrawInput,
     ) -> async_graphql::Result<DealRegistrationWithdrawPayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationWithdraw", input.command()?, review::withdraw)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationWithdraw",
+                input.command()?,
+                review::withdraw
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationWithdrawPayload::of(result.await)
@@ -183,7 +219,12 @@ impl RegistrationMutation {
         #[graphql(desc = "Which, and what was done.")] input: DealRegistrationExtendInput,
     ) -> async_graphql::Result<DealRegistrationExtendPayload> {
         let result = async {
-            let id = write!(ctx, "dealRegistrationExtend", input.command()?, extend::extend)?;
+            let id = write!(
+                ctx,
+                "dealRegistrationExtend",
+                input.command()?,
+                extend::extend
+            )?;
             DealRegistration::fresh(ctx, id).await
         };
         DealRegistrationExtendPayload::of(result.await)

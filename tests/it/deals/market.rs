@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use ensemble::{
     entity::{
-        audit_event, customer, deal, deal_participant, deal_refund, deal_registration, deal_stage_change, enrollment,
+        audit_event, customer, deal, deal_participant, deal_refund, deal_registration,
+        deal_stage_change, enrollment,
         ids::{EnrollmentId, PartnerId, ProductFamilyId, ProductId, ProgramId, ProgramVersionId},
         job, partner, product, product_family, program, program_version, protection,
     },
@@ -91,14 +92,24 @@ pub async fn market_with(t: &TestApp, settings: ProgramSettings) -> Market {
                 created_at: Set(now),
             })
             .await?;
-            tx.insert_all([family(network, "NETWORK"), family(storage, "STORAGE")]).await?;
-            let items = [item(router, "ROUTER", network), item(switch, "SWITCH", network), item(backup, "BACKUP", storage)];
+            tx.insert_all([family(network, "NETWORK"), family(storage, "STORAGE")])
+                .await?;
+            let items = [
+                item(router, "ROUTER", network),
+                item(switch, "SWITCH", network),
+                item(backup, "BACKUP", storage),
+            ];
             tx.insert_all(items).await
         })
     })
     .await
     .unwrap();
-    Market { program, router, switch, backup }
+    Market {
+        program,
+        router,
+        switch,
+        backup,
+    }
 }
 
 /// A partner with 90 days of protection.
@@ -107,7 +118,13 @@ pub async fn gold(t: &TestApp, market: Market, name: &str) -> Seller {
 }
 
 /// A partner of a tier and status.
-pub async fn seller(t: &TestApp, market: Market, name: &str, tier: &str, status: PartnerStatus) -> Seller {
+pub async fn seller(
+    t: &TestApp,
+    market: Market,
+    name: &str,
+    tier: &str,
+    status: PartnerStatus,
+) -> Seller {
     let now = t.app.clock().now();
     let partner = PartnerId::of(ids::mint(now));
     let enrollment = EnrollmentId::of(ids::mint(now));
@@ -146,7 +163,10 @@ pub async fn seller(t: &TestApp, market: Market, name: &str, tier: &str, status:
     })
     .await
     .unwrap();
-    Seller { partner, manager: t.person(Role::PartnerManager, Some(partner)).await }
+    Seller {
+        partner,
+        manager: t.person(Role::PartnerManager, Some(partner)).await,
+    }
 }
 
 /// A sound claim over 100,000 USD.
@@ -174,13 +194,16 @@ pub async fn submit(t: &TestApp, person: &Person, input: Value) -> Answer {
 
 /// Hands a claim in.
 pub async fn submit_keyed(t: &TestApp, person: &Person, input: Value, key: &str) -> Answer {
-    t.ask(person, SUBMIT, json!({ "input": input, "key": key })).await
+    t.ask(person, SUBMIT, json!({ "input": input, "key": key }))
+        .await
 }
 
 /// Hands a claim in that must be accepted; returns its id.
 pub async fn registered(t: &TestApp, person: &Person, input: Value) -> String {
     let answer = submit(t, person, input).await;
-    answer.done("dealRegistrationSubmit").text("dealRegistrationSubmit/dealRegistration/id")
+    answer
+        .done("dealRegistrationSubmit")
+        .text("dealRegistrationSubmit/dealRegistration/id")
 }
 
 /// Does one of the mutations on registrations.
@@ -197,15 +220,25 @@ pub async fn decide(t: &TestApp, person: &Person, mutation: &str, input: Value) 
 
 /// Approves a registration; returns the id of its deal.
 pub async fn approved(t: &TestApp, person: &Person, registration: &str) -> String {
-    let answer = decide(t, person, "dealRegistrationApprove", json!({ "registrationId": registration })).await;
-    answer.done("dealRegistrationApprove").text("dealRegistrationApprove/dealRegistration/deal/id")
+    let answer = decide(
+        t,
+        person,
+        "dealRegistrationApprove",
+        json!({ "registrationId": registration }),
+    )
+    .await;
+    answer
+        .done("dealRegistrationApprove")
+        .text("dealRegistrationApprove/dealRegistration/deal/id")
 }
 
 /// Does one of the mutations on deals.
 pub async fn on_deal(t: &TestApp, person: &Person, mutation: &str, input: Value) -> Answer {
     let type_name = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
     let directive = match mutation {
-        "dealWin" | "dealRefund" => format!("@idempotent(key: \"{}\")", ids::mint(t.app.clock().now())),
+        "dealWin" | "dealRefund" => {
+            format!("@idempotent(key: \"{}\")", ids::mint(t.app.clock().now()))
+        }
         _ => String::new(),
     };
     let document = format!(
@@ -229,10 +262,18 @@ pub async fn on_participant(t: &TestApp, person: &Person, mutation: &str, input:
 }
 
 /// Invites a partner; returns the participant's id.
-pub async fn invited(t: &TestApp, person: &Person, deal: &str, partner: PartnerId, role: &str) -> String {
+pub async fn invited(
+    t: &TestApp,
+    person: &Person,
+    deal: &str,
+    partner: PartnerId,
+    role: &str,
+) -> String {
     let input = json!({ "dealId": deal, "partnerId": partner.text(), "role": role });
     let answer = on_participant(t, person, "dealParticipantInvite", input).await;
-    answer.done("dealParticipantInvite").text("dealParticipantInvite/participant/id")
+    answer
+        .done("dealParticipantInvite")
+        .text("dealParticipantInvite/participant/id")
 }
 
 /// How many rows there are in everything that a mutation on deals may write.

@@ -8,6 +8,7 @@ mod pipeline;
 mod protection;
 mod refunds;
 mod registrations;
+mod review;
 
 use crate::support::Case;
 
@@ -21,6 +22,7 @@ pub fn cases() -> Vec<Case> {
         protection::cases(),
         refunds::cases(),
         registrations::cases(),
+        review::cases(),
     ]
     .concat()
 }

@@ -180,6 +180,7 @@ impl World {
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
+            ..Default::default()
         };
         insert(t, row).await;
         id
@@ -210,6 +211,7 @@ impl World {
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
+            ..Default::default()
         };
         insert(t, row).await;
         id

@@ -1,0 +1,117 @@
+//! Rows of partners on deals: the vendor sees all, a partner its own.
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+};
+
+use super::{ParticipantStatus, store};
+use crate::{
+    entity::{
+        deal_participant,
+        ids::{DealId, DealParticipantId},
+    },
+    error::{Error, Result},
+    identity::Scope,
+    tx::Tx,
+};
+
+/// Participants who are on the deal or may still come.
+#[must_use]
+pub fn live() -> Condition {
+    let statuses = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
+    Condition::all().add(deal_participant::Column::Status.is_in(statuses))
+}
+
+/// Invitations whose time is over, locked, at most [`CHUNK`].
+///
+/// # Errors
+/// The database failed.
+pub async fn lock_lapsed_invitations(tx: &Tx) -> Result<Vec<deal_participant::Model>> {
+    Ok(deal_participant::Entity::find()
+        .filter(deal_participant::Column::Status.eq(ParticipantStatus::Invited))
+        .filter(deal_participant::Column::ExpiresAt.lte(tx.now()))
+        .order_by_asc(deal_participant::Column::Id)
+        .limit(store::chunk())
+        .lock_exclusive()
+        .all(tx)
+        .await?)
+}
+
+/// Writes what changed on a participant, unless somebody else wrote since it was read.
+///
+/// # Errors
+/// `STALE_OBJECT`.
+pub async fn save_participant(
+    tx: &Tx,
+    read: &deal_participant::Model,
+    mut change: deal_participant::ActiveModel,
+) -> Result<()> {
+    change.version = sea_orm::Set(read.version + 1);
+    change.updated_at = sea_orm::Set(tx.now());
+    let saved = deal_participant::Entity::update_many()
+        .set(change)
+        .filter(deal_participant::Column::Id.eq(read.id))
+        .filter(deal_participant::Column::Version.eq(read.version))
+        .exec(tx)
+        .await?;
+    if saved.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::stale())
+    }
+}
+
+/// A participant; a partner sees its own.
+///
+/// # Errors
+/// The database failed.
+pub async fn participant<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    id: DealParticipantId,
+) -> Result<Option<deal_participant::Model>> {
+    Ok(participants(scope)
+        .filter(deal_participant::Column::Id.eq(id))
+        .one(db)
+        .await?)
+}
+
+/// The participants that a scope shows: all, or a partner's own.
+#[must_use]
+pub fn participants(scope: Scope) -> Select<deal_participant::Entity> {
+    let select = deal_participant::Entity::find();
+    match scope {
+        Scope::All => select,
+        Scope::Partner(partner) => select.filter(deal_participant::Column::PartnerId.eq(partner)),
+        Scope::Nothing => {
+            select.filter(deal_participant::Column::Id.is_in(Vec::<DealParticipantId>::new()))
+        }
+    }
+}
+
+/// Everybody who was ever asked to join a deal.
+///
+/// # Errors
+/// The database failed.
+pub async fn all_participants(tx: &Tx, deal: DealId) -> Result<Vec<deal_participant::Model>> {
+    Ok(deal_participant::Entity::find()
+        .filter(deal_participant::Column::DealId.eq(deal))
+        .order_by_asc(deal_participant::Column::Id)
+        .all(tx)
+        .await?)
+}
+
+/// How many invitations to a deal stand open: neither answered nor past their time.
+///
+/// # Errors
+/// The database failed.
+pub async fn unanswered(tx: &Tx, deal: DealId) -> Result<usize> {
+    let participants = all_participants(tx, deal).await?;
+    let in_time = participants
+        .iter()
+        .filter(|row| row.expires_at.is_none_or(|end| tx.now() < end));
+    Ok(super::participant::unanswered(
+        in_time.map(|row| row.status),
+    ))
+}
