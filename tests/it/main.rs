@@ -7,6 +7,7 @@
 #![recursion_limit = "512"]
 #![expect(clippy::unwrap_used, clippy::as_conversions, reason = "a test fails by panicking")]
 
+mod credit;
 mod platform;
 mod support;
 
@@ -22,7 +23,7 @@ fn main() {
     if databases.postgres().is_none() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
-    let cases = [platform::cases()].concat();
+    let cases = [credit::cases(), platform::cases()].concat();
     let trials = cases.into_iter().flat_map(|case| trials(runtime, databases, case)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(databases.remove());
