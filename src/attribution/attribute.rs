@@ -50,11 +50,11 @@ pub async fn won(tx: &Tx, deals: &[deal::Model]) -> Result<Vec<Attributed>> {
     let versions: BTreeSet<ProgramVersionId> = open.iter().map(|deal| deal.program_version_id).collect();
     let books = facts::books(tx, &Vec::from_iter(versions)).await?;
     let ids: Vec<DealId> = open.iter().map(|deal| deal.id).collect();
-    let facts = facts::load(tx, &ids).await?;
+    let mut facts = facts::load(tx, &ids).await?;
     let mut drafts = Vec::with_capacity(open.len());
     for deal in open {
         let book = books.get(&deal.program_version_id).ok_or_else(|| no_version(deal))?;
-        let facts = facts.get(&deal.id).cloned().unwrap_or_default();
+        let facts = facts.remove(&deal.id).unwrap_or_default();
         drafts.push(draft(tx, deal, &facts, book)?);
     }
     let runs: Vec<_> = drafts.iter().map(|draft| draft.run.clone()).collect();

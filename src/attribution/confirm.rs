@@ -3,7 +3,7 @@
 use super::{TouchpointStatus, store, touchpoint::TouchpointAction};
 use crate::{
     entity::{ids::TouchpointId, touchpoint},
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Error, Faults, Refusal, Result},
     events::Event,
     identity::Action,
     platform::transition::{self, StateMachine},
@@ -47,7 +47,7 @@ pub async fn reject(tx: &Tx, command: Decide, reason: &str) -> Result<Touchpoint
             Refusal::new(Code::ReasonRequired, "Say why it does not count.").at("reason").into()
         }
     })?;
-    let mut faults = crate::error::Faults::default();
+    let mut faults = Faults::default();
     let reason = faults.text("reason", reason, 1_000);
     faults.check()?;
     store::move_on(tx, &row, status, Some(reason)).await?;

@@ -54,7 +54,7 @@ pub async fn between<C: ConnectionTrait>(
 
 async fn of_deals<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result<Vec<(Currency, Report<PartnerId>)>> {
     let ids: Vec<DealId> = deals.iter().map(|deal| deal.id).collect();
-    let facts = facts::load(db, &ids).await?;
+    let mut facts = facts::load(db, &ids).await?;
     let official = store::official(db, &ids).await?;
     let versions: BTreeSet<_> = deals.iter().map(|deal| deal.program_version_id).collect();
     let books = facts::books(db, &Vec::from_iter(versions)).await?;
@@ -65,7 +65,7 @@ async fn of_deals<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result<V
         // Without a stored computation nothing is attributed yet: all of it is the vendor's.
         let credits = run.map_or_else(|| vec![(None, 1)], |(_, credits)| attribute::weights(credits));
         let as_of = run.map_or(close, |(run, _)| run.created_at);
-        let facts = facts.get(&deal.id).cloned().unwrap_or_default();
+        let facts = facts.remove(&deal.id).unwrap_or_default();
         let won = WonDeal { value_minor: deal.value_minor, involved: involved(&facts, close, as_of, book), credits };
         groups.entry((deal.currency, book.influence_threshold)).or_default().push(won);
     }

@@ -7,6 +7,7 @@
 #![recursion_limit = "512"]
 #![expect(clippy::unwrap_used, clippy::as_conversions, reason = "a test fails by panicking")]
 
+mod credit;
 mod deals;
 mod directory;
 mod identity;
@@ -14,7 +15,10 @@ mod import;
 mod money;
 mod notifications;
 mod platform;
+mod schema;
+mod story;
 mod support;
+mod tidy;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::{Case, Databases, TestApp};
@@ -28,7 +32,7 @@ fn main() {
     if databases.postgres().is_none() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
-    let cases = [deals::cases(), directory::cases(), identity::cases(), import::cases(), money::cases(), notifications::cases(), platform::cases()].concat();
+    let cases = [credit::cases(), deals::cases(), directory::cases(), identity::cases(), import::cases(), money::cases(), notifications::cases(), platform::cases(), schema::cases(), story::cases(), tidy::cases()].concat();
     let trials = cases.into_iter().flat_map(|case| trials(runtime, databases, case)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(databases.remove());

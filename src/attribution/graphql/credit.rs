@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, Object, dataloader::Loader};
+use async_graphql::{Context, Description, Object, dataloader::Loader};
 use sea_orm::Iterable;
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 
 /// The credit of one deal by one model. Its parts sum to exactly the deal's value. A partner's people see their own
 /// part; those of other partners only as a number and a sum.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct Attribution {
     model: Model,
     basis: Basis,
@@ -51,7 +51,7 @@ struct Share {
     touches: i32,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Attribution {
     /// The rule by which credit is given.
     async fn model(&self) -> Model {
@@ -107,13 +107,13 @@ impl Attribution {
 }
 
 /// One part of the credit of a deal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct AttributionCredit {
     share: Share,
     currency: Currency,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl AttributionCredit {
     /// Who has it; null is the part that stays with the vendor.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {

@@ -1,6 +1,6 @@
 //! The explanation of credit in the API.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, Description, ID, Object};
 use sea_orm::Iterable;
 
 use super::{Attribution, Touchpoint, deal};
@@ -24,14 +24,14 @@ use crate::{
 };
 
 /// Why credit for a deal is what it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct AttributionExplanation {
     case: Case,
     told: Explanation,
     compares: bool,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl AttributionExplanation {
     /// The deal.
     async fn deal(&self) -> Deal {
@@ -104,7 +104,7 @@ impl AttributionExplanation {
 }
 
 /// The part of one partner, or of the vendor, explained.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct ExplainedCredit {
     part: Part,
     total_weight: String,
@@ -112,7 +112,7 @@ pub struct ExplainedCredit {
     currency: Currency,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl ExplainedCredit {
     /// Whose part; null is what stays with the vendor.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
@@ -152,10 +152,10 @@ impl ExplainedCredit {
 }
 
 /// A touchpoint and what became of it in the computation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct ExplainedTouchpoint(Judged);
 
-#[Object]
+#[Object(use_type_description)]
 impl ExplainedTouchpoint {
     /// The touchpoint.
     async fn touchpoint(&self) -> Touchpoint {

@@ -1,6 +1,6 @@
 //! Influenced revenue in the API.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, Description, ID, Object};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
 use super::partner;
@@ -21,14 +21,14 @@ use crate::{
 };
 
 /// Revenue that partners influenced in a period, in one currency.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct InfluencedRevenue {
     currency: Currency,
     report: Report<PartnerId>,
     only: Option<PartnerId>,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl InfluencedRevenue {
     /// The currency of all amounts.
     async fn currency(&self) -> CurrencyCode {
@@ -83,14 +83,14 @@ impl InfluencedRevenue {
 }
 
 /// What one partner influenced.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct PartnerInfluence {
     partner: PartnerId,
     row: Influenced,
     currency: Currency,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl PartnerInfluence {
     /// The partner.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {

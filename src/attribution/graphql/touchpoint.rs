@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
 
 use crate::{
     attribution::{Milestone, Phase, TouchpointKind, TouchpointStatus, record, store, touchpoint::TouchpointAction},
@@ -29,10 +29,10 @@ use crate::{
 
 /// Something that a partner did for a deal. It is never changed: a correction is another touchpoint. The vendor sees
 /// all; a partner's people see those of their own partner, on shared deals too.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct Touchpoint(pub touchpoint::Model);
 
-#[Object]
+#[Object(use_type_description)]
 impl Touchpoint {
     /// The object's id.
     pub async fn id(&self) -> ID {

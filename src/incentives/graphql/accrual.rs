@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, ID, Object, dataloader::Loader};
+use async_graphql::{Context, Description, ID, Object, dataloader::Loader};
 
 use super::IncentivePlan;
 use crate::{
@@ -29,14 +29,14 @@ use crate::{
 
 /// A commission line: earned, held back, or taken back. Lines are only ever added. The vendor sees all; a partner's
 /// people (not members) their own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct Accrual {
     row: accrual::Model,
     /// What the partner earned from the component altogether, held back or not.
     earned_minor: i64,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Accrual {
     /// The object's id.
     async fn id(&self) -> ID {

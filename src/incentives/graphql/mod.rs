@@ -45,7 +45,6 @@ impl IncentivesQuery {
     }
 
     /// Incentive plans, newest first. The vendor's people see all; a partner's people those that are or were in force.
-    #[expect(clippy::too_many_arguments, reason = "the filter and the paging arguments of every list")]
     async fn incentive_plans(
         &self,
         ctx: &Context<'_>,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
 
 use crate::{
     connection,
@@ -32,10 +32,10 @@ use crate::{
 
 /// What partners earn for won deals: at most three promises, told in plain sentences. Once in force, its promises never
 /// change; another number of the same name takes over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct IncentivePlan(pub incentive_plan::Model);
 
-#[Object]
+#[Object(use_type_description)]
 impl IncentivePlan {
     /// The object's id.
     pub async fn id(&self) -> ID {
@@ -131,13 +131,13 @@ impl IncentivePlan {
 }
 
 /// One promise of a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct IncentiveComponent {
     component: Component,
     currency: Currency,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl IncentiveComponent {
     /// What it pays for, and whom.
     async fn kind(&self) -> ComponentKind {
@@ -166,10 +166,10 @@ impl IncentiveComponent {
 }
 
 /// The part of each amount that is paid later.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Description)]
 pub struct IncentiveHoldback(Holdback);
 
-#[Object]
+#[Object(use_type_description)]
 impl IncentiveHoldback {
     /// How much of each partner's amount, in percent.
     async fn percent(&self) -> Decimal {

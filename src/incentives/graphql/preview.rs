@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, str::FromStr};
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::IncentivePlan;
 use crate::{
@@ -30,13 +30,13 @@ use crate::{
 };
 
 /// What a deal would pay.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct PayoutPreview {
     currency: Currency,
     lines: Vec<Expected>,
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl PayoutPreview {
     /// All lines together.
     async fn total(&self) -> async_graphql::Result<Money> {
@@ -52,10 +52,10 @@ impl PayoutPreview {
 }
 
 /// One line that would be paid.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Description)]
 pub struct PayoutPreviewLine(Expected);
 
-#[Object]
+#[Object(use_type_description)]
 impl PayoutPreviewLine {
     /// The plan that would pay it.
     async fn plan(&self) -> IncentivePlan {
