@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
     sync::{
         Arc,
@@ -18,7 +18,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::mapping::{Format, Origin, Source};
-use crate::error::{Code, Error, Faults, Refusal, Result};
+use crate::{
+    error::{Code, Error, Faults, Refusal, Result},
+    platform::sql,
+};
 
 /// How many rows make one unit of work.
 pub const BATCH: usize = 1_000;
@@ -108,8 +111,10 @@ fn read_csv(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
     let (width, places) = file.places(source)?;
     let mut portion = Portion::default();
     let mut record = csv::ByteRecord::new();
-    while file.next(source, &mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
+    while let Some(line) = file.next(source, &mut record)? {
+        if record.len() == 1 && record.as_slice().trim_ascii().is_empty() {
+            continue;
+        }
         if record.len() != width {
             portion.unreadable.push((line, format!("has {} columns where the header has {width}", record.len())));
         } else {
@@ -158,15 +163,24 @@ struct Columns {
     reader: csv::Reader<Bounded<File>>,
     allowance: Arc<AtomicU64>,
     headers: csv::ByteRecord,
+    /// The length of a file whose last line does not end.
+    open_end: Option<u64>,
 }
 
 impl Columns {
     fn open(folder: &Path, source: &Source) -> Result<Self> {
         let allowance = Arc::new(AtomicU64::new(LONGEST));
-        let bounded = Bounded { inner: open(folder, source)?, allowance: Arc::clone(&allowance) };
-        let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(source.delimiter).from_reader(bounded);
+        let mut file = open(folder, source)?;
+        let open_end = open_end(&mut file).map_err(|error| unreadable(source, &error))?;
+        let bounded = Bounded { inner: file, allowance: Arc::clone(&allowance) };
+        // Cells are trimmed, so a line may as well end with CR LF; told that LF ends it, the reader counts lines right.
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .delimiter(source.delimiter)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(bounded);
         let headers = reader.byte_headers().map_err(|error| unreadable(source, &error))?.clone();
-        Ok(Self { reader, allowance, headers })
+        Ok(Self { reader, allowance, headers, open_end })
     }
 
     /// The number of columns, and the place of each that the mapping names.
@@ -191,10 +205,29 @@ impl Columns {
         Ok((self.headers.len(), places))
     }
 
-    fn next(&mut self, source: &Source, record: &mut csv::ByteRecord) -> Result<bool> {
+    /// Reads a row and says on which line it begins; nothing at the end.
+    fn next(&mut self, source: &Source, record: &mut csv::ByteRecord) -> Result<Option<u64>> {
         self.allowance.store(LONGEST, Ordering::Relaxed);
-        self.reader.read_byte_record(record).map_err(|error| unreadable(source, &error))
+        if !self.reader.read_byte_record(record).map_err(|error| unreadable(source, &error))? {
+            return Ok(None);
+        }
+        // Counted back from the end, because blank lines may stand before the row.
+        let end = self.reader.position();
+        let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        let ended = u64::from(self.open_end != Some(end.byte()));
+        Ok(Some(end.line().saturating_sub(ended).saturating_sub(sql::count(breaks))))
     }
+}
+
+fn open_end(file: &mut File) -> io::Result<Option<u64>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.seek(SeekFrom::Start(length - 1))?;
+        file.read_exact(&mut last)?;
+    }
+    file.rewind()?;
+    Ok((last != *b"\n").then_some(length))
 }
 
 /// A file that ends with an error when one row takes more than it may.
@@ -210,7 +243,7 @@ impl<R: Read> Read for Bounded<R> {
             return Err(io::Error::other(format!("a row is longer than {LONGEST} bytes; is a quote not closed?")));
         }
         let read = self.inner.read(buffer)?;
-        self.allowance.store(left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX)), Ordering::Relaxed);
+        self.allowance.store(left.saturating_sub(sql::count(read)), Ordering::Relaxed);
         Ok(read)
     }
 }
@@ -226,19 +259,12 @@ fn read_jsonl(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
         })
         .collect();
     let mut portion = Portion::default();
-    let (mut line, mut position, mut text) = (0, 0, Vec::new());
-    loop {
-        text.clear();
-        let read = (&mut file).take(LONGEST).read_until(b'\n', &mut text).map_err(|error| unreadable(source, &error))?;
-        if read == 0 {
-            break;
-        }
+    let (mut line, mut text) = (0, Vec::new());
+    while let Some((read, whole)) = next_line(&mut file, &mut text).map_err(|error| unreadable(source, &error))? {
         line += 1;
-        position += u64::try_from(read).unwrap_or(u64::MAX);
-        let whole = text.ends_with(b"\n") || u64::try_from(read).unwrap_or(u64::MAX) < LONGEST;
+        portion.position += read;
         let text = if line == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text) } else { &text };
         if !whole {
-            position += file.skip_until(b'\n').map_err(|error| unreadable(source, &error)).map(|skipped| u64::try_from(skipped).unwrap_or(u64::MAX))?;
             portion.unreadable.push((line, format!("is longer than {LONGEST} bytes")));
         } else if !text.trim_ascii().is_empty() {
             match object(source, &names, text) {
@@ -246,13 +272,25 @@ fn read_jsonl(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
                 Err(reason) => portion.unreadable.push((line, reason)),
             }
         }
-        portion.position = position;
-        if portion.len() == BATCH && sender.blocking_send(Ok(std::mem::take(&mut portion))).is_err() {
-            return Ok(());
+        if portion.len() == BATCH {
+            let next = Portion { position: portion.position, ..Portion::default() };
+            if sender.blocking_send(Ok(std::mem::replace(&mut portion, next))).is_err() {
+                return Ok(());
+            }
         }
     }
     let _ = sender.blocking_send(Ok(portion));
     Ok(())
+}
+
+/// Reads a line: how many bytes it has, and whether it was kept or was too long; nothing at the end.
+fn next_line(file: &mut BufReader<File>, text: &mut Vec<u8>) -> io::Result<Option<(u64, bool)>> {
+    text.clear();
+    let read = sql::count(file.take(LONGEST).read_until(b'\n', text)?);
+    if read == LONGEST && !text.ends_with(b"\n") {
+        return Ok(Some((read + sql::count(file.skip_until(b'\n')?), false)));
+    }
+    Ok((read > 0).then_some((read, true)))
 }
 
 fn object(source: &Source, names: &[Option<String>], text: &[u8]) -> Result<Vec<Option<String>>, String> {
@@ -290,4 +328,35 @@ fn about(source: &Source, problem: String) -> Refusal {
     let mut refusal = Refusal::new(Code::BadUserInput, problem);
     refusal.field = vec![source.file.clone()];
     refusal
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests {
+    use super::*;
+    use crate::import::mapping::Mapping;
+
+    async fn lines(text: &str) -> Vec<(u64, Option<String>)> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), text).unwrap();
+        let mapping = "[[files]]\nfile = \"a.csv\"\nformat = \"csv\"\nentity = \"partner\"\n\
+            columns = { external_id = \"id\", legal_name = \"name\" }";
+        let source = Arc::new(Mapping::parse(mapping).unwrap().sources.remove(0));
+        let mut portions = start(folder.path(), &source);
+        let mut found = Vec::new();
+        while let Some(portion) = portions.recv().await {
+            found.extend(portion.unwrap().rows.into_iter().map(|row| (row.line, row.cells[0].clone())));
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn rows_are_numbered_by_the_line_on_which_they_begin() {
+        let row = |line, id: &str| (line, Some(id.to_owned()));
+        assert_eq!(lines("id,name\na,A\nb,B").await, [row(2, "a"), row(3, "b")]);
+        assert_eq!(lines("id,name\r\na,A\r\nb,B\r\n").await, [row(2, "a"), row(3, "b")]);
+        assert_eq!(lines("\u{feff}id,name\n\n\na,\"A\n1\"\n\r\n\"b\",\"B\"\r\n").await, [row(4, "a"), row(7, "b")]);
+        assert_eq!(lines("name,id\nA,\"a\"\"1\"\r\n\r\nB,\"b\"").await, [row(2, "a\"1"), row(4, "b")]);
+        assert_eq!(lines("id,name\n").await, []);
+    }
 }

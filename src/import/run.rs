@@ -24,6 +24,7 @@ use crate::{
     app::App,
     error::{Code, Refusal, Result},
     events::Event,
+    platform::sql,
     tx::Call,
 };
 
@@ -122,7 +123,7 @@ impl<F: Importable> Taking<'_, F> {
     /// The rows that can be decided about; the others are refused.
     fn understand(&mut self, portion: &Portion) -> Result<Vec<Draft<F>>> {
         let rows = portion.rows.len() + portion.unreadable.len();
-        self.tally.count(|file| file.rows += u64::try_from(rows).unwrap_or(u64::MAX));
+        self.tally.count(|file| file.rows += sql::count(rows));
         for (line, reason) in &portion.unreadable {
             self.tally.refuse(*line, None, vec![Refusal::new(Code::BadUserInput, reason)])?;
         }

@@ -8,6 +8,7 @@ use sea_orm::{
 
 use crate::{
     error::{Error, Result},
+    platform::sql,
     tx::{CHUNK, Tx},
 };
 
@@ -51,7 +52,7 @@ where
     for chunk in rows.chunks(CHUNK) {
         let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
         let replaced = Insert::many(rows).on_conflict(conflict.clone()).exec_without_returning(tx).await?;
-        if replaced != u64::try_from(chunk.len()).unwrap_or(u64::MAX) {
+        if replaced != sql::count(chunk.len()) {
             return Err(Error::stale());
         }
     }
