@@ -58,7 +58,10 @@ impl App {
     /// The same application with another clock.
     #[must_use]
     pub fn with_clock(&self, clock: Clock) -> Self {
-        Self::new(Parts { clock, ..self.0.as_ref().clone() })
+        Self::new(Parts {
+            clock,
+            ..self.0.as_ref().clone()
+        })
     }
 
     /// The database.

@@ -9,7 +9,9 @@ use std::fmt;
 use sea_orm::DbErr;
 
 /// Every code that the API may answer. The wire form is SCREAMING_SNAKE_CASE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sea_orm::EnumIter, async_graphql::Enum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sea_orm::EnumIter, async_graphql::Enum,
+)]
 #[graphql(name = "ErrorCode")]
 pub enum Code {
     /// No valid sign-in: the token is missing, expired, revoked or forged, or the password is wrong.
@@ -123,7 +125,12 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of the whole input.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: Vec::new(), reasons: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            field: Vec::new(),
+            reasons: Vec::new(),
+        }
     }
 
     /// A value of the input is wrong. `path` is dotted: `products.0.quantity`.
@@ -177,7 +184,11 @@ impl Error {
     #[must_use]
     pub fn not_found(path: &str) -> Self {
         let refusal = Refusal::new(Code::NotFound, "There is no such object.");
-        if path.is_empty() { refusal.into() } else { refusal.at(path).into() }
+        if path.is_empty() {
+            refusal.into()
+        } else {
+            refusal.at(path).into()
+        }
     }
 
     /// The caller's role does not allow this.
@@ -201,7 +212,9 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::Refused(refusals) => refusals.first().map_or(Code::Internal, |refusal| refusal.code),
+            Self::Refused(refusals) => refusals
+                .first()
+                .map_or(Code::Internal, |refusal| refusal.code),
             Self::Throttled { .. } => Code::Throttled,
             Self::Database(_) | Self::Internal(_) => Code::Internal,
         }
@@ -233,7 +246,9 @@ impl fmt::Display for Error {
                 let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
                 f.write_str(&texts.join("; "))
             }
-            Self::Throttled { retry_after_ms } => write!(f, "THROTTLED: retry after {retry_after_ms} ms"),
+            Self::Throttled { retry_after_ms } => {
+                write!(f, "THROTTLED: retry after {retry_after_ms} ms")
+            }
             Self::Database(error) => write!(f, "database: {error}"),
             Self::Internal(error) => write!(f, "{error}"),
         }
@@ -266,8 +281,14 @@ impl Faults {
     }
 
     /// Keeps a good value, or notes the fault and yields nothing.
-    pub fn take<T, E: fmt::Display>(&mut self, path: &str, result: std::result::Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.add(path, error.to_string())).ok()
+    pub fn take<T, E: fmt::Display>(
+        &mut self,
+        path: &str,
+        result: std::result::Result<T, E>,
+    ) -> Option<T> {
+        result
+            .map_err(|error| self.add(path, error.to_string()))
+            .ok()
     }
 
     /// A text that must not be blank nor longer than `limit` characters, trimmed.
@@ -277,15 +298,25 @@ impl Faults {
             self.add(path, "must not be empty");
         } else if trimmed.chars().count() > limit {
             self.add(path, format!("must have at most {limit} characters"));
-        } else if trimmed.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        } else if trimmed
+            .chars()
+            .any(|c| c.is_control() && c != '\n' && c != '\t')
+        {
             self.add(path, "must not contain control characters");
         }
         trimmed.to_owned()
     }
 
     /// The same for a value that may be absent; blank counts as absent.
-    pub fn optional_text(&mut self, path: &str, value: Option<&str>, limit: usize) -> Option<String> {
-        value.filter(|text| !text.trim().is_empty()).map(|text| self.text(path, text, limit))
+    pub fn optional_text(
+        &mut self,
+        path: &str,
+        value: Option<&str>,
+        limit: usize,
+    ) -> Option<String> {
+        value
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| self.text(path, text, limit))
     }
 
     /// Refuses when anything was noted.
@@ -293,6 +324,10 @@ impl Faults {
     /// # Errors
     /// All noted faults together.
     pub fn check(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Refused(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Refused(self.0))
+        }
     }
 }

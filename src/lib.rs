@@ -12,17 +12,17 @@ pub mod server;
 pub mod tx;
 pub mod worker;
 
-pub mod identity;
-pub mod partners;
-pub mod programs;
-pub mod customers;
-pub mod catalog;
-pub mod deals;
 pub mod attribution;
+pub mod catalog;
+pub mod customers;
+pub mod deals;
+pub mod identity;
 pub mod incentives;
 pub mod ledger;
-pub mod payouts;
 pub mod notifications;
+pub mod partners;
+pub mod payouts;
+pub mod programs;
 
 pub mod import;
 

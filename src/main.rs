@@ -12,11 +12,12 @@ use clap::{Args, Parser, Subcommand};
 use ensemble::{
     app::App,
     identity::{self, Role},
-    import, incentives, ledger, programs, seeds,
+    import, incentives, ledger,
     platform::{
         config::{Config, Mode, Options, environment},
         migrations, telemetry,
     },
+    programs, seeds,
     server::{self, StartError},
     tx::Call,
 };
@@ -174,14 +175,24 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         }
         Command::Seed => {
             let app = server::open(config).await?;
-            println!("{}", if seeds::load(&app).await? { "The demo data is loaded." } else { "The database is not new; nothing was changed." });
+            println!(
+                "{}",
+                if seeds::load(&app).await? {
+                    "The demo data is loaded."
+                } else {
+                    "The database is not new; nothing was changed."
+                }
+            );
         }
         Command::Import(args) => return import(config, args).await,
         Command::Run(Batch::Accrual { program }) => {
             let app = server::open(config).await?;
             let program = programs::rules::named(app.db().reader(), &program).await?;
             let report = incentives::batch::run(&app, program).await?;
-            println!("{} won deals looked at, {} commission lines booked.", report.deals, report.lines);
+            println!(
+                "{} won deals looked at, {} commission lines booked.",
+                report.deals, report.lines
+            );
         }
         Command::Schema => {}
         Command::Verify => return verify(config).await,
@@ -197,13 +208,20 @@ async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
     if development && seeds::load(&app).await? {
         println!("The database was new: the demo data is loaded.");
     }
-    let page = if development { Some(seeds::start_page(&app, config).await?) } else { None };
+    let page = if development {
+        Some(seeds::start_page(&app, config).await?)
+    } else {
+        None
+    };
     if let Some(page) = &page {
         println!("\nSign in (all with the password {}):", seeds::PASSWORD);
         for person in &page.sign_ins {
             println!("  {:<32} {}", person.email, person.role);
         }
-        println!("\nOpen {address}/ to look around and {address}/graphiql to try the API, or ask it right away:\n", address = page.address);
+        println!(
+            "\nOpen {address}/ to look around and {address}/graphiql to try the API, or ask it right away:\n",
+            address = page.address
+        );
         println!("{}\n", seeds::first_query(&page.address));
     }
     server::serve(app, config, with_worker, page).await
@@ -221,7 +239,11 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
     };
     let report = import::run(&app, options).await?;
     println!("{report}");
-    Ok(if report.total().refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    Ok(if report.total().refused == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(3)
+    })
 }
 
 async fn verify(config: &Config) -> Result<ExitCode, StartError> {
@@ -230,7 +252,11 @@ async fn verify(config: &Config) -> Result<ExitCode, StartError> {
     println!("{report}");
     let good = report.is_clean();
     telemetry::invariants_hold(good);
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn create_admin(config: &Config, email: String, name: String) -> Result<(), StartError> {
@@ -242,8 +268,18 @@ async fn create_admin(config: &Config, email: String, name: String) -> Result<()
     let made_up = given.is_empty();
     let password = if made_up { made_up_password() } else { given };
     let app: App = server::open(config).await?;
-    let hash = app.passwords().hash(SecretString::from(password.clone())).await?;
-    let new = identity::admin::Create { email: email.clone(), name, role: Role::Administrator, partner_id: None, locale: None, password_hash: hash };
+    let hash = app
+        .passwords()
+        .hash(SecretString::from(password.clone()))
+        .await?;
+    let new = identity::admin::Create {
+        email: email.clone(),
+        name,
+        role: Role::Administrator,
+        partner_id: None,
+        locale: None,
+        password_hash: hash,
+    };
     app.write(Call::system("adminCreate"), move |tx| {
         let new = new.clone();
         Box::pin(async move { identity::admin::create(tx, new).await })
@@ -258,6 +294,10 @@ async fn create_admin(config: &Config, email: String, name: String) -> Result<()
 
 fn made_up_password() -> String {
     let letters: Vec<char> = "abcdefghjkmnpqrstuvwxyz23456789".chars().collect();
-    let group = || -> String { (0..5).map(|_| letters[rand::random_range(0..letters.len())]).collect() };
+    let group = || -> String {
+        (0..5)
+            .map(|_| letters[rand::random_range(0..letters.len())])
+            .collect()
+    };
     [group(), group(), group(), group()].join("-")
 }

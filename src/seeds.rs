@@ -111,7 +111,11 @@ pub async fn load(app: &App) -> Result<bool> {
     let script: Script = serde_json::from_str(SCRIPT)?;
     let mut player = Player::new(app);
     player.set_days_ago(script.steps.first().map_or(0, |step| step.days_ago));
-    let hash = app.passwords().hash(SecretString::from(PASSWORD)).await.map_err(|error| Error::Internal(Box::new(error)))?;
+    let hash = app
+        .passwords()
+        .hash(SecretString::from(PASSWORD))
+        .await
+        .map_err(|error| Error::Internal(Box::new(error)))?;
     let mut waiting = script.people;
     for step in &script.steps {
         waiting = player.welcome(waiting, &hash).await?;
@@ -127,7 +131,13 @@ impl Player {
     pub fn new(app: &App) -> Self {
         let start = app.clock().now();
         let clock = ManualClock::new(start);
-        Self { app: app.with_clock(Clock::from(&clock)), clock, start, saved: BTreeMap::new(), played: 0 }
+        Self {
+            app: app.with_clock(Clock::from(&clock)),
+            clock,
+            start,
+            saved: BTreeMap::new(),
+            played: 0,
+        }
     }
 
     fn set_days_ago(&self, days: i64) {
@@ -145,7 +155,9 @@ impl Player {
                         waiting.push(person);
                         continue;
                     }
-                    Some(id) => Some(PartnerId::parse(id).ok_or_else(|| Error::internal("not a partner id"))?),
+                    Some(id) => Some(
+                        PartnerId::parse(id).ok_or_else(|| Error::internal("not a partner id"))?,
+                    ),
                 },
             };
             let new = admin::Create {
@@ -177,27 +189,50 @@ impl Player {
         if let Some(map) = variables.as_object_mut() {
             map.insert("key".to_owned(), format!("demo-{}", self.played).into());
         }
-        let document = operation(&step.run).ok_or_else(|| Error::internal(format!("no operation {}", step.run)))?;
+        let document = operation(&step.run)
+            .ok_or_else(|| Error::internal(format!("no operation {}", step.run)))?;
         let request = Request::new(document).variables(Variables::from_json(variables));
-        let caller = Caller { actor: self.actor(&step.by).await?, request_id: "demo".to_owned(), address: "127.0.0.1".to_owned() };
-        let answer = serde_json::to_value(Api::new(self.app.clone()).execute(caller, request).await)?;
+        let caller = Caller {
+            actor: self.actor(&step.by).await?,
+            request_id: "demo".to_owned(),
+            address: "127.0.0.1".to_owned(),
+        };
+        let answer =
+            serde_json::to_value(Api::new(self.app.clone()).execute(caller, request).await)?;
         let data = answer.get("data").cloned().unwrap_or_default();
-        let refused = data.as_object().into_iter().flat_map(Map::values).any(|payload| {
-            payload.get("userErrors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
-        });
+        let refused = data
+            .as_object()
+            .into_iter()
+            .flat_map(Map::values)
+            .any(|payload| {
+                payload
+                    .get("userErrors")
+                    .and_then(Value::as_array)
+                    .is_some_and(|errors| !errors.is_empty())
+            });
         if answer.get("errors").is_some() || refused {
-            return Err(Error::internal(format!("the demo step {} {} was refused: {answer}", self.played, step.run)));
+            return Err(Error::internal(format!(
+                "the demo step {} {} was refused: {answer}",
+                self.played, step.run
+            )));
         }
         for (name, pointer) in &step.save {
             let value = data.pointer(&format!("/{pointer}")).cloned();
-            self.saved.insert(name.clone(), value.ok_or_else(|| Error::internal(format!("nothing at {pointer}: {answer}")))?);
+            self.saved.insert(
+                name.clone(),
+                value.ok_or_else(|| Error::internal(format!("nothing at {pointer}: {answer}")))?,
+            );
         }
         Ok(data)
     }
 
     async fn actor(&self, email: &str) -> Result<Actor> {
-        let user = user::Entity::find().filter(user::Column::Email.eq(email)).one(self.app.db().reader()).await?;
-        let user = user.ok_or_else(|| Error::internal(format!("nobody has the address {email}")))?;
+        let user = user::Entity::find()
+            .filter(user::Column::Email.eq(email))
+            .one(self.app.db().reader())
+            .await?;
+        let user =
+            user.ok_or_else(|| Error::internal(format!("nobody has the address {email}")))?;
         Ok(Actor::User(SignedIn {
             user_id: user.id,
             role: user.role,
@@ -216,9 +251,16 @@ impl Player {
                 None => value.clone(),
                 Some(name) => self.lookup(name)?,
             },
-            Value::Array(items) => Value::Array(items.iter().map(|item| self.resolve(item)).collect::<Result<_>>()?),
+            Value::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.resolve(item))
+                    .collect::<Result<_>>()?,
+            ),
             Value::Object(map) => {
-                let fields = map.iter().map(|(key, value)| Ok((key.clone(), self.resolve(value)?)));
+                let fields = map
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.resolve(value)?)));
                 Value::Object(fields.collect::<Result<_>>()?)
             }
             other => other.clone(),
@@ -226,14 +268,23 @@ impl Player {
     }
 
     fn lookup(&self, name: &str) -> Result<Value> {
-        let days = |text: &str| text.parse().map(|days| self.start + TimeDelta::days(days)).ok();
+        let days = |text: &str| {
+            text.parse()
+                .map(|days| self.start + TimeDelta::days(days))
+                .ok()
+        };
         if let Some(at) = name.strip_prefix("date:").and_then(days) {
             return Ok(at.date_naive().to_string().into());
         }
         if let Some(at) = name.strip_prefix("time:").and_then(days) {
-            return Ok(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into());
+            return Ok(at
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+                .into());
         }
-        self.saved.get(name).cloned().ok_or_else(|| Error::internal(format!("nothing was saved under {name}")))
+        self.saved
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::internal(format!("nothing was saved under {name}")))
     }
 }
 
@@ -241,7 +292,9 @@ impl Player {
 #[must_use]
 pub fn operation(name: &str) -> Option<&'static str> {
     DOCUMENTS.split("\n\n").map(str::trim).find(|text| {
-        let mut words = text.split([' ', '(', '{', '\n']).filter(|word| !word.is_empty() && !word.starts_with('#'));
+        let mut words = text
+            .split([' ', '(', '{', '\n'])
+            .filter(|word| !word.is_empty() && !word.starts_with('#'));
         matches!(words.next(), Some("query" | "mutation")) && words.next() == Some(name)
     })
 }
@@ -268,15 +321,28 @@ pub async fn start_page(app: &App, config: &Config) -> Result<StartPage> {
         name: person.name,
         email: person.email,
         password: PASSWORD.to_owned(),
-        role: serde_json::to_value(person.role).ok().and_then(|role| role.as_str().map(words)).unwrap_or_default(),
+        role: serde_json::to_value(person.role)
+            .ok()
+            .and_then(|role| role.as_str().map(words))
+            .unwrap_or_default(),
     });
-    let examples = ["SignIn", "Look", "DealPage", "MyMoney"].into_iter().filter_map(|name| {
-        Some(Example { title: name.to_owned(), document: operation(name)?.to_owned(), variables: example_variables(name) })
-    });
+    let examples = ["SignIn", "Look", "DealPage", "MyMoney"]
+        .into_iter()
+        .filter_map(|name| {
+            Some(Example {
+                title: name.to_owned(),
+                document: operation(name)?.to_owned(),
+                variables: example_variables(name),
+            })
+        });
     Ok(StartPage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         address: format!("http://{}", config.listen),
-        sign_ins: if known > 0 { sign_ins.collect() } else { Vec::new() },
+        sign_ins: if known > 0 {
+            sign_ins.collect()
+        } else {
+            Vec::new()
+        },
         examples: examples.collect(),
     })
 }
@@ -287,7 +353,9 @@ fn words(role: &str) -> String {
 
 fn example_variables(name: &str) -> String {
     match name {
-        "SignIn" => format!("{{\n  \"email\": \"ada@vendor.example\",\n  \"password\": \"{PASSWORD}\"\n}}"),
+        "SignIn" => {
+            format!("{{\n  \"email\": \"ada@vendor.example\",\n  \"password\": \"{PASSWORD}\"\n}}")
+        }
         _ => String::new(),
     }
 }

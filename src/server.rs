@@ -26,9 +26,16 @@ use crate::{
         router,
         transport::{AuthFailure, Authenticate, Execute, RequestData, Settings, Transport},
     },
-    identity::{Actor, authenticate::{self, AuthFault}},
+    identity::{
+        Actor,
+        authenticate::{self, AuthFault},
+    },
     platform::{
-        auth::{opaque::OpaqueTokens, password::{Cost, Passwords}, token::Keys},
+        auth::{
+            opaque::OpaqueTokens,
+            password::{Cost, Passwords},
+            token::Keys,
+        },
         clock::Clock,
         config::{Config, Mode},
         db::Db,
@@ -66,10 +73,18 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         db: Db::connect(url, config.database_connections).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
-        keys: Keys::new(&config.secret, config.previous_secret.as_ref(), public_url.as_str(), "ensemble")?,
+        keys: Keys::new(
+            &config.secret,
+            config.previous_secret.as_ref(),
+            public_url.as_str(),
+            "ensemble",
+        )?,
         tokens: OpaqueTokens::new(config.secret.clone(), config.previous_secret.clone()),
         mail: Mailer::new(transport, config.mail_from.clone()),
-        site: Site { public_url, data_dir: config.data_dir.clone() },
+        site: Site {
+            public_url,
+            data_dir: config.data_dir.clone(),
+        },
         wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),
     }))
@@ -79,29 +94,52 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
 ///
 /// # Errors
 /// An address cannot be bound.
-pub async fn serve(app: App, config: &Config, with_worker: bool, development: Option<crate::graphql::page::StartPage>) -> Result<(), StartError> {
+pub async fn serve(
+    app: App,
+    config: &Config,
+    with_worker: bool,
+    development: Option<crate::graphql::page::StartPage>,
+) -> Result<(), StartError> {
     let stop = CancellationToken::new();
     let metrics = Metrics::start()?;
     tokio::spawn(metrics.clone().upkeep());
-    let settings = Settings { origins: config.cors_origins.clone(), development, ..settings() };
+    let settings = Settings {
+        origins: config.cors_origins.clone(),
+        development,
+        ..settings()
+    };
     let transport = transport(&app, settings)?;
     let main = routes(&app, transport, config.trusted_proxies.clone(), &stop);
-    let main = if config.metrics_listen.is_some() { main } else { main.merge(metrics_route(metrics.clone())) };
+    let main = if config.metrics_listen.is_some() {
+        main
+    } else {
+        main.merge(metrics_route(metrics.clone()))
+    };
 
     let listener = TcpListener::bind(config.listen).await?;
     if config.mode == Mode::Development {
-        println!("Ensemble {} listens on http://{}", env!("CARGO_PKG_VERSION"), listener.local_addr()?);
+        println!(
+            "Ensemble {} listens on http://{}",
+            env!("CARGO_PKG_VERSION"),
+            listener.local_addr()?
+        );
     }
     let mut servers = tokio::task::JoinSet::new();
     if let Some(address) = config.metrics_listen {
         let listener = TcpListener::bind(address).await?;
         let quiet = stop.clone().cancelled_owned();
-        servers.spawn(async move { axum::serve(listener, metrics_route(metrics)).with_graceful_shutdown(quiet).await });
+        servers.spawn(async move {
+            axum::serve(listener, metrics_route(metrics))
+                .with_graceful_shutdown(quiet)
+                .await
+        });
     }
     let quiet = stop.clone().cancelled_owned();
     servers.spawn(async move {
         let service = main.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(quiet).await
+        axum::serve(listener, service)
+            .with_graceful_shutdown(quiet)
+            .await
     });
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.clone())));
 
@@ -117,7 +155,9 @@ pub async fn serve(app: App, config: &Config, with_worker: bool, development: Op
         app.tasks().wait().await;
     };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!("something did not finish in time and is abandoned; no unit of work is half done");
+        tracing::warn!(
+            "something did not finish in time and is abandoned; no unit of work is half done"
+        );
     }
     app.db().clone().close().await?;
     Ok(())
@@ -142,8 +182,15 @@ pub async fn work(app: App) -> Result<(), StartError> {
 pub fn settings() -> Settings {
     let mut settings = Settings::default();
     // One sign-in attempt a request: aliases must not multiply guesses.
-    settings.limits.alone =
-        ["login", "tokenRefresh", "invitationAccept", "passwordResetRequest", "passwordReset"].map(str::to_owned).into();
+    settings.limits.alone = [
+        "login",
+        "tokenRefresh",
+        "invitationAccept",
+        "passwordResetRequest",
+        "passwordReset",
+    ]
+    .map(str::to_owned)
+    .into();
     settings
 }
 
@@ -154,11 +201,21 @@ pub fn settings() -> Settings {
 pub fn transport(app: &App, settings: Settings) -> Result<Transport, StartError> {
     let api = Api::new(app.clone());
     let sdl = api.sdl();
-    Ok(Transport::new(Arc::new(Executor(api)), &sdl, Arc::new(Door(app.clone())), settings)?)
+    Ok(Transport::new(
+        Arc::new(Executor(api)),
+        &sdl,
+        Arc::new(Door(app.clone())),
+        settings,
+    )?)
 }
 
 /// Every route of the server.
-pub fn routes(app: &App, transport: Transport, trusted: Vec<AddressRange>, stop: &CancellationToken) -> Router {
+pub fn routes(
+    app: &App,
+    transport: Transport,
+    trusted: Vec<AddressRange>,
+    stop: &CancellationToken,
+) -> Router {
     let health = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -181,7 +238,10 @@ async fn ready(State((app, stop)): State<(App, CancellationToken)>) -> impl Into
     let probe = app.db().reader().execute_unprepared("SELECT 1");
     match tokio::time::timeout(Duration::from_secs(2), probe).await {
         Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     }
 }
 
@@ -200,10 +260,18 @@ async fn note_address(
     mut request: axum::extract::Request,
     next: Next,
 ) -> axum::response::Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let forwarded: Vec<_> =
-        request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    let address = peer.map(|peer| proxies::caller(&trusted, peer, &forwarded.join(",")).to_string());
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(peer)| peer.ip());
+    let forwarded: Vec<_> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let address =
+        peer.map(|peer| proxies::caller(&trusted, peer, &forwarded.join(",")).to_string());
     request.headers_mut().remove(CLIENT_ADDRESS);
     if let Some(value) = address.and_then(|address| HeaderValue::from_str(&address).ok()) {
         request.headers_mut().insert(CLIENT_ADDRESS, value);
@@ -231,30 +299,50 @@ struct Door(App);
 #[async_trait::async_trait]
 impl Authenticate for Door {
     async fn authenticate(&self, headers: &HeaderMap) -> Result<RequestData, AuthFailure> {
-        let address = headers.get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok()).unwrap_or("unknown").to_owned();
+        let address = headers
+            .get(CLIENT_ADDRESS)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("unknown")
+            .to_owned();
         let (actor, expires_in) = match headers.get(header::AUTHORIZATION) {
             None => (Actor::Anonymous, None),
             Some(value) => {
                 let token = value.to_str().ok().and_then(bearer);
-                let token = token.ok_or(AuthFailure::Unauthenticated("send the access token as a bearer token"))?;
-                let admitted = authenticate::admit(&self.0, token).await.map_err(|fault| match fault {
-                    AuthFault::Token(_) | AuthFault::Over => {
-                        AuthFailure::Unauthenticated("the access token is not valid, or no longer")
-                    }
-                    AuthFault::Unavailable(error) => {
-                        tracing::error!(%error, "a session could not be read");
-                        AuthFailure::Unavailable
-                    }
-                })?;
-                (admitted.actor, (admitted.until - self.0.clock().now()).to_std().ok())
+                let token = token.ok_or(AuthFailure::Unauthenticated(
+                    "send the access token as a bearer token",
+                ))?;
+                let admitted =
+                    authenticate::admit(&self.0, token)
+                        .await
+                        .map_err(|fault| match fault {
+                            AuthFault::Token(_) | AuthFault::Over => AuthFailure::Unauthenticated(
+                                "the access token is not valid, or no longer",
+                            ),
+                            AuthFault::Unavailable(error) => {
+                                tracing::error!(%error, "a session could not be read");
+                                AuthFailure::Unavailable
+                            }
+                        })?;
+                (
+                    admitted.actor,
+                    (admitted.until - self.0.clock().now()).to_std().ok(),
+                )
             }
         };
-        let bucket = actor.user_id().map_or_else(|| address.clone(), |user| user.to_string());
+        let bucket = actor
+            .user_id()
+            .map_or_else(|| address.clone(), |user| user.to_string());
         let app = self.0.clone();
         let data = RequestData::new(bucket, move |request| {
             let request_id = request.data.get(&std::any::TypeId::of::<RequestId>());
-            let request_id = request_id.and_then(|id| id.downcast_ref::<RequestId>()).map(ToString::to_string);
-            let caller = Caller { actor: actor.clone(), request_id: request_id.unwrap_or_default(), address: address.clone() };
+            let request_id = request_id
+                .and_then(|id| id.downcast_ref::<RequestId>())
+                .map(ToString::to_string);
+            let caller = Caller {
+                actor: actor.clone(),
+                request_id: request_id.unwrap_or_default(),
+                address: address.clone(),
+            };
             Api::prepare(&app, caller, request)
         });
         Ok(data.expires_in(expires_in))

@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, Insert,
-    QueryResult, RuntimeErr, Statement,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    ExecResult, Insert, QueryResult, RuntimeErr, Statement,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -31,9 +31,9 @@ use crate::{
     events::Event,
     identity::Actor,
     platform::{
-        audit, ids,
+        audit,
         idempotency::{self, Claim},
-        jobs,
+        ids, jobs,
         telemetry::{self, Outcome},
     },
 };
@@ -59,13 +59,21 @@ impl Call {
     /// A call of the server itself.
     #[must_use]
     pub const fn system(name: &'static str) -> Self {
-        Self { name, actor: Actor::System, request_id: None }
+        Self {
+            name,
+            actor: Actor::System,
+            request_id: None,
+        }
     }
 
     /// A call of this actor.
     #[must_use]
     pub const fn of(name: &'static str, actor: Actor) -> Self {
-        Self { name, actor, request_id: None }
+        Self {
+            name,
+            actor,
+            request_id: None,
+        }
     }
 }
 
@@ -106,12 +114,18 @@ impl Tx {
 
     /// Notes a business event: an audit row and a job, written at the commit.
     pub fn record(&self, event: Event) {
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.recorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(event);
     }
 
     /// Adds background work beside that of the events.
     pub fn enqueue(&self, job: jobs::NewJob) {
-        self.enqueued.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+        self.enqueued
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(job);
     }
 
     /// Writes one row.
@@ -135,7 +149,9 @@ impl Tx {
     {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
-            Insert::many(rows.by_ref().take(CHUNK)).exec_without_returning(self).await?;
+            Insert::many(rows.by_ref().take(CHUNK))
+                .exec_without_returning(self)
+                .await?;
         }
         Ok(())
     }
@@ -149,16 +165,29 @@ impl Tx {
         A: ActiveModelTrait,
         <A::Entity as EntityTrait>::Model: sea_orm::IntoActiveModel<A>,
     {
-        let insert = Insert::one(row).on_conflict(sea_orm::sea_query::OnConflict::new().do_nothing().to_owned());
+        let insert = Insert::one(row).on_conflict(
+            sea_orm::sea_query::OnConflict::new()
+                .do_nothing()
+                .to_owned(),
+        );
         Ok(insert.exec_without_returning(self).await? == 1)
     }
 
     async fn commit(self) -> Result<()> {
-        let events = self.recorded.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let enqueued = self.enqueued.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let events = self
+            .recorded
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let enqueued = self
+            .enqueued
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if self.failed.load(Ordering::Acquire) {
             self.db.rollback().await?;
-            return Err(Error::internal(format!("{}: a statement failed and was not reported", self.call.name)));
+            return Err(Error::internal(format!(
+                "{}: a statement failed and was not reported",
+                self.call.name
+            )));
         }
         audit::append(&self.db, self.now, &self.call, &events).await?;
         jobs::append(&self.db, self.now, &self.call, &events, enqueued).await?;
@@ -211,7 +240,8 @@ impl App {
     {
         let app = self.clone();
         let (name, started) = (call.name, Instant::now());
-        let attempts = async move { app.attempt_until_done(call, body).await }.instrument(tracing::Span::current());
+        let attempts = async move { app.attempt_until_done(call, body).await }
+            .instrument(tracing::Span::current());
         // Spawned: dropping the caller must not drop the transaction half way.
         let result = self.tasks().spawn(attempts).await;
         let result = result.unwrap_or_else(|panic| Err(Error::Internal(Box::new(panic))));
@@ -265,7 +295,11 @@ impl App {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => {
                     tracing::warn!(operation = call.name, reason, "the database stayed busy");
-                    return Err(Refusal::new(Code::RetryLater, "The database is busy; nothing was changed.").into());
+                    return Err(Refusal::new(
+                        Code::RetryLater,
+                        "The database is busy; nothing was changed.",
+                    )
+                    .into());
                 }
             }
         }
@@ -304,7 +338,14 @@ where
         Claim::Replay(stored) => Ok(serde_json::from_value(stored)?),
         Claim::New => {
             let value = body(tx).await?;
-            idempotency::keep(tx, actor.0, tx.call.name, key, serde_json::to_value(&value)?).await?;
+            idempotency::keep(
+                tx,
+                actor.0,
+                tx.call.name,
+                key,
+                serde_json::to_value(&value)?,
+            )
+            .await?;
             Ok(value)
         }
     }
@@ -313,9 +354,14 @@ where
 /// The code under which the database lost a race that the same body may win next time: serialisation failure,
 /// deadlock and lock timeout on PostgreSQL; busy, recovering and stale snapshot on SQLite.
 fn contention(error: &DbErr) -> Option<&'static str> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)) | DbErr::Conn(RuntimeErr::SqlxError(source))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source))
+    | DbErr::Query(RuntimeErr::SqlxError(source))
+    | DbErr::Conn(RuntimeErr::SqlxError(source))) = error
+    else {
         return None;
     };
     let code = source.as_database_error()?.code()?;
-    ["40001", "40P01", "55P03", "5", "261", "517"].into_iter().find(|known| *known == code)
+    ["40001", "40P01", "55P03", "5", "261", "517"]
+        .into_iter()
+        .find(|known| *known == code)
 }

@@ -59,7 +59,11 @@ pub async fn turn(app: &App) -> Result<usize> {
 /// # Errors
 /// The database failed; a failing job is not an error here.
 pub async fn work(app: &App) -> Result<usize> {
-    let claimed = app.write(Call::system("jobClaim"), |tx| Box::pin(jobs::claim(tx, BATCH))).await?;
+    let claimed = app
+        .write(Call::system("jobClaim"), |tx| {
+            Box::pin(jobs::claim(tx, BATCH))
+        })
+        .await?;
     let count = claimed.len();
     stream::iter(claimed)
         .for_each_concurrent(4, |job| async move {
@@ -75,10 +79,17 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
     let outcome = match job.topic.as_str() {
         jobs::EVENT => notifications::jobs::expand(app, job).await,
         notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
-        payouts::jobs::RESUME => payouts::jobs::work(app, job)
-            .await
-            .map_err(|error| notifications::jobs::Failure { message: error.to_string(), permanent: false }),
-        other => Err(notifications::jobs::Failure::permanent(format!("no handler for {other}"))),
+        payouts::jobs::RESUME => {
+            payouts::jobs::work(app, job)
+                .await
+                .map_err(|error| notifications::jobs::Failure {
+                    message: error.to_string(),
+                    permanent: false,
+                })
+        }
+        other => Err(notifications::jobs::Failure::permanent(format!(
+            "no handler for {other}"
+        ))),
     };
     let Err(failure) = outcome else { return Ok(()) };
     let settled = job.clone();
@@ -113,12 +124,36 @@ struct Schedule {
 
 /// Everything that happens by itself.
 const SCHEDULES: &[Schedule] = &[
-    Schedule { name: "protectionExpiry", every: TimeDelta::minutes(1), run: |tx| Box::pin(deals::expiry::expire(tx)) },
-    Schedule { name: "protectionReminder", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::remind(tx)) },
-    Schedule { name: "invitationExpiry", every: TimeDelta::hours(1), run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)) },
-    Schedule { name: "holdbackRelease", every: TimeDelta::hours(1), run: |tx| Box::pin(incentives::release::due(tx)) },
-    Schedule { name: "auditSeal", every: TimeDelta::seconds(10), run: |tx| Box::pin(seal(tx)) },
-    Schedule { name: "sweep", every: TimeDelta::hours(1), run: |tx| Box::pin(sweep(tx)) },
+    Schedule {
+        name: "protectionExpiry",
+        every: TimeDelta::minutes(1),
+        run: |tx| Box::pin(deals::expiry::expire(tx)),
+    },
+    Schedule {
+        name: "protectionReminder",
+        every: TimeDelta::hours(1),
+        run: |tx| Box::pin(deals::expiry::remind(tx)),
+    },
+    Schedule {
+        name: "invitationExpiry",
+        every: TimeDelta::hours(1),
+        run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)),
+    },
+    Schedule {
+        name: "holdbackRelease",
+        every: TimeDelta::hours(1),
+        run: |tx| Box::pin(incentives::release::due(tx)),
+    },
+    Schedule {
+        name: "auditSeal",
+        every: TimeDelta::seconds(10),
+        run: |tx| Box::pin(seal(tx)),
+    },
+    Schedule {
+        name: "sweep",
+        every: TimeDelta::hours(1),
+        run: |tx| Box::pin(sweep(tx)),
+    },
 ];
 
 /// Runs every schedule whose latest due time nobody took yet. Missed due times are made up by one run.
@@ -137,7 +172,11 @@ pub async fn run_schedules(app: &App) -> Result<()> {
                         scheduled_for: Set(due(tx.now(), every)),
                         started_at: Set(tx.now()),
                     };
-                    if tx.insert_new(row).await? { body(tx).await } else { Ok(()) }
+                    if tx.insert_new(row).await? {
+                        body(tx).await
+                    } else {
+                        Ok(())
+                    }
                 })
             })
             .await;

@@ -17,8 +17,14 @@ use sea_orm_migration::{
 pub async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let backend = connection.get_database_backend();
-    for statement in sql.split(";;").map(str::trim).filter(|text| !text.is_empty()) {
-        connection.execute_unprepared(&translate(backend, statement)).await?;
+    for statement in sql
+        .split(";;")
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+    {
+        connection
+            .execute_unprepared(&translate(backend, statement))
+            .await?;
     }
     Ok(())
 }
@@ -34,7 +40,10 @@ pub async fn append_only(manager: &SchemaManager<'_>, tables: &[&str]) -> Result
 
 /// Refuses one kind of change (`DELETE`, `UPDATE`, `UPDATE OF a, b`) on a table.
 pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> Result<(), DbErr> {
-    let verb: String = change.chars().take_while(char::is_ascii_alphabetic).collect();
+    let verb: String = change
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
     let name = format!("{table}_no_{}", verb.to_lowercase());
     let connection = manager.get_connection();
     let statement = match connection.get_database_backend() {
@@ -86,7 +95,9 @@ fn translate(backend: DbBackend, statement: &str) -> String {
         .replace("{date}", date)
         .replace("{json}", json);
     while let Some((before, rest)) = text.split_once("{money:") {
-        let Some((column, after)) = rest.split_once('}') else { break };
+        let Some((column, after)) = rest.split_once('}') else {
+            break;
+        };
         text = format!(
             "{before}BIGINT CHECK ({column} BETWEEN -1000000000000000 AND 1000000000000000){after}"
         );

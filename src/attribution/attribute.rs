@@ -42,25 +42,34 @@ pub struct Attributed {
 pub async fn won(tx: &Tx, deals: &[deal::Model]) -> Result<Vec<Attributed>> {
     let ids: Vec<DealId> = deals.iter().map(|deal| deal.id).collect();
     let done = store::attributed(tx, &ids).await?;
-    let open: Vec<&deal::Model> =
-        deals.iter().filter(|deal| deal.status == SalesStatus::Won && !done.contains(&deal.id)).collect();
+    let open: Vec<&deal::Model> = deals
+        .iter()
+        .filter(|deal| deal.status == SalesStatus::Won && !done.contains(&deal.id))
+        .collect();
     if open.is_empty() {
         return Ok(Vec::new());
     }
-    let versions: BTreeSet<ProgramVersionId> = open.iter().map(|deal| deal.program_version_id).collect();
+    let versions: BTreeSet<ProgramVersionId> =
+        open.iter().map(|deal| deal.program_version_id).collect();
     let books = facts::books(tx, &Vec::from_iter(versions)).await?;
     let ids: Vec<DealId> = open.iter().map(|deal| deal.id).collect();
     let mut facts = facts::load(tx, &ids).await?;
     let mut drafts = Vec::with_capacity(open.len());
     for deal in open {
-        let book = books.get(&deal.program_version_id).ok_or_else(|| no_version(deal))?;
+        let book = books
+            .get(&deal.program_version_id)
+            .ok_or_else(|| no_version(deal))?;
         let facts = facts.remove(&deal.id).unwrap_or_default();
         drafts.push(draft(tx, deal, &facts, book)?);
     }
     let runs: Vec<_> = drafts.iter().map(|draft| draft.run.clone()).collect();
     let written = store::insert_runs(tx, &runs).await?;
     drafts.retain(|draft| written.contains(&draft.run.id));
-    let credits: Vec<_> = drafts.iter().flat_map(|draft| draft.credits.iter()).map(|row| row.clone().into_active_model()).collect();
+    let credits: Vec<_> = drafts
+        .iter()
+        .flat_map(|draft| draft.credits.iter())
+        .map(|row| row.clone().into_active_model())
+        .collect();
     tx.insert_all(credits).await?;
     Ok(drafts)
 }
@@ -80,7 +89,12 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
         let (run, credits) = official.remove(&deal.id)?;
         let participants = participants.remove(&deal.id).unwrap_or_default();
         let participants = facts::taking_part(&participants, run.created_at);
-        Some(Attributed { deal: deal.clone(), run, credits, participants })
+        Some(Attributed {
+            deal: deal.clone(),
+            run,
+            credits,
+            participants,
+        })
     });
     Ok(attributed.collect())
 }
@@ -92,7 +106,11 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
 pub async fn ensure(tx: &Tx, deals: &[deal::Model]) -> Result<Vec<Attributed>> {
     let mut attributed = won(tx, deals).await?;
     let fresh: BTreeSet<DealId> = attributed.iter().map(|won| won.deal.id).collect();
-    let older: Vec<deal::Model> = deals.iter().filter(|deal| !fresh.contains(&deal.id)).cloned().collect();
+    let older: Vec<deal::Model> = deals
+        .iter()
+        .filter(|deal| !fresh.contains(&deal.id))
+        .cloned()
+        .collect();
     attributed.extend(stored(tx, &older).await?);
     Ok(attributed)
 }
@@ -112,28 +130,52 @@ pub struct Expected {
 ///
 /// # Errors
 /// The database failed.
-pub async fn expected<C: ConnectionTrait>(db: &C, deal: &deal::Model, now: DateTime<Utc>) -> Result<Expected> {
+pub async fn expected<C: ConnectionTrait>(
+    db: &C,
+    deal: &deal::Model,
+    now: DateTime<Utc>,
+) -> Result<Expected> {
     let close = deal.closed_at.unwrap_or(now);
     if let Some(known) = stored(db, std::slice::from_ref(deal)).await?.pop() {
-        return Ok(Expected { credits: weights(&known.credits), participants: known.participants, close });
+        return Ok(Expected {
+            credits: weights(&known.credits),
+            participants: known.participants,
+            close,
+        });
     }
     let book = facts::book(db, deal.program_version_id).await?;
-    let facts = facts::load(db, &[deal.id]).await?.remove(&deal.id).unwrap_or_default();
+    let facts = facts::load(db, &[deal.id])
+        .await?
+        .remove(&deal.id)
+        .unwrap_or_default();
     let evidence = facts.as_known(close, now, &book.parameters);
     let outcome = evidence.credit(book.official, &book)?;
-    let credits = outcome.credits.iter().map(|credit| (credit.partner, credit.weight)).collect();
-    Ok(Expected { credits, participants: evidence.participants, close })
+    let credits = outcome
+        .credits
+        .iter()
+        .map(|credit| (credit.partner, credit.weight))
+        .collect();
+    Ok(Expected {
+        credits,
+        participants: evidence.participants,
+        close,
+    })
 }
 
 /// The weights of stored credit in their order.
 #[must_use]
 pub fn weights(credits: &[attribution_credit::Model]) -> Vec<(Option<PartnerId>, u64)> {
     // A CHECK of the table keeps weights from being negative.
-    credits.iter().map(|credit| (credit.partner_id, u64::try_from(credit.weight).unwrap_or(0))).collect()
+    credits
+        .iter()
+        .map(|credit| (credit.partner_id, u64::try_from(credit.weight).unwrap_or(0)))
+        .collect()
 }
 
 fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attributed> {
-    let close = deal.closed_at.ok_or_else(|| Error::internal(format!("the won deal {} has no end", deal.id)))?;
+    let close = deal
+        .closed_at
+        .ok_or_else(|| Error::internal(format!("the won deal {} has no end", deal.id)))?;
     let evidence = facts.as_known(close, tx.now(), &book.parameters);
     let outcome = evidence.credit(book.official, book)?;
     let run = attribution_run::Model {
@@ -151,7 +193,12 @@ fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attr
         superseded_at: None,
     };
     let credits = credits(&run, &outcome, || tx.id())?;
-    Ok(Attributed { deal: deal.clone(), run, credits, participants: evidence.participants })
+    Ok(Attributed {
+        deal: deal.clone(),
+        run,
+        credits,
+        participants: evidence.participants,
+    })
 }
 
 /// The rows of an outcome: amounts and shares are divided each for itself, both by the same weights.
@@ -170,7 +217,8 @@ pub(super) fn credits(
             deal_id: run.deal_id,
             partner_id: credit.partner,
             position,
-            weight: i64::try_from(credit.weight).map_err(|error| Error::Internal(Box::new(error)))?,
+            weight: i64::try_from(credit.weight)
+                .map_err(|error| Error::Internal(Box::new(error)))?,
             share_ppm,
             amount_minor,
             currency: run.currency,
@@ -181,5 +229,9 @@ pub(super) fn credits(
 }
 
 fn no_version(deal: &deal::Model) -> Error {
-    Error::internal(format!("the rules of the deal {} are gone: {}", deal.id, deal.program_version_id.text()))
+    Error::internal(format!(
+        "the rules of the deal {} are gone: {}",
+        deal.id,
+        deal.program_version_id.text()
+    ))
 }

@@ -29,9 +29,16 @@ pub struct Decide {
 /// `ILLEGAL_TRANSITION` when it is decided already. Records `touchpoint.verified`.
 pub async fn verify(tx: &Tx, command: Decide) -> Result<TouchpointId> {
     let row = decidable(tx, &command).await?;
-    let status = row.status.apply(TouchpointAction::Verify).map_err(illegal)?;
+    let status = row
+        .status
+        .apply(TouchpointAction::Verify)
+        .map_err(illegal)?;
     store::move_on(tx, &row, status, None).await?;
-    tx.record(Event::TouchpointVerified { touchpoint_id: row.id, deal_id: row.deal_id, partner_id: row.partner_id });
+    tx.record(Event::TouchpointVerified {
+        touchpoint_id: row.id,
+        deal_id: row.deal_id,
+        partner_id: row.partner_id,
+    });
     Ok(row.id)
 }
 
@@ -41,17 +48,26 @@ pub async fn verify(tx: &Tx, command: Decide) -> Result<TouchpointId> {
 /// As [`verify`]; `REASON_REQUIRED` at `reason` without one. Records `touchpoint.rejected`.
 pub async fn reject(tx: &Tx, command: Decide, reason: &str) -> Result<TouchpointId> {
     let row = decidable(tx, &command).await?;
-    let status = row.status.apply_because(TouchpointAction::Reject, Some(reason)).map_err(|refused| match refused {
-        transition::Refusal::IllegalTransition(error) => illegal(error),
-        transition::Refusal::ReasonRequired { .. } => {
-            Refusal::new(Code::ReasonRequired, "Say why it does not count.").at("reason").into()
-        }
-    })?;
+    let status = row
+        .status
+        .apply_because(TouchpointAction::Reject, Some(reason))
+        .map_err(|refused| match refused {
+            transition::Refusal::IllegalTransition(error) => illegal(error),
+            transition::Refusal::ReasonRequired { .. } => {
+                Refusal::new(Code::ReasonRequired, "Say why it does not count.")
+                    .at("reason")
+                    .into()
+            }
+        })?;
     let mut faults = Faults::default();
     let reason = faults.text("reason", reason, 1_000);
     faults.check()?;
     store::move_on(tx, &row, status, Some(reason)).await?;
-    tx.record(Event::TouchpointRejected { touchpoint_id: row.id, deal_id: row.deal_id, partner_id: row.partner_id });
+    tx.record(Event::TouchpointRejected {
+        touchpoint_id: row.id,
+        deal_id: row.deal_id,
+        partner_id: row.partner_id,
+    });
     Ok(row.id)
 }
 
@@ -67,9 +83,14 @@ async fn decidable(tx: &Tx, command: &Decide) -> Result<touchpoint::Model> {
         actor.may(Action::TouchpointVerify)?;
     }
     if row.recorded_by.is_some() && row.recorded_by == actor.user_id() {
-        return Err(Refusal::new(Code::SamePerson, "Somebody else must confirm what you recorded.").into());
+        return Err(Refusal::new(
+            Code::SamePerson,
+            "Somebody else must confirm what you recorded.",
+        )
+        .into());
     }
-    let vendors_claim = row.recorded_by_partner.is_none() && row.status != TouchpointStatus::AwaitingApproval;
+    let vendors_claim =
+        row.recorded_by_partner.is_none() && row.status != TouchpointStatus::AwaitingApproval;
     if !actor.is_vendor() && !vendors_claim {
         return Err(Error::forbidden());
     }

@@ -88,22 +88,41 @@ pub struct Case {
 ///
 /// # Errors
 /// The database failed.
-pub async fn cases<C: ConnectionTrait>(db: &C, deals: &[deal::Model], now: DateTime<Utc>) -> Result<Vec<Case>> {
+pub async fn cases<C: ConnectionTrait>(
+    db: &C,
+    deals: &[deal::Model],
+    now: DateTime<Utc>,
+) -> Result<Vec<Case>> {
     let ids: Vec<_> = deals.iter().map(|deal| deal.id).collect();
     let mut official = store::official(db, &ids).await?;
     let mut facts = facts::load(db, &ids).await?;
-    let runs: HashMap<_, _> = ids.iter().filter_map(|id| Some((*id, official.remove(id)?.0))).collect();
-    let version = |deal: &deal::Model| runs.get(&deal.id).map_or(deal.program_version_id, |run| run.program_version_id);
+    let runs: HashMap<_, _> = ids
+        .iter()
+        .filter_map(|id| Some((*id, official.remove(id)?.0)))
+        .collect();
+    let version = |deal: &deal::Model| {
+        runs.get(&deal.id)
+            .map_or(deal.program_version_id, |run| run.program_version_id)
+    };
     let versions: BTreeSet<_> = deals.iter().map(version).collect();
     let books = facts::books(db, &Vec::from_iter(versions)).await?;
     let mut cases = Vec::with_capacity(deals.len());
     for deal in deals {
-        let Some(book) = books.get(&version(deal)).cloned() else { continue };
+        let Some(book) = books.get(&version(deal)).cloned() else {
+            continue;
+        };
         let run = runs.get(&deal.id).cloned();
         let facts = facts.remove(&deal.id).unwrap_or_default();
         let as_of = run.as_ref().map_or(now, |run| run.created_at);
         let evidence = facts.as_known(deal.closed_at.unwrap_or(now), as_of, &book.parameters);
-        cases.push(Case { deal: deal.clone(), run, book, facts, evidence, as_of });
+        cases.push(Case {
+            deal: deal.clone(),
+            run,
+            book,
+            facts,
+            evidence,
+            as_of,
+        });
     }
     Ok(cases)
 }
@@ -120,7 +139,9 @@ impl Case {
     /// The model whose credit is paid.
     #[must_use]
     pub fn official(&self) -> Model {
-        self.run.as_ref().map_or(self.book.official, |run| run.model)
+        self.run
+            .as_ref()
+            .map_or(self.book.official, |run| run.model)
     }
 
     /// The official credit explained: to a partner its own part, to the vendor all parts.
@@ -133,7 +154,10 @@ impl Case {
         let mut parts = self.parts(&outcome)?;
         let mut others = 0;
         if let Some(viewer) = viewer {
-            others = parts.iter().filter(|part| part.partner.is_some_and(|partner| partner != viewer)).count();
+            others = parts
+                .iter()
+                .filter(|part| part.partner.is_some_and(|partner| partner != viewer))
+                .count();
             parts.retain(|part| part.partner == Some(viewer));
             if parts.is_empty() {
                 parts.push(self.part(&outcome, Some(viewer), (0, Ppm::ZERO, 0)));
@@ -153,27 +177,62 @@ impl Case {
 
     /// Those with credit in its order, then those who only have touchpoints that do not count.
     fn parts(&self, outcome: &Outcome<PartnerId>) -> Result<Vec<Part>> {
-        let amounts = outcome.amounts(self.deal.value_minor).map_err(out_of_bounds)?;
+        let amounts = outcome
+            .amounts(self.deal.value_minor)
+            .map_err(out_of_bounds)?;
         let shares = outcome.shares().map_err(out_of_bounds)?;
         let rows = outcome.credits.iter().zip(shares).zip(amounts);
-        let mut parts: Vec<Part> =
-            rows.map(|((credit, share), amount)| self.part(outcome, credit.partner, (credit.weight, share, amount))).collect();
+        let mut parts: Vec<Part> = rows
+            .map(|((credit, share), amount)| {
+                self.part(outcome, credit.partner, (credit.weight, share, amount))
+            })
+            .collect();
         let credited: BTreeSet<_> = parts.iter().filter_map(|part| part.partner).collect();
-        let touching: BTreeSet<_> = self.facts.touchpoints.iter().map(|row| row.partner_id).collect();
-        parts.extend(touching.difference(&credited).map(|partner| self.part(outcome, Some(*partner), (0, Ppm::ZERO, 0))));
+        let touching: BTreeSet<_> = self
+            .facts
+            .touchpoints
+            .iter()
+            .map(|row| row.partner_id)
+            .collect();
+        parts.extend(
+            touching
+                .difference(&credited)
+                .map(|partner| self.part(outcome, Some(*partner), (0, Ppm::ZERO, 0))),
+        );
         Ok(parts)
     }
 
-    fn part(&self, outcome: &Outcome<PartnerId>, partner: Option<PartnerId>, (weight, share, amount_minor): (u64, Ppm, i64)) -> Part {
-        let excluded: BTreeMap<Uuid, Exclusion> = self.evidence.judgement.excluded.iter().copied().collect();
-        let weights: BTreeMap<Uuid, u64> =
-            outcome.contributions.iter().filter_map(|row| Some((row.touch?, row.weight))).collect();
-        let own = self.facts.touchpoints.iter().filter(|row| Some(row.partner_id) == partner);
+    fn part(
+        &self,
+        outcome: &Outcome<PartnerId>,
+        partner: Option<PartnerId>,
+        (weight, share, amount_minor): (u64, Ppm, i64),
+    ) -> Part {
+        let excluded: BTreeMap<Uuid, Exclusion> =
+            self.evidence.judgement.excluded.iter().copied().collect();
+        let weights: BTreeMap<Uuid, u64> = outcome
+            .contributions
+            .iter()
+            .filter_map(|row| Some((row.touch?, row.weight)))
+            .collect();
+        let own = self
+            .facts
+            .touchpoints
+            .iter()
+            .filter(|row| Some(row.partner_id) == partner);
         let touchpoints = own.map(|row| Judged {
             row: row.clone(),
             exclusion: excluded.get(&row.id.uuid()).copied(),
-            weight: weights.get(&row.id.uuid()).map(|weight| outcome.text(*weight)),
+            weight: weights
+                .get(&row.id.uuid())
+                .map(|weight| outcome.text(*weight)),
         });
-        Part { partner, weight: outcome.text(weight), share, amount_minor, touchpoints: touchpoints.collect() }
+        Part {
+            partner,
+            weight: outcome.text(weight),
+            share,
+            amount_minor,
+            touchpoints: touchpoints.collect(),
+        }
     }
 }

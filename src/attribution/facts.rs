@@ -66,7 +66,8 @@ pub struct Evidence {
 /// # Errors
 /// The database failed.
 pub async fn load<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashMap<DealId, Facts>> {
-    let mut facts: HashMap<DealId, Facts> = deals.iter().map(|deal| (*deal, Facts::default())).collect();
+    let mut facts: HashMap<DealId, Facts> =
+        deals.iter().map(|deal| (*deal, Facts::default())).collect();
     for row in store::touchpoints(db, Scope::All, deals).await? {
         facts.entry(row.deal_id).or_default().touchpoints.push(row);
     }
@@ -80,14 +81,26 @@ pub async fn load<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashMa
 ///
 /// # Errors
 /// A version does not exist.
-pub async fn books<C: ConnectionTrait>(db: &C, versions: &[ProgramVersionId]) -> Result<HashMap<ProgramVersionId, Book>> {
+pub async fn books<C: ConnectionTrait>(
+    db: &C,
+    versions: &[ProgramVersionId],
+) -> Result<HashMap<ProgramVersionId, Book>> {
     let mut books = HashMap::new();
     for (version_id, rules) in rules::by_version(db, versions).await? {
         let parameters = settings::parameters(&rules.settings);
         let text = audit::canonical(&serde_json::to_value(&parameters)?);
         let influence_threshold = rules.settings.attribution.influence_threshold.into();
         let official = rules.settings.official_model;
-        books.insert(version_id, Book { version_id, official, parameters, influence_threshold, text });
+        books.insert(
+            version_id,
+            Book {
+                version_id,
+                official,
+                parameters,
+                influence_threshold,
+                text,
+            },
+        );
     }
     Ok(books)
 }
@@ -104,20 +117,51 @@ pub async fn book<C: ConnectionTrait>(db: &C, version: ProgramVersionId) -> Resu
 impl Facts {
     /// What was known at `as_of` about a deal closed at `close`, judged by the programme's windows and caps.
     #[must_use]
-    pub fn as_known(&self, close: DateTime<Utc>, as_of: DateTime<Utc>, parameters: &Parameters) -> Evidence {
-        let corrected: HashMap<TouchpointId, DateTime<Utc>> =
-            self.touchpoints.iter().filter_map(|row| Some((row.corrects_id?, row.recorded_at))).collect();
+    pub fn as_known(
+        &self,
+        close: DateTime<Utc>,
+        as_of: DateTime<Utc>,
+        parameters: &Parameters,
+    ) -> Evidence {
+        let corrected: HashMap<TouchpointId, DateTime<Utc>> = self
+            .touchpoints
+            .iter()
+            .filter_map(|row| Some((row.corrects_id?, row.recorded_at)))
+            .collect();
         let facts: Vec<_> = self
             .touchpoints
             .iter()
-            .map(|row| known::fact(&recorded(row, corrected.get(&row.id).copied()), close, as_of))
+            .map(|row| {
+                known::fact(
+                    &recorded(row, corrected.get(&row.id).copied()),
+                    close,
+                    as_of,
+                )
+            })
             .collect();
         let judgement = countable::judge(&facts, close, parameters);
-        let by_id: HashMap<_, _> = self.touchpoints.iter().map(|row| (row.id.uuid(), row)).collect();
-        let touches = judgement.counted.iter().filter_map(|id| by_id.get(id)).map(|row| touch(row)).collect();
+        let by_id: HashMap<_, _> = self
+            .touchpoints
+            .iter()
+            .map(|row| (row.id.uuid(), row))
+            .collect();
+        let touches = judgement
+            .counted
+            .iter()
+            .filter_map(|id| by_id.get(id))
+            .map(|row| touch(row))
+            .collect();
         let participants = taking_part(&self.participants, as_of);
-        let inputs = Inputs { touches, participants: participants.iter().filter_map(participant).collect(), close };
-        Evidence { judgement, participants, inputs }
+        let inputs = Inputs {
+            touches,
+            participants: participants.iter().filter_map(participant).collect(),
+            close,
+        };
+        Evidence {
+            judgement,
+            participants,
+            inputs,
+        }
     }
 }
 
@@ -147,12 +191,27 @@ impl Evidence {
             book.text
         );
         for touch in touches {
-            let milestone = touch.milestone.map(|milestone| milestone.to_value()).unwrap_or_default();
+            let milestone = touch
+                .milestone
+                .map(|milestone| milestone.to_value())
+                .unwrap_or_default();
             let (kind, phase) = (touch.kind.to_value(), touch.phase.to_value());
-            let _ = write!(text, "|T {} {} {} {kind} {phase} {milestone}", touch.id, touch.partner, time(touch.at));
+            let _ = write!(
+                text,
+                "|T {} {} {} {kind} {phase} {milestone}",
+                touch.id,
+                touch.partner,
+                time(touch.at)
+            );
         }
         for row in participants {
-            let _ = write!(text, "|P {} {} {}", row.partner, row.role, time(row.accepted_at));
+            let _ = write!(
+                text,
+                "|P {} {} {}",
+                row.partner,
+                row.role,
+                time(row.accepted_at)
+            );
         }
         audit::digest(&text)
     }
@@ -188,15 +247,23 @@ fn touch(row: &touchpoint::Model) -> Touch<PartnerId> {
 }
 
 fn participant(row: &deal_participant::Model) -> Option<Participant<PartnerId>> {
-    Some(Participant { partner: row.partner_id, role: row.role.to_value(), accepted_at: row.accepted_at? })
+    Some(Participant {
+        partner: row.partner_id,
+        role: row.role.to_value(),
+        accepted_at: row.accepted_at?,
+    })
 }
 
 /// The participants who had accepted by an instant and had not left.
 #[must_use]
-pub fn taking_part(participants: &[deal_participant::Model], as_of: DateTime<Utc>) -> Vec<deal_participant::Model> {
+pub fn taking_part(
+    participants: &[deal_participant::Model],
+    as_of: DateTime<Utc>,
+) -> Vec<deal_participant::Model> {
     let takes_part = |row: &&deal_participant::Model| {
         let joined = row.accepted_at.is_some_and(|at| at <= as_of);
-        let stayed = row.status == ParticipantStatus::Accepted || row.ended_at.is_some_and(|at| at > as_of);
+        let stayed =
+            row.status == ParticipantStatus::Accepted || row.ended_at.is_some_and(|at| at > as_of);
         joined && stayed
     };
     participants.iter().filter(takes_part).cloned().collect()

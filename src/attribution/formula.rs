@@ -7,7 +7,9 @@ use super::parameters::Parameters;
 #[must_use]
 pub fn text(model: Model, basis: Basis, parameters: &Parameters) -> String {
     match basis {
-        Basis::Nobody => "Nobody took part that counts, so the credit stays with the vendor.".to_owned(),
+        Basis::Nobody => {
+            "Nobody took part that counts, so the credit stays with the vendor.".to_owned()
+        }
         Basis::Participation if model == Model::RoleWeighted => by_role(parameters),
         Basis::Participation => format!(
             "No touchpoint counts, so each accepted partner is taken to have one at the time of its acceptance. {} {SHARE}",
@@ -15,7 +17,11 @@ pub fn text(model: Model, basis: Basis, parameters: &Parameters) -> String {
         ),
         Basis::Touchpoints => {
             let phases = parameters.phases.as_ref().map_or("", |_| PHASES);
-            format!("{}{phases} {SHARE} {}", by_touch(model, parameters), window(parameters))
+            format!(
+                "{}{phases} {SHARE} {}",
+                by_touch(model, parameters),
+                window(parameters)
+            )
         }
     }
 }
@@ -43,14 +49,19 @@ fn by_touch(model: Model, parameters: &Parameters) -> String {
 }
 
 fn by_role(parameters: &Parameters) -> String {
-    let roles = parameters.role_weights.iter().map(|(role, points)| format!("{role} {points}"));
+    let roles = parameters
+        .role_weights
+        .iter()
+        .map(|(role, points)| format!("{role} {points}"));
     let empty = if parameters.redistribute_unfilled_roles {
         "points of roles that nobody fills go to the filled ones"
     } else {
         "points of roles that nobody fills stay with the vendor"
     };
     let roles = roles.collect::<Vec<_>>().join(", ");
-    format!("Points by role: {roles}; those who share a role share its points, and {empty}. {SHARE}")
+    format!(
+        "Points by role: {roles}; those who share a role share its points, and {empty}. {SHARE}"
+    )
 }
 
 fn window(parameters: &Parameters) -> String {
@@ -84,18 +95,28 @@ mod tests {
 
     #[test]
     fn formulas_carry_the_programmes_numbers() {
-        let parameters = Parameters { half_life_days: 45, daily_cap: 2, ..Parameters::default() };
+        let parameters = Parameters {
+            half_life_days: 45,
+            daily_cap: 2,
+            ..Parameters::default()
+        };
         assert_eq!(
             text(Model::TimeDecay, Basis::Touchpoints, &parameters),
             "weight = 2^(−age ÷ 45 days), age before the close. share = own weight ÷ total weight. \
              Verified touchpoints of the 180 days before the close count, of one kind 2 touchpoints a day."
         );
-        let roles = Parameters { role_weights: [("RESELLER".to_owned(), 50)].into(), ..Parameters::default() };
+        let roles = Parameters {
+            role_weights: [("RESELLER".to_owned(), 50)].into(),
+            ..Parameters::default()
+        };
         assert_eq!(
             text(Model::RoleWeighted, Basis::Participation, &roles),
             "Points by role: RESELLER 50; those who share a role share its points, and points of roles that nobody \
              fills stay with the vendor. share = own weight ÷ total weight."
         );
-        assert_eq!([others(0), others(1), others(2)], ["no other partner", "1 other partner", "2 other partners"]);
+        assert_eq!(
+            [others(0), others(1), others(2)],
+            ["no other partner", "1 other partner", "2 other partners"]
+        );
     }
 }

@@ -39,7 +39,9 @@ pub async fn between<C: ConnectionTrait>(
     let mut after = None;
     loop {
         let deals = store::won_between(db, (from, until), after, CHUNK).await?;
-        let Some(last) = deals.last() else { return Ok(reports) };
+        let Some(last) = deals.last() else {
+            return Ok(reports);
+        };
         after = last.closed_at.map(|at| (at, last.id));
         for (currency, report) in of_deals(db, &deals).await? {
             match reports.get_mut(&currency) {
@@ -52,7 +54,10 @@ pub async fn between<C: ConnectionTrait>(
     }
 }
 
-async fn of_deals<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result<Vec<(Currency, Report<PartnerId>)>> {
+async fn of_deals<C: ConnectionTrait>(
+    db: &C,
+    deals: &[deal::Model],
+) -> Result<Vec<(Currency, Report<PartnerId>)>> {
     let ids: Vec<DealId> = deals.iter().map(|deal| deal.id).collect();
     let mut facts = facts::load(db, &ids).await?;
     let official = store::official(db, &ids).await?;
@@ -60,31 +65,61 @@ async fn of_deals<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result<V
     let books = facts::books(db, &Vec::from_iter(versions)).await?;
     let mut groups: HashMap<(Currency, u32), Vec<WonDeal<PartnerId>>> = HashMap::new();
     for deal in deals {
-        let (Some(book), Some(close)) = (books.get(&deal.program_version_id), deal.closed_at) else { continue };
+        let (Some(book), Some(close)) = (books.get(&deal.program_version_id), deal.closed_at)
+        else {
+            continue;
+        };
         let run = official.get(&deal.id);
         // Without a stored computation nothing is attributed yet: all of it is the vendor's.
-        let credits = run.map_or_else(|| vec![(None, 1)], |(_, credits)| attribute::weights(credits));
+        let credits = run.map_or_else(
+            || vec![(None, 1)],
+            |(_, credits)| attribute::weights(credits),
+        );
         let as_of = run.map_or(close, |(run, _)| run.created_at);
         let facts = facts.remove(&deal.id).unwrap_or_default();
-        let won = WonDeal { value_minor: deal.value_minor, involved: involved(&facts, close, as_of, book), credits };
-        groups.entry((deal.currency, book.influence_threshold)).or_default().push(won);
+        let won = WonDeal {
+            value_minor: deal.value_minor,
+            involved: involved(&facts, close, as_of, book),
+            credits,
+        };
+        groups
+            .entry((deal.currency, book.influence_threshold))
+            .or_default()
+            .push(won);
     }
     let mut reports = Vec::new();
     for ((currency, threshold), deals) in groups {
-        reports.push((currency, influence::report(&deals, threshold).map_err(out_of_bounds)?));
+        reports.push((
+            currency,
+            influence::report(&deals, threshold).map_err(out_of_bounds)?,
+        ));
     }
     Ok(reports)
 }
 
-fn involved(facts: &facts::Facts, close: DateTime<Utc>, as_of: DateTime<Utc>, book: &Book) -> Vec<Involvement<PartnerId>> {
+fn involved(
+    facts: &facts::Facts,
+    close: DateTime<Utc>,
+    as_of: DateTime<Utc>,
+    book: &Book,
+) -> Vec<Involvement<PartnerId>> {
     let evidence = facts.as_known(close, as_of, &book.parameters);
     let mut rows: BTreeMap<PartnerId, Involvement<PartnerId>> = BTreeMap::new();
-    let blank = |partner| Involvement { partner, sourcer: false, accepted_role: false, touches: 0 };
+    let blank = |partner| Involvement {
+        partner,
+        sourcer: false,
+        accepted_role: false,
+        touches: 0,
+    };
     for touch in &evidence.inputs.touches {
-        rows.entry(touch.partner).or_insert_with(|| blank(touch.partner)).touches += 1;
+        rows.entry(touch.partner)
+            .or_insert_with(|| blank(touch.partner))
+            .touches += 1;
     }
     for row in &evidence.participants {
-        let involvement = rows.entry(row.partner_id).or_insert_with(|| blank(row.partner_id));
+        let involvement = rows
+            .entry(row.partner_id)
+            .or_insert_with(|| blank(row.partner_id));
         involvement.accepted_role = true;
         involvement.sourcer |= row.role == ParticipantRole::Sourcer;
     }
@@ -95,11 +130,14 @@ fn add(total: &mut Report<PartnerId>, more: Report<PartnerId>) -> Result<()> {
     for (partner, influenced) in more.partners {
         let row = total.partners.entry(partner).or_default();
         row.full_minor = sum([row.full_minor, influenced.full_minor]).map_err(out_of_bounds)?;
-        row.fractional_minor = sum([row.fractional_minor, influenced.fractional_minor]).map_err(out_of_bounds)?;
+        row.fractional_minor =
+            sum([row.fractional_minor, influenced.fractional_minor]).map_err(out_of_bounds)?;
         row.deals = row.deals.saturating_add(influenced.deals);
     }
-    total.distinct_minor = sum([total.distinct_minor, more.distinct_minor]).map_err(out_of_bounds)?;
-    total.elsewhere_minor = sum([total.elsewhere_minor, more.elsewhere_minor]).map_err(out_of_bounds)?;
+    total.distinct_minor =
+        sum([total.distinct_minor, more.distinct_minor]).map_err(out_of_bounds)?;
+    total.elsewhere_minor =
+        sum([total.elsewhere_minor, more.elsewhere_minor]).map_err(out_of_bounds)?;
     total.deals = total.deals.saturating_add(more.deals);
     Ok(())
 }

@@ -36,14 +36,24 @@ pub struct Recorded<K> {
 /// known yet: the touchpoint is then still a claim, or late without approval. A correction after `as_of` leaves
 /// the touchpoint as it stood before.
 #[must_use]
-pub fn fact<K: Copy>(recorded: &Recorded<K>, close: DateTime<Utc>, as_of: DateTime<Utc>) -> Fact<K> {
+pub fn fact<K: Copy>(
+    recorded: &Recorded<K>,
+    close: DateTime<Utc>,
+    as_of: DateTime<Utc>,
+) -> Fact<K> {
     let late = recorded.occurred_at.max(recorded.recorded_at) > close;
     let known = |at: DateTime<Utc>| at <= as_of;
     let verified_then = recorded.verified_at.is_none_or(known);
     let replaced_later = recorded.corrected_at.is_some_and(|at| !known(at));
-    let pending = if late { TouchpointStatus::AwaitingApproval } else { TouchpointStatus::Claimed };
+    let pending = if late {
+        TouchpointStatus::AwaitingApproval
+    } else {
+        TouchpointStatus::Claimed
+    };
     let status = match recorded.status {
-        TouchpointStatus::Corrected if replaced_later && recorded.verified_at.is_some_and(known) => {
+        TouchpointStatus::Corrected
+            if replaced_later && recorded.verified_at.is_some_and(known) =>
+        {
             TouchpointStatus::Verified
         }
         TouchpointStatus::Corrected if replaced_later => pending,
@@ -57,7 +67,9 @@ pub fn fact<K: Copy>(recorded: &Recorded<K>, close: DateTime<Utc>, as_of: DateTi
         status,
         occurred_at: recorded.occurred_at,
         recorded_at: recorded.recorded_at,
-        approved_after_close: recorded.verified_at.is_some_and(|at| close < at && known(at)),
+        approved_after_close: recorded
+            .verified_at
+            .is_some_and(|at| close < at && known(at)),
     }
 }
 
@@ -72,7 +84,12 @@ mod tests {
         CLOSE + TimeDelta::days(offset)
     }
 
-    fn recorded(status: TouchpointStatus, at: i64, verified: Option<i64>, corrected: Option<i64>) -> Recorded<u8> {
+    fn recorded(
+        status: TouchpointStatus,
+        at: i64,
+        verified: Option<i64>,
+        corrected: Option<i64>,
+    ) -> Recorded<u8> {
         Recorded {
             id: Uuid::nil(),
             partner: 1,

@@ -8,26 +8,26 @@
 //! A partner's people see their own touchpoints and their own part of the credit; of the others they see how many
 //! there are. The vendor's people see all parts; managers, finance and auditors compare models.
 
-pub mod touchpoint;
-pub mod known;
 pub mod countable;
-pub mod parameters;
-mod weights;
 mod division;
-pub mod models;
-pub mod influence;
 pub mod formula;
+pub mod influence;
+pub mod known;
+pub mod models;
+pub mod parameters;
+pub mod touchpoint;
+mod weights;
 
-pub mod settings;
-pub mod facts;
-pub mod record;
-pub mod confirm;
 pub mod attribute;
+pub mod confirm;
 pub mod explain;
+pub mod facts;
 pub mod influenced;
+pub mod record;
+pub mod settings;
 
-mod store;
 pub mod graphql;
+mod store;
 
 pub use models::{Basis, Model};
 pub use touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};

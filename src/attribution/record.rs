@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
-use super::{Milestone, Phase, TouchpointKind, TouchpointStatus, store, touchpoint::TouchpointAction};
+use super::{
+    Milestone, Phase, TouchpointKind, TouchpointStatus, store, touchpoint::TouchpointAction,
+};
 use crate::{
     deals::SalesStatus,
     entity::{
@@ -53,7 +55,9 @@ pub struct Record {
 /// `BAD_USER_INPUT` with every fault at its field. Records `touchpoint.recorded`.
 pub async fn record(tx: &Tx, command: Record) -> Result<TouchpointId> {
     tx.actor().may(Action::TouchpointRecord)?;
-    let deal = store::deal(tx, tx.actor().scope(), command.deal).await?.ok_or_else(|| Error::not_found("dealId"))?;
+    let deal = store::deal(tx, tx.actor().scope(), command.deal)
+        .await?
+        .ok_or_else(|| Error::not_found("dealId"))?;
     let partner = partner(tx, &command)?;
     standing::require(tx, partner, Ability::JoinDeals, "partnerId").await?;
     let evidence = check(tx, &command)?;
@@ -83,7 +87,11 @@ pub async fn record(tx: &Tx, command: Record) -> Result<TouchpointId> {
         version: Set(1),
     })
     .await?;
-    tx.record(Event::TouchpointRecorded { touchpoint_id: id, deal_id: deal.id, partner_id: partner });
+    tx.record(Event::TouchpointRecorded {
+        touchpoint_id: id,
+        deal_id: deal.id,
+        partner_id: partner,
+    });
     Ok(id)
 }
 
@@ -123,14 +131,20 @@ async fn leave_room(tx: &Tx, deal: DealId, partner: PartnerId) -> Result<()> {
         return Ok(());
     }
     let message = format!("At most {MAX_PARTNERS} partners have a part in one deal.");
-    Err(Refusal::new(Code::LimitReached, message).at("partnerId").into())
+    Err(Refusal::new(Code::LimitReached, message)
+        .at("partnerId")
+        .into())
 }
 
 /// Marks the touchpoint that is corrected; it must be of the same partner and deal.
 async fn replace(tx: &Tx, id: TouchpointId, deal: DealId, partner: PartnerId) -> Result<()> {
-    let row = store::lock_touchpoint(tx, id).await?.filter(|row| row.deal_id == deal && row.partner_id == partner);
+    let row = store::lock_touchpoint(tx, id)
+        .await?
+        .filter(|row| row.deal_id == deal && row.partner_id == partner);
     let row = row.ok_or_else(|| Error::not_found("correctsId"))?;
     let status = row.status.apply(TouchpointAction::Correct);
-    let status = status.map_err(|error| Refusal::new(Code::IllegalTransition, error.to_string()).at("correctsId"))?;
+    let status = status.map_err(|error| {
+        Refusal::new(Code::IllegalTransition, error.to_string()).at("correctsId")
+    })?;
     store::move_on(tx, &row, status, None).await
 }

@@ -14,14 +14,25 @@ pub fn parameters(settings: &ProgramSettings) -> Parameters {
         lookback_days: chosen.lookback_days.into(),
         daily_cap: chosen.daily_cap.into(),
         half_life_days: chosen.half_life_days.into(),
-        role_weights: roles.map(|entry| (entry.role.to_value(), entry.weight)).collect(),
+        role_weights: roles
+            .map(|entry| (entry.role.to_value(), entry.weight))
+            .collect(),
         redistribute_unfilled_roles: chosen.redistribute_empty_roles,
-        kind_weights: chosen.kind_weights.iter().map(|entry| (entry.kind, entry.weight)).collect(),
-        phases: chosen.phase_weights.map(|weights| phases(weights, chosen.redistribute_empty_phases)),
+        kind_weights: chosen
+            .kind_weights
+            .iter()
+            .map(|entry| (entry.kind, entry.weight))
+            .collect(),
+        phases: chosen
+            .phase_weights
+            .map(|weights| phases(weights, chosen.redistribute_empty_phases)),
     }
 }
 
 fn phases(weights: PhaseWeights, redistribute_empty: bool) -> PhaseRule {
     let rule = PhaseRule::sales(weights.pre_sales, weights.transaction, weights.post_sales);
-    PhaseRule { redistribute_empty, ..rule }
+    PhaseRule {
+        redistribute_empty,
+        ..rule
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Insert, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Insert, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 
@@ -25,7 +27,11 @@ use crate::{
 ///
 /// # Errors
 /// The database failed.
-pub async fn deal<C: ConnectionTrait>(db: &C, scope: Scope, id: DealId) -> Result<Option<deal::Model>> {
+pub async fn deal<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    id: DealId,
+) -> Result<Option<deal::Model>> {
     let visible = match scope {
         Scope::All => Condition::all(),
         Scope::Partner(partner) => {
@@ -50,7 +56,10 @@ pub async fn deal<C: ConnectionTrait>(db: &C, scope: Scope, id: DealId) -> Resul
 /// # Errors
 /// The database failed.
 pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<deal::Model>> {
-    Ok(deal::Entity::find().filter(deal::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+    Ok(deal::Entity::find()
+        .filter(deal::Column::Id.is_in(ids.iter().copied()))
+        .all(db)
+        .await?)
 }
 
 /// The touchpoint for change, if the scope shows it; a second caller waits for the first.
@@ -58,7 +67,9 @@ pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<dea
 /// # Errors
 /// The database failed.
 pub async fn lock_touchpoint(tx: &Tx, id: TouchpointId) -> Result<Option<touchpoint::Model>> {
-    let select = touchpoint::Entity::find_by_id(id).filter(visible(tx.actor().scope())).lock_exclusive();
+    let select = touchpoint::Entity::find_by_id(id)
+        .filter(visible(tx.actor().scope()))
+        .lock_exclusive();
     Ok(select.one(tx).await?)
 }
 
@@ -66,7 +77,11 @@ pub async fn lock_touchpoint(tx: &Tx, id: TouchpointId) -> Result<Option<touchpo
 ///
 /// # Errors
 /// The database failed.
-pub async fn touchpoints<C: ConnectionTrait>(db: &C, scope: Scope, deals: &[DealId]) -> Result<Vec<touchpoint::Model>> {
+pub async fn touchpoints<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    deals: &[DealId],
+) -> Result<Vec<touchpoint::Model>> {
     let mut rows = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let select = touchpoint::Entity::find()
@@ -93,8 +108,14 @@ fn visible(scope: Scope) -> Condition {
 ///
 /// # Errors
 /// The database failed.
-pub async fn touchpoints_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[TouchpointId]) -> Result<Vec<touchpoint::Model>> {
-    let select = touchpoint::Entity::find().filter(touchpoint::Column::Id.is_in(ids.iter().copied())).filter(visible(scope));
+pub async fn touchpoints_by_id<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[TouchpointId],
+) -> Result<Vec<touchpoint::Model>> {
+    let select = touchpoint::Entity::find()
+        .filter(touchpoint::Column::Id.is_in(ids.iter().copied()))
+        .filter(visible(scope));
     Ok(select.all(db).await?)
 }
 
@@ -102,7 +123,10 @@ pub async fn touchpoints_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[
 ///
 /// # Errors
 /// The database failed.
-pub async fn participants<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<Vec<deal_participant::Model>> {
+pub async fn participants<C: ConnectionTrait>(
+    db: &C,
+    deals: &[DealId],
+) -> Result<Vec<deal_participant::Model>> {
     let mut rows = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let select = deal_participant::Entity::find()
@@ -140,7 +164,12 @@ pub async fn partners_on<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<BTr
 ///
 /// # Errors
 /// `STALE_OBJECT` when somebody else moved it meanwhile.
-pub async fn move_on(tx: &Tx, read: &touchpoint::Model, status: TouchpointStatus, rejection_reason: Option<String>) -> Result<()> {
+pub async fn move_on(
+    tx: &Tx,
+    read: &touchpoint::Model,
+    status: TouchpointStatus,
+    rejection_reason: Option<String>,
+) -> Result<()> {
     let decided = status == TouchpointStatus::Verified;
     let mut change = touchpoint::ActiveModel {
         status: Set(status),
@@ -160,7 +189,11 @@ pub async fn move_on(tx: &Tx, read: &touchpoint::Model, status: TouchpointStatus
         .filter(touchpoint::Column::Version.eq(read.version))
         .exec(tx)
         .await?;
-    if moved.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+    if moved.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::stale())
+    }
 }
 
 /// The official computations of deals with their credit, in the order of the credit.
@@ -192,7 +225,10 @@ pub async fn official<C: ConnectionTrait>(
     Ok(found)
 }
 
-async fn credits_of<C: ConnectionTrait>(db: &C, runs: &[AttributionRunId]) -> Result<Vec<attribution_credit::Model>> {
+async fn credits_of<C: ConnectionTrait>(
+    db: &C,
+    runs: &[AttributionRunId],
+) -> Result<Vec<attribution_credit::Model>> {
     let select = attribution_credit::Entity::find()
         .filter(attribution_credit::Column::RunId.is_in(runs.iter().copied()))
         .order_by_asc(attribution_credit::Column::RunId)
@@ -225,12 +261,21 @@ pub async fn attributed<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<
 ///
 /// # Errors
 /// The database failed.
-pub async fn insert_runs(tx: &Tx, runs: &[attribution_run::Model]) -> Result<HashSet<AttributionRunId>> {
+pub async fn insert_runs(
+    tx: &Tx,
+    runs: &[attribution_run::Model],
+) -> Result<HashSet<AttributionRunId>> {
     let mut written = HashSet::new();
     for chunk in runs.chunks(CHUNK) {
         let ids = chunk.iter().map(|run| run.id);
-        let rows = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-        let count = Insert::many(rows).on_conflict(OnConflict::new().do_nothing().to_owned()).exec_without_returning(tx).await?;
+        let rows = chunk
+            .iter()
+            .cloned()
+            .map(IntoActiveModel::into_active_model);
+        let count = Insert::many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(tx)
+            .await?;
         if usize::try_from(count).is_ok_and(|count| count == chunk.len()) {
             written.extend(ids);
             continue;
@@ -258,8 +303,12 @@ pub async fn won_between<C: ConnectionTrait>(
     limit: u64,
 ) -> Result<Vec<deal::Model>> {
     // The programmes are named so that the index over their won deals serves.
-    let programs: Vec<ProgramId> =
-        program::Entity::find().select_only().column(program::Column::Id).into_tuple().all(db).await?;
+    let programs: Vec<ProgramId> = program::Entity::find()
+        .select_only()
+        .column(program::Column::Id)
+        .into_tuple()
+        .all(db)
+        .await?;
     let select = deal::Entity::find()
         .filter(deal::Column::ProgramId.is_in(programs))
         .filter(deal::Column::Status.eq(SalesStatus::Won))
@@ -268,8 +317,17 @@ pub async fn won_between<C: ConnectionTrait>(
         .apply_if(after, |select, (closed_at, id)| {
             let beyond = Condition::any()
                 .add(deal::Column::ClosedAt.gt(closed_at))
-                .add(Condition::all().add(deal::Column::ClosedAt.eq(closed_at)).add(deal::Column::Id.gt(id)));
+                .add(
+                    Condition::all()
+                        .add(deal::Column::ClosedAt.eq(closed_at))
+                        .add(deal::Column::Id.gt(id)),
+                );
             select.filter(beyond)
         });
-    Ok(select.order_by_asc(deal::Column::ClosedAt).order_by_asc(deal::Column::Id).limit(limit).all(db).await?)
+    Ok(select
+        .order_by_asc(deal::Column::ClosedAt)
+        .order_by_asc(deal::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?)
 }

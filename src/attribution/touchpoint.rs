@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn every_move_is_in_the_table() {
-        let rows = TouchpointStatus::iter().map(|status| format!("{status:?} {:?}", status.allowed()));
+        let rows =
+            TouchpointStatus::iter().map(|status| format!("{status:?} {:?}", status.allowed()));
         insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @r"
         Claimed [Verify, Reject, Correct]
         Verified [Correct]

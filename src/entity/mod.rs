@@ -2,24 +2,27 @@
 
 pub mod ids;
 
-mod identity;
-mod platform;
-mod partners;
-mod programs;
+mod attribution;
 mod customers;
 mod deals;
-mod attribution;
-mod ledger;
-mod payouts;
+mod identity;
 mod incentives;
+mod ledger;
+mod partners;
+mod payouts;
+mod platform;
+mod programs;
 
-pub use identity::{user, session, refresh_token, user_token, login_failure};
-pub use platform::{job, schedule_run, idempotency, audit_event, audit_seal};
-pub use partners::{partner, partner_attribute, partner_lifecycle_event};
-pub use programs::{program, program_version, enrollment, product_family, product};
+pub use attribution::{attribution_credit, attribution_run, touchpoint};
 pub use customers::{customer, customer_block_key};
-pub use deals::{deal, deal_product, deal_registration, deal_registration_product, protection, deal_participant, deal_stage_change, deal_refund};
-pub use attribution::{touchpoint, attribution_run, attribution_credit};
-pub use ledger::{ledger_account, ledger_transaction, ledger_entry};
-pub use payouts::{payout_run, payout, payout_exception};
-pub use incentives::{incentive_plan, accrual};
+pub use deals::{
+    deal, deal_participant, deal_product, deal_refund, deal_registration,
+    deal_registration_product, deal_stage_change, protection,
+};
+pub use identity::{login_failure, refresh_token, session, user, user_token};
+pub use incentives::{accrual, incentive_plan};
+pub use ledger::{ledger_account, ledger_entry, ledger_transaction};
+pub use partners::{partner, partner_attribute, partner_lifecycle_event};
+pub use payouts::{payout, payout_exception, payout_run};
+pub use platform::{audit_event, audit_seal, idempotency, job, schedule_run};
+pub use programs::{enrollment, product, product_family, program, program_version};

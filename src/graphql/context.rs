@@ -60,9 +60,18 @@ pub type Loaders = DataLoader<Rows, HashMapCache>;
 /// Loaders of one request.
 #[must_use]
 pub fn loaders(app: &App, caller: &Caller) -> Loaders {
-    let rows = Rows { db: app.db().reader().clone(), actor: caller.actor.clone(), now: app.clock().now() };
-    DataLoader::with_cache(rows, TokioSpawner::current(), TokioTimer::default(), HashMapCache::default())
-        .delay(std::time::Duration::ZERO)
+    let rows = Rows {
+        db: app.db().reader().clone(),
+        actor: caller.actor.clone(),
+        now: app.clock().now(),
+    };
+    DataLoader::with_cache(
+        rows,
+        TokioSpawner::current(),
+        TokioTimer::default(),
+        HashMapCache::default(),
+    )
+    .delay(std::time::Duration::ZERO)
 }
 
 /// A loader's error: shared by every waiting field.
@@ -97,7 +106,12 @@ pub trait ContextExt<'a> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static;
     /// Changes data that gives a claim on money or exclusivity: `@idempotent` is mandatory.
-    fn write_once<T, F>(&self, name: &'static str, kept_for: TimeDelta, body: F) -> impl Future<Output = Result<T>> + Send
+    fn write_once<T, F>(
+        &self,
+        name: &'static str,
+        kept_for: TimeDelta,
+        body: F,
+    ) -> impl Future<Output = Result<T>> + Send
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static;
@@ -143,7 +157,12 @@ impl<'a> ContextExt<'a> for Context<'a> {
         }
     }
 
-    fn write_once<T, F>(&self, name: &'static str, kept_for: TimeDelta, body: F) -> impl Future<Output = Result<T>> + Send
+    fn write_once<T, F>(
+        &self,
+        name: &'static str,
+        kept_for: TimeDelta,
+        body: F,
+    ) -> impl Future<Output = Result<T>> + Send
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
@@ -165,26 +184,49 @@ impl<'a> ContextExt<'a> for Context<'a> {
 }
 
 fn call(name: &'static str, caller: &Caller) -> Call {
-    Call { name, actor: caller.actor.clone(), request_id: Some(caller.request_id.clone()) }
+    Call {
+        name,
+        actor: caller.actor.clone(),
+        request_id: Some(caller.request_id.clone()),
+    }
 }
 
 fn idempotency_key(ctx: &Context<'_>, kept_for: TimeDelta) -> Result<Option<idempotency::Key>> {
     let field = ctx.field();
-    let malformed = |_| Error::from(Refusal::new(Code::BadUserInput, "The arguments cannot be read."));
+    let malformed = |_| {
+        Error::from(Refusal::new(
+            Code::BadUserInput,
+            "The arguments cannot be read.",
+        ))
+    };
     let directives = field.directives().map_err(malformed)?;
-    let Some(directive) = directives.into_iter().find(|directive| directive.name.node == "idempotent") else {
+    let Some(directive) = directives
+        .into_iter()
+        .find(|directive| directive.name.node == "idempotent")
+    else {
         return Ok(None);
     };
-    let text = directive.arguments.into_iter().find_map(|(name, value)| match value.node {
-        async_graphql::Value::String(text) if name.node == "key" => Some(text),
-        _ => None,
-    });
+    let text = directive
+        .arguments
+        .into_iter()
+        .find_map(|(name, value)| match value.node {
+            async_graphql::Value::String(text) if name.node == "key" => Some(text),
+            _ => None,
+        });
     let text = text.unwrap_or_default();
     if text.trim().is_empty() || text.chars().count() > 255 {
-        return Err(Refusal::new(Code::BadUserInput, "The idempotency key must have 1 to 255 characters.").into());
+        return Err(Refusal::new(
+            Code::BadUserInput,
+            "The idempotency key must have 1 to 255 characters.",
+        )
+        .into());
     }
     let arguments = serde_json::to_value(field.arguments().map_err(malformed)?)?;
-    Ok(Some(idempotency::Key { text, input_hash: audit::digest(&audit::canonical(&arguments)), kept_for }))
+    Ok(Some(idempotency::Key {
+        text,
+        input_hash: audit::digest(&audit::canonical(&arguments)),
+        kept_for,
+    }))
 }
 
 struct Idempotent;
@@ -195,7 +237,9 @@ impl CustomDirective for Idempotent {}
 /// The key is yours: any text of 1 to 255 characters, unique per user and mutation; a UUID is a good choice.
 /// The same key with other arguments answers `IDEMPOTENCY_KEY_MISMATCH`.
 #[Directive(name = "idempotent", location = "Field")]
-pub fn idempotent(#[graphql(desc = "Your own key for this call, 1 to 255 characters.")] key: String) -> impl CustomDirective {
+pub fn idempotent(
+    #[graphql(desc = "Your own key for this call, 1 to 255 characters.")] key: String,
+) -> impl CustomDirective {
     let _ = key;
     Idempotent
 }

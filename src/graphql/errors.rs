@@ -8,7 +8,11 @@ use crate::error::{Code, Error, Refusal};
 #[derive(Clone, Debug, Interface)]
 #[graphql(
     field(name = "code", ty = "&Code", desc = "What programs decide by."),
-    field(name = "message", ty = "&String", desc = "What a person reads, in English."),
+    field(
+        name = "message",
+        ty = "&String",
+        desc = "What a person reads, in English."
+    ),
     field(
         name = "field",
         ty = "&Vec<String>",
@@ -47,10 +51,26 @@ pub struct ConflictError {
 }
 
 impl From<Refusal> for UserError {
-    fn from(Refusal { code, message, field, reasons }: Refusal) -> Self {
+    fn from(
+        Refusal {
+            code,
+            message,
+            field,
+            reasons,
+        }: Refusal,
+    ) -> Self {
         match code {
-            Code::Conflict | Code::Duplicate => Self::Conflict(ConflictError { code, message, field, reasons }),
-            _ => Self::Plain(PlainError { code, message, field }),
+            Code::Conflict | Code::Duplicate => Self::Conflict(ConflictError {
+                code,
+                message,
+                field,
+                reasons,
+            }),
+            _ => Self::Plain(PlainError {
+                code,
+                message,
+                field,
+            }),
         }
     }
 }
@@ -61,7 +81,11 @@ impl From<Refusal> for UserError {
 /// Not signed in, throttled, busy, or a fault of the server.
 pub fn user_errors(error: Error) -> async_graphql::Result<Vec<UserError>> {
     match error {
-        Error::Refused(refusals) if !refusals.iter().any(|r| matches!(r.code, Code::Unauthenticated | Code::RetryLater)) => {
+        Error::Refused(refusals)
+            if !refusals
+                .iter()
+                .any(|r| matches!(r.code, Code::Unauthenticated | Code::RetryLater)) =>
+        {
             Ok(refusals.into_iter().map(UserError::from).collect())
         }
         error => Err(top_level(error)),
@@ -73,7 +97,9 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
     let error = error.as_ref();
     let code = error.code();
     let message = match error {
-        Error::Refused(refusals) => refusals.first().map_or_else(String::new, |refusal| refusal.message.clone()),
+        Error::Refused(refusals) => refusals
+            .first()
+            .map_or_else(String::new, |refusal| refusal.message.clone()),
         Error::Throttled { .. } => "Too many attempts; wait and try again.".to_owned(),
         Error::Database(_) | Error::Internal(_) => {
             tracing::error!(error = %Chain(error), "a request failed");
@@ -123,7 +149,7 @@ macro_rules! payload {
         pub struct $name {
             $(#[$field_doc])*
             pub $field: Option<$type>,
-            /// Why nothing was changed; empty on success. At most one per fault of the input.
+            /// Why nothing was changed, one for each fault; empty on success. At most 100.
             pub user_errors: Vec<$crate::graphql::UserError>,
         }
 

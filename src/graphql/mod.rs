@@ -66,7 +66,8 @@ pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 /// The schema, ready for an application to be attached.
 #[must_use]
 pub fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription).directive(context::idempotent)
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .directive(context::idempotent)
 }
 
 /// The API as everything outside the frame uses it: execute a request as a caller.
@@ -103,23 +104,38 @@ impl Api {
     #[must_use]
     pub fn new(app: crate::app::App) -> Self {
         let schema = schema().data(app.clone()).finish();
-        Self { app, door: std::sync::Arc::new(Executor(schema)) }
+        Self {
+            app,
+            door: std::sync::Arc::new(Executor(schema)),
+        }
     }
 
     /// Attaches a caller to a request, with loaders of its own.
     #[must_use]
-    pub fn prepare(app: &crate::app::App, caller: context::Caller, request: async_graphql::Request) -> async_graphql::Request {
+    pub fn prepare(
+        app: &crate::app::App,
+        caller: context::Caller,
+        request: async_graphql::Request,
+    ) -> async_graphql::Request {
         let loaders = context::loaders(app, &caller);
         request.data(caller).data(loaders)
     }
 
     /// Executes a request of a caller.
-    pub async fn execute(&self, caller: context::Caller, request: async_graphql::Request) -> async_graphql::Response {
-        self.execute_prepared(Self::prepare(&self.app, caller, request)).await
+    pub async fn execute(
+        &self,
+        caller: context::Caller,
+        request: async_graphql::Request,
+    ) -> async_graphql::Response {
+        self.execute_prepared(Self::prepare(&self.app, caller, request))
+            .await
     }
 
     /// Executes a request to which its caller is attached.
-    pub async fn execute_prepared(&self, request: async_graphql::Request) -> async_graphql::Response {
+    pub async fn execute_prepared(
+        &self,
+        request: async_graphql::Request,
+    ) -> async_graphql::Response {
         self.door.execute(request).await
     }
 

@@ -4,8 +4,8 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::{context::ContextExt, errors::top_level};
 use crate::{
-    customers::graphql::Customer,
     catalog::graphql::Product,
+    customers::graphql::Customer,
     deals::graphql::{Deal, DealRegistration},
     error::{Faults, Result},
     identity::graphql::User,
@@ -18,7 +18,11 @@ use crate::{
 
 /// An object with an id that is unique in the whole API.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The object's id, such as `deal_01j9z3k7e8f9g0h1j2k3m4n5p6`."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "The object's id, such as `deal_01j9z3k7e8f9g0h1j2k3m4n5p6`."
+))]
 pub enum Node {
     /// A person.
     User(User),
@@ -53,8 +57,17 @@ pub struct NodeQuery;
 impl NodeQuery {
     /// Any object by its id. A malformed id, an unknown one and an object of somebody else all answer null with
     /// the error `NOT_FOUND`.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The object's id.")] id: ID) -> Option<async_graphql::Result<Node>> {
-        Some(load(ctx, &id).await.and_then(|node| node.ok_or_else(|| crate::error::Error::not_found("id"))).map_err(top_level))
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The object's id.")] id: ID,
+    ) -> Option<async_graphql::Result<Node>> {
+        Some(
+            load(ctx, &id)
+                .await
+                .and_then(|node| node.ok_or_else(|| crate::error::Error::not_found("id")))
+                .map_err(top_level),
+        )
     }
 
     /// Several objects by their ids, in the same order; null where there is none for the caller.
@@ -69,7 +82,9 @@ impl NodeQuery {
             faults.check().map_err(top_level)?;
         }
         let loads = ids.iter().map(|id| load(ctx, id));
-        futures_util::future::try_join_all(loads).await.map_err(top_level)
+        futures_util::future::try_join_all(loads)
+            .await
+            .map_err(top_level)
     }
 }
 

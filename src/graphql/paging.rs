@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, InputObject, SimpleObject};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, ModelTrait, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, ModelTrait,
+    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value,
     sea_query::{Expr, SimpleExpr},
 };
 use serde_json::json;
@@ -69,7 +69,12 @@ impl<M> Page<M> {
     /// A page without rows, for a list that the caller may see nothing of.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { rows: Vec::new(), has_next: false, has_previous: false, total: Some(0) }
+        Self {
+            rows: Vec::new(),
+            has_next: false,
+            has_previous: false,
+            total: Some(0),
+        }
     }
 }
 
@@ -90,7 +95,13 @@ pub struct PageInfo {
 ///
 /// # Errors
 /// `BAD_USER_INPUT` for impossible paging arguments, `INVALID_CURSOR` for a cursor of another list.
-pub async fn page<E, C>(ctx: &Context<'_>, db: &C, select: Select<E>, sort: Sort<E::Column>, args: PageArgs) -> Result<Page<E::Model>>
+pub async fn page<E, C>(
+    ctx: &Context<'_>,
+    db: &C,
+    select: Select<E>,
+    sort: Sort<E::Column>,
+    args: PageArgs,
+) -> Result<Page<E::Model>>
 where
     E: EntityTrait,
     E::Model: FromQueryResult + ModelTrait<Entity = E> + Send + Sync,
@@ -104,26 +115,49 @@ where
     };
     let descending = sort.direction == Direction::Desc;
     let mut query = select;
-    for (cursor, beyond_is_greater, path) in [(&args.after, !descending, "after"), (&args.before, descending, "before")] {
+    for (cursor, beyond_is_greater, path) in [
+        (&args.after, !descending, "after"),
+        (&args.before, descending, "before"),
+    ] {
         if let Some(text) = cursor {
             query = query.filter(beyond::<E>(sort, text, beyond_is_greater, path)?);
         }
     }
     // A page that is counted from the end is read from the end, then turned round.
-    let order = if descending == backward { Order::Asc } else { Order::Desc };
+    let order = if descending == backward {
+        Order::Asc
+    } else {
+        Order::Desc
+    };
     if let Some(column) = sort.column {
         query = query.order_by(column, order.clone());
     }
-    let mut models = query.order_by(sort.id, order).limit(limit + 1).all(db).await?;
+    let mut models = query
+        .order_by(sort.id, order)
+        .limit(limit + 1)
+        .all(db)
+        .await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = models.len() > size;
     models.truncate(size);
     if backward {
         models.reverse();
     }
-    let (has_next, has_previous) = if backward { (args.before.is_some(), more) } else { (more, args.after.is_some()) };
-    let rows = models.into_iter().map(|model| (cursor::<E>(sort, &model), model)).collect();
-    Ok(Page { rows, has_next, has_previous, total })
+    let (has_next, has_previous) = if backward {
+        (args.before.is_some(), more)
+    } else {
+        (more, args.after.is_some())
+    };
+    let rows = models
+        .into_iter()
+        .map(|model| (cursor::<E>(sort, &model), model))
+        .collect();
+    Ok(Page {
+        rows,
+        has_next,
+        has_previous,
+        total,
+    })
 }
 
 /// Cuts one page out of rows that a loader has read, which come in the order of the list. A cursor is the row's id.
@@ -137,16 +171,34 @@ pub fn cut<M>(rows: Vec<M>, id: impl Fn(&M) -> String, args: &PageArgs) -> Resul
         None => Ok(None),
         Some(text) => match rows.iter().position(|row| id(row) == *text) {
             Some(place) => Ok(Some(place)),
-            None => Err(Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path)),
+            None => Err(
+                Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path),
+            ),
         },
     };
     let start = place(&args.after, "after")?.map_or(0, |place| place + 1);
-    let end = place(&args.before, "before")?.unwrap_or(rows.len()).max(start);
-    let (start, end) = if backward { (end.saturating_sub(size).max(start), end) } else { (start, end.min(start + size)) };
+    let end = place(&args.before, "before")?
+        .unwrap_or(rows.len())
+        .max(start);
+    let (start, end) = if backward {
+        (end.saturating_sub(size).max(start), end)
+    } else {
+        (start, end.min(start + size))
+    };
     let total = Some(i32::try_from(rows.len()).unwrap_or(i32::MAX));
     let (has_next, has_previous) = (end < rows.len(), start > 0);
-    let rows = rows.into_iter().skip(start).take(end - start).map(|row| (id(&row), row)).collect();
-    Ok(Page { rows, has_next, has_previous, total })
+    let rows = rows
+        .into_iter()
+        .skip(start)
+        .take(end - start)
+        .map(|row| (id(&row), row))
+        .collect();
+    Ok(Page {
+        rows,
+        has_next,
+        has_previous,
+        total,
+    })
 }
 
 fn limits(args: &PageArgs) -> Result<(u64, bool)> {
@@ -195,16 +247,27 @@ fn text(value: &Value) -> String {
     match value {
         Value::Uuid(Some(id)) => id.to_string(),
         Value::String(Some(text)) => text.to_string(),
-        Value::ChronoDateTimeUtc(Some(at)) => at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        Value::ChronoDateTimeUtc(Some(at)) => {
+            at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+        }
         other => other.to_string(),
     }
 }
 
-fn beyond<E: EntityTrait>(sort: Sort<E::Column>, cursor: &str, greater: bool, path: &str) -> Result<Condition> {
-    let invalid = || Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path);
+fn beyond<E: EntityTrait>(
+    sort: Sort<E::Column>,
+    cursor: &str,
+    greater: bool,
+    path: &str,
+) -> Result<Condition> {
+    let invalid =
+        || Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path);
     let content = unhex(cursor).ok_or_else(invalid)?;
-    let (list, key, id): (String, Option<String>, String) = serde_json::from_slice(&content).map_err(|_| invalid())?;
-    let unprintable = key.as_deref().is_some_and(|key| key.contains(char::is_control));
+    let (list, key, id): (String, Option<String>, String) =
+        serde_json::from_slice(&content).map_err(|_| invalid())?;
+    let unprintable = key
+        .as_deref()
+        .is_some_and(|key| key.contains(char::is_control));
     if list != name::<E>(sort) || key.is_some() != sort.column.is_some() || unprintable {
         return Err(invalid().into());
     }
@@ -212,19 +275,31 @@ fn beyond<E: EntityTrait>(sort: Sort<E::Column>, cursor: &str, greater: bool, pa
     let expression: SimpleExpr = match (sort.column, key) {
         (Some(column), Some(key)) => {
             let key: Value = match column.def().get_column_type() {
-                sea_orm::sea_query::ColumnType::TimestampWithTimeZone | sea_orm::sea_query::ColumnType::Timestamp => {
+                sea_orm::sea_query::ColumnType::TimestampWithTimeZone
+                | sea_orm::sea_query::ColumnType::Timestamp => {
                     let at: chrono::DateTime<chrono::Utc> = key.parse().map_err(|_| invalid())?;
                     at.into()
                 }
                 _ => key.into(),
             };
-            let left = Expr::tuple([Expr::col(column.as_column_ref()).into(), Expr::col(sort.id.as_column_ref()).into()]);
+            let left = Expr::tuple([
+                Expr::col(column.as_column_ref()).into(),
+                Expr::col(sort.id.as_column_ref()).into(),
+            ]);
             let right = Expr::tuple([Expr::value(key).into(), Expr::value(id).into()]);
-            if greater { left.gt(right) } else { left.lt(right) }
+            if greater {
+                left.gt(right)
+            } else {
+                left.lt(right)
+            }
         }
         _ => {
             let column = Expr::col(sort.id.as_column_ref());
-            if greater { column.gt(id) } else { column.lt(id) }
+            if greater {
+                column.gt(id)
+            } else {
+                column.lt(id)
+            }
         }
     };
     Ok(Condition::all().add(expression))
@@ -234,7 +309,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() > 2_000 || !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
 }
 
 /// A range of instants; both ends may be open.
@@ -260,10 +338,18 @@ impl TextFilter {
     pub fn read(self, faults: &mut Faults, path: &str) -> Vec<Part> {
         let mut parts = Vec::new();
         if let Some(text) = self.contains {
-            parts.push(Part::Anywhere(faults.text(&format!("{path}.contains"), &text, 200)));
+            parts.push(Part::Anywhere(faults.text(
+                &format!("{path}.contains"),
+                &text,
+                200,
+            )));
         }
         if let Some(text) = self.starts_with {
-            parts.push(Part::Beginning(faults.text(&format!("{path}.startsWith"), &text, 200)));
+            parts.push(Part::Beginning(faults.text(
+                &format!("{path}.startsWith"),
+                &text,
+                200,
+            )));
         }
         parts
     }
@@ -309,7 +395,10 @@ macro_rules! connection {
 
         impl $connection {
             /// Wraps a page of rows.
-            pub fn of<M: Clone>(page: $crate::graphql::paging::Page<M>, wrap: impl Fn(M) -> $node) -> Self {
+            pub fn of<M: Clone>(
+                page: $crate::graphql::paging::Page<M>,
+                wrap: impl Fn(M) -> $node,
+            ) -> Self {
                 Self {
                     page_info: $crate::graphql::paging::PageInfo {
                         has_previous_page: page.has_previous,
@@ -317,8 +406,19 @@ macro_rules! connection {
                         start_cursor: page.rows.first().map(|(cursor, _)| cursor.clone()),
                         end_cursor: page.rows.last().map(|(cursor, _)| cursor.clone()),
                     },
-                    nodes: page.rows.iter().map(|(_, model)| wrap(model.clone())).collect(),
-                    edges: page.rows.into_iter().map(|(cursor, model)| $edge { cursor, node: wrap(model) }).collect(),
+                    nodes: page
+                        .rows
+                        .iter()
+                        .map(|(_, model)| wrap(model.clone()))
+                        .collect(),
+                    edges: page
+                        .rows
+                        .into_iter()
+                        .map(|(cursor, model)| $edge {
+                            cursor,
+                            node: wrap(model),
+                        })
+                        .collect(),
                     total_count: page.total,
                 }
             }

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use async_graphql::{InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
+use async_graphql::{
+    InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value,
+};
 use chrono::{NaiveDate, SecondsFormat, Utc};
 
 use crate::{
@@ -132,7 +134,10 @@ impl Money {
     /// An amount in minor units.
     #[must_use]
     pub fn minor(minor: i64, currency: Currency) -> Self {
-        Self { amount: Decimal(currency.decimal(minor)), currency: CurrencyCode(currency.to_string()) }
+        Self {
+            amount: Decimal(currency.decimal(minor)),
+            currency: CurrencyCode(currency.to_string()),
+        }
     }
 }
 
@@ -148,8 +153,14 @@ pub struct MoneyInput {
 impl MoneyInput {
     /// The amount in minor units, or a fault at `path.amount` or `path.currency`.
     pub fn read(&self, faults: &mut Faults, path: &str) -> Option<money::Money> {
-        let currency = faults.take(&format!("{path}.currency"), Currency::from_str(&self.currency.0))?;
-        faults.take(&format!("{path}.amount"), money::Money::parse(&self.amount.0, currency))
+        let currency = faults.take(
+            &format!("{path}.currency"),
+            Currency::from_str(&self.currency.0),
+        )?;
+        faults.take(
+            &format!("{path}.amount"),
+            money::Money::parse(&self.amount.0, currency),
+        )
     }
 }
 

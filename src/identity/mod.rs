@@ -14,14 +14,14 @@ pub mod person;
 pub mod throttle;
 pub mod tokens;
 
-pub mod invite;
 pub mod accept;
-pub mod login;
-pub mod refresh;
-pub mod logout;
-pub mod reset;
-pub mod deactivate;
 pub mod admin;
+pub mod deactivate;
+pub mod invite;
+pub mod login;
+pub mod logout;
+pub mod refresh;
+pub mod reset;
 
 pub mod authenticate;
 pub mod links;

@@ -24,12 +24,21 @@ pub struct Cells<'a> {
 impl<'a> Cells<'a> {
     /// Begins with a row.
     pub fn of(source: &'a Source, row: &'a Row) -> Self {
-        Self { source, row, faults: Faults::default() }
+        Self {
+            source,
+            row,
+            faults: Faults::default(),
+        }
     }
 
     /// The text of a cell, none where it is blank or not mapped.
     pub fn raw(&self, field: &str) -> Option<&'a str> {
-        let place = self.source.entity.fields().iter().position(|known| *known == field)?;
+        let place = self
+            .source
+            .entity
+            .fields()
+            .iter()
+            .position(|known| *known == field)?;
         self.row.cells.get(place)?.as_deref()
     }
 
@@ -62,8 +71,13 @@ impl<'a> Cells<'a> {
     /// Texts separated by semicolons, in order, each once.
     pub fn list(&mut self, field: &str) -> Vec<String> {
         let text = self.raw(field).unwrap_or_default();
-        let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-        let mut parts: Vec<_> = parts.map(|part| self.faults.text(field, part, NAME)).collect();
+        let parts = text
+            .split(';')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let mut parts: Vec<_> = parts
+            .map(|part| self.faults.text(field, part, NAME))
+            .collect();
         parts.sort_unstable();
         parts.dedup();
         parts
@@ -76,11 +90,18 @@ impl<'a> Cells<'a> {
     }
 
     /// The same for a text that was taken from a list.
-    pub fn known<T: ActiveEnum<Value = String> + Iterable>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub fn known<T: ActiveEnum<Value = String> + Iterable>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> Option<T> {
         let found = T::iter().find(|word| word.to_value().eq_ignore_ascii_case(text));
         if found.is_none() {
             let words: Vec<_> = T::iter().map(|word| word.to_value()).collect();
-            self.fault(field, format!("{text:?} is not one of {}", words.join(", ")));
+            self.fault(
+                field,
+                format!("{text:?} is not one of {}", words.join(", ")),
+            );
         }
         found
     }
@@ -122,7 +143,10 @@ impl<'a> Cells<'a> {
     pub fn amount(&mut self, field: &str, currency: Option<Currency>) -> Option<i64> {
         let text = self.number(field)?;
         let Some(currency) = currency else {
-            self.fault(field, "needs a currency: map the field `currency` or set it in the conventions");
+            self.fault(
+                field,
+                "needs a currency: map the field `currency` or set it in the conventions",
+            );
             return None;
         };
         let amount = self.faults.take(field, Money::parse(&text, currency))?;
@@ -138,7 +162,10 @@ impl<'a> Cells<'a> {
         let text = self.raw(field)?;
         let found = self.read_instant(text);
         if found.is_none() {
-            self.fault(field, format!("{text:?} is not a date as this file writes them"));
+            self.fault(
+                field,
+                format!("{text:?} is not a date as this file writes them"),
+            );
         }
         found
     }
@@ -146,7 +173,8 @@ impl<'a> Cells<'a> {
     /// A calendar day.
     pub fn date(&mut self, field: &str) -> Option<NaiveDate> {
         let zone = self.source.conventions.time_zone;
-        self.instant(field).map(|instant| instant.with_timezone(&zone).date_naive())
+        self.instant(field)
+            .map(|instant| instant.with_timezone(&zone).date_naive())
     }
 
     fn read_instant(&self, text: &str) -> Option<DateTime<Utc>> {
@@ -156,12 +184,21 @@ impl<'a> Cells<'a> {
         let conventions = &self.source.conventions;
         let local = conventions.date_formats.iter().find_map(|format| {
             let time = NaiveDateTime::parse_from_str(text, format);
-            time.or_else(|_| NaiveDate::parse_from_str(text, format).map(|date| date.and_time(NaiveTime::MIN))).ok()
+            time.or_else(|_| {
+                NaiveDate::parse_from_str(text, format).map(|date| date.and_time(NaiveTime::MIN))
+            })
+            .ok()
         })?;
         // Where clocks go forward at midnight the day begins an hour later.
         let zone = conventions.time_zone;
-        let later = || zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest();
-        zone.from_local_datetime(&local).earliest().or_else(later).map(|instant| instant.to_utc())
+        let later = || {
+            zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1)))
+                .earliest()
+        };
+        zone.from_local_datetime(&local)
+            .earliest()
+            .or_else(later)
+            .map(|instant| instant.to_utc())
     }
 
     /// The plain decimal notation of a number as the file writes them.
@@ -169,6 +206,10 @@ impl<'a> Cells<'a> {
         let conventions = &self.source.conventions;
         let text = self.raw(field)?;
         let plain = text.chars().filter(|c| Some(*c) != conventions.thousands);
-        Some(plain.map(|c| if c == conventions.decimal { '.' } else { c }).collect())
+        Some(
+            plain
+                .map(|c| if c == conventions.decimal { '.' } else { c })
+                .collect(),
+        )
     }
 }

@@ -46,7 +46,9 @@ impl Importable for Facts {
             domain: domain(cells),
             country: cells.country("country"),
             industry: cells.text("industry", NAME),
-            registration_number: cells.text("registration_number", NAME).and_then(|text| registration_number_key(&text)),
+            registration_number: cells
+                .text("registration_number", NAME)
+                .and_then(|text| registration_number_key(&text)),
             phone: cells.text("phone", NAME).and_then(|text| phone_key(&text)),
             employees: cells.whole("employees", 0),
             parent: cells.text("parent", NAME),
@@ -78,7 +80,11 @@ fn domain(cells: &mut Cells<'_>) -> Option<String> {
 fn identity(customer: &customer::Model) -> String {
     match &customer.domain {
         Some(domain) => domain.clone(),
-        None => format!("{}/{}", customer.name_key, customer.country.as_deref().unwrap_or_default()),
+        None => format!(
+            "{}/{}",
+            customer.name_key,
+            customer.country.as_deref().unwrap_or_default()
+        ),
     }
 }
 
@@ -93,13 +99,22 @@ impl Stored {
     /// The customer that a row names as the parent, where there is one.
     fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<CustomerId> {
         let name = draft.facts.parent.as_ref()?;
-        ground.known.customers.get(name).or_else(|| self.parents.get(name)).copied()
+        ground
+            .known
+            .customers
+            .get(name)
+            .or_else(|| self.parents.get(name))
+            .copied()
     }
 
     /// The record of the customer that a row means: under its external id, or met before under none.
     fn record(&self, draft: &Draft<Facts>, identity: &str) -> Option<&customer::Model> {
         let known = self.by_external_id.get(&draft.external_id);
-        known.or_else(|| self.by_identity.get(identity).filter(|row| row.external_id.is_none()))
+        known.or_else(|| {
+            self.by_identity
+                .get(identity)
+                .filter(|row| row.external_id.is_none())
+        })
     }
 }
 
@@ -118,10 +133,19 @@ struct Writes {
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
     let stored = load(tx, &ground.known, drafts).await?;
     let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
-    let parents = drafts.iter().filter_map(|draft| stored.parent(ground, draft));
+    let parents = drafts
+        .iter()
+        .filter_map(|draft| stored.parent(ground, draft));
     writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
     for draft in drafts {
-        let fate = decide(tx, ground, &stored, draft, &mut writes, &mut outcome.learned);
+        let fate = decide(
+            tx,
+            ground,
+            &stored,
+            draft,
+            &mut writes,
+            &mut outcome.learned,
+        );
         outcome.fates.push(fate);
     }
     if ground.dry_run {
@@ -136,16 +160,26 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
     use customer::{Column, Entity};
     let names = drafts.iter().map(|draft| draft.external_id.as_str());
     let by_id = table::find::<Entity, _>(tx, Column::ExternalId, names).await?;
-    let domains = drafts.iter().filter_map(|draft| draft.facts.domain.as_deref());
+    let domains = drafts
+        .iter()
+        .filter_map(|draft| draft.facts.domain.as_deref());
     let by_domain = table::find::<Entity, _>(tx, Column::Domain, domains).await?;
     let keys = drafts.iter().map(|draft| name_key(&draft.facts.name));
     let by_name = table::find::<Entity, _>(tx, Column::NameKey, keys).await?;
-    let by_identity = by_name.into_iter().filter(|row| row.domain.is_none()).chain(by_domain);
-    let parents = drafts.iter().filter_map(|draft| draft.facts.parent.as_deref());
+    let by_identity = by_name
+        .into_iter()
+        .filter(|row| row.domain.is_none())
+        .chain(by_domain);
+    let parents = drafts
+        .iter()
+        .filter_map(|draft| draft.facts.parent.as_deref());
     Ok(Stored {
         parents: find_all(tx, known, parents).await?,
         by_identity: by_identity.map(|row| (identity(&row), row)).collect(),
-        by_external_id: by_id.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect(),
+        by_external_id: by_id
+            .into_iter()
+            .filter_map(|row| Some((row.external_id.clone()?, row)))
+            .collect(),
     })
 }
 
@@ -155,9 +189,16 @@ pub async fn find_all<'n>(
     known: &Known,
     names: impl IntoIterator<Item = &'n str>,
 ) -> Result<HashMap<String, CustomerId>> {
-    let unknown: HashSet<&str> = names.into_iter().filter(|name| !known.customers.contains_key(*name)).collect();
-    let rows = table::find::<customer::Entity, _>(tx, customer::Column::ExternalId, unknown).await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.external_id?, row.id))).collect())
+    let unknown: HashSet<&str> = names
+        .into_iter()
+        .filter(|name| !known.customers.contains_key(*name))
+        .collect();
+    let rows =
+        table::find::<customer::Entity, _>(tx, customer::Column::ExternalId, unknown).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.external_id?, row.id)))
+        .collect())
 }
 
 fn decide(
@@ -170,7 +211,9 @@ fn decide(
 ) -> Fate {
     let parent_id = stored.parent(ground, draft);
     match &draft.facts.parent {
-        Some(parent) if *parent == draft.external_id => return Fate::refused("parent", "is the row itself"),
+        Some(parent) if *parent == draft.external_id => {
+            return Fate::refused("parent", "is the row itself");
+        }
         Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
         _ => {}
     }
@@ -179,22 +222,42 @@ fn decide(
     let after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
     let identity = identity(&after);
     if let Some(holder) = holder(ground, stored, writes, &identity, &after) {
-        let field = if after.domain.is_some() { "domain" } else { "name" };
-        return Fate::refused(field, format!("is that of the customer {holder:?}, which is recorded already"));
+        let field = if after.domain.is_some() {
+            "domain"
+        } else {
+            "name"
+        };
+        return Fate::refused(
+            field,
+            format!("is that of the customer {holder:?}, which is recorded already"),
+        );
     }
     if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
         return Fate::refused("parent", fault.to_string());
     }
     if ground.dry_run {
-        learned.parents.extend(after.parent_id.map(|parent| (after.id.uuid(), parent.uuid())));
+        learned.parents.extend(
+            after
+                .parent_id
+                .map(|parent| (after.id.uuid(), parent.uuid())),
+        );
     }
-    learned.customers.insert(draft.external_id.clone(), after.id);
-    writes.identities.insert(identity, draft.external_id.clone());
+    learned
+        .customers
+        .insert(draft.external_id.clone(), after.id);
+    writes
+        .identities
+        .insert(identity, draft.external_id.clone());
     writes.keep(tx, before, after)
 }
 
 impl Writes {
-    fn keep(&mut self, tx: &Tx, before: Option<&customer::Model>, mut after: customer::Model) -> Fate {
+    fn keep(
+        &mut self,
+        tx: &Tx,
+        before: Option<&customer::Model>,
+        mut after: customer::Model,
+    ) -> Fate {
         let Some(before) = before else {
             self.block_keys.extend(keys(&after));
             self.created.push(after);
@@ -222,12 +285,23 @@ fn holder(
     identity: &str,
     customer: &customer::Model,
 ) -> Option<String> {
-    let promised = writes.identities.get(identity).or_else(|| ground.known.customer_identities.get(identity));
+    let promised = writes
+        .identities
+        .get(identity)
+        .or_else(|| ground.known.customer_identities.get(identity));
     if let Some(other) = promised.filter(|other| customer.external_id.as_ref() != Some(*other)) {
         return Some(other.clone());
     }
-    let other = stored.by_identity.get(identity).filter(|other| other.id != customer.id)?;
-    Some(other.external_id.clone().unwrap_or_else(|| other.name.clone()))
+    let other = stored
+        .by_identity
+        .get(identity)
+        .filter(|other| other.id != customer.id)?;
+    Some(
+        other
+            .external_id
+            .clone()
+            .unwrap_or_else(|| other.name.clone()),
+    )
 }
 
 fn fresh(tx: &Tx, draft: &Draft<Facts>) -> customer::Model {
@@ -272,7 +346,9 @@ fn updated(
         after.industry.clone_from(&facts.industry);
     }
     if gives("registration_number") {
-        after.registration_number.clone_from(&facts.registration_number);
+        after
+            .registration_number
+            .clone_from(&facts.registration_number);
     }
     if gives("phone") {
         after.phone.clone_from(&facts.phone);
@@ -289,7 +365,10 @@ fn updated(
 fn keys(customer: &customer::Model) -> impl Iterator<Item = customer_block_key::Model> {
     let customer_id = customer.id;
     let keys = block_keys(&customer.name_key).into_iter();
-    keys.map(move |block_key| customer_block_key::Model { block_key, customer_id })
+    keys.map(move |block_key| customer_block_key::Model {
+        block_key,
+        customer_id,
+    })
 }
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {
@@ -297,7 +376,10 @@ async fn write(tx: &Tx, writes: Writes) -> Result<()> {
     table::replace::<customer::Entity>(tx, writes.changed).await?;
     for chunk in writes.renamed.chunks(CHUNK) {
         let theirs = customer_block_key::Column::CustomerId.is_in(chunk.iter().copied());
-        customer_block_key::Entity::delete_many().filter(theirs).exec(tx).await?;
+        customer_block_key::Entity::delete_many()
+            .filter(theirs)
+            .exec(tx)
+            .await?;
     }
     table::insert(tx, writes.block_keys).await
 }

@@ -25,7 +25,12 @@ impl Lineage {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn load<E, K>(tx: &Tx, tree: &Tree<E>, parents: impl IntoIterator<Item = K>, promised: &HashMap<Uuid, Uuid>) -> Result<Self>
+    pub async fn load<E, K>(
+        tx: &Tx,
+        tree: &Tree<E>,
+        parents: impl IntoIterator<Item = K>,
+        promised: &HashMap<Uuid, Uuid>,
+    ) -> Result<Self>
     where
         E: EntityTrait,
         K: TypedId + Eq + Hash + Into<Value> + TryGetable,
@@ -36,7 +41,9 @@ impl Lineage {
             let mut next = Vec::new();
             for chunk in level.chunks(CHUNK) {
                 let rows = E::find().select_only().column(tree.id).column(tree.parent);
-                let rows = rows.filter(tree.id.is_in(chunk.iter().copied())).filter(tree.parent.is_not_null());
+                let rows = rows
+                    .filter(tree.id.is_in(chunk.iter().copied()))
+                    .filter(tree.parent.is_not_null());
                 for (id, parent) in rows.into_tuple::<(K, K)>().all(tx).await? {
                     above.insert(id.uuid(), parent.uuid());
                     next.push(parent);

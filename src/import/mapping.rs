@@ -63,21 +63,69 @@ impl Entity {
     pub const fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Partner => &[
-                "external_id", "legal_name", "display_name", "size", "country", "region", "website", "parent",
-                "status", "tier", "types", "countries", "industries", "competencies",
+                "external_id",
+                "legal_name",
+                "display_name",
+                "size",
+                "country",
+                "region",
+                "website",
+                "parent",
+                "status",
+                "tier",
+                "types",
+                "countries",
+                "industries",
+                "competencies",
             ],
             Self::Customer => &[
-                "external_id", "name", "domain", "country", "industry", "registration_number", "phone",
-                "employees", "parent",
+                "external_id",
+                "name",
+                "domain",
+                "country",
+                "industry",
+                "registration_number",
+                "phone",
+                "employees",
+                "parent",
             ],
-            Self::Product => &["external_id", "name", "sku", "family", "list_price", "currency"],
+            Self::Product => &[
+                "external_id",
+                "name",
+                "sku",
+                "family",
+                "list_price",
+                "currency",
+            ],
             Self::Deal => &[
-                "external_id", "name", "partner", "role", "customer", "product", "quantity", "stage",
-                "opening_stage", "value", "currency", "opened_on", "closed_on", "expected_close_on",
-                "loss_reason", "loss_detail", "competitor", "time_zone",
+                "external_id",
+                "name",
+                "partner",
+                "role",
+                "customer",
+                "product",
+                "quantity",
+                "stage",
+                "opening_stage",
+                "value",
+                "currency",
+                "opened_on",
+                "closed_on",
+                "expected_close_on",
+                "loss_reason",
+                "loss_detail",
+                "competitor",
+                "time_zone",
             ],
             Self::Touchpoint => &[
-                "external_id", "deal", "partner", "kind", "phase", "milestone", "occurred_on", "evidence",
+                "external_id",
+                "deal",
+                "partner",
+                "kind",
+                "phase",
+                "milestone",
+                "occurred_on",
+                "evidence",
             ],
         }
     }
@@ -89,7 +137,14 @@ impl Entity {
             Self::Customer => &["external_id", "name"],
             Self::Product => &["external_id", "name", "family"],
             Self::Deal => &["external_id", "stage"],
-            Self::Touchpoint => &["external_id", "deal", "partner", "kind", "phase", "occurred_on"],
+            Self::Touchpoint => &[
+                "external_id",
+                "deal",
+                "partner",
+                "kind",
+                "phase",
+                "occurred_on",
+            ],
         }
     }
 }
@@ -143,8 +198,16 @@ impl Source {
     /// Whether the file tells this fact at all.
     #[must_use]
     pub fn gives(&self, field: &str) -> bool {
-        let place = self.entity.fields().iter().position(|known| *known == field);
-        place.is_some_and(|place| self.origins.get(place).is_some_and(|origin| *origin != Origin::Nowhere))
+        let place = self
+            .entity
+            .fields()
+            .iter()
+            .position(|known| *known == field);
+        place.is_some_and(|place| {
+            self.origins
+                .get(place)
+                .is_some_and(|origin| *origin != Origin::Nowhere)
+        })
     }
 }
 
@@ -163,16 +226,22 @@ impl Mapping {
     /// # Errors
     /// `BAD_USER_INPUT`: the document is not TOML of this form, or every fault in what it says.
     pub fn parse(text: &str) -> Result<Self> {
-        let document: Document = toml::from_str(text).map_err(|error| Refusal::input("mapping", error.to_string()))?;
+        let document: Document =
+            toml::from_str(text).map_err(|error| Refusal::input("mapping", error.to_string()))?;
         let mut faults = Faults::default();
         if document.files.is_empty() {
             faults.add("files", "at least one file is needed");
         }
         let general = document.conventions.unwrap_or_default();
         let sources = document.files.into_iter().enumerate();
-        let sources = sources.map(|(place, file)| file.check(&general, &format!("files.{place}"), &mut faults)).collect();
+        let sources = sources
+            .map(|(place, file)| file.check(&general, &format!("files.{place}"), &mut faults))
+            .collect();
         faults.check()?;
-        Ok(Self { program: document.program, sources })
+        Ok(Self {
+            program: document.program,
+            sources,
+        })
     }
 
     /// Reads a mapping from a file.
@@ -180,8 +249,12 @@ impl Mapping {
     /// # Errors
     /// As [`Mapping::parse`]; `BAD_USER_INPUT` when the file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::from(Refusal::input("mapping", format!("{}: {error}", path.display()))))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::from(Refusal::input(
+                "mapping",
+                format!("{}: {error}", path.display()),
+            ))
+        })?;
         Self::parse(&text)
     }
 }
@@ -223,16 +296,39 @@ struct WrittenSource {
 
 impl WrittenSource {
     fn check(mut self, general: &WrittenConventions, path: &str, faults: &mut Faults) -> Source {
-        let inside = Path::new(&self.file).components().all(|part| matches!(part, Component::Normal(_)));
+        let inside = Path::new(&self.file)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
         if self.file.is_empty() || !inside {
-            faults.add(&format!("{path}.file"), "must be a path inside the folder of the import");
+            faults.add(
+                &format!("{path}.file"),
+                "must be a path inside the folder of the import",
+            );
         }
         self.check_names(path, faults);
-        let conventions = self.conventions.take().unwrap_or_default().over(general).check(path, faults);
+        let conventions = self
+            .conventions
+            .take()
+            .unwrap_or_default()
+            .over(general)
+            .check(path, faults);
         let delimiter = self.delimiter.map_or(Ok(b','), u8::try_from);
-        let delimiter = faults.take(&format!("{path}.delimiter"), delimiter.map_err(|_| "must be one ASCII character"));
-        let origins = self.entity.fields().iter().map(|field| self.origin(field)).collect();
-        let values = self.entity.fields().iter().map(|field| self.values.remove(*field).unwrap_or_default()).collect();
+        let delimiter = faults.take(
+            &format!("{path}.delimiter"),
+            delimiter.map_err(|_| "must be one ASCII character"),
+        );
+        let origins = self
+            .entity
+            .fields()
+            .iter()
+            .map(|field| self.origin(field))
+            .collect();
+        let values = self
+            .entity
+            .fields()
+            .iter()
+            .map(|field| self.values.remove(*field).unwrap_or_default())
+            .collect();
         Source {
             file: self.file,
             format: self.format,
@@ -246,14 +342,29 @@ impl WrittenSource {
 
     fn check_names(&self, path: &str, faults: &mut Faults) {
         let known = self.entity.fields();
-        let named = [("columns", self.columns.keys().collect::<Vec<_>>()), ("constants", self.constants.keys().collect()), ("values", self.values.keys().collect())];
+        let named = [
+            ("columns", self.columns.keys().collect::<Vec<_>>()),
+            ("constants", self.constants.keys().collect()),
+            ("values", self.values.keys().collect()),
+        ];
         for (table, fields) in named {
-            for field in fields.into_iter().filter(|field| !known.contains(&field.as_str())) {
-                let problem = format!("a {} has no such field; it has {}", self.entity.name(), known.join(", "));
+            for field in fields
+                .into_iter()
+                .filter(|field| !known.contains(&field.as_str()))
+            {
+                let problem = format!(
+                    "a {} has no such field; it has {}",
+                    self.entity.name(),
+                    known.join(", ")
+                );
                 faults.add(&format!("{path}.{table}.{field}"), problem);
             }
         }
-        for field in self.columns.keys().filter(|field| self.constants.contains_key(*field)) {
+        for field in self
+            .columns
+            .keys()
+            .filter(|field| self.constants.contains_key(*field))
+        {
             faults.add(&format!("{path}.constants.{field}"), "is a column already");
         }
         for field in self.entity.required() {
@@ -285,13 +396,22 @@ impl WrittenConventions {
 
     fn check(self, path: &str, faults: &mut Faults) -> Conventions {
         let at = |field: &str| format!("{path}.conventions.{field}");
-        let currency = self.currency.and_then(|code| faults.take(&at("currency"), code.parse()));
-        let zone = self.time_zone.map_or(Ok(Tz::UTC), |name| name.parse().map_err(|_| "is not an IANA time zone"));
+        let currency = self
+            .currency
+            .and_then(|code| faults.take(&at("currency"), code.parse()));
+        let zone = self.time_zone.map_or(Ok(Tz::UTC), |name| {
+            name.parse().map_err(|_| "is not an IANA time zone")
+        });
         let time_zone = faults.take(&at("time_zone"), zone).unwrap_or(Tz::UTC);
-        let date_formats = self.date_formats.unwrap_or_else(|| vec!["%Y-%m-%d".to_owned()]);
+        let date_formats = self
+            .date_formats
+            .unwrap_or_else(|| vec!["%Y-%m-%d".to_owned()]);
         for format in &date_formats {
             if StrftimeItems::new(format).any(|item| matches!(item, Item::Error)) {
-                faults.add(&at("date_formats"), format!("{format:?} is not a date format"));
+                faults.add(
+                    &at("date_formats"),
+                    format!("{format:?} is not a date format"),
+                );
             }
         }
         let decimal = self.decimal.unwrap_or('.');
@@ -303,6 +423,12 @@ impl WrittenConventions {
                 faults.add(&at(field), "must not be a digit or a minus");
             }
         }
-        Conventions { currency, time_zone, date_formats, decimal, thousands: self.thousands }
+        Conventions {
+            currency,
+            time_zone,
+            date_formats,
+            decimal,
+            thousands: self.thousands,
+        }
     }
 }

@@ -21,7 +21,10 @@ use crate::{
         partner, partner_attribute, partner_lifecycle_event,
     },
     error::Result,
-    partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key, store::TREE},
+    partners::{
+        AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key,
+        store::TREE,
+    },
     platform::ids::TypedId,
     tx::{CHUNK, Tx, Work},
 };
@@ -66,13 +69,31 @@ fn attributes(cells: &mut Cells<'_>) -> BTreeSet<(AttributeKind, String)> {
     use sea_orm::ActiveEnum;
     let mut all = BTreeSet::new();
     for text in cells.list("types") {
-        all.extend(cells.known::<PartnerType>("types", &text).map(|kind| (AttributeKind::Type, kind.to_value())));
+        all.extend(
+            cells
+                .known::<PartnerType>("types", &text)
+                .map(|kind| (AttributeKind::Type, kind.to_value())),
+        );
     }
     for text in cells.list("countries") {
-        all.extend(cells.country_code("countries", &text).map(|code| (AttributeKind::Country, code)));
+        all.extend(
+            cells
+                .country_code("countries", &text)
+                .map(|code| (AttributeKind::Country, code)),
+        );
     }
-    all.extend(cells.list("industries").into_iter().map(|text| (AttributeKind::Industry, text)));
-    all.extend(cells.list("competencies").into_iter().map(|text| (AttributeKind::Competency, text)));
+    all.extend(
+        cells
+            .list("industries")
+            .into_iter()
+            .map(|text| (AttributeKind::Industry, text)),
+    );
+    all.extend(
+        cells
+            .list("competencies")
+            .into_iter()
+            .map(|text| (AttributeKind::Competency, text)),
+    );
     all
 }
 
@@ -95,7 +116,12 @@ impl Stored {
     /// The partner that a row names as the parent, where there is one.
     fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<PartnerId> {
         let name = draft.facts.parent.as_ref()?;
-        ground.known.partners.get(name).or_else(|| self.parents.get(name)).copied()
+        ground
+            .known
+            .partners
+            .get(name)
+            .or_else(|| self.parents.get(name))
+            .copied()
     }
 }
 
@@ -115,10 +141,19 @@ struct Writes {
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
     let stored = load(tx, ground, drafts).await?;
     let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
-    let parents = drafts.iter().filter_map(|draft| stored.parent(ground, draft));
+    let parents = drafts
+        .iter()
+        .filter_map(|draft| stored.parent(ground, draft));
     writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
     for draft in drafts {
-        let fate = decide(tx, ground, &stored, draft, &mut writes, &mut outcome.learned);
+        let fate = decide(
+            tx,
+            ground,
+            &stored,
+            draft,
+            &mut writes,
+            &mut outcome.learned,
+        );
         outcome.fates.push(fate);
     }
     if !ground.dry_run {
@@ -129,22 +164,39 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
 
 async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Stored> {
     let names = drafts.iter().map(|draft| draft.external_id.as_str());
-    let partners = table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, names).await?;
+    let partners =
+        table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, names).await?;
     let ids = || partners.iter().map(|partner| partner.id);
-    let rows = table::find::<partner_attribute::Entity, _>(tx, partner_attribute::Column::PartnerId, ids()).await?;
+    let rows = table::find::<partner_attribute::Entity, _>(
+        tx,
+        partner_attribute::Column::PartnerId,
+        ids(),
+    )
+    .await?;
     let mut attributes: HashMap<_, BTreeSet<_>> = HashMap::new();
     for row in rows {
-        attributes.entry(row.partner_id).or_default().insert((row.kind, row.value));
+        attributes
+            .entry(row.partner_id)
+            .or_default()
+            .insert((row.kind, row.value));
     }
-    let enrolled = table::find::<enrollment::Entity, _>(tx, enrollment::Column::PartnerId, ids()).await?;
-    let enrolled = enrolled.into_iter().filter(|row| row.program_id == ground.programme.id);
-    let parents = drafts.iter().filter_map(|draft| draft.facts.parent.as_deref());
+    let enrolled =
+        table::find::<enrollment::Entity, _>(tx, enrollment::Column::PartnerId, ids()).await?;
+    let enrolled = enrolled
+        .into_iter()
+        .filter(|row| row.program_id == ground.programme.id);
+    let parents = drafts
+        .iter()
+        .filter_map(|draft| draft.facts.parent.as_deref());
     let parents = find_all(tx, &ground.known, parents).await?;
     Ok(Stored {
         attributes,
         enrollments: enrolled.map(|row| (row.partner_id, row)).collect(),
         parents,
-        partners: partners.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect(),
+        partners: partners
+            .into_iter()
+            .filter_map(|row| Some((row.external_id.clone()?, row)))
+            .collect(),
     })
 }
 
@@ -154,9 +206,15 @@ pub async fn find_all<'n>(
     known: &Known,
     names: impl IntoIterator<Item = &'n str>,
 ) -> Result<HashMap<String, PartnerId>> {
-    let unknown: HashSet<&str> = names.into_iter().filter(|name| !known.partners.contains_key(*name)).collect();
+    let unknown: HashSet<&str> = names
+        .into_iter()
+        .filter(|name| !known.partners.contains_key(*name))
+        .collect();
     let rows = table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, unknown).await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.external_id?, row.id))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.external_id?, row.id)))
+        .collect())
 }
 
 fn decide(
@@ -168,22 +226,33 @@ fn decide(
     learned: &mut Known,
 ) -> Fate {
     let facts = &draft.facts;
-    if let Some(tier) = facts.tier.as_deref().filter(|tier| !ground.programme.has_tier(tier)) {
+    if let Some(tier) = facts
+        .tier
+        .as_deref()
+        .filter(|tier| !ground.programme.has_tier(tier))
+    {
         return Fate::refused("tier", format!("the programme has no tier {tier:?}"));
     }
     let parent_id = stored.parent(ground, draft);
     match &facts.parent {
-        Some(parent) if *parent == draft.external_id => return Fate::refused("parent", "is the row itself"),
+        Some(parent) if *parent == draft.external_id => {
+            return Fate::refused("parent", "is the row itself");
+        }
         Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
         _ => {}
     }
     let before = stored.partners.get(&draft.external_id);
     let id = before.map_or_else(|| tx.id(), |row| row.id);
-    if let Err(fault) = writes.lineage.hang(id, parent_id.or_else(|| kept_parent(ground, before))) {
+    if let Err(fault) = writes
+        .lineage
+        .hang(id, parent_id.or_else(|| kept_parent(ground, before)))
+    {
         return Fate::refused("parent", fault.to_string());
     }
     if ground.dry_run {
-        learned.parents.extend(parent_id.map(|parent| (id.uuid(), parent.uuid())));
+        learned
+            .parents
+            .extend(parent_id.map(|parent| (id.uuid(), parent.uuid())));
     }
     let fate = match before {
         Some(before) => change(tx, ground, stored, before, facts, parent_id, writes),
@@ -207,7 +276,10 @@ fn create(
     writes: &mut Writes,
 ) -> Fate {
     let (now, facts) = (tx.now(), &draft.facts);
-    let display_name = facts.display_name.clone().unwrap_or_else(|| facts.legal_name.clone());
+    let display_name = facts
+        .display_name
+        .clone()
+        .unwrap_or_else(|| facts.legal_name.clone());
     writes.partners.push(partner::Model {
         id,
         external_id: Some(draft.external_id.clone()),
@@ -225,18 +297,25 @@ fn create(
         created_at: now,
         updated_at: now,
     });
-    writes.moves.extend(leading_to(facts.status).map(|action| partner_lifecycle_event::Model {
-        id: tx.id(),
-        partner_id: id,
-        action,
-        from_status: None,
-        to_status: facts.status,
-        actor_id: None,
-        reason: Some("imported".to_owned()),
-        at: now,
-    }));
+    writes.moves.extend(
+        leading_to(facts.status).map(|action| partner_lifecycle_event::Model {
+            id: tx.id(),
+            partner_id: id,
+            action,
+            from_status: None,
+            to_status: facts.status,
+            actor_id: None,
+            reason: Some("imported".to_owned()),
+            at: now,
+        }),
+    );
     writes.attributes.extend(rows(id, &facts.attributes));
-    writes.enrollments.extend(facts.tier.clone().map(|tier| enrolled(tx, program_id, id, tier)));
+    writes.enrollments.extend(
+        facts
+            .tier
+            .clone()
+            .map(|tier| enrolled(tx, program_id, id, tier)),
+    );
     Fate::Created
 }
 
@@ -257,13 +336,33 @@ const fn leading_to(status: PartnerStatus) -> Option<PartnerAction> {
     })
 }
 
-fn enrolled(tx: &Tx, program_id: ProgramId, partner_id: PartnerId, tier: String) -> enrollment::Model {
+fn enrolled(
+    tx: &Tx,
+    program_id: ProgramId,
+    partner_id: PartnerId,
+    tier: String,
+) -> enrollment::Model {
     let now = tx.now();
-    enrollment::Model { id: tx.id(), program_id, partner_id, tier, version: 1, created_at: now, updated_at: now }
+    enrollment::Model {
+        id: tx.id(),
+        program_id,
+        partner_id,
+        tier,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
-fn rows(id: PartnerId, attributes: &BTreeSet<(AttributeKind, String)>) -> impl Iterator<Item = partner_attribute::Model> {
-    let row = move |(kind, value): &(_, String)| partner_attribute::Model { partner_id: id, kind: *kind, value: value.clone() };
+fn rows(
+    id: PartnerId,
+    attributes: &BTreeSet<(AttributeKind, String)>,
+) -> impl Iterator<Item = partner_attribute::Model> {
+    let row = move |(kind, value): &(_, String)| partner_attribute::Model {
+        partner_id: id,
+        kind: *kind,
+        value: value.clone(),
+    };
     attributes.iter().map(row)
 }
 
@@ -279,10 +378,16 @@ fn change(
     let mut after = updated(ground, before, facts, parent_id);
     let (kinds, none) = (kinds(ground), BTreeSet::new());
     let had = stored.attributes.get(&before.id).unwrap_or(&none).iter();
-    let had: BTreeSet<_> = had.filter(|(kind, _)| kinds.contains(kind)).cloned().collect();
+    let had: BTreeSet<_> = had
+        .filter(|(kind, _)| kinds.contains(kind))
+        .cloned()
+        .collect();
     let other_attributes = had != facts.attributes;
     let enrollment = stored.enrollments.get(&before.id);
-    let other_tier = facts.tier.as_deref().filter(|tier| enrollment.is_none_or(|row| row.tier != *tier));
+    let other_tier = facts
+        .tier
+        .as_deref()
+        .filter(|tier| enrollment.is_none_or(|row| row.tier != *tier));
     if after == *before && !other_attributes && other_tier.is_none() {
         return Fate::Unchanged;
     }
@@ -300,14 +405,24 @@ fn change(
             updated_at: tx.now(),
             ..row.clone()
         }),
-        (Some(tier), None) => writes.enrollments.push(enrolled(tx, ground.programme.id, before.id, tier.to_owned())),
+        (Some(tier), None) => writes.enrollments.push(enrolled(
+            tx,
+            ground.programme.id,
+            before.id,
+            tier.to_owned(),
+        )),
         (None, _) => {}
     }
     Fate::Changed
 }
 
 /// The partner as the file tells it; what the file does not tell stays.
-fn updated(ground: &Ground, before: &partner::Model, facts: &Facts, parent_id: Option<PartnerId>) -> partner::Model {
+fn updated(
+    ground: &Ground,
+    before: &partner::Model,
+    facts: &Facts,
+    parent_id: Option<PartnerId>,
+) -> partner::Model {
     let gives = |field| ground.source.gives(field);
     let mut after = before.clone();
     after.legal_name.clone_from(&facts.legal_name);
@@ -337,7 +452,11 @@ fn updated(ground: &Ground, before: &partner::Model, facts: &Facts, parent_id: O
 
 /// The kinds of attributes that the file tells.
 fn kinds(ground: &Ground) -> Vec<AttributeKind> {
-    LISTS.iter().filter(|(field, _)| ground.source.gives(field)).map(|(_, kind)| *kind).collect()
+    LISTS
+        .iter()
+        .filter(|(field, _)| ground.source.gives(field))
+        .map(|(_, kind)| *kind)
+        .collect()
 }
 
 async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
@@ -348,7 +467,10 @@ async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
         let theirs = Condition::all()
             .add(partner_attribute::Column::PartnerId.is_in(chunk.iter().copied()))
             .add(partner_attribute::Column::Kind.is_in(kinds.iter().copied()));
-        partner_attribute::Entity::delete_many().filter(theirs).exec(tx).await?;
+        partner_attribute::Entity::delete_many()
+            .filter(theirs)
+            .exec(tx)
+            .await?;
     }
     table::insert(tx, writes.attributes).await?;
     table::insert(tx, writes.enrollments).await?;

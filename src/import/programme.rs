@@ -28,7 +28,11 @@ impl Programme {
     /// The rules in force at an instant; the first version also covers what lies before it.
     #[must_use]
     pub fn at(&self, instant: DateTime<Utc>) -> Option<&program_version::Model> {
-        let begun = self.versions.iter().rev().find(|version| version.effective_from <= instant);
+        let begun = self
+            .versions
+            .iter()
+            .rev()
+            .find(|version| version.effective_from <= instant);
         begun.or_else(|| self.versions.first())
     }
 
@@ -36,13 +40,19 @@ impl Programme {
     #[must_use]
     pub fn stage(&self, version: ProgramVersionId, key: &str) -> Option<&Stage> {
         let version = self.versions.iter().find(|known| known.id == version)?;
-        version.settings.stages.iter().find(|stage| stage.key == key)
+        version
+            .settings
+            .stages
+            .iter()
+            .find(|stage| stage.key == key)
     }
 
     /// Whether a tier of this key exists today.
     #[must_use]
     pub fn has_tier(&self, key: &str) -> bool {
-        self.versions.last().is_some_and(|version| version.settings.tier(key).is_some())
+        self.versions
+            .last()
+            .is_some_and(|version| version.settings.tier(key).is_some())
     }
 }
 
@@ -76,7 +86,10 @@ async fn existing(tx: &Tx, id: ProgramId) -> Result<Programme> {
 async fn create(tx: &Tx, name: &str, dry_run: bool) -> Result<Programme> {
     let settings = ProgramSettings::default();
     if !dry_run {
-        let command = create::Create { name: name.to_owned(), settings: Arc::new(settings) };
+        let command = create::Create {
+            name: name.to_owned(),
+            settings: Arc::new(settings),
+        };
         return existing(tx, create::create(tx, command).await?).await;
     }
     let id = tx.id();
@@ -89,5 +102,8 @@ async fn create(tx: &Tx, name: &str, dry_run: bool) -> Result<Programme> {
         created_by: None,
         created_at: tx.now(),
     };
-    Ok(Programme { id, versions: vec![version] })
+    Ok(Programme {
+        id,
+        versions: vec![version],
+    })
 }

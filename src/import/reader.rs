@@ -66,12 +66,16 @@ pub fn check(folder: &Path, sources: &[Source]) -> Result<()> {
     let mut faults = Faults::default();
     for source in sources {
         let found = match source.format {
-            Format::Csv => Columns::open(folder, source).and_then(|mut file| file.places(source)).map(|_| ()),
+            Format::Csv => Columns::open(folder, source)
+                .and_then(|mut file| file.places(source))
+                .map(|_| ()),
             Format::Jsonl => open(folder, source).map(|_| ()),
         };
         match found {
             Ok(()) => {}
-            Err(Error::Refused(refusals)) => refusals.into_iter().for_each(|refusal| faults.push(refusal)),
+            Err(Error::Refused(refusals)) => refusals
+                .into_iter()
+                .for_each(|refusal| faults.push(refusal)),
             Err(other) => return Err(other),
         }
     }
@@ -101,7 +105,10 @@ pub fn start(folder: &Path, source: &Arc<Source>) -> mpsc::Receiver<Result<Porti
 /// The file cannot be opened.
 pub fn length(folder: &Path, source: &Source) -> Result<u64> {
     let file = open(folder, source)?;
-    Ok(file.metadata().map_err(|error| unreadable(source, &error))?.len())
+    Ok(file
+        .metadata()
+        .map_err(|error| unreadable(source, &error))?
+        .len())
 }
 
 type Sender = mpsc::Sender<Result<Portion>>;
@@ -116,16 +123,27 @@ fn read_csv(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
             continue;
         }
         if record.len() != width {
-            portion.unreadable.push((line, format!("has {} columns where the header has {width}", record.len())));
+            portion.unreadable.push((
+                line,
+                format!("has {} columns where the header has {width}", record.len()),
+            ));
         } else {
             let cell = |place: usize| record.get(place).map_or(Ok(""), std::str::from_utf8);
-            match cells(source, &places, |place| cell(*place).map(|text| Some(text.to_owned()))) {
+            match cells(source, &places, |place| {
+                cell(*place).map(|text| Some(text.to_owned()))
+            }) {
                 Ok(cells) => portion.rows.push(Row { line, cells }),
-                Err(_) => portion.unreadable.push((line, "is not UTF-8 text".to_owned())),
+                Err(_) => portion
+                    .unreadable
+                    .push((line, "is not UTF-8 text".to_owned())),
             }
         }
         portion.position = file.reader.position().byte();
-        if portion.len() == BATCH && sender.blocking_send(Ok(std::mem::take(&mut portion))).is_err() {
+        if portion.len() == BATCH
+            && sender
+                .blocking_send(Ok(std::mem::take(&mut portion)))
+                .is_err()
+        {
             return Ok(());
         }
     }
@@ -172,15 +190,26 @@ impl Columns {
         let allowance = Arc::new(AtomicU64::new(LONGEST));
         let mut file = open(folder, source)?;
         let open_end = open_end(&mut file).map_err(|error| unreadable(source, &error))?;
-        let bounded = Bounded { inner: file, allowance: Arc::clone(&allowance) };
+        let bounded = Bounded {
+            inner: file,
+            allowance: Arc::clone(&allowance),
+        };
         // Cells are trimmed, so a line may as well end with CR LF; told that LF ends it, the reader counts lines right.
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .delimiter(source.delimiter)
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(bounded);
-        let headers = reader.byte_headers().map_err(|error| unreadable(source, &error))?.clone();
-        Ok(Self { reader, allowance, headers, open_end })
+        let headers = reader
+            .byte_headers()
+            .map_err(|error| unreadable(source, &error))?
+            .clone();
+        Ok(Self {
+            reader,
+            allowance,
+            headers,
+            open_end,
+        })
     }
 
     /// The number of columns, and the place of each that the mapping names.
@@ -192,7 +221,11 @@ impl Columns {
                 places.push(None);
                 continue;
             };
-            let mut found = self.headers.iter().enumerate().filter(|(_, header)| header.trim_ascii() == name.as_bytes());
+            let mut found = self
+                .headers
+                .iter()
+                .enumerate()
+                .filter(|(_, header)| header.trim_ascii() == name.as_bytes());
             let place = found.next().map(|(place, _)| place);
             if place.is_none() {
                 faults.push(about(source, format!("there is no column {name:?}")));
@@ -208,14 +241,26 @@ impl Columns {
     /// Reads a row and says on which line it begins; nothing at the end.
     fn next(&mut self, source: &Source, record: &mut csv::ByteRecord) -> Result<Option<u64>> {
         self.allowance.store(LONGEST, Ordering::Relaxed);
-        if !self.reader.read_byte_record(record).map_err(|error| unreadable(source, &error))? {
+        if !self
+            .reader
+            .read_byte_record(record)
+            .map_err(|error| unreadable(source, &error))?
+        {
             return Ok(None);
         }
         // Counted back from the end, because blank lines may stand before the row.
         let end = self.reader.position();
-        let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        let breaks = record
+            .as_slice()
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
         let ended = u64::from(self.open_end != Some(end.byte()));
-        Ok(Some(end.line().saturating_sub(ended).saturating_sub(sql::count(breaks))))
+        Ok(Some(
+            end.line()
+                .saturating_sub(ended)
+                .saturating_sub(sql::count(breaks)),
+        ))
     }
 }
 
@@ -240,10 +285,13 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.allowance.load(Ordering::Relaxed);
         if left == 0 {
-            return Err(io::Error::other(format!("a row is longer than {LONGEST} bytes; is a quote not closed?")));
+            return Err(io::Error::other(format!(
+                "a row is longer than {LONGEST} bytes; is a quote not closed?"
+            )));
         }
         let read = self.inner.read(buffer)?;
-        self.allowance.store(left.saturating_sub(sql::count(read)), Ordering::Relaxed);
+        self.allowance
+            .store(left.saturating_sub(sql::count(read)), Ordering::Relaxed);
         Ok(read)
     }
 }
@@ -260,12 +308,20 @@ fn read_jsonl(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
         .collect();
     let mut portion = Portion::default();
     let (mut line, mut text) = (0, Vec::new());
-    while let Some((read, whole)) = next_line(&mut file, &mut text).map_err(|error| unreadable(source, &error))? {
+    while let Some((read, whole)) =
+        next_line(&mut file, &mut text).map_err(|error| unreadable(source, &error))?
+    {
         line += 1;
         portion.position += read;
-        let text = if line == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text) } else { &text };
+        let text = if line == 1 {
+            text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)
+        } else {
+            &text
+        };
         if !whole {
-            portion.unreadable.push((line, format!("is longer than {LONGEST} bytes")));
+            portion
+                .unreadable
+                .push((line, format!("is longer than {LONGEST} bytes")));
         } else if !text.trim_ascii().is_empty() {
             match object(source, &names, text) {
                 Ok(cells) => portion.rows.push(Row { line, cells }),
@@ -273,8 +329,14 @@ fn read_jsonl(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
             }
         }
         if portion.len() == BATCH {
-            let next = Portion { position: portion.position, ..Portion::default() };
-            if sender.blocking_send(Ok(std::mem::replace(&mut portion, next))).is_err() {
+            let next = Portion {
+                position: portion.position,
+                ..Portion::default()
+            };
+            if sender
+                .blocking_send(Ok(std::mem::replace(&mut portion, next)))
+                .is_err()
+            {
                 return Ok(());
             }
         }
@@ -293,10 +355,18 @@ fn next_line(file: &mut BufReader<File>, text: &mut Vec<u8>) -> io::Result<Optio
     Ok((read > 0).then_some((read, true)))
 }
 
-fn object(source: &Source, names: &[Option<String>], text: &[u8]) -> Result<Vec<Option<String>>, String> {
+fn object(
+    source: &Source,
+    names: &[Option<String>],
+    text: &[u8],
+) -> Result<Vec<Option<String>>, String> {
     let object: serde_json::Map<String, Value> =
         serde_json::from_slice(text).map_err(|error| format!("is not a JSON object: {error}"))?;
-    cells(source, names, |name| object.get(name).map_or(Ok(None), |value| plain(name, value)))
+    cells(source, names, |name| {
+        object
+            .get(name)
+            .map_or(Ok(None), |value| plain(name, value))
+    })
 }
 
 /// The text of a JSON value. Numbers are printed as the shortest decimal that means them, which is what was
@@ -309,7 +379,9 @@ fn plain(name: &str, value: &Value) -> Result<Option<String>, String> {
         Value::Bool(yes) => Ok(Some(yes.to_string())),
         Value::Array(items) => {
             let texts: Result<Vec<_>, _> = items.iter().map(|item| plain(name, item)).collect();
-            Ok(Some(texts?.into_iter().flatten().collect::<Vec<_>>().join(";")))
+            Ok(Some(
+                texts?.into_iter().flatten().collect::<Vec<_>>().join(";"),
+            ))
         }
         Value::Object(_) => Err(format!("{name} is an object, not a value")),
     }
@@ -345,7 +417,13 @@ mod tests {
         let mut portions = start(folder.path(), &source);
         let mut found = Vec::new();
         while let Some(portion) = portions.recv().await {
-            found.extend(portion.unwrap().rows.into_iter().map(|row| (row.line, row.cells[0].clone())));
+            found.extend(
+                portion
+                    .unwrap()
+                    .rows
+                    .into_iter()
+                    .map(|row| (row.line, row.cells[0].clone())),
+            );
         }
         found
     }
@@ -354,9 +432,18 @@ mod tests {
     async fn rows_are_numbered_by_the_line_on_which_they_begin() {
         let row = |line, id: &str| (line, Some(id.to_owned()));
         assert_eq!(lines("id,name\na,A\nb,B").await, [row(2, "a"), row(3, "b")]);
-        assert_eq!(lines("id,name\r\na,A\r\nb,B\r\n").await, [row(2, "a"), row(3, "b")]);
-        assert_eq!(lines("\u{feff}id,name\n\n\na,\"A\n1\"\n\r\n\"b\",\"B\"\r\n").await, [row(4, "a"), row(7, "b")]);
-        assert_eq!(lines("name,id\nA,\"a\"\"1\"\r\n\r\nB,\"b\"").await, [row(2, "a\"1"), row(4, "b")]);
+        assert_eq!(
+            lines("id,name\r\na,A\r\nb,B\r\n").await,
+            [row(2, "a"), row(3, "b")]
+        );
+        assert_eq!(
+            lines("\u{feff}id,name\n\n\na,\"A\n1\"\n\r\n\"b\",\"B\"\r\n").await,
+            [row(4, "a"), row(7, "b")]
+        );
+        assert_eq!(
+            lines("name,id\nA,\"a\"\"1\"\r\n\r\nB,\"b\"").await,
+            [row(2, "a\"1"), row(4, "b")]
+        );
         assert_eq!(lines("id,name\n").await, []);
     }
 }

@@ -67,7 +67,10 @@ impl Report {
     /// The counts of all files together.
     #[must_use]
     pub fn total(&self) -> FileReport {
-        let mut total = FileReport { file: "total".to_owned(), ..FileReport::default() };
+        let mut total = FileReport {
+            file: "total".to_owned(),
+            ..FileReport::default()
+        };
         for file in &self.files {
             total.rows += file.rows;
             total.created += file.created;
@@ -81,15 +84,46 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.files.iter().map(|file| file.file.chars().count()).max().unwrap_or(0).max(5);
-        writeln!(f, "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>9}", "file", "rows", "created", "changed", "unchanged", "refused")?;
+        let width = self
+            .files
+            .iter()
+            .map(|file| file.file.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(5);
+        writeln!(
+            f,
+            "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "file", "rows", "created", "changed", "unchanged", "refused"
+        )?;
         for file in self.files.iter().chain([&self.total()]) {
-            let FileReport { file, rows, created, changed, unchanged, refused, .. } = file;
-            writeln!(f, "{file:width$}  {rows:>9} {created:>9} {changed:>9} {unchanged:>9} {refused:>9}")?;
+            let FileReport {
+                file,
+                rows,
+                created,
+                changed,
+                unchanged,
+                refused,
+                ..
+            } = file;
+            writeln!(
+                f,
+                "{file:width$}  {rows:>9} {created:>9} {changed:>9} {unchanged:>9} {refused:>9}"
+            )?;
         }
         for refused in &self.refusals {
-            let Refused { file, row, field, reason, .. } = refused;
-            let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
+            let Refused {
+                file,
+                row,
+                field,
+                reason,
+                ..
+            } = refused;
+            let place = if field.is_empty() {
+                String::new()
+            } else {
+                format!("{field}: ")
+            };
             writeln!(f, "{file}:{row}: {place}{reason}")?;
         }
         if self.dry_run {
@@ -117,12 +151,22 @@ impl Tally {
     /// `BAD_USER_INPUT`: the file cannot be made.
     pub fn open(dry_run: bool, path: Option<&Path>) -> Result<Self> {
         let file = path.map(Lines::create).transpose()?;
-        Ok(Self { report: Report { dry_run, ..Report::default() }, file })
+        Ok(Self {
+            report: Report {
+                dry_run,
+                ..Report::default()
+            },
+            file,
+        })
     }
 
     /// Begins a file.
     pub fn begin(&mut self, file: &str, entity: Entity) {
-        let begun = FileReport { file: file.to_owned(), entity: entity.name(), ..FileReport::default() };
+        let begun = FileReport {
+            file: file.to_owned(),
+            entity: entity.name(),
+            ..FileReport::default()
+        };
         self.report.files.push(begun);
     }
 
@@ -137,9 +181,19 @@ impl Tally {
     ///
     /// # Errors
     /// The report file cannot be written.
-    pub fn refuse(&mut self, row: u64, external_id: Option<&str>, faults: Vec<Refusal>) -> Result<()> {
+    pub fn refuse(
+        &mut self,
+        row: u64,
+        external_id: Option<&str>,
+        faults: Vec<Refusal>,
+    ) -> Result<()> {
         self.count(|file| file.refused += 1);
-        let name = self.report.files.last().map(|file| file.file.clone()).unwrap_or_default();
+        let name = self
+            .report
+            .files
+            .last()
+            .map(|file| file.file.clone())
+            .unwrap_or_default();
         for fault in faults {
             let refused = Refused {
                 file: name.clone(),
@@ -175,12 +229,16 @@ impl Tally {
 impl Lines {
     fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(unwritable)?;
-        let json = path.extension().is_some_and(|extension| extension == "jsonl");
+        let json = path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl");
         if json {
             return Ok(Self::Json(BufWriter::new(file)));
         }
         let mut writer = csv::Writer::from_writer(file);
-        writer.write_record(["file", "row", "external_id", "field", "reason"]).map_err(unwritable)?;
+        writer
+            .write_record(["file", "row", "external_id", "field", "reason"])
+            .map_err(unwritable)?;
         Ok(Self::Csv(writer))
     }
 
@@ -189,7 +247,13 @@ impl Lines {
             Self::Csv(writer) => {
                 let external_id = refused.external_id.as_deref().unwrap_or_default();
                 let row = refused.row.to_string();
-                let cells = [refused.file.as_str(), &row, external_id, &refused.field, &refused.reason];
+                let cells = [
+                    refused.file.as_str(),
+                    &row,
+                    external_id,
+                    &refused.field,
+                    &refused.reason,
+                ];
                 Ok(writer.write_record(cells.map(|cell| harmless(cell).into_owned()))?)
             }
             Self::Json(writer) => {

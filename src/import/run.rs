@@ -64,24 +64,42 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
     });
     let (programme, mut known) = (programme.await?, Known::default());
     for source in mapping.sources {
-        let ground = Ground { dry_run, programme: programme.clone(), source: Arc::new(source), known };
+        let ground = Ground {
+            dry_run,
+            programme: programme.clone(),
+            source: Arc::new(source),
+            known,
+        };
         tally.begin(&ground.source.file, ground.source.entity);
         known = match ground.source.entity {
             Entity::Partner => file::<partners::Facts>(app, &options, ground, &mut tally).await?,
             Entity::Customer => file::<customers::Facts>(app, &options, ground, &mut tally).await?,
             Entity::Product => file::<products::Facts>(app, &options, ground, &mut tally).await?,
             Entity::Deal => file::<deals::Facts>(app, &options, ground, &mut tally).await?,
-            Entity::Touchpoint => file::<touchpoints::Facts>(app, &options, ground, &mut tally).await?,
+            Entity::Touchpoint => {
+                file::<touchpoints::Facts>(app, &options, ground, &mut tally).await?
+            }
         };
     }
     tally.finish()
 }
 
 /// Takes over one file and returns what is known after it.
-async fn file<F: Importable>(app: &App, options: &Options, ground: Ground, tally: &mut Tally) -> Result<Known> {
+async fn file<F: Importable>(
+    app: &App,
+    options: &Options,
+    ground: Ground,
+    tally: &mut Tally,
+) -> Result<Known> {
     let bar = progress(options, &ground.source)?;
     let portions = reader::start(&options.folder, &ground.source);
-    let mut file = Taking::<F> { app, ground: Arc::new(ground), tally, seen: HashMap::new(), waiting: HashMap::new() };
+    let mut file = Taking::<F> {
+        app,
+        ground: Arc::new(ground),
+        tally,
+        seen: HashMap::new(),
+        waiting: HashMap::new(),
+    };
     file.all(portions, &bar).await?;
     bar.finish_and_clear();
     file.finish().await?;
@@ -100,7 +118,11 @@ struct Taking<'a, F> {
 }
 
 impl<F: Importable> Taking<'_, F> {
-    async fn all(&mut self, mut portions: mpsc::Receiver<Result<Portion>>, bar: &ProgressBar) -> Result<()> {
+    async fn all(
+        &mut self,
+        mut portions: mpsc::Receiver<Result<Portion>>,
+        bar: &ProgressBar,
+    ) -> Result<()> {
         while let Some(portion) = portions.recv().await {
             let portion = portion?;
             let drafts = self.understand(&portion)?;
@@ -111,10 +133,14 @@ impl<F: Importable> Taking<'_, F> {
             bar.set_position(portion.position);
         }
         for (parent, drafts) in std::mem::take(&mut self.waiting) {
-            let reason = format!("there is no {} with the external id {parent:?}, or it was refused", self.ground.source.entity.name());
+            let reason = format!(
+                "there is no {} with the external id {parent:?}, or it was refused",
+                self.ground.source.entity.name()
+            );
             for draft in drafts {
                 let fault = Refusal::input("parent", reason.clone());
-                self.tally.refuse(draft.line, Some(&draft.external_id), vec![fault])?;
+                self.tally
+                    .refuse(draft.line, Some(&draft.external_id), vec![fault])?;
             }
         }
         Ok(())
@@ -125,13 +151,17 @@ impl<F: Importable> Taking<'_, F> {
         let rows = portion.rows.len() + portion.unreadable.len();
         self.tally.count(|file| file.rows += sql::count(rows));
         for (line, reason) in &portion.unreadable {
-            self.tally.refuse(*line, None, vec![Refusal::new(Code::BadUserInput, reason)])?;
+            self.tally
+                .refuse(*line, None, vec![Refusal::new(Code::BadUserInput, reason)])?;
         }
         let mut drafts = Vec::with_capacity(portion.rows.len());
         for row in &portion.rows {
             match self.draft(row) {
                 Ok(draft) => drafts.push(draft),
-                Err((external_id, faults)) => self.tally.refuse(row.line, external_id.as_deref(), faults)?,
+                Err((external_id, faults)) => {
+                    self.tally
+                        .refuse(row.line, external_id.as_deref(), faults)?
+                }
             }
         }
         Ok(drafts)
@@ -143,13 +173,19 @@ impl<F: Importable> Taking<'_, F> {
         let external_id = cells.required("external_id", NAME);
         let told = cells.raw("external_id").map(str::to_owned);
         let facts = F::read(&mut cells);
-        let facts = cells.finish(facts).map_err(|faults| (told.clone(), faults))?;
+        let facts = cells
+            .finish(facts)
+            .map_err(|faults| (told.clone(), faults))?;
         if let Some(line) = self.seen.get(&external_id) {
             let fault = Refusal::input("external_id", format!("stands on line {line} already"));
             return Err((told, vec![fault]));
         }
         self.seen.insert(external_id.clone(), row.line);
-        Ok(Draft { line: row.line, external_id, facts })
+        Ok(Draft {
+            line: row.line,
+            external_id,
+            facts,
+        })
     }
 
     /// Takes rows over in one unit of work; returns those that waited for them.
@@ -164,7 +200,8 @@ impl<F: Importable> Taking<'_, F> {
                 Fate::Changed => self.tally.count(|file| file.changed += 1),
                 Fate::Unchanged => self.tally.count(|file| file.unchanged += 1),
                 Fate::Refused(refusal) => {
-                    self.tally.refuse(draft.line, Some(&draft.external_id), vec![refusal])?;
+                    self.tally
+                        .refuse(draft.line, Some(&draft.external_id), vec![refusal])?;
                     continue;
                 }
                 Fate::Waiting(parent) => {
@@ -219,7 +256,9 @@ fn progress(options: &Options, source: &Source) -> Result<ProgressBar> {
         return Ok(ProgressBar::hidden());
     }
     let bar = ProgressBar::new(reader::length(Path::new(&options.folder), source)?);
-    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {bytes}/{total_bytes} {elapsed_precise} {eta}");
+    let style = ProgressStyle::with_template(
+        "{msg:24} {wide_bar} {bytes}/{total_bytes} {elapsed_precise} {eta}",
+    );
     if let Ok(style) = style {
         bar.set_style(style);
     }

@@ -1,8 +1,8 @@
 //! Rows of tables in bulk: looked up by lists, replaced by lists.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IdenStatic, Insert, IntoActiveModel, Iterable, ModelTrait,
-    PrimaryKeyToColumn, QueryFilter, Value,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IdenStatic, Insert, IntoActiveModel, Iterable,
+    ModelTrait, PrimaryKeyToColumn, QueryFilter, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
 
@@ -16,7 +16,11 @@ use crate::{
 ///
 /// # Errors
 /// The database failed.
-pub async fn find<E, V>(tx: &Tx, column: E::Column, values: impl IntoIterator<Item = V>) -> Result<Vec<E::Model>>
+pub async fn find<E, V>(
+    tx: &Tx,
+    column: E::Column,
+    values: impl IntoIterator<Item = V>,
+) -> Result<Vec<E::Model>>
 where
     E: EntityTrait,
     E::Model: Send + Sync,
@@ -25,7 +29,12 @@ where
     let values: Vec<Value> = values.into_iter().map(Into::into).collect();
     let mut rows = Vec::new();
     for chunk in values.chunks(CHUNK) {
-        rows.extend(E::find().filter(column.is_in(chunk.iter().cloned())).all(tx).await?);
+        rows.extend(
+            E::find()
+                .filter(column.is_in(chunk.iter().cloned()))
+                .all(tx)
+                .await?,
+        );
     }
     Ok(rows)
 }
@@ -40,18 +49,26 @@ where
     E::Model: IntoActiveModel<E::ActiveModel> + Clone,
     E::ActiveModel: ActiveModelTrait<Entity = E>,
 {
-    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+    let keys: Vec<E::Column> = E::PrimaryKey::iter()
+        .map(PrimaryKeyToColumn::into_column)
+        .collect();
     let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
     let version = E::Column::iter().find(|column| column.as_str() == "version");
-    let version = version.ok_or_else(|| Error::internal("a table without versions cannot be replaced"))?;
+    let version =
+        version.ok_or_else(|| Error::internal("a table without versions cannot be replaced"))?;
     let theirs = Expr::col((Alias::new("excluded"), version)).sub(1);
     let conflict = OnConflict::columns(keys.clone())
         .update_columns(E::Column::iter().filter(|column| !is_key(column)))
         .action_and_where(Expr::col((E::default(), version)).eq(theirs))
         .to_owned();
     for chunk in rows.chunks(CHUNK) {
-        let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
-        let replaced = Insert::many(rows).on_conflict(conflict.clone()).exec_without_returning(tx).await?;
+        let rows = chunk
+            .iter()
+            .map(|row| row.clone().into_active_model().reset_all());
+        let replaced = Insert::many(rows)
+            .on_conflict(conflict.clone())
+            .exec_without_returning(tx)
+            .await?;
         if replaced != sql::count(chunk.len()) {
             return Err(Error::stale());
         }
@@ -68,5 +85,9 @@ where
     M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
     <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity>,
 {
-    tx.insert_all(rows.into_iter().map(|row| row.into_active_model().reset_all())).await
+    tx.insert_all(
+        rows.into_iter()
+            .map(|row| row.into_active_model().reset_all()),
+    )
+    .await
 }

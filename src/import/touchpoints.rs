@@ -72,7 +72,9 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
     let stored = load(tx, ground, drafts).await?;
     let (mut created, mut outcome) = (Vec::new(), Outcome::default());
     for draft in drafts {
-        outcome.fates.push(decide(tx, ground, &stored, draft, &mut created));
+        outcome
+            .fates
+            .push(decide(tx, ground, &stored, draft, &mut created));
     }
     if !ground.dry_run {
         table::insert(tx, created).await?;
@@ -83,12 +85,22 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
 
 async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Stored> {
     let names = drafts.iter().map(|draft| draft.external_id.as_str());
-    let rows = table::find::<touchpoint::Entity, _>(tx, touchpoint::Column::ExternalId, names).await?;
+    let rows =
+        table::find::<touchpoint::Entity, _>(tx, touchpoint::Column::ExternalId, names).await?;
     let facts = || drafts.iter().map(|draft| &draft.facts);
-    let deals = deals::find_all(tx, &ground.known, facts().map(|facts| facts.deal.as_str())).await?;
+    let deals =
+        deals::find_all(tx, &ground.known, facts().map(|facts| facts.deal.as_str())).await?;
     Ok(Stored {
-        touchpoints: rows.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect(),
-        partners: partners::find_all(tx, &ground.known, facts().map(|facts| facts.partner.as_str())).await?,
+        touchpoints: rows
+            .into_iter()
+            .filter_map(|row| Some((row.external_id.clone()?, row)))
+            .collect(),
+        partners: partners::find_all(
+            tx,
+            &ground.known,
+            facts().map(|facts| facts.partner.as_str()),
+        )
+        .await?,
         credited: credited(tx, &deals.values().copied().collect::<Vec<_>>()).await?,
         deals,
     })
@@ -102,23 +114,42 @@ async fn credited(tx: &Tx, deals: &[DealId]) -> Result<HashSet<DealId>> {
             .add(Column::DealId.is_in(chunk.iter().copied()))
             .add(Column::Official.eq(true))
             .add(Column::SupersededAt.is_null());
-        let found = attribution_run::Entity::find().select_only().column(Column::DealId).filter(official);
+        let found = attribution_run::Entity::find()
+            .select_only()
+            .column(Column::DealId)
+            .filter(official);
         credited.extend(found.into_tuple::<DealId>().all(tx).await?);
     }
     Ok(credited)
 }
 
-fn decide(tx: &Tx, ground: &Ground, stored: &Stored, draft: &Draft<Facts>, created: &mut Vec<touchpoint::Model>) -> Fate {
+fn decide(
+    tx: &Tx,
+    ground: &Ground,
+    stored: &Stored,
+    draft: &Draft<Facts>,
+    created: &mut Vec<touchpoint::Model>,
+) -> Fate {
     let facts = &draft.facts;
-    let unknown = |field: &str, name: &str| Fate::refused(field, format!("there is no {field} with the external id {name:?}"));
+    let unknown = |field: &str, name: &str| {
+        Fate::refused(
+            field,
+            format!("there is no {field} with the external id {name:?}"),
+        )
+    };
     let Some(deal_id) = stored.deals.get(&facts.deal) else {
         return unknown("deal", &facts.deal);
     };
-    let partner = ground.known.partners.get(&facts.partner).or_else(|| stored.partners.get(&facts.partner));
+    let partner = ground
+        .known
+        .partners
+        .get(&facts.partner)
+        .or_else(|| stored.partners.get(&facts.partner));
     let Some(partner_id) = partner else {
         return unknown("partner", &facts.partner);
     };
-    let (Some(kind), Some(phase), Some(occurred_at)) = (facts.kind, facts.phase, facts.occurred_at) else {
+    let (Some(kind), Some(phase), Some(occurred_at)) = (facts.kind, facts.phase, facts.occurred_at)
+    else {
         return Fate::refused("kind", "kind, phase and occurred_on are needed");
     };
     if occurred_at > tx.now() {
@@ -146,8 +177,13 @@ fn decide(tx: &Tx, ground: &Ground, stored: &Stored, draft: &Draft<Facts>, creat
     };
     match stored.touchpoints.get(&draft.external_id) {
         Some(known) if same(known, &told) => Fate::Unchanged,
-        Some(_) => Fate::refused("external_id", "this touchpoint is recorded otherwise; a correction is a touchpoint of its own"),
-        None if stored.credited.contains(deal_id) => Fate::refused("deal", "the credit of this deal was computed already"),
+        Some(_) => Fate::refused(
+            "external_id",
+            "this touchpoint is recorded otherwise; a correction is a touchpoint of its own",
+        ),
+        None if stored.credited.contains(deal_id) => {
+            Fate::refused("deal", "the credit of this deal was computed already")
+        }
         None => {
             created.push(told);
             Fate::Created
@@ -157,6 +193,15 @@ fn decide(tx: &Tx, ground: &Ground, stored: &Stored, draft: &Draft<Facts>, creat
 
 /// Whether two rows tell the same; what happened to the stored one since then does not count.
 fn same(known: &touchpoint::Model, told: &touchpoint::Model) -> bool {
-    let facts = |row: &touchpoint::Model| (row.deal_id, row.partner_id, row.kind, row.phase, row.milestone, row.occurred_at);
+    let facts = |row: &touchpoint::Model| {
+        (
+            row.deal_id,
+            row.partner_id,
+            row.kind,
+            row.phase,
+            row.milestone,
+            row.occurred_at,
+        )
+    };
     facts(known) == facts(told) && known.evidence == told.evidence
 }

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    cells::Cells,
-    known::Known,
-    mapping::Source,
-    programme::Programme,
-};
+use super::{cells::Cells, known::Known, mapping::Source, programme::Programme};
 use crate::{
     error::Refusal,
     tx::{Tx, Work},

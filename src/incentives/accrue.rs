@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 pub use super::batch::{Report, catch_up, run};
 use super::{
-    AccrualKind, clawback,
+    AccrualKind,
     accrual::Line,
+    clawback,
     compute::{self, DealFacts},
     store,
 };
@@ -53,25 +54,40 @@ pub async fn won(tx: &Tx, deals: &[Attributed]) -> Result<u64> {
     }
     let ids: Vec<DealId> = deals.iter().map(|won| won.deal.id).collect();
     let booked = store::booked(tx, &ids).await?;
-    let families = if plans.iter().any(asks_for_products) { store::families_of(tx, &ids).await? } else { HashMap::new() };
+    let families = if plans.iter().any(asks_for_products) {
+        store::families_of(tx, &ids).await?
+    } else {
+        HashMap::new()
+    };
     let mut bookings = Vec::new();
     for won in deals {
         let mut facts = None;
-        for plan in plans.iter().filter(|plan| pays(plan, &won.deal) && !booked.contains(&(won.deal.id, plan.id))) {
+        for plan in plans
+            .iter()
+            .filter(|plan| pays(plan, &won.deal) && !booked.contains(&(won.deal.id, plan.id)))
+        {
             let facts = match &mut facts {
                 Some(facts) => &*facts,
                 None => &*facts.insert(deal_facts(won, families.get(&won.deal.id))?),
             };
             let lines = compute::lines(facts, &plan.terms).map_err(out_of_bounds)?;
             if !lines.is_empty() {
-                bookings.push(Booking { deal: &won.deal, plan, lines, origin: Origin::Win(won.run.id) });
+                bookings.push(Booking {
+                    deal: &won.deal,
+                    plan,
+                    lines,
+                    origin: Origin::Win(won.run.id),
+                });
             }
         }
     }
     let lines = book(tx, &bookings).await?;
     tell(tx, &bookings);
-    let refunded: BTreeMap<DealId, &deal::Model> =
-        bookings.iter().filter(|booking| booking.deal.refunded_minor > 0).map(|booking| (booking.deal.id, booking.deal)).collect();
+    let refunded: BTreeMap<DealId, &deal::Model> = bookings
+        .iter()
+        .filter(|booking| booking.deal.refunded_minor > 0)
+        .map(|booking| (booking.deal.id, booking.deal))
+        .collect();
     let mut taken_back = 0;
     for deal in refunded.into_values() {
         if let Some(last) = store::refunds(tx, deal.id).await?.last() {
@@ -91,8 +107,13 @@ pub async fn refunded(tx: &Tx, deal: &deal::Model, refund: &deal_refund::Model) 
     let plan_ids: BTreeSet<IncentivePlanId> = rows.iter().map(|row| row.plan_id).collect();
     let plans = store::plans_by_id(tx, Scope::All, &Vec::from_iter(plan_ids)).await?;
     let refunds = store::refunds(tx, deal.id).await?;
-    let refunds: Vec<_> =
-        refunds.iter().map(|row| clawback::Refund { at: row.refunded_at, amount_minor: row.amount_minor }).collect();
+    let refunds: Vec<_> = refunds
+        .iter()
+        .map(|row| clawback::Refund {
+            at: row.refunded_at,
+            amount_minor: row.amount_minor,
+        })
+        .collect();
     let mut bookings = Vec::new();
     for plan in &plans {
         let facts = clawback::Refunded {
@@ -101,15 +122,28 @@ pub async fn refunded(tx: &Tx, deal: &deal::Model, refund: &deal_refund::Model) 
             clawback_days: plan.terms.clawback_days,
             refunds: refunds.clone(),
         };
-        let lines = clawback::lines(&booked_rows(&rows, plan.id), &facts, tx.now()).map_err(out_of_bounds)?;
+        let lines = clawback::lines(&booked_rows(&rows, plan.id), &facts, tx.now())
+            .map_err(out_of_bounds)?;
         if !lines.is_empty() {
-            bookings.push(Booking { deal, plan, lines, origin: Origin::Refund(refund.id, refund.refunded_at) });
+            bookings.push(Booking {
+                deal,
+                plan,
+                lines,
+                origin: Origin::Refund(refund.id, refund.refunded_at),
+            });
         }
     }
     let lines = book(tx, &bookings).await?;
-    let partners: BTreeSet<PartnerId> = bookings.iter().flat_map(|booking| booking.lines.iter().map(|line| line.partner)).collect();
+    let partners: BTreeSet<PartnerId> = bookings
+        .iter()
+        .flat_map(|booking| booking.lines.iter().map(|line| line.partner))
+        .collect();
     for partner_id in partners {
-        tx.record(Event::CommissionClawedBack { deal_id: deal.id, partner_id, refund_id: refund.id });
+        tx.record(Event::CommissionClawedBack {
+            deal_id: deal.id,
+            partner_id,
+            refund_id: refund.id,
+        });
     }
     Ok(lines)
 }
@@ -207,24 +241,45 @@ fn postings(lines: &[Line<PartnerId>]) -> Result<Vec<Posting>> {
         let entries = match line.kind {
             AccrualKind::Earned => rules::won(partner, line.amount_minor, 0),
             AccrualKind::Holdback => rules::won(partner, 0, line.amount_minor),
-            AccrualKind::Clawback => rules::clawed_back(partner, line.amount_minor.saturating_neg()),
+            AccrualKind::Clawback => {
+                rules::clawed_back(partner, line.amount_minor.saturating_neg())
+            }
         };
         for entry in entries.map_err(|error| Error::Internal(Box::new(error)))? {
             let sum = sums.entry((entry.account, entry.owner)).or_default();
-            *sum = sum.checked_add(entry.amount_minor).ok_or_else(|| Error::internal("an entry is out of range"))?;
+            *sum = sum
+                .checked_add(entry.amount_minor)
+                .ok_or_else(|| Error::internal("an entry is out of range"))?;
         }
     }
-    Ok(sums.into_iter().map(|((account, owner), amount_minor)| Posting { account, owner, amount_minor }).collect())
+    Ok(sums
+        .into_iter()
+        .map(|((account, owner), amount_minor)| Posting {
+            account,
+            owner,
+            amount_minor,
+        })
+        .collect())
 }
 
 /// What partners and the audit trail hear of a booking.
 fn tell(tx: &Tx, bookings: &[Booking<'_>]) {
     let deals: BTreeSet<DealId> = bookings.iter().map(|booking| booking.deal.id).collect();
     if deals.len() <= TOLD_ONE_BY_ONE {
-        let told: BTreeSet<(DealId, PartnerId)> =
-            bookings.iter().flat_map(|booking| booking.lines.iter().map(|line| (booking.deal.id, line.partner))).collect();
+        let told: BTreeSet<(DealId, PartnerId)> = bookings
+            .iter()
+            .flat_map(|booking| {
+                booking
+                    .lines
+                    .iter()
+                    .map(|line| (booking.deal.id, line.partner))
+            })
+            .collect();
         for (deal_id, partner_id) in told {
-            tx.record(Event::CommissionAccrued { deal_id, partner_id });
+            tx.record(Event::CommissionAccrued {
+                deal_id,
+                partner_id,
+            });
         }
         return;
     }
@@ -236,7 +291,11 @@ fn tell(tx: &Tx, bookings: &[Booking<'_>]) {
     }
     for (program_id, (deals, lines)) in batches {
         let deals = u64::try_from(deals.len()).unwrap_or(u64::MAX);
-        tx.record(Event::CommissionBatch { program_id, deals, lines });
+        tx.record(Event::CommissionBatch {
+            program_id,
+            deals,
+            lines,
+        });
     }
 }
 
@@ -252,10 +311,16 @@ pub(super) fn in_force(plan: &incentive_plan::Model, at: DateTime<Utc>) -> bool 
 }
 
 fn asks_for_products(plan: &incentive_plan::Model) -> bool {
-    plan.terms.components.iter().any(|component| component.product_family.is_some())
+    plan.terms
+        .components
+        .iter()
+        .any(|component| component.product_family.is_some())
 }
 
-fn deal_facts(won: &Attributed, families: Option<&BTreeSet<String>>) -> Result<DealFacts<PartnerId>> {
+fn deal_facts(
+    won: &Attributed,
+    families: Option<&BTreeSet<String>>,
+) -> Result<DealFacts<PartnerId>> {
     Ok(DealFacts {
         value_minor: won.deal.value_minor,
         currency: won.deal.currency,
@@ -268,22 +333,32 @@ fn deal_facts(won: &Attributed, families: Option<&BTreeSet<String>>) -> Result<D
 
 pub(super) fn participants(rows: &[deal_participant::Model]) -> Vec<Participant<PartnerId>> {
     let participant = |row: &deal_participant::Model| {
-        Some(Participant { partner: row.partner_id, role: row.role.to_value(), accepted_at: row.accepted_at? })
+        Some(Participant {
+            partner: row.partner_id,
+            role: row.role.to_value(),
+            accepted_at: row.accepted_at?,
+        })
     };
     rows.iter().filter_map(participant).collect()
 }
 
 fn won_at(deal: &deal::Model) -> Result<DateTime<Utc>> {
-    deal.closed_at.ok_or_else(|| Error::internal(format!("the won deal {} has no end", deal.id)))
+    deal.closed_at
+        .ok_or_else(|| Error::internal(format!("the won deal {} has no end", deal.id)))
 }
 
 /// Lines in the order in which they were computed. Rows of one unit of work share their instant, so it is read from
 /// the credit that they were computed from; clawbacks follow what they take back.
-async fn in_order_of_booking(tx: &Tx, mut rows: Vec<accrual::Model>) -> Result<Vec<accrual::Model>> {
+async fn in_order_of_booking(
+    tx: &Tx,
+    mut rows: Vec<accrual::Model>,
+) -> Result<Vec<accrual::Model>> {
     let runs: BTreeSet<_> = rows.iter().filter_map(|row| row.run_id).collect();
     let credits = store::places(tx, &runs).await?;
     let place = |row: &accrual::Model| {
-        let credit = row.run_id.and_then(|run| credits.get(&(run, row.partner_id)));
+        let credit = row
+            .run_id
+            .and_then(|run| credits.get(&(run, row.partner_id)));
         credit.map_or(i32::MAX, |credit| credit.position)
     };
     rows.sort_by_key(|row| (row.kind, row.component, place(row), row.partner_id));
@@ -295,7 +370,9 @@ fn booked_rows(rows: &[accrual::Model], plan: IncentivePlanId) -> Vec<clawback::
     let mut booked: Vec<clawback::Booked<PartnerId>> = Vec::new();
     for row in rows.iter().filter(|row| row.plan_id == plan) {
         let component = usize::try_from(row.component).unwrap_or_default();
-        let known = booked.iter().position(|known| known.component == component && known.partner == row.partner_id);
+        let known = booked
+            .iter()
+            .position(|known| known.component == component && known.partner == row.partner_id);
         let place = known.unwrap_or(booked.len());
         if known.is_none() {
             booked.push(clawback::Booked {
@@ -308,7 +385,9 @@ fn booked_rows(rows: &[accrual::Model], plan: IncentivePlanId) -> Vec<clawback::
             });
         }
         match row.kind {
-            AccrualKind::Earned | AccrualKind::Holdback => booked[place].earned_minor += row.amount_minor,
+            AccrualKind::Earned | AccrualKind::Holdback => {
+                booked[place].earned_minor += row.amount_minor
+            }
             AccrualKind::Clawback => booked[place].clawed_back_minor -= row.amount_minor,
         }
     }

@@ -34,14 +34,27 @@ pub struct Report {
 ///
 /// # Errors
 /// `FORBIDDEN`; the database failed; an amount exceeds the bounds of money.
-pub async fn catch_up(tx: &Tx, program: ProgramId, after: Option<Cursor>, limit: u64) -> Result<(Report, Option<Cursor>)> {
+pub async fn catch_up(
+    tx: &Tx,
+    program: ProgramId,
+    after: Option<Cursor>,
+    limit: u64,
+) -> Result<(Report, Option<Cursor>)> {
     tx.actor().may(Action::PlanActivate)?;
     let deals = store::lock_won(tx, program, after, limit).await?;
-    let Some(last) = deals.last() else { return Ok((Report::default(), None)) };
+    let Some(last) = deals.last() else {
+        return Ok((Report::default(), None));
+    };
     let next = last.closed_at.map(|at| (at, last.id));
     let attributed = attribute::ensure(tx, &deals).await?;
     let lines = accrue::won(tx, &attributed).await?;
-    Ok((Report { deals: u64::try_from(deals.len()).unwrap_or(u64::MAX), lines }, next))
+    Ok((
+        Report {
+            deals: u64::try_from(deals.len()).unwrap_or(u64::MAX),
+            lines,
+        },
+        next,
+    ))
 }
 
 /// Works through all won deals of a programme as the server itself.
@@ -61,7 +74,9 @@ pub async fn run_as(app: &App, call: Call, program: ProgramId) -> Result<Report>
     let mut after = None;
     loop {
         let (done, next) = app
-            .write(call.clone(), move |tx| Box::pin(async move { catch_up(tx, program, after, CHUNK).await }))
+            .write(call.clone(), move |tx| {
+                Box::pin(async move { catch_up(tx, program, after, CHUNK).await })
+            })
             .await?;
         total.deals += done.deals;
         total.lines += done.lines;

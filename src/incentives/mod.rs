@@ -9,21 +9,21 @@
 //! The vendor's people who may read plans see all of them; a partner's people those that are or were in force, and of
 //! the commission lines their own.
 
+pub mod accrual;
+pub mod clawback;
+pub mod compute;
 pub mod status;
 pub mod terms;
-pub mod accrual;
-pub mod compute;
-pub mod clawback;
 
-pub mod plan;
 pub mod accrue;
 pub mod batch;
-pub mod release;
+pub mod plan;
 pub mod preview;
+pub mod release;
 pub mod statement;
 
-mod store;
 pub mod graphql;
+mod store;
 
 pub use accrual::AccrualKind;
 pub use status::PlanStatus;

@@ -85,7 +85,10 @@ pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
     let mut faults = Faults::default();
     let name = faults.text("name", &draft.name, 120);
     let effective_from = draft.effective_from.unwrap_or_else(|| tx.now());
-    if draft.effective_to.is_some_and(|until| until <= effective_from) {
+    if draft
+        .effective_to
+        .is_some_and(|until| until <= effective_from)
+    {
         faults.add("effectiveTo", "must be after effectiveFrom");
     }
     let terms = terms(&draft, &mut faults);
@@ -112,7 +115,11 @@ pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
         updated_at: Set(tx.now()),
     };
     if !tx.insert_new(row).await? {
-        return Err(Refusal::new(Code::RetryLater, "Somebody drafted a plan of this name meanwhile.").into());
+        return Err(Refusal::new(
+            Code::RetryLater,
+            "Somebody drafted a plan of this name meanwhile.",
+        )
+        .into());
     }
     tx.record(Event::PlanCreated { plan_id: id });
     Ok(id)
@@ -130,7 +137,11 @@ pub async fn activate(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
     let plan = movable(tx, &command).await?;
     let status = plan.status.apply(PlanAction::Activate).map_err(illegal)?;
     if plan.created_by == person {
-        return Err(Refusal::new(Code::SamePerson, "Somebody else must put into force what you drafted.").into());
+        return Err(Refusal::new(
+            Code::SamePerson,
+            "Somebody else must put into force what you drafted.",
+        )
+        .into());
     }
     for earlier in store::lock_active(tx, plan.program_id, &plan.name).await? {
         supersede(tx, &earlier, plan.effective_from).await?;
@@ -155,14 +166,19 @@ pub async fn retire(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
     tx.actor().may(Action::PlanActivate)?;
     let plan = movable(tx, &command).await?;
     let status = plan.status.apply(PlanAction::Retire).map_err(illegal)?;
-    let change = incentive_plan::ActiveModel { status: Set(status), ..Default::default() };
+    let change = incentive_plan::ActiveModel {
+        status: Set(status),
+        ..Default::default()
+    };
     store::save_plan(tx, &plan, change).await?;
     tx.record(Event::PlanRetired { plan_id: plan.id });
     Ok(plan.id)
 }
 
 async fn movable(tx: &Tx, command: &Move) -> Result<incentive_plan::Model> {
-    let plan = store::lock_plan(tx, command.plan).await?.ok_or_else(|| Error::not_found("planId"))?;
+    let plan = store::lock_plan(tx, command.plan)
+        .await?
+        .ok_or_else(|| Error::not_found("planId"))?;
     match command.expected_version {
         Some(seen) if seen != plan.version => Err(Error::stale()),
         _ => Ok(plan),
@@ -173,10 +189,18 @@ async fn supersede(tx: &Tx, earlier: &incentive_plan::Model, from: DateTime<Utc>
     if earlier.effective_to.is_some_and(|until| until <= from) {
         return Ok(());
     }
-    let mut change = incentive_plan::ActiveModel { effective_to: Set(Some(from)), ..Default::default() };
+    let mut change = incentive_plan::ActiveModel {
+        effective_to: Set(Some(from)),
+        ..Default::default()
+    };
     if from <= earlier.effective_from {
-        change = incentive_plan::ActiveModel { status: Set(PlanStatus::Retired), ..Default::default() };
-        tx.record(Event::PlanRetired { plan_id: earlier.id });
+        change = incentive_plan::ActiveModel {
+            status: Set(PlanStatus::Retired),
+            ..Default::default()
+        };
+        tx.record(Event::PlanRetired {
+            plan_id: earlier.id,
+        });
     }
     store::save_plan(tx, earlier, change).await
 }
@@ -184,18 +208,25 @@ async fn supersede(tx: &Tx, earlier: &incentive_plan::Model, from: DateTime<Utc>
 /// The document, if every number can be read; what is wrong is noted at its field of the input.
 fn terms(draft: &Draft, faults: &mut Faults) -> Option<PlanTerms> {
     let currency = faults.take("currency", Currency::from_str(&draft.currency));
-    let days = |faults: &mut Faults, path: &str, days: i32| faults.take(path, u32::try_from(days).map_err(|_| "must not be negative"));
+    let days = |faults: &mut Faults, path: &str, days: i32| {
+        faults.take(
+            path,
+            u32::try_from(days).map_err(|_| "must not be negative"),
+        )
+    };
     let clawback_days = days(faults, "clawbackDays", draft.clawback_days);
     let holdback = match &draft.holdback {
         None => Some(Holdback::default()),
         Some((percent, after)) => {
             let rate = faults.take("holdback.percent", Ppm::from_str(percent));
             let after = days(faults, "holdback.days", *after);
-            rate.zip(after).map(|(rate_ppm, days)| Holdback { rate_ppm, days })
+            rate.zip(after)
+                .map(|(rate_ppm, days)| Holdback { rate_ppm, days })
         }
     };
     let read = |(place, typed)| component(typed, currency, &format!("components.{place}"), faults);
-    let components: Vec<Option<Component>> = draft.components.iter().enumerate().map(read).collect();
+    let components: Vec<Option<Component>> =
+        draft.components.iter().enumerate().map(read).collect();
     let terms = PlanTerms {
         currency: currency?,
         components: components.into_iter().collect::<Option<_>>()?,
@@ -208,20 +239,38 @@ fn terms(draft: &Draft, faults: &mut Faults) -> Option<PlanTerms> {
     Some(terms)
 }
 
-fn component(typed: &DraftComponent, currency: Option<Currency>, path: &str, faults: &mut Faults) -> Option<Component> {
+fn component(
+    typed: &DraftComponent,
+    currency: Option<Currency>,
+    path: &str,
+    faults: &mut Faults,
+) -> Option<Component> {
     let mut amount = |field: &str, text: &Option<String>| match (text, currency) {
-        (Some(text), Some(currency)) => faults.take(&format!("{path}.{field}"), Money::parse(text, currency)).map(|money| Some(money.minor())),
+        (Some(text), Some(currency)) => faults
+            .take(&format!("{path}.{field}"), Money::parse(text, currency))
+            .map(|money| Some(money.minor())),
         (Some(_), None) => None,
         (None, _) => Some(None),
     };
     let flat_minor = amount("flatAmount", &typed.flat_amount);
     let cap_minor = amount("cap", &typed.cap);
     let rate_ppm = match &typed.rate_percent {
-        Some(text) => faults.take(&format!("{path}.ratePercent"), Ppm::from_str(text)).map(Some),
+        Some(text) => faults
+            .take(&format!("{path}.ratePercent"), Ppm::from_str(text))
+            .map(Some),
         None => Some(None),
     };
-    let product_family = typed.product_family.as_ref().map(|family| family.trim().to_owned());
-    Some(Component { kind: typed.kind, rate_ppm: rate_ppm?, flat_minor: flat_minor?, cap_minor: cap_minor?, product_family })
+    let product_family = typed
+        .product_family
+        .as_ref()
+        .map(|family| family.trim().to_owned());
+    Some(Component {
+        kind: typed.kind,
+        rate_ppm: rate_ppm?,
+        flat_minor: flat_minor?,
+        cap_minor: cap_minor?,
+        product_family,
+    })
 }
 
 /// The document's own names of fields in the words of the input.
@@ -235,13 +284,22 @@ fn path_of_input(path: &str) -> String {
 }
 
 async fn families_exist(tx: &Tx, draft: &Draft, faults: &mut Faults) -> Result<()> {
-    let named: Vec<&str> = draft.components.iter().filter_map(|typed| typed.product_family.as_deref()).map(str::trim).collect();
+    let named: Vec<&str> = draft
+        .components
+        .iter()
+        .filter_map(|typed| typed.product_family.as_deref())
+        .map(str::trim)
+        .collect();
     if named.is_empty() {
         return Ok(());
     }
     let known: HashSet<String> = store::families(tx, &named).await?;
     for (place, typed) in draft.components.iter().enumerate() {
-        let family = typed.product_family.as_deref().map(str::trim).filter(|family| !family.is_empty());
+        let family = typed
+            .product_family
+            .as_deref()
+            .map(str::trim)
+            .filter(|family| !family.is_empty());
         if family.is_some_and(|family| !known.contains(family)) {
             let path = format!("components.{place}.productFamily");
             faults.push(Refusal::new(Code::NotFound, "There is no such product family.").at(&path));

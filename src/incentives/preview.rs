@@ -54,13 +54,27 @@ pub struct Imagined {
 ///
 /// # Errors
 /// The database failed; an amount exceeds the bounds of money.
-pub async fn imagined<C: ConnectionTrait>(db: &C, deal: &Imagined, now: DateTime<Utc>) -> Result<Vec<Expected>> {
+pub async fn imagined<C: ConnectionTrait>(
+    db: &C,
+    deal: &Imagined,
+    now: DateTime<Utc>,
+) -> Result<Vec<Expected>> {
     let plans = store::active_plans(db, &[deal.program].into()).await?;
     let roles: Vec<String> = deal.roles.iter().map(ActiveEnum::to_value).collect();
     let mut expected = Vec::new();
-    for plan in plans.into_iter().filter(|plan| accrue::in_force(plan, now) && plan.currency == deal.value.currency()) {
+    for plan in plans
+        .into_iter()
+        .filter(|plan| accrue::in_force(plan, now) && plan.currency == deal.value.currency())
+    {
         let value = (deal.value.minor(), deal.value.currency());
-        let lines = compute::preview(value, now, deal.share, &roles, deal.families.clone(), &plan.terms);
+        let lines = compute::preview(
+            value,
+            now,
+            deal.share,
+            &roles,
+            deal.families.clone(),
+            &plan.terms,
+        );
         expected.extend(told(&plan, lines.map_err(out_of_bounds)?, |()| None));
     }
     Ok(expected)
@@ -70,7 +84,11 @@ pub async fn imagined<C: ConnectionTrait>(db: &C, deal: &Imagined, now: DateTime
 ///
 /// # Errors
 /// The database failed; an amount exceeds the bounds of money.
-pub async fn of_deal<C: ConnectionTrait>(db: &C, deal: &deal::Model, now: DateTime<Utc>) -> Result<Vec<Expected>> {
+pub async fn of_deal<C: ConnectionTrait>(
+    db: &C,
+    deal: &deal::Model,
+    now: DateTime<Utc>,
+) -> Result<Vec<Expected>> {
     let plans = store::active_plans(db, &[deal.program_id].into()).await?;
     let credit = attribute::expected(db, deal, now).await?;
     let families = store::families_of(db, &[deal.id]).await?.remove(&deal.id);
@@ -83,14 +101,21 @@ pub async fn of_deal<C: ConnectionTrait>(db: &C, deal: &deal::Model, now: DateTi
         product_families: families.unwrap_or_default(),
     };
     let mut expected = Vec::new();
-    for plan in plans.into_iter().filter(|plan| accrue::in_force(plan, credit.close) && plan.currency == deal.currency) {
+    for plan in plans
+        .into_iter()
+        .filter(|plan| accrue::in_force(plan, credit.close) && plan.currency == deal.currency)
+    {
         let lines = compute::lines(&facts, &plan.terms).map_err(out_of_bounds)?;
         expected.extend(told(&plan, lines, Some));
     }
     Ok(expected)
 }
 
-fn told<K: Copy>(plan: &incentive_plan::Model, lines: Vec<Line<K>>, whose: impl Fn(K) -> Option<PartnerId>) -> Vec<Expected> {
+fn told<K: Copy>(
+    plan: &incentive_plan::Model,
+    lines: Vec<Line<K>>,
+    whose: impl Fn(K) -> Option<PartnerId>,
+) -> Vec<Expected> {
     let expected = |line: Line<K>| {
         let component = plan.terms.components.get(line.component)?.kind;
         let line = Line {
@@ -102,7 +127,11 @@ fn told<K: Copy>(plan: &incentive_plan::Model, lines: Vec<Line<K>>, whose: impl 
             pool_minor: line.pool_minor,
             available_at: line.available_at,
         };
-        Some(Expected { plan: plan.clone(), component, line })
+        Some(Expected {
+            plan: plan.clone(),
+            component,
+            line,
+        })
     };
     lines.into_iter().filter_map(expected).collect()
 }

@@ -55,7 +55,12 @@ impl Period {
         }
         faults.check()?;
         let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-        Ok(Self { first_day, last_day, start: midnight(first_day), end: midnight(after.unwrap_or(last_day)) })
+        Ok(Self {
+            first_day,
+            last_day,
+            start: midnight(first_day),
+            end: midnight(after.unwrap_or(last_day)),
+        })
     }
 }
 
@@ -98,7 +103,12 @@ impl Sums {
 pub async fn sums<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<Sums> {
     let booked = store::booked(db, subject).await?;
     let paid = store::paid(db, subject).await?;
-    Ok(Sums { opening: booked.before - paid.before, earned: booked.earned, adjustments: booked.taken_back, paid: paid.within })
+    Ok(Sums {
+        opening: booked.before - paid.before,
+        earned: booked.earned,
+        adjustments: booked.taken_back,
+        paid: paid.within,
+    })
 }
 
 #[cfg(test)]
@@ -107,9 +117,19 @@ mod tests {
 
     #[test]
     fn what_is_carried_opens_the_next_period() {
-        let march = Sums { opening: 0, earned: 142_857, adjustments: -35_714, paid: 0 };
+        let march = Sums {
+            opening: 0,
+            earned: 142_857,
+            adjustments: -35_714,
+            paid: 0,
+        };
         assert_eq!(march.closing(), 107_143);
-        let april = Sums { opening: march.closing(), earned: 60_000, adjustments: 0, paid: 167_143 };
+        let april = Sums {
+            opening: march.closing(),
+            earned: 60_000,
+            adjustments: 0,
+            paid: 167_143,
+        };
         assert_eq!(april.closing(), 0);
     }
 

@@ -5,9 +5,27 @@ use serde::{Deserialize, Serialize};
 use crate::platform::transition::StateMachine;
 
 /// A plan is drafted by one person, put into force by another, and what it promises is never changed afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum PlanStatus {
     /// Being written; pays nothing.
     Draft,
@@ -18,9 +36,27 @@ pub enum PlanStatus {
 }
 
 /// What can be done to an incentive plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "IncentivePlanAction")]
 pub enum PlanAction {
     /// Put it into force.
@@ -36,7 +72,8 @@ impl StateMachine for PlanStatus {
         match (self, action) {
             (Self::Draft, PlanAction::Activate) => Some(Self::Active),
             (Self::Draft | Self::Active, PlanAction::Retire) => Some(Self::Retired),
-            (Self::Active | Self::Retired, PlanAction::Activate) | (Self::Retired, PlanAction::Retire) => None,
+            (Self::Active | Self::Retired, PlanAction::Activate)
+            | (Self::Retired, PlanAction::Retire) => None,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select,
     sea_query::{Expr, Query},
 };
@@ -27,7 +28,9 @@ use crate::{
 pub fn visible_plans(scope: Scope) -> Condition {
     match scope {
         Scope::All => Condition::all(),
-        Scope::Partner(_) => Condition::all().add(incentive_plan::Column::Status.ne(PlanStatus::Draft)),
+        Scope::Partner(_) => {
+            Condition::all().add(incentive_plan::Column::Status.ne(PlanStatus::Draft))
+        }
         Scope::Nothing => Condition::all().add(Expr::value(false)),
     }
 }
@@ -48,17 +51,28 @@ pub fn plans(scope: Scope, wanted: WantedPlans) -> Select<incentive_plan::Entity
     use incentive_plan::Column;
     incentive_plan::Entity::find()
         .filter(visible_plans(scope))
-        .apply_if(wanted.program, |select, program| select.filter(Column::ProgramId.eq(program)))
-        .apply_if(wanted.status, |select, status| select.filter(Column::Status.eq(status)))
-        .apply_if(wanted.name, |select, name| select.filter(Column::Name.eq(name)))
+        .apply_if(wanted.program, |select, program| {
+            select.filter(Column::ProgramId.eq(program))
+        })
+        .apply_if(wanted.status, |select, status| {
+            select.filter(Column::Status.eq(status))
+        })
+        .apply_if(wanted.name, |select, name| {
+            select.filter(Column::Name.eq(name))
+        })
 }
 
 /// Plans by id under a scope.
 ///
 /// # Errors
 /// The database failed.
-pub async fn plans_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[IncentivePlanId]) -> Result<Vec<incentive_plan::Model>> {
-    let select = incentive_plan::Entity::find().filter(incentive_plan::Column::Id.is_in(ids.iter().copied()));
+pub async fn plans_by_id<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[IncentivePlanId],
+) -> Result<Vec<incentive_plan::Model>> {
+    let select = incentive_plan::Entity::find()
+        .filter(incentive_plan::Column::Id.is_in(ids.iter().copied()));
     Ok(select.filter(visible_plans(scope)).all(db).await?)
 }
 
@@ -75,7 +89,11 @@ pub async fn lock_plan(tx: &Tx, id: IncentivePlanId) -> Result<Option<incentive_
 ///
 /// # Errors
 /// The database failed.
-pub async fn lock_active(tx: &Tx, program: ProgramId, name: &str) -> Result<Vec<incentive_plan::Model>> {
+pub async fn lock_active(
+    tx: &Tx,
+    program: ProgramId,
+    name: &str,
+) -> Result<Vec<incentive_plan::Model>> {
     use incentive_plan::Column;
     let select = incentive_plan::Entity::find()
         .filter(Column::ProgramId.eq(program))
@@ -89,7 +107,11 @@ pub async fn lock_active(tx: &Tx, program: ProgramId, name: &str) -> Result<Vec<
 ///
 /// # Errors
 /// The database failed.
-pub async fn next_number<C: ConnectionTrait>(db: &C, program: ProgramId, name: &str) -> Result<i32> {
+pub async fn next_number<C: ConnectionTrait>(
+    db: &C,
+    program: ProgramId,
+    name: &str,
+) -> Result<i32> {
     let last: Option<i32> = incentive_plan::Entity::find()
         .select_only()
         .column(incentive_plan::Column::Number)
@@ -106,7 +128,11 @@ pub async fn next_number<C: ConnectionTrait>(db: &C, program: ProgramId, name: &
 ///
 /// # Errors
 /// `STALE_OBJECT` when somebody else wrote since it was read.
-pub async fn save_plan(tx: &Tx, read: &incentive_plan::Model, mut change: incentive_plan::ActiveModel) -> Result<()> {
+pub async fn save_plan(
+    tx: &Tx,
+    read: &incentive_plan::Model,
+    mut change: incentive_plan::ActiveModel,
+) -> Result<()> {
     change.version = Set(read.version + 1);
     change.updated_at = Set(tx.now());
     let saved = incentive_plan::Entity::update_many()
@@ -115,7 +141,11 @@ pub async fn save_plan(tx: &Tx, read: &incentive_plan::Model, mut change: incent
         .filter(incentive_plan::Column::Version.eq(read.version))
         .exec(tx)
         .await?;
-    if saved.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+    if saved.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::stale())
+    }
 }
 
 /// The product families among these codes that exist.
@@ -132,7 +162,10 @@ pub async fn families<C: ConnectionTrait>(db: &C, codes: &[&str]) -> Result<Hash
 ///
 /// # Errors
 /// The database failed.
-pub async fn active_plans<C: ConnectionTrait>(db: &C, programs: &BTreeSet<ProgramId>) -> Result<Vec<incentive_plan::Model>> {
+pub async fn active_plans<C: ConnectionTrait>(
+    db: &C,
+    programs: &BTreeSet<ProgramId>,
+) -> Result<Vec<incentive_plan::Model>> {
     use incentive_plan::Column;
     let select = incentive_plan::Entity::find()
         .filter(Column::ProgramId.is_in(programs.iter().copied()))
@@ -146,22 +179,42 @@ pub async fn active_plans<C: ConnectionTrait>(db: &C, programs: &BTreeSet<Progra
 ///
 /// # Errors
 /// The database failed.
-pub async fn families_of<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashMap<DealId, BTreeSet<String>>> {
+pub async fn families_of<C: ConnectionTrait>(
+    db: &C,
+    deals: &[DealId],
+) -> Result<HashMap<DealId, BTreeSet<String>>> {
     let mut lines: Vec<(DealId, ProductId)> = Vec::new();
     for chunk in deals.chunks(CHUNK) {
-        let rows = deal_product::Entity::find().filter(deal_product::Column::DealId.is_in(chunk.iter().copied())).all(db).await?;
+        let rows = deal_product::Entity::find()
+            .filter(deal_product::Column::DealId.is_in(chunk.iter().copied()))
+            .all(db)
+            .await?;
         lines.extend(rows.into_iter().map(|row| (row.deal_id, row.product_id)));
     }
     let ids: BTreeSet<ProductId> = lines.iter().map(|(_, product)| *product).collect();
     let mut codes: HashMap<ProductId, String> = HashMap::new();
-    let names: HashMap<_, _> = product_family::Entity::find().all(db).await?.into_iter().map(|family| (family.id, family.code)).collect();
+    let names: HashMap<_, _> = product_family::Entity::find()
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|family| (family.id, family.code))
+        .collect();
     for chunk in Vec::from_iter(ids).chunks(CHUNK) {
-        let rows = product::Entity::find().filter(product::Column::Id.is_in(chunk.iter().copied())).all(db).await?;
-        codes.extend(rows.into_iter().filter_map(|row| Some((row.id, names.get(&row.family_id)?.clone()))));
+        let rows = product::Entity::find()
+            .filter(product::Column::Id.is_in(chunk.iter().copied()))
+            .all(db)
+            .await?;
+        codes.extend(
+            rows.into_iter()
+                .filter_map(|row| Some((row.id, names.get(&row.family_id)?.clone()))),
+        );
     }
     let mut families: HashMap<DealId, BTreeSet<String>> = HashMap::new();
     for (deal, product) in lines {
-        families.entry(deal).or_default().extend(codes.get(&product).cloned());
+        families
+            .entry(deal)
+            .or_default()
+            .extend(codes.get(&product).cloned());
     }
     Ok(families)
 }
@@ -170,7 +223,10 @@ pub async fn families_of<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result
 ///
 /// # Errors
 /// The database failed.
-pub async fn booked<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashSet<(DealId, IncentivePlanId)>> {
+pub async fn booked<C: ConnectionTrait>(
+    db: &C,
+    deals: &[DealId],
+) -> Result<HashSet<(DealId, IncentivePlanId)>> {
     let mut booked = HashSet::new();
     for chunk in deals.chunks(CHUNK) {
         let rows: Vec<(DealId, IncentivePlanId)> = accrual::Entity::find()
@@ -192,7 +248,11 @@ pub async fn booked<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<Hash
 ///
 /// # Errors
 /// The database failed.
-pub async fn accruals<C: ConnectionTrait>(db: &C, scope: Scope, deals: &[DealId]) -> Result<Vec<accrual::Model>> {
+pub async fn accruals<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    deals: &[DealId],
+) -> Result<Vec<accrual::Model>> {
     let visible = match scope {
         Scope::All => Condition::all(),
         Scope::Partner(partner) => Condition::all().add(accrual::Column::PartnerId.eq(partner)),
@@ -214,12 +274,19 @@ pub async fn accruals<C: ConnectionTrait>(db: &C, scope: Scope, deals: &[DealId]
 ///
 /// # Errors
 /// The database failed.
-pub async fn places<C: ConnectionTrait>(db: &C, runs: &BTreeSet<AttributionRunId>) -> Result<HashMap<(AttributionRunId, PartnerId), attribution_credit::Model>> {
+pub async fn places<C: ConnectionTrait>(
+    db: &C,
+    runs: &BTreeSet<AttributionRunId>,
+) -> Result<HashMap<(AttributionRunId, PartnerId), attribution_credit::Model>> {
     let runs: Vec<AttributionRunId> = runs.iter().copied().collect();
     let mut places = HashMap::new();
     for chunk in runs.chunks(CHUNK) {
         let of_runs = attribution_credit::Column::RunId.is_in(chunk.iter().copied());
-        for row in attribution_credit::Entity::find().filter(of_runs).all(db).await? {
+        for row in attribution_credit::Entity::find()
+            .filter(of_runs)
+            .all(db)
+            .await?
+        {
             if let Some(partner) = row.partner_id {
                 places.insert((row.run_id, partner), row);
             }
@@ -235,7 +302,12 @@ pub async fn places<C: ConnectionTrait>(db: &C, runs: &BTreeSet<AttributionRunId
 pub async fn refunds<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<Vec<deal_refund::Model>> {
     let of_deal = deal_refund::Column::DealId.eq(deal);
     let order = (deal_refund::Column::CreatedAt, deal_refund::Column::Id);
-    Ok(deal_refund::Entity::find().filter(of_deal).order_by_asc(order.0).order_by_asc(order.1).all(db).await?)
+    Ok(deal_refund::Entity::find()
+        .filter(of_deal)
+        .order_by_asc(order.0)
+        .order_by_asc(order.1)
+        .all(db)
+        .await?)
 }
 
 /// Won deals of a programme in the order in which they were won, after the one given, held until the end of the unit
@@ -243,13 +315,20 @@ pub async fn refunds<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<Vec<dea
 ///
 /// # Errors
 /// The database failed.
-pub async fn lock_won(tx: &Tx, program: ProgramId, after: Option<(DateTime<Utc>, DealId)>, limit: u64) -> Result<Vec<deal::Model>> {
+pub async fn lock_won(
+    tx: &Tx,
+    program: ProgramId,
+    after: Option<(DateTime<Utc>, DealId)>,
+    limit: u64,
+) -> Result<Vec<deal::Model>> {
     let select = deal::Entity::find()
         .filter(deal::Column::ProgramId.eq(program))
         .filter(deal::Column::Status.eq(SalesStatus::Won))
         .apply_if(after, |select, (closed_at, id)| {
             let later = deal::Column::ClosedAt.gt(closed_at);
-            let beside = Condition::all().add(deal::Column::ClosedAt.eq(closed_at)).add(deal::Column::Id.gt(id));
+            let beside = Condition::all()
+                .add(deal::Column::ClosedAt.eq(closed_at))
+                .add(deal::Column::Id.gt(id));
             select.filter(Condition::any().add(later).add(beside))
         })
         .order_by_asc(deal::Column::ClosedAt)
@@ -267,7 +346,10 @@ pub async fn held_past_date(tx: &Tx) -> Result<Vec<accrual::Model>> {
     let released = Query::select()
         .expr(Expr::value(1))
         .from(ledger_transaction::Entity)
-        .and_where(Expr::col((ledger_transaction::Entity, Posted::SubjectId)).equals((accrual::Entity, accrual::Column::Id)))
+        .and_where(
+            Expr::col((ledger_transaction::Entity, Posted::SubjectId))
+                .equals((accrual::Entity, accrual::Column::Id)),
+        )
         .and_where(Posted::Kind.eq(TransactionKind::HoldbackRelease))
         .to_owned();
     let select = accrual::Entity::find()

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Insert, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value, sea_query::{LockType, OnConflict},
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Insert, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value,
+    sea_query::{LockType, OnConflict},
 };
 
 use super::AccountKind;
@@ -27,20 +29,26 @@ pub type Key = (AccountKind, Option<PartnerId>, Currency);
 /// The database failed.
 pub async fn find_or_open(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, LedgerAccountId>> {
     let found = find(tx, keys).await?;
-    let missing: Vec<Key> = keys.iter().filter(|key| !found.contains_key(key)).copied().collect();
+    let missing: Vec<Key> = keys
+        .iter()
+        .filter(|key| !found.contains_key(key))
+        .copied()
+        .collect();
     if missing.is_empty() {
         return Ok(found);
     }
     for chunk in missing.chunks(CHUNK) {
-        let rows = chunk.iter().map(|(kind, partner, currency)| ledger_account::ActiveModel {
-            id: Set(tx.id()),
-            kind: Set(*kind),
-            partner_id: Set(*partner),
-            currency: Set(*currency),
-            balance_minor: Set(0),
-            created_at: Set(tx.now()),
-            updated_at: Set(tx.now()),
-        });
+        let rows = chunk
+            .iter()
+            .map(|(kind, partner, currency)| ledger_account::ActiveModel {
+                id: Set(tx.id()),
+                kind: Set(*kind),
+                partner_id: Set(*partner),
+                currency: Set(*currency),
+                balance_minor: Set(0),
+                created_at: Set(tx.now()),
+                updated_at: Set(tx.now()),
+            });
         // Somebody else may open the same account at the same time: the unique indexes keep one of them.
         Insert::many(rows)
             .on_conflict(OnConflict::new().do_nothing().to_owned())
@@ -49,7 +57,9 @@ pub async fn find_or_open(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, 
     }
     let found = find(tx, keys).await?;
     match keys.iter().find(|key| !found.contains_key(key)) {
-        Some(key) => Err(Error::internal(format!("the account {key:?} could not be opened"))),
+        Some(key) => Err(Error::internal(format!(
+            "the account {key:?} could not be opened"
+        ))),
         None => Ok(found),
     }
 }
@@ -57,13 +67,23 @@ pub async fn find_or_open(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, 
 async fn find(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, LedgerAccountId>> {
     use ledger_account::Column;
     let partners: BTreeSet<PartnerId> = keys.iter().filter_map(|key| key.1).collect();
-    let mut rows = ledger_account::Entity::find().filter(Column::PartnerId.is_null()).all(tx).await?;
+    let mut rows = ledger_account::Entity::find()
+        .filter(Column::PartnerId.is_null())
+        .all(tx)
+        .await?;
     let partners: Vec<PartnerId> = partners.into_iter().collect();
     for chunk in partners.chunks(CHUNK) {
         let of_partners = Column::PartnerId.is_in(chunk.iter().copied());
-        rows.extend(ledger_account::Entity::find().filter(of_partners).all(tx).await?);
+        rows.extend(
+            ledger_account::Entity::find()
+                .filter(of_partners)
+                .all(tx)
+                .await?,
+        );
     }
-    let by_key = rows.into_iter().map(|row| ((row.kind, row.partner_id, row.currency), row.id));
+    let by_key = rows
+        .into_iter()
+        .map(|row| ((row.kind, row.partner_id, row.currency), row.id));
     Ok(by_key.filter(|(key, _)| keys.contains(key)).collect())
 }
 
@@ -75,9 +95,13 @@ async fn find(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, LedgerAccoun
 pub async fn bring_forward(tx: &Tx, changes: &BTreeMap<LedgerAccountId, i64>) -> Result<()> {
     let ids: Vec<LedgerAccountId> = changes.keys().copied().collect();
     lock(tx, &ids).await?;
-    let changes: Vec<(LedgerAccountId, i64)> = changes.iter().map(|(id, change)| (*id, *change)).collect();
+    let changes: Vec<(LedgerAccountId, i64)> =
+        changes.iter().map(|(id, change)| (*id, *change)).collect();
     for chunk in changes.chunks(CHUNK) {
-        let mut values: Vec<Value> = chunk.iter().flat_map(|(id, change)| [id.uuid().into(), (*change).into()]).collect();
+        let mut values: Vec<Value> = chunk
+            .iter()
+            .flat_map(|(id, change)| [id.uuid().into(), (*change).into()])
+            .collect();
         values.push(tx.now().into());
         let sql = format!(
             "UPDATE ledger_account SET balance_minor = balance_minor + change.column2, updated_at = ${last} \
@@ -85,7 +109,9 @@ pub async fn bring_forward(tx: &Tx, changes: &BTreeMap<LedgerAccountId, i64>) ->
             rows = sql::rows(chunk.len(), 2),
             last = values.len(),
         );
-        let done = tx.execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+        let done = tx
+            .execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values))
+            .await?;
         if done.rows_affected() != sql::count(chunk.len()) {
             return Err(Error::internal("an account of a posting does not exist"));
         }

@@ -35,7 +35,15 @@ impl Balance {
     /// A partner without movements.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
-        Self { currency, accrued: 0, held: 0, payable: 0, in_payout: 0, paid: 0, clawback_receivable: 0 }
+        Self {
+            currency,
+            accrued: 0,
+            held: 0,
+            payable: 0,
+            in_payout: 0,
+            paid: 0,
+            clawback_receivable: 0,
+        }
     }
 
     /// What the partner is still owed: everything but what was paid, less what was taken back.
@@ -63,7 +71,9 @@ impl Balance {
 pub fn by_currency(accounts: &[ledger_account::Model]) -> Vec<Balance> {
     let mut balances: BTreeMap<&str, Balance> = BTreeMap::new();
     for account in accounts {
-        let balance = balances.entry(account.currency.code()).or_insert_with(|| Balance::zero(account.currency));
+        let balance = balances
+            .entry(account.currency.code())
+            .or_insert_with(|| Balance::zero(account.currency));
         balance.take(account);
     }
     balances.into_values().collect()
@@ -74,7 +84,9 @@ pub fn by_currency(accounts: &[ledger_account::Model]) -> Vec<Balance> {
 /// # Errors
 /// The database failed.
 pub async fn of<C: ConnectionTrait>(db: &C, partner: PartnerId) -> Result<Vec<Balance>> {
-    Ok(by_currency(&super::store::accounts_of(db, &[partner]).await?))
+    Ok(by_currency(
+        &super::store::accounts_of(db, &[partner]).await?,
+    ))
 }
 
 /// The currency in which a partner is shown when nobody names one: its only one, else the reporting currency of
@@ -88,5 +100,7 @@ pub async fn usual_currency<C: ConnectionTrait>(db: &C, balances: &[Balance]) ->
     }
     let version: Option<program_version::Model> = super::store::latest_rules(db).await?;
     let reporting = version.and_then(|version| version.settings.reporting_currency.parse().ok());
-    Ok(reporting.or_else(|| balances.first().map(|balance| balance.currency)).unwrap_or(Currency::USD))
+    Ok(reporting
+        .or_else(|| balances.first().map(|balance| balance.currency))
+        .unwrap_or(Currency::USD))
 }

@@ -33,6 +33,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct LedgerAccount(pub ledger_account::Model);
 
+/// An account of the double-entry ledger, of a partner or of the house. Finance roles see all; a partner's
+/// people (not members) see those of their own partner.
 #[Object]
 impl LedgerAccount {
     /// The object's id.
@@ -47,7 +49,9 @@ impl LedgerAccount {
 
     /// Whose account it is; null for an account of the house.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        let partner = Partner::load(ctx, self.0.partner_id?).await.map_err(top_level);
+        let partner = Partner::load(ctx, self.0.partner_id?)
+            .await
+            .map_err(top_level);
         partner.transpose()
     }
 
@@ -68,14 +72,30 @@ impl LedgerAccount {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<LedgerEntryConnection> {
-        let args = PageArgs { after, before, first, last };
-        let sort = Sort { column: None, id: ledger_entry::Column::Id, direction: Direction::Desc };
-        let page = paging::page(ctx, ctx.db(), store::entries(self.0.id), sort, args).await.map_err(top_level)?;
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let sort = Sort {
+            column: None,
+            id: ledger_entry::Column::Id,
+            direction: Direction::Desc,
+        };
+        let page = paging::page(ctx, ctx.db(), store::entries(self.0.id), sort, args)
+            .await
+            .map_err(top_level)?;
         let kind = self.0.kind;
-        Ok(LedgerEntryConnection::of(page, |row| LedgerEntry { row, kind }))
+        Ok(LedgerEntryConnection::of(page, |row| LedgerEntry {
+            row,
+            kind,
+        }))
     }
 }
 
@@ -86,6 +106,7 @@ pub struct LedgerEntry {
     kind: AccountKind,
 }
 
+/// One movement on an account.
 #[Object]
 impl LedgerEntry {
     /// The object's id.
@@ -100,7 +121,11 @@ impl LedgerEntry {
 
     /// The balanced transaction that the entry is part of.
     async fn transaction(&self, ctx: &Context<'_>) -> async_graphql::Result<LedgerTransaction> {
-        let row = ctx.loaders().load_one(self.row.transaction_id).await.map_err(top_level)?;
+        let row = ctx
+            .loaders()
+            .load_one(self.row.transaction_id)
+            .await
+            .map_err(top_level)?;
         let row = row.ok_or_else(|| top_level(Error::internal("an entry has no transaction")))?;
         Ok(LedgerTransaction::of(row))
     }
@@ -166,19 +191,38 @@ impl LedgerQuery {
     async fn ledger_accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which accounts; all that you may see unless given.")] filter: Option<LedgerAccountFilter>,
+        #[graphql(desc = "Which accounts; all that you may see unless given.")] filter: Option<
+            LedgerAccountFilter,
+        >,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<LedgerAccountConnection> {
         let actor = ctx.actor();
-        ctx.may(if actor.is_vendor() { Action::LedgerRead } else { Action::PayoutRead })?;
+        ctx.may(if actor.is_vendor() {
+            Action::LedgerRead
+        } else {
+            Action::PayoutRead
+        })?;
         let wanted = wanted(filter.unwrap_or_default()).map_err(top_level)?;
-        let args = PageArgs { after, before, first, last };
-        let sort = Sort { column: None, id: ledger_account::Column::Id, direction: Direction::Asc };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let sort = Sort {
+            column: None,
+            id: ledger_account::Column::Id,
+            direction: Direction::Asc,
+        };
         let page = match store::accounts(actor.scope(), wanted) {
-            Some(select) => paging::page(ctx, ctx.db(), select, sort, args).await.map_err(top_level)?,
+            Some(select) => paging::page(ctx, ctx.db(), select, sort, args)
+                .await
+                .map_err(top_level)?,
             None => Page::empty(),
         };
         Ok(LedgerAccountConnection::of(page, LedgerAccount))
@@ -186,9 +230,19 @@ impl LedgerQuery {
 }
 
 fn wanted(filter: LedgerAccountFilter) -> Result<store::Wanted> {
-    let partner = filter.partner_id.map(|id| context::id::<PartnerId>(&id, "filter.partnerId")).transpose()?;
-    let currency = filter.currency.map(|code| code.read("filter.currency")).transpose()?;
-    Ok(store::Wanted { partner, kind: filter.kind, currency })
+    let partner = filter
+        .partner_id
+        .map(|id| context::id::<PartnerId>(&id, "filter.partnerId"))
+        .transpose()?;
+    let currency = filter
+        .currency
+        .map(|code| code.read("filter.currency"))
+        .transpose()?;
+    Ok(store::Wanted {
+        partner,
+        kind: filter.kind,
+        currency,
+    })
 }
 
 impl Loader<LedgerTransactionId> for Rows {
@@ -196,7 +250,10 @@ impl Loader<LedgerTransactionId> for Rows {
     type Error = LoadError;
 
     /// Transactions are reached through entries of accounts that the caller was shown.
-    async fn load(&self, ids: &[LedgerTransactionId]) -> Result<HashMap<LedgerTransactionId, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        ids: &[LedgerTransactionId],
+    ) -> Result<HashMap<LedgerTransactionId, Self::Value>, LoadError> {
         let rows = store::transactions(&self.db, ids).await.map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }

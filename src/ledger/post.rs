@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Insert, QueryFilter, QuerySelect, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, Insert, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
+};
 use uuid::Uuid;
 
 use super::{Posting, TransactionKind, accounts, rules};
@@ -62,7 +65,12 @@ pub(super) async fn record(
         drafts.push(Draft::check(tx, transaction)?);
     }
     let ids = insert_headers(tx, &drafts, reverses).await?;
-    let fresh: Vec<&Draft> = drafts.iter().zip(&ids).filter(|(draft, id)| draft.id == **id).map(|(draft, _)| draft).collect();
+    let fresh: Vec<&Draft> = drafts
+        .iter()
+        .zip(&ids)
+        .filter(|(draft, id)| draft.id == **id)
+        .map(|(draft, _)| draft)
+        .collect();
     insert_entries(tx, &fresh).await?;
     Ok(ids)
 }
@@ -77,14 +85,26 @@ struct Draft {
 impl Draft {
     fn check(tx: &Tx, mut new: NewTransaction) -> Result<Self> {
         new.postings.retain(|posting| posting.amount_minor != 0);
-        let bounded = |posting: &Posting| posting.amount_minor.unsigned_abs() <= MAX_MINOR.unsigned_abs();
+        let bounded =
+            |posting: &Posting| posting.amount_minor.unsigned_abs() <= MAX_MINOR.unsigned_abs();
         if !rules::balanced(&new.postings) || !new.postings.iter().all(bounded) {
-            return Err(Error::internal(format!("the postings of {} do not balance within bounds", new.key)));
+            return Err(Error::internal(format!(
+                "the postings of {} do not balance within bounds",
+                new.key
+            )));
         }
-        Ok(Self { id: tx.id(), hash: hash(&new), new })
+        Ok(Self {
+            id: tx.id(),
+            hash: hash(&new),
+            new,
+        })
     }
 
-    fn row(&self, tx: &Tx, reverses: Option<LedgerTransactionId>) -> ledger_transaction::ActiveModel {
+    fn row(
+        &self,
+        tx: &Tx,
+        reverses: Option<LedgerTransactionId>,
+    ) -> ledger_transaction::ActiveModel {
         ledger_transaction::ActiveModel {
             id: Set(self.id),
             kind: Set(self.new.kind),
@@ -100,8 +120,17 @@ impl Draft {
     }
 
     fn entries(&self) -> impl Iterator<Item = (accounts::Key, i64)> {
-        let key = |posting: &Posting| (posting.account, posting.owner.map(PartnerId::of), self.new.currency);
-        self.new.postings.iter().map(move |posting| (key(posting), posting.amount_minor))
+        let key = |posting: &Posting| {
+            (
+                posting.account,
+                posting.owner.map(PartnerId::of),
+                self.new.currency,
+            )
+        };
+        self.new
+            .postings
+            .iter()
+            .map(move |posting| (key(posting), posting.amount_minor))
     }
 }
 
@@ -110,20 +139,38 @@ fn hash(new: &NewTransaction) -> String {
     let mut postings: Vec<String> = new
         .postings
         .iter()
-        .map(|posting| format!("{:?} {:?} {}", posting.account, posting.owner, posting.amount_minor))
+        .map(|posting| {
+            format!(
+                "{:?} {:?} {}",
+                posting.account, posting.owner, posting.amount_minor
+            )
+        })
         .collect();
     postings.sort_unstable();
-    let effective_at = new.effective_at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let head = format!("{:?}|{}|{}|{effective_at}|{}", new.kind, new.subject_type, new.subject_id, new.currency);
+    let effective_at = new
+        .effective_at
+        .to_rfc3339_opts(SecondsFormat::Micros, true);
+    let head = format!(
+        "{:?}|{}|{}|{effective_at}|{}",
+        new.kind, new.subject_type, new.subject_id, new.currency
+    );
     audit::digest(&format!("{head}|{}", postings.join("|")))
 }
 
 /// Writes the transactions whose keys are new; returns the id stored under each key.
-async fn insert_headers(tx: &Tx, drafts: &[Draft], reverses: Option<LedgerTransactionId>) -> Result<Vec<LedgerTransactionId>> {
+async fn insert_headers(
+    tx: &Tx,
+    drafts: &[Draft],
+    reverses: Option<LedgerTransactionId>,
+) -> Result<Vec<LedgerTransactionId>> {
     let mut ids = Vec::with_capacity(drafts.len());
     for chunk in drafts.chunks(CHUNK) {
         let written = Insert::many(chunk.iter().map(|draft| draft.row(tx, reverses)))
-            .on_conflict(OnConflict::column(ledger_transaction::Column::TransactionKey).do_nothing().to_owned())
+            .on_conflict(
+                OnConflict::column(ledger_transaction::Column::TransactionKey)
+                    .do_nothing()
+                    .to_owned(),
+            )
             .exec_without_returning(tx)
             .await?;
         if written == sql::count(chunk.len()) {
@@ -134,14 +181,22 @@ async fn insert_headers(tx: &Tx, drafts: &[Draft], reverses: Option<LedgerTransa
         for draft in chunk {
             match stored.get(&draft.new.key) {
                 Some((id, hash)) if *hash == draft.hash => ids.push(*id),
-                _ => return Err(Error::internal(format!("the ledger holds other content under {}", draft.new.key))),
+                _ => {
+                    return Err(Error::internal(format!(
+                        "the ledger holds other content under {}",
+                        draft.new.key
+                    )));
+                }
             }
         }
     }
     Ok(ids)
 }
 
-async fn stored(tx: &Tx, drafts: &[Draft]) -> Result<HashMap<String, (LedgerTransactionId, String)>> {
+async fn stored(
+    tx: &Tx,
+    drafts: &[Draft],
+) -> Result<HashMap<String, (LedgerTransactionId, String)>> {
     use ledger_transaction::Column;
     let rows: Vec<(String, LedgerTransactionId, String)> = ledger_transaction::Entity::find()
         .select_only()
@@ -150,14 +205,23 @@ async fn stored(tx: &Tx, drafts: &[Draft]) -> Result<HashMap<String, (LedgerTran
         .into_tuple()
         .all(tx)
         .await?;
-    Ok(rows.into_iter().map(|(key, id, hash)| (key, (id, hash))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(key, id, hash)| (key, (id, hash)))
+        .collect())
 }
 
 async fn insert_entries(tx: &Tx, drafts: &[&Draft]) -> Result<()> {
     // A key that comes twice in one call yields the same id twice, but its entries only once.
     let mut seen = BTreeSet::new();
-    let drafts: Vec<&&Draft> = drafts.iter().filter(|draft| seen.insert(draft.id)).collect();
-    let keys: BTreeSet<accounts::Key> = drafts.iter().flat_map(|draft| draft.entries().map(|(key, _)| key)).collect();
+    let drafts: Vec<&&Draft> = drafts
+        .iter()
+        .filter(|draft| seen.insert(draft.id))
+        .collect();
+    let keys: BTreeSet<accounts::Key> = drafts
+        .iter()
+        .flat_map(|draft| draft.entries().map(|(key, _)| key))
+        .collect();
     if keys.is_empty() {
         return Ok(());
     }
@@ -166,9 +230,13 @@ async fn insert_entries(tx: &Tx, drafts: &[&Draft]) -> Result<()> {
     let mut changes: BTreeMap<LedgerAccountId, i64> = BTreeMap::new();
     for draft in drafts {
         for (key, amount) in draft.entries() {
-            let account = *accounts.get(&key).ok_or_else(|| Error::internal("an account was not opened"))?;
+            let account = *accounts
+                .get(&key)
+                .ok_or_else(|| Error::internal("an account was not opened"))?;
             let change = changes.entry(account).or_default();
-            *change = change.checked_add(amount).ok_or_else(|| Error::internal("a change of balance is out of range"))?;
+            *change = change
+                .checked_add(amount)
+                .ok_or_else(|| Error::internal("a change of balance is out of range"))?;
             rows.push(ledger_entry::ActiveModel {
                 id: Set(tx.id()),
                 transaction_id: Set(draft.id),

@@ -24,15 +24,31 @@ use crate::{
 /// # Errors
 /// `REASON_REQUIRED` for a blank reason, `NOT_FOUND` for an unknown transaction, `ILLEGAL_TRANSITION` when it was
 /// reversed before or is a reversal.
-pub async fn reverse(tx: &Tx, transaction_id: LedgerTransactionId, reason: &str) -> Result<LedgerTransactionId> {
+pub async fn reverse(
+    tx: &Tx,
+    transaction_id: LedgerTransactionId,
+    reason: &str,
+) -> Result<LedgerTransactionId> {
     if reason.trim().is_empty() {
-        return Err(Refusal::new(Code::ReasonRequired, "Say why the transaction is reversed.").at("reason").into());
+        return Err(
+            Refusal::new(Code::ReasonRequired, "Say why the transaction is reversed.")
+                .at("reason")
+                .into(),
+        );
     }
-    let original = ledger_transaction::Entity::find_by_id(transaction_id).lock_exclusive().one(tx).await?;
+    let original = ledger_transaction::Entity::find_by_id(transaction_id)
+        .lock_exclusive()
+        .one(tx)
+        .await?;
     let original = original.ok_or_else(|| Error::not_found("id"))?;
-    let reversals = ledger_transaction::Entity::find().filter(ledger_transaction::Column::ReversesId.eq(transaction_id));
+    let reversals = ledger_transaction::Entity::find()
+        .filter(ledger_transaction::Column::ReversesId.eq(transaction_id));
     if original.reverses_id.is_some() || reversals.one(tx).await?.is_some() {
-        return Err(Refusal::new(Code::IllegalTransition, "The transaction was reversed, or is a reversal.").into());
+        return Err(Refusal::new(
+            Code::IllegalTransition,
+            "The transaction was reversed, or is a reversal.",
+        )
+        .into());
     }
     let (currency, postings) = postings(tx, transaction_id).await?;
     let reversal = post::NewTransaction {
@@ -45,23 +61,47 @@ pub async fn reverse(tx: &Tx, transaction_id: LedgerTransactionId, reason: &str)
         postings: rules::reversed(&postings),
     };
     let ids = post::record(tx, vec![reversal], Some(transaction_id)).await?;
-    tx.record(Event::LedgerReversed { transaction_id, reason: reason.trim().to_owned() });
-    ids.first().copied().ok_or_else(|| Error::internal("the reversal was not posted"))
+    tx.record(Event::LedgerReversed {
+        transaction_id,
+        reason: reason.trim().to_owned(),
+    });
+    ids.first()
+        .copied()
+        .ok_or_else(|| Error::internal("the reversal was not posted"))
 }
 
 /// The entries of a transaction as they were posted.
-async fn postings(tx: &Tx, transaction_id: LedgerTransactionId) -> Result<(Currency, Vec<Posting>)> {
+async fn postings(
+    tx: &Tx,
+    transaction_id: LedgerTransactionId,
+) -> Result<(Currency, Vec<Posting>)> {
     let of_transaction = ledger_entry::Column::TransactionId.eq(transaction_id);
-    let entries = ledger_entry::Entity::find().filter(of_transaction).all(tx).await?;
+    let entries = ledger_entry::Entity::find()
+        .filter(of_transaction)
+        .all(tx)
+        .await?;
     let ids = entries.iter().map(|entry| entry.account_id);
-    let accounts = ledger_account::Entity::find().filter(ledger_account::Column::Id.is_in(ids)).all(tx).await?;
-    let accounts: HashMap<LedgerAccountId, ledger_account::Model> = accounts.into_iter().map(|row| (row.id, row)).collect();
+    let accounts = ledger_account::Entity::find()
+        .filter(ledger_account::Column::Id.is_in(ids))
+        .all(tx)
+        .await?;
+    let accounts: HashMap<LedgerAccountId, ledger_account::Model> =
+        accounts.into_iter().map(|row| (row.id, row)).collect();
     let mut postings = Vec::with_capacity(entries.len());
     for entry in &entries {
-        let account = accounts.get(&entry.account_id).ok_or_else(|| Error::internal("an entry has no account"))?;
+        let account = accounts
+            .get(&entry.account_id)
+            .ok_or_else(|| Error::internal("an entry has no account"))?;
         let owner = account.partner_id.map(TypedId::uuid);
-        postings.push(Posting { account: account.kind, owner, amount_minor: entry.amount_minor });
+        postings.push(Posting {
+            account: account.kind,
+            owner,
+            amount_minor: entry.amount_minor,
+        });
     }
     let currency = entries.first().map(|entry| entry.currency);
-    Ok((currency.ok_or_else(|| Error::internal("a transaction has no entries"))?, postings))
+    Ok((
+        currency.ok_or_else(|| Error::internal("a transaction has no entries"))?,
+        postings,
+    ))
 }

@@ -46,9 +46,15 @@ pub fn accounts(scope: Scope, wanted: Wanted) -> Option<Select<ledger_account::E
 }
 
 /// The accounts of partners.
-pub async fn accounts_of<C: ConnectionTrait>(db: &C, partners: &[PartnerId]) -> Result<Vec<ledger_account::Model>> {
+pub async fn accounts_of<C: ConnectionTrait>(
+    db: &C,
+    partners: &[PartnerId],
+) -> Result<Vec<ledger_account::Model>> {
     let of_partners = ledger_account::Column::PartnerId.is_in(partners.iter().copied());
-    Ok(ledger_account::Entity::find().filter(of_partners).all(db).await?)
+    Ok(ledger_account::Entity::find()
+        .filter(of_partners)
+        .all(db)
+        .await?)
 }
 
 /// The entries of an account that the caller was shown.
@@ -57,12 +63,21 @@ pub fn entries(account: LedgerAccountId) -> Select<ledger_entry::Entity> {
 }
 
 /// Transactions by id.
-pub async fn transactions<C: ConnectionTrait>(db: &C, ids: &[LedgerTransactionId]) -> Result<Vec<ledger_transaction::Model>> {
+pub async fn transactions<C: ConnectionTrait>(
+    db: &C,
+    ids: &[LedgerTransactionId],
+) -> Result<Vec<ledger_transaction::Model>> {
     let by_id = ledger_transaction::Column::Id.is_in(ids.iter().copied());
-    Ok(ledger_transaction::Entity::find().filter(by_id).all(db).await?)
+    Ok(ledger_transaction::Entity::find()
+        .filter(by_id)
+        .all(db)
+        .await?)
 }
 
 /// The rules that came into being last, of whichever programme.
 pub async fn latest_rules<C: ConnectionTrait>(db: &C) -> Result<Option<program_version::Model>> {
-    Ok(program_version::Entity::find().order_by_desc(program_version::Column::Id).one(db).await?)
+    Ok(program_version::Entity::find()
+        .order_by_desc(program_version::Column::Id)
+        .one(db)
+        .await?)
 }

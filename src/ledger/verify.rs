@@ -39,7 +39,9 @@ impl Report {
     /// Whether every promise holds.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.findings.iter().all(|finding| finding.offenders.is_empty())
+        self.findings
+            .iter()
+            .all(|finding| finding.offenders.is_empty())
     }
 }
 
@@ -47,7 +49,11 @@ impl fmt::Display for Report {
     /// One line per promise, and one per offending row below it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let verdict = if finding.offenders.is_empty() { "ok    " } else { "BROKEN" };
+            let verdict = if finding.offenders.is_empty() {
+                "ok    "
+            } else {
+                "BROKEN"
+            };
             writeln!(f, "{verdict} {}", finding.promise)?;
             for offender in &finding.offenders {
                 writeln!(f, "         {offender}")?;
@@ -83,13 +89,32 @@ pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Report> {
     let mut findings = Vec::with_capacity(checks::ALL.len() + 1);
     for check in checks::ALL {
         let sql = format!("{} LIMIT {}", check.sql, NAMED + 1);
-        let rows = Offender::find_by_statement(Statement::from_string(db.get_database_backend(), sql)).all(db).await?;
+        let rows =
+            Offender::find_by_statement(Statement::from_string(db.get_database_backend(), sql))
+                .all(db)
+                .await?;
         let more = rows.len() > NAMED;
-        let named = rows.into_iter().take(NAMED).map(|row| format!("{} {}", ids::encode(check.prefix, row.id), row.detail));
-        findings.push(Finding { promise: check.promise, offenders: named.collect(), more });
+        let named = rows
+            .into_iter()
+            .take(NAMED)
+            .map(|row| format!("{} {}", ids::encode(check.prefix, row.id), row.detail));
+        findings.push(Finding {
+            promise: check.promise,
+            offenders: named.collect(),
+            more,
+        });
     }
     let chain = audit::verify(db).await?;
-    let broken = chain.broken_at.map(|position| format!("position {position}"));
-    findings.push(Finding { promise: "the audit trail is the one that was sealed", offenders: broken.into_iter().collect(), more: false });
-    Ok(Report { findings, audit_rows_sealed: chain.sealed })
+    let broken = chain
+        .broken_at
+        .map(|position| format!("position {position}"));
+    findings.push(Finding {
+        promise: "the audit trail is the one that was sealed",
+        offenders: broken.into_iter().collect(),
+        more: false,
+    });
+    Ok(Report {
+        findings,
+        audit_rows_sealed: chain.sealed,
+    })
 }

@@ -22,6 +22,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct DeadLetter(pub job::Model);
 
+/// Background work, such as one mail, that was given up after its last attempt or a final refusal. It stays until an
+/// operator lets it be tried again. Seen by administrators.
 #[Object]
 impl DeadLetter {
     /// The job's id, such as `job_01j9z3k7e8f9g0h1j2k3m4n5p6`.

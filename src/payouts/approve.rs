@@ -26,9 +26,16 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
     tx.actor().may(Action::PayoutRunApprove)?;
     let approver = tx.actor().person()?;
     let run = store::lock_run(tx, run_id).await?;
-    let status = run.status.apply(RunAction::Approve).map_err(refusal::illegal_move)?;
+    let status = run
+        .status
+        .apply(RunAction::Approve)
+        .map_err(refusal::illegal_move)?;
     if run.created_by == approver {
-        return Err(Refusal::new(Code::SamePerson, "Somebody else must approve what you created.").into());
+        return Err(Refusal::new(
+            Code::SamePerson,
+            "Somebody else must approve what you created.",
+        )
+        .into());
     }
     store::approve_run(tx, &run, approver, status).await?;
     store::move_payments(tx, run_id, PayoutAction::Approve).await?;
@@ -51,7 +58,11 @@ async fn release_holdbacks(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
 async fn post_approval(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
     let mut transactions = Vec::new();
     for payment in store::nettings(tx, run_id).await? {
-        let postings = rules::approved(payment.partner_id.uuid(), payment.earned_minor, payment.taken_back_minor);
+        let postings = rules::approved(
+            payment.partner_id.uuid(),
+            payment.earned_minor,
+            payment.taken_back_minor,
+        );
         transactions.push(post::NewTransaction {
             kind: TransactionKind::PayoutApproval,
             key: format!("payout:{}:approval", payment.id.uuid()),

@@ -6,7 +6,8 @@ use super::{
     store,
 };
 use crate::{
-    entity::ids::PayoutRunId, error::Result, events::Event, identity::Action, platform::transition::StateMachine, tx::Tx,
+    entity::ids::PayoutRunId, error::Result, events::Event, identity::Action,
+    platform::transition::StateMachine, tx::Tx,
 };
 
 /// Frees the commission lines of a run for the next one. The run and its payments stay, as cancelled.
@@ -18,7 +19,10 @@ use crate::{
 pub async fn cancel(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
     tx.actor().may(Action::PayoutRunCreate)?;
     let run = store::lock_run(tx, run_id).await?;
-    let status = run.status.apply(RunAction::Cancel).map_err(refusal::illegal_move)?;
+    let status = run
+        .status
+        .apply(RunAction::Cancel)
+        .map_err(refusal::illegal_move)?;
     store::move_run(tx, &run, status).await?;
     store::move_payments(tx, run_id, PayoutAction::Cancel).await?;
     store::free_lines(tx, run_id).await?;

@@ -77,15 +77,25 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PayoutRunId> {
         updated_at: Set(tx.now()),
     })
     .await?;
-    let rules = select::Rules { today: tx.now().date_naive(), minimum: minimums(&in_force.settings.minimum_payout) };
-    let claim = store::Claim { run_id, program_id, before: select::cut_off(command.period_end, tx.now()) };
+    let rules = select::Rules {
+        today: tx.now().date_naive(),
+        minimum: minimums(&in_force.settings.minimum_payout),
+    };
+    let claim = store::Claim {
+        run_id,
+        program_id,
+        before: select::cut_off(command.period_end, tx.now()),
+    };
     collect(tx, claim, &rules).await?;
     tx.record(Event::PayoutRunCreated { run_id });
     Ok(run_id)
 }
 
 fn minimums(by_code: &BTreeMap<String, i64>) -> BTreeMap<Currency, i64> {
-    by_code.iter().filter_map(|(code, minimum)| Some((code.parse().ok()?, *minimum))).collect()
+    by_code
+        .iter()
+        .filter_map(|(code, minimum)| Some((code.parse().ok()?, *minimum)))
+        .collect()
 }
 
 /// Decides about everything that is due, writes payments and exceptions, and claims the lines of the payments.
@@ -104,7 +114,9 @@ async fn collect(tx: &Tx, claim: store::Claim, rules: &select::Rules) -> Result<
     tx.insert_all(exceptions).await?;
     let claimed = store::claim(tx, claim).await?;
     // Lines that were booked between looking and claiming would make a payment differ from its decision.
-    if i64::try_from(claimed) != Ok(lines) || store::has_payment_unlike_its_lines(tx, claim.run_id).await? {
+    if i64::try_from(claimed) != Ok(lines)
+        || store::has_payment_unlike_its_lines(tx, claim.run_id).await?
+    {
         let busy = "Commission was booked while the run was calculated; nothing was changed. Repeat the call.";
         return Err(Error::from(Refusal::new(Code::RetryLater, busy)));
     }
@@ -132,7 +144,12 @@ fn payment(tx: &Tx, run_id: PayoutRunId, due: &Due<PartnerId>) -> payout::Active
     }
 }
 
-fn exception(tx: &Tx, run_id: PayoutRunId, due: &Due<PartnerId>, reason: ExceptionReason) -> payout_exception::ActiveModel {
+fn exception(
+    tx: &Tx,
+    run_id: PayoutRunId,
+    due: &Due<PartnerId>,
+    reason: ExceptionReason,
+) -> payout_exception::ActiveModel {
     payout_exception::ActiveModel {
         id: Set(tx.id()),
         run_id: Set(run_id),

@@ -8,10 +8,9 @@
 use std::sync::Arc;
 
 use super::{
-    refusal,
     RunStatus,
     provider::{self, Batch, PayoutProvider},
-    settle,
+    refusal, settle,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -42,7 +41,10 @@ pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Resu
     if run.status == RunStatus::Executing {
         return Ok(run_id);
     }
-    let status = run.status.apply(RunAction::Execute).map_err(refusal::illegal_move)?;
+    let status = run
+        .status
+        .apply(RunAction::Execute)
+        .map_err(refusal::illegal_move)?;
     store::start_run(tx, &run, tx.actor().user_id(), status).await?;
     store::choose_provider(tx, run_id, provider).await?;
     store::move_payments(tx, run_id, PayoutAction::Start).await?;
@@ -76,22 +78,50 @@ pub(super) async fn post_start(tx: &Tx, payments: &[payout::Model]) -> Result<()
 ///
 /// # Errors
 /// The database failed; what was settled until then stays.
-pub async fn go_on(app: &App, call: &Call, provider: &Arc<dyn PayoutProvider>, run_id: PayoutRunId, only: Option<PayoutId>) -> Result<()> {
-    let Some(batch) = open_batch(app, run_id, only).await? else { return Ok(()) };
+pub async fn go_on(
+    app: &App,
+    call: &Call,
+    provider: &Arc<dyn PayoutProvider>,
+    run_id: PayoutRunId,
+    only: Option<PayoutId>,
+) -> Result<()> {
+    let Some(batch) = open_batch(app, run_id, only).await? else {
+        return Ok(());
+    };
     let outcomes = provider.pay(&batch).await;
     if outcomes.len() != batch.payments.len() {
-        return Err(Error::internal("the payment provider did not answer for every payment"));
+        return Err(Error::internal(
+            "the payment provider did not answer for every payment",
+        ));
     }
-    let answers: Vec<settle::Answer> = batch.payments.iter().map(|payment| payment.key).zip(outcomes).collect();
+    let answers: Vec<settle::Answer> = batch
+        .payments
+        .iter()
+        .map(|payment| payment.key)
+        .zip(outcomes)
+        .collect();
     for chunk in answers.chunks(CHUNK) {
         let chunk: Arc<[settle::Answer]> = chunk.into();
-        app.write(Call { name: "payoutSettle", ..call.clone() }, move |tx| {
-            let chunk = Arc::clone(&chunk);
-            Box::pin(async move { settle::settle(tx, run_id, &chunk).await })
-        })
+        app.write(
+            Call {
+                name: "payoutSettle",
+                ..call.clone()
+            },
+            move |tx| {
+                let chunk = Arc::clone(&chunk);
+                Box::pin(async move { settle::settle(tx, run_id, &chunk).await })
+            },
+        )
         .await?;
     }
-    app.write(Call { name: "payoutRunComplete", ..call.clone() }, move |tx| Box::pin(settle::complete(tx, run_id))).await
+    app.write(
+        Call {
+            name: "payoutRunComplete",
+            ..call.clone()
+        },
+        move |tx| Box::pin(settle::complete(tx, run_id)),
+    )
+    .await
 }
 
 /// Starts a run if need be and settles what the provider answers at once. What stays open is settled by the job.
@@ -101,15 +131,22 @@ pub async fn go_on(app: &App, call: &Call, provider: &Arc<dyn PayoutProvider>, r
 pub async fn execute(app: &App, call: Call, run_id: PayoutRunId) -> Result<PayoutRunId> {
     let provider = provider::configured(app);
     let name = provider.name();
-    app.write(call.clone(), move |tx| Box::pin(start(tx, run_id, name))).await?;
+    app.write(call.clone(), move |tx| Box::pin(start(tx, run_id, name)))
+        .await?;
     go_on(app, &call, &provider, run_id, None).await?;
     Ok(run_id)
 }
 
 /// The payments of a run as the provider is always told them, or `None` when nothing is open or the run is empty.
-async fn open_batch(app: &App, run_id: PayoutRunId, only: Option<PayoutId>) -> Result<Option<Batch>> {
+async fn open_batch(
+    app: &App,
+    run_id: PayoutRunId,
+    only: Option<PayoutId>,
+) -> Result<Option<Batch>> {
     let db = app.db().reader();
-    let Some(run) = store::run(db, run_id).await? else { return Ok(None) };
+    let Some(run) = store::run(db, run_id).await? else {
+        return Ok(None);
+    };
     let mut payments = store::payments_of(db, run_id).await?;
     if let Some(only) = only {
         payments.retain(|payment| payment.id == only);
@@ -122,5 +159,8 @@ async fn open_batch(app: &App, run_id: PayoutRunId, only: Option<PayoutId>) -> R
         (Some(_), Some(payment)) => payment.number.clone(),
         _ => run.number,
     };
-    Ok(Some(Batch { name, payments: store::to_provider(db, &payments).await? }))
+    Ok(Some(Batch {
+        name,
+        payments: store::to_provider(db, &payments).await?,
+    }))
 }

@@ -65,14 +65,27 @@ pub fn content(batch: &Batch) -> io::Result<Vec<u8>> {
     writer.write_record(["payout", "partner", "amount", "currency", "reference"])?;
     for payment in &batch.payments {
         let partner = spreadsheet::harmless(&payment.partner);
-        let (amount, currency) = (payment.amount.to_decimal_string(), payment.amount.currency());
-        writer.write_record([payment.key.to_string().as_str(), &partner, &amount, currency.code(), &payment.reference])?;
+        let (amount, currency) = (
+            payment.amount.to_decimal_string(),
+            payment.amount.currency(),
+        );
+        writer.write_record([
+            payment.key.to_string().as_str(),
+            &partner,
+            &amount,
+            currency.code(),
+            &payment.reference,
+        ])?;
     }
-    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+    writer
+        .into_inner()
+        .map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn write_once(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::other("the file has no folder"))?;
+    let folder = path
+        .parent()
+        .ok_or_else(|| io::Error::other("the file has no folder"))?;
     std::fs::create_dir_all(folder)?;
     if path.try_exists()? {
         return Ok(());

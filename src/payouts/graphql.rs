@@ -160,21 +160,40 @@ impl PayoutsMutation {
 }
 
 async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<PayoutRun> {
-    let program_id = input.program_id.map(|id| context::id::<ProgramId>(&id, "programId")).transpose()?;
-    let command = create::Create { program_id, period_start: input.period_start.0, period_end: input.period_end.0 };
-    let id = ctx.write_once("payoutRunCreate", KEPT_FOR_PAYOUTS, move |tx| Box::pin(create::create(tx, command))).await?;
+    let program_id = input
+        .program_id
+        .map(|id| context::id::<ProgramId>(&id, "programId"))
+        .transpose()?;
+    let command = create::Create {
+        program_id,
+        period_start: input.period_start.0,
+        period_end: input.period_end.0,
+    };
+    let id = ctx
+        .write_once("payoutRunCreate", KEPT_FOR_PAYOUTS, move |tx| {
+            Box::pin(create::create(tx, command))
+        })
+        .await?;
     PayoutRun::fresh(ctx, id).await
 }
 
 async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
     let id: PayoutRunId = context::id(id, "id")?;
-    let id = ctx.write("payoutRunApprove", move |tx| Box::pin(approve::approve(tx, id))).await?;
+    let id = ctx
+        .write("payoutRunApprove", move |tx| {
+            Box::pin(approve::approve(tx, id))
+        })
+        .await?;
     PayoutRun::fresh(ctx, id).await
 }
 
 async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
     let id: PayoutRunId = context::id(id, "id")?;
-    let id = ctx.write("payoutRunCancel", move |tx| Box::pin(cancel::cancel(tx, id))).await?;
+    let id = ctx
+        .write("payoutRunCancel", move |tx| {
+            Box::pin(cancel::cancel(tx, id))
+        })
+        .await?;
     PayoutRun::fresh(ctx, id).await
 }
 
@@ -182,11 +201,19 @@ async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
     let id: PayoutRunId = context::id(id, "id")?;
     let provider = super::provider::configured(ctx.app());
     let name = provider.name();
-    let id = ctx.write_once("payoutRunExecute", KEPT_FOR_PAYOUTS, move |tx| Box::pin(execute::start(tx, id, name))).await?;
+    let id = ctx
+        .write_once("payoutRunExecute", KEPT_FOR_PAYOUTS, move |tx| {
+            Box::pin(execute::start(tx, id, name))
+        })
+        .await?;
     let (app, call) = (ctx.app().clone(), call(ctx, "payoutRunExecute"));
     let settling = async move { execute::go_on(&app, &call, &provider, id, None).await };
     // Spawned: a caller who goes away does not stop the settling half way.
-    ctx.app().tasks().spawn(settling).await.map_err(|panic| Error::Internal(Box::new(panic)))??;
+    ctx.app()
+        .tasks()
+        .spawn(settling)
+        .await
+        .map_err(|panic| Error::Internal(Box::new(panic)))??;
     PayoutRun::fresh(ctx, id).await
 }
 
@@ -194,13 +221,25 @@ async fn retried(ctx: &Context<'_>, id: &ID) -> Result<Payout> {
     let id: PayoutId = context::id(id, "id")?;
     let provider = super::provider::configured(ctx.app());
     let name = provider.name();
-    let run = ctx.write_once("payoutRetry", KEPT_FOR_PAYOUTS, move |tx| Box::pin(retry::start(tx, id, name))).await?;
+    let run = ctx
+        .write_once("payoutRetry", KEPT_FOR_PAYOUTS, move |tx| {
+            Box::pin(retry::start(tx, id, name))
+        })
+        .await?;
     let (app, call) = (ctx.app().clone(), call(ctx, "payoutRetry"));
     let settling = async move { execute::go_on(&app, &call, &provider, run, Some(id)).await };
-    ctx.app().tasks().spawn(settling).await.map_err(|panic| Error::Internal(Box::new(panic)))??;
+    ctx.app()
+        .tasks()
+        .spawn(settling)
+        .await
+        .map_err(|panic| Error::Internal(Box::new(panic)))??;
     Payout::fresh(ctx, id).await
 }
 
 fn call(ctx: &Context<'_>, name: &'static str) -> Call {
-    Call { name, actor: ctx.actor().clone(), request_id: Some(ctx.caller().request_id.clone()) }
+    Call {
+        name,
+        actor: ctx.actor().clone(),
+        request_id: Some(ctx.caller().request_id.clone()),
+    }
 }

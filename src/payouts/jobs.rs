@@ -23,9 +23,15 @@ struct Resume {
 
 /// A job for a run, or for one payment of it in the attempt that starts with a version of it.
 pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJob {
-    let attempt = retried.map_or_else(String::new, |(payout, version)| format!(":{payout}:{version}"));
+    let attempt = retried.map_or_else(String::new, |(payout, version)| {
+        format!(":{payout}:{version}")
+    });
     let only = retried.map(|(payout, _)| payout);
-    NewJob { topic: RESUME, payload: json!({ "run": run, "only": only }), dedupe_key: Some(format!("{RESUME}:{run}{attempt}")) }
+    NewJob {
+        topic: RESUME,
+        payload: json!({ "run": run, "only": only }),
+        dedupe_key: Some(format!("{RESUME}:{run}{attempt}")),
+    }
 }
 
 /// Asks the provider about what is open and settles its answers; the job is done when nothing is open.
@@ -35,7 +41,14 @@ pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJ
 pub async fn work(app: &App, job: &Job) -> Result<()> {
     let payload: Resume = serde_json::from_value(job.payload.clone())?;
     let provider = provider::configured(app);
-    execute::go_on(app, &Call::system("payoutResume"), &provider, payload.run, payload.only).await?;
+    execute::go_on(
+        app,
+        &Call::system("payoutResume"),
+        &provider,
+        payload.run,
+        payload.only,
+    )
+    .await?;
     if store::has_open_payments(app.db().reader(), payload.run, payload.only).await? {
         return Err(Error::internal("the outcome of a payment is still unknown"));
     }

@@ -42,7 +42,9 @@ pub struct Rules {
 pub fn cut_off(period_end: NaiveDate, now: DateTime<Utc>) -> DateTime<Utc> {
     let after_now = now + TimeDelta::microseconds(1);
     let next_day = period_end.checked_add_days(Days::new(1));
-    next_day.map_or(after_now, |day| day.and_time(NaiveTime::MIN).and_utc().min(after_now))
+    next_day.map_or(after_now, |day| {
+        day.and_time(NaiveTime::MIN).and_utc().min(after_now)
+    })
 }
 
 impl Rules {
@@ -57,7 +59,10 @@ impl Rules {
             Some(ExceptionReason::NegativeBalance)
         } else if !due.status.may_be_paid() {
             Some(ExceptionReason::NotPayable)
-        } else if due.agreement_until.is_some_and(|last_day| last_day < self.today) {
+        } else if due
+            .agreement_until
+            .is_some_and(|last_day| last_day < self.today)
+        {
             Some(ExceptionReason::AgreementExpired)
         } else if due.amount_minor < minimum {
             Some(ExceptionReason::BelowMinimum)
@@ -78,12 +83,22 @@ mod tests {
     }
 
     fn rules() -> Rules {
-        Rules { today: day("2026-03-31"), minimum: BTreeMap::from([(Currency::USD, 150_000)]) }
+        Rules {
+            today: day("2026-03-31"),
+            minimum: BTreeMap::from([(Currency::USD, 150_000)]),
+        }
     }
 
     fn due(amount_minor: i64) -> Due<u8> {
         let (currency, status) = (Currency::USD, PartnerStatus::Active);
-        Due { partner: 1, currency, amount_minor, line_count: 1, status, agreement_until: None }
+        Due {
+            partner: 1,
+            currency,
+            amount_minor,
+            line_count: 1,
+            status,
+            agreement_until: None,
+        }
     }
 
     #[test]
@@ -95,27 +110,57 @@ mod tests {
         assert_eq!(decide(149_999), Some(ExceptionReason::BelowMinimum));
         assert_eq!(decide(0), Some(ExceptionReason::BelowMinimum));
         let yen = "JPY".parse().unwrap();
-        assert_eq!(rules().exception(&Due { currency: yen, ..due(1) }), None);
-        assert_eq!(rules().exception(&Due { currency: yen, ..due(0) }), Some(ExceptionReason::BelowMinimum));
+        assert_eq!(
+            rules().exception(&Due {
+                currency: yen,
+                ..due(1)
+            }),
+            None
+        );
+        assert_eq!(
+            rules().exception(&Due {
+                currency: yen,
+                ..due(0)
+            }),
+            Some(ExceptionReason::BelowMinimum)
+        );
     }
 
     #[test]
     fn a_negative_balance_is_carried_whatever_else_is_true() {
-        let suspended = Due { status: PartnerStatus::Suspended, ..due(-1) };
-        assert_eq!(rules().exception(&suspended), Some(ExceptionReason::NegativeBalance));
+        let suspended = Due {
+            status: PartnerStatus::Suspended,
+            ..due(-1)
+        };
+        assert_eq!(
+            rules().exception(&suspended),
+            Some(ExceptionReason::NegativeBalance)
+        );
     }
 
     #[test]
     fn a_partner_that_may_not_be_paid_is_held() {
         for status in PartnerStatus::iter() {
-            let held = rules().exception(&Due { status, ..due(500_000) });
-            assert_eq!(held, (!status.may_be_paid()).then_some(ExceptionReason::NotPayable), "{status:?}");
+            let held = rules().exception(&Due {
+                status,
+                ..due(500_000)
+            });
+            assert_eq!(
+                held,
+                (!status.may_be_paid()).then_some(ExceptionReason::NotPayable),
+                "{status:?}"
+            );
         }
     }
 
     #[test]
     fn an_agreement_is_valid_through_its_last_day() {
-        let with = |text| rules().exception(&Due { agreement_until: Some(day(text)), ..due(500_000) });
+        let with = |text| {
+            rules().exception(&Due {
+                agreement_until: Some(day(text)),
+                ..due(500_000)
+            })
+        };
         assert_eq!(with("2026-03-31"), None);
         assert_eq!(with("2026-03-30"), Some(ExceptionReason::AgreementExpired));
     }
@@ -127,7 +172,10 @@ mod tests {
         assert_eq!(cut_off(end, midnight + TimeDelta::days(3)), midnight);
         let noon: DateTime<Utc> = "2026-03-31T12:00:00Z".parse().unwrap();
         assert_eq!(cut_off(end, noon), noon + TimeDelta::microseconds(1));
-        assert_eq!(cut_off(NaiveDate::MAX, noon), noon + TimeDelta::microseconds(1));
+        assert_eq!(
+            cut_off(NaiveDate::MAX, noon),
+            noon + TimeDelta::microseconds(1)
+        );
     }
 
     proptest! {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    refusal,
     PayoutStatus,
     provider::Outcome,
+    refusal,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -37,10 +37,16 @@ pub async fn settle(tx: &Tx, run_id: PayoutRunId, answers: &[Answer]) -> Result<
     store::lock_run(tx, run_id).await?;
     let ids: Vec<PayoutId> = answers.iter().map(|(id, _)| *id).collect();
     let rows = store::payments(tx, &ids).await?;
-    let open: HashMap<PayoutId, payout::Model> = rows.into_iter().filter(|row| row.status.is_open()).map(|row| (row.id, row)).collect();
+    let open: HashMap<PayoutId, payout::Model> = rows
+        .into_iter()
+        .filter(|row| row.status.is_open())
+        .map(|row| (row.id, row))
+        .collect();
     let (mut changes, mut transactions) = (Vec::new(), Vec::new());
     for (id, outcome) in answers {
-        let Some(payment) = open.get(id) else { continue };
+        let Some(payment) = open.get(id) else {
+            continue;
+        };
         let (change, transaction) = decide(tx, payment, outcome)?;
         changes.extend(change);
         transactions.extend(transaction);
@@ -58,23 +64,59 @@ pub(super) struct Settled {
     pub failure: Option<String>,
 }
 
-fn decide(tx: &Tx, payment: &payout::Model, outcome: &Outcome) -> Result<(Option<Settled>, Option<post::NewTransaction>)> {
+fn decide(
+    tx: &Tx,
+    payment: &payout::Model,
+    outcome: &Outcome,
+) -> Result<(Option<Settled>, Option<post::NewTransaction>)> {
     let (payout_id, partner_id) = (payment.id, payment.partner_id);
     let change = |action, reference, failure| -> Result<Settled> {
-        Ok(Settled { id: payout_id, status: payment.status.apply(action).map_err(refusal::illegal_move)?, reference, failure })
+        Ok(Settled {
+            id: payout_id,
+            status: payment
+                .status
+                .apply(action)
+                .map_err(refusal::illegal_move)?,
+            reference,
+            failure,
+        })
     };
     match outcome {
         Outcome::Paid { reference } => {
-            tx.record(Event::PayoutPaid { payout_id, partner_id });
+            tx.record(Event::PayoutPaid {
+                payout_id,
+                partner_id,
+            });
             let postings = rules::settled(partner_id.uuid(), payment.amount_minor);
-            let posted = transaction(tx, payment, TransactionKind::PayoutSettlement, "settlement", postings)?;
-            Ok((Some(change(PayoutAction::Settle, Some(reference.clone()), None)?), Some(posted)))
+            let posted = transaction(
+                tx,
+                payment,
+                TransactionKind::PayoutSettlement,
+                "settlement",
+                postings,
+            )?;
+            Ok((
+                Some(change(PayoutAction::Settle, Some(reference.clone()), None)?),
+                Some(posted),
+            ))
         }
         Outcome::Failed { reason } => {
-            tx.record(Event::PayoutFailed { payout_id, partner_id });
+            tx.record(Event::PayoutFailed {
+                payout_id,
+                partner_id,
+            });
             let postings = rules::failed(partner_id.uuid(), payment.amount_minor);
-            let posted = transaction(tx, payment, TransactionKind::PayoutFailure, "failure", postings)?;
-            Ok((Some(change(PayoutAction::Fail, None, Some(reason.clone()))?), Some(posted)))
+            let posted = transaction(
+                tx,
+                payment,
+                TransactionKind::PayoutFailure,
+                "failure",
+                postings,
+            )?;
+            Ok((
+                Some(change(PayoutAction::Fail, None, Some(reason.clone()))?),
+                Some(posted),
+            ))
         }
         Outcome::Unknown if payment.status == PayoutStatus::Unknown => Ok((None, None)),
         Outcome::Unknown => Ok((Some(change(PayoutAction::LoseTrack, None, None)?), None)),
@@ -113,9 +155,15 @@ pub async fn complete(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
     if states.iter().any(|status| status.is_open()) {
         return Ok(());
     }
-    let action = if states.contains(&PayoutStatus::Failed) { RunAction::CompleteWithFailures } else { RunAction::Complete };
+    let action = if states.contains(&PayoutStatus::Failed) {
+        RunAction::CompleteWithFailures
+    } else {
+        RunAction::Complete
+    };
     // Somebody else may have closed the run meanwhile, or one of several failures remains.
-    let Some(status) = run.status.target(action) else { return Ok(()) };
+    let Some(status) = run.status.target(action) else {
+        return Ok(());
+    };
     store::complete_run(tx, &run, status).await?;
     tx.record(Event::PayoutRunCompleted { run_id });
     Ok(())

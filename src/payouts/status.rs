@@ -9,9 +9,27 @@ use serde::{Deserialize, Serialize};
 use crate::platform::transition::StateMachine;
 
 /// Where a payout run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum RunStatus {
     /// Calculated; waits for a second person.
     Review,
@@ -28,9 +46,27 @@ pub enum RunStatus {
 }
 
 /// What can be done to a payout run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum RunAction {
     /// A second person agrees.
     Approve,
@@ -61,9 +97,27 @@ impl StateMachine for RunStatus {
 }
 
 /// Where a payment to one partner stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum PayoutStatus {
     /// Calculated; waits for the approval of its run.
     Review,
@@ -82,9 +136,27 @@ pub enum PayoutStatus {
 }
 
 /// What can be done to a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum PayoutAction {
     /// Its run is approved.
     Approve,
@@ -109,7 +181,9 @@ impl StateMachine for PayoutStatus {
         match (self, action) {
             (Self::Review, PayoutAction::Approve) => Some(Self::Approved),
             (Self::Review, PayoutAction::Cancel) => Some(Self::Cancelled),
-            (Self::Approved, PayoutAction::Start) | (Self::Failed, PayoutAction::Retry) => Some(Self::Executing),
+            (Self::Approved, PayoutAction::Start) | (Self::Failed, PayoutAction::Retry) => {
+                Some(Self::Executing)
+            }
             (Self::Executing | Self::Unknown, PayoutAction::Settle) => Some(Self::Paid),
             (Self::Executing | Self::Unknown, PayoutAction::Fail) => Some(Self::Failed),
             (Self::Executing | Self::Unknown, PayoutAction::LoseTrack) => Some(Self::Unknown),
@@ -133,9 +207,27 @@ impl PayoutStatus {
 }
 
 /// Why a partner with open commission is not paid by a run. Nothing is lost: the lines wait for a later run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum ExceptionReason {
     /// The amount is below the programme's minimum payment.
     BelowMinimum,

@@ -6,7 +6,10 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, Insert, Order, QueryFilter, QueryOrder, QuerySelect, ColumnTrait};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Insert, Order, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -21,7 +24,12 @@ use crate::{
 ///
 /// # Errors
 /// The database failed.
-pub async fn append<C: ConnectionTrait>(db: &C, now: DateTime<Utc>, call: &Call, events: &[Event]) -> Result<()> {
+pub async fn append<C: ConnectionTrait>(
+    db: &C,
+    now: DateTime<Utc>,
+    call: &Call,
+    events: &[Event],
+) -> Result<()> {
     let actor = call.actor.user_id();
     let kind = if actor.is_some() { "USER" } else { "SYSTEM" };
     for chunk in events.chunks(CHUNK) {
@@ -50,8 +58,12 @@ pub async fn append<C: ConnectionTrait>(db: &C, now: DateTime<Utc>, call: &Call,
 /// # Errors
 /// The database failed.
 pub async fn seal(tx: &Tx, limit: u64) -> Result<u64> {
-    let last = audit_seal::Entity::find().order_by(audit_seal::Column::Position, Order::Desc).one(tx).await?;
-    let (mut position, mut previous) = last.map_or((0, String::new()), |seal| (seal.position, seal.hash));
+    let last = audit_seal::Entity::find()
+        .order_by(audit_seal::Column::Position, Order::Desc)
+        .one(tx)
+        .await?;
+    let (mut position, mut previous) =
+        last.map_or((0, String::new()), |seal| (seal.position, seal.hash));
     let unsealed = audit_event::Entity::find()
         .left_join(audit_seal::Entity)
         .filter(audit_seal::Column::Position.is_null())
@@ -89,12 +101,18 @@ pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Chain> {
             .all(db)
             .await?;
         if seals.is_empty() {
-            return Ok(Chain { sealed: position, broken_at: None });
+            return Ok(Chain {
+                sealed: position,
+                broken_at: None,
+            });
         }
         for (seal, event) in seals {
             let expected = event.as_ref().map(|event| hash(&previous, event));
             if seal.position != position + 1 || expected.as_deref() != Some(seal.hash.as_str()) {
-                return Ok(Chain { sealed: position, broken_at: Some(position + 1) });
+                return Ok(Chain {
+                    sealed: position,
+                    broken_at: Some(position + 1),
+                });
             }
             position = seal.position;
             previous = seal.hash;
@@ -143,7 +161,13 @@ pub fn canonical(value: &serde_json::Value) -> String {
             entries.sort_by_key(|(key, _)| key.as_str());
             let fields: Vec<_> = entries
                 .into_iter()
-                .map(|(key, value)| format!("{}:{}", serde_json::Value::from(key.as_str()), canonical(value)))
+                .map(|(key, value)| {
+                    format!(
+                        "{}:{}",
+                        serde_json::Value::from(key.as_str()),
+                        canonical(value)
+                    )
+                })
                 .collect();
             format!("{{{}}}", fields.join(","))
         }
@@ -158,10 +182,12 @@ pub fn canonical(value: &serde_json::Value) -> String {
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// SHA-256 of a text, in hexadecimal.

@@ -29,7 +29,10 @@ impl Db {
             let write = Database::connect(sqlite(url, 1, false)).await?;
             (Database::connect(sqlite(url, size, true)).await?, write)
         } else {
-            (Database::connect(postgres(url, size, true)).await?, Database::connect(postgres(url, size, false)).await?)
+            (
+                Database::connect(postgres(url, size, true)).await?,
+                Database::connect(postgres(url, size, false)).await?,
+            )
         };
         Ok(Self { read, write })
     }
@@ -59,7 +62,8 @@ impl Db {
     #[expect(clippy::disallowed_methods, reason = "the one place that begins")]
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
-            sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate),
+            sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite)
+                .then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         self.write.begin_with_options(options).await
@@ -93,7 +97,11 @@ fn sqlite(url: &str, size: u32, read_only: bool) -> ConnectOptions {
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
             .pragma("synchronous", "FULL");
-        if read_only { options.pragma("query_only", "ON") } else { options.pragma("journal_mode", "WAL") }
+        if read_only {
+            options.pragma("query_only", "ON")
+        } else {
+            options.pragma("journal_mode", "WAL")
+        }
     });
     // A pooled SQLite connection has nothing to gain from being recycled.
     options.max_lifetime(None).idle_timeout(None);

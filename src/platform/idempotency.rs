@@ -5,7 +5,8 @@
 
 use chrono::TimeDelta;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::Value;
@@ -51,20 +52,38 @@ pub async fn claim(tx: &Tx, actor: Uuid, operation: &str, key: &Key) -> Result<C
         created_at: Set(tx.now()),
         expires_at: Set(tx.now() + key.kept_for),
     };
-    let identity = [table::Column::ActorId, table::Column::Operation, table::Column::IdempotencyKey];
+    let identity = [
+        table::Column::ActorId,
+        table::Column::Operation,
+        table::Column::IdempotencyKey,
+    ];
     // A key past its time is free again.
     let take_over = OnConflict::columns(identity)
-        .update_columns([table::Column::InputHash, table::Column::Result, table::Column::CreatedAt, table::Column::ExpiresAt])
+        .update_columns([
+            table::Column::InputHash,
+            table::Column::Result,
+            table::Column::CreatedAt,
+            table::Column::ExpiresAt,
+        ])
         .action_and_where(Expr::col((table::Entity, table::Column::ExpiresAt)).lte(tx.now()))
         .to_owned();
-    let written = table::Entity::insert(row).on_conflict(take_over).exec_without_returning(tx).await?;
+    let written = table::Entity::insert(row)
+        .on_conflict(take_over)
+        .exec_without_returning(tx)
+        .await?;
     if written == 1 {
         return Ok(Claim::New);
     }
-    let stored = table::Entity::find_by_id((actor, operation.to_owned(), key.text.clone())).one(tx).await?;
+    let stored = table::Entity::find_by_id((actor, operation.to_owned(), key.text.clone()))
+        .one(tx)
+        .await?;
     match stored {
         Some(stored) if stored.input_hash == key.input_hash => Ok(Claim::Replay(stored.result)),
-        _ => Err(Refusal::new(Code::IdempotencyKeyMismatch, "This key was used before with other arguments.").into()),
+        _ => Err(Refusal::new(
+            Code::IdempotencyKeyMismatch,
+            "This key was used before with other arguments.",
+        )
+        .into()),
     }
 }
 
@@ -88,6 +107,9 @@ pub async fn keep(tx: &Tx, actor: Uuid, operation: &str, key: &Key, result: Valu
 /// # Errors
 /// The database failed.
 pub async fn sweep(tx: &Tx) -> Result<u64> {
-    let swept = table::Entity::delete_many().filter(table::Column::ExpiresAt.lte(tx.now())).exec(tx).await?;
+    let swept = table::Entity::delete_many()
+        .filter(table::Column::ExpiresAt.lte(tx.now()))
+        .exec(tx)
+        .await?;
     Ok(swept.rows_affected)
 }

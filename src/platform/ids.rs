@@ -3,10 +3,13 @@
 //! The text is the TypeID form: a prefix that names the type, an underscore, and 26 characters of
 //! Crockford's base 32. Both sort by time of creation, so an id is also a stable paging key.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use chrono::{DateTime, Utc};
-use uuid::{ContextV7, Timestamp, Uuid};
+use uuid::{Timestamp, Uuid};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH: usize = 26;
@@ -41,15 +44,25 @@ pub fn decode(prefix: &str, text: &str) -> Option<Uuid> {
     Some(Uuid::from_u128(bits))
 }
 
-/// Counts within a millisecond, so that ids of one unit of work sort in the order in which they were minted.
-static COUNTER: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7::new()));
+/// Bits of an id that count within a millisecond.
+const COUNTER_BITS: u8 = 42;
+
+/// Counts what this process mints, so that ids of one millisecond sort in the order of their minting. It begins
+/// anywhere in its lower half: processes do not count in step, and none comes to its end.
+static COUNTER: LazyLock<AtomicU64> =
+    LazyLock::new(|| AtomicU64::new(rand::random::<u64>() >> (65 - COUNTER_BITS)));
 
 /// Mints an id at this instant.
 #[must_use]
 pub fn mint(now: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
-    Uuid::new_v7(Timestamp::from_unix(&*counter, seconds, now.timestamp_subsec_nanos()))
+    let counter = COUNTER.fetch_add(1, Ordering::Relaxed) & ((1 << COUNTER_BITS) - 1);
+    Uuid::new_v7(Timestamp::from_unix_time(
+        seconds,
+        now.timestamp_subsec_nanos(),
+        counter.into(),
+        COUNTER_BITS,
+    ))
 }
 
 /// A number for people, from the random part of an id: `DR-7K3M9QX2P4`.

@@ -6,8 +6,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Insert,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Insert, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::{Value, json};
@@ -72,7 +73,11 @@ pub async fn append<C: ConnectionTrait>(
 ) -> Result<()> {
     let mut jobs = Vec::with_capacity(events.len() + enqueued.len());
     for event in events {
-        jobs.push(NewJob { topic: EVENT, payload: json!({ "event": event.payload()? }), dedupe_key: None });
+        jobs.push(NewJob {
+            topic: EVENT,
+            payload: json!({ "event": event.payload()? }),
+            dedupe_key: None,
+        });
     }
     jobs.extend(enqueued);
     for chunk in jobs.chunks(CHUNK) {
@@ -93,7 +98,11 @@ pub async fn append<C: ConnectionTrait>(
             finished_at: Set(None),
         });
         Insert::many(rows)
-            .on_conflict(OnConflict::column(job::Column::DedupeKey).do_nothing().to_owned())
+            .on_conflict(
+                OnConflict::column(job::Column::DedupeKey)
+                    .do_nothing()
+                    .to_owned(),
+            )
             .exec_without_returning(db)
             .await?;
     }
@@ -101,8 +110,24 @@ pub async fn append<C: ConnectionTrait>(
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sea_orm::EnumIter, sea_orm::DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    sea_orm::EnumIter,
+    sea_orm::DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum JobStatus {
     /// Waits for its time, or is being worked on under a lease.
     Pending,
@@ -118,7 +143,11 @@ pub enum JobStatus {
 /// The database failed.
 pub async fn claim(tx: &Tx, limit: u64) -> Result<Vec<Job>> {
     // SQLite has one writer, so nobody else can look at the same rows meanwhile.
-    let skip = if tx.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let skip = if tx.backend() == DbBackend::Postgres {
+        "FOR UPDATE SKIP LOCKED"
+    } else {
+        ""
+    };
     let sql = format!(
         "UPDATE job SET attempts = attempts + 1, lease_epoch = lease_epoch + 1, lease_until = $1 WHERE id IN \
          (SELECT id FROM job WHERE status = 'PENDING' AND run_at <= $2 AND (lease_until IS NULL OR lease_until <= $2) \
@@ -127,7 +156,10 @@ pub async fn claim(tx: &Tx, limit: u64) -> Result<Vec<Job>> {
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let values = [(tx.now() + LEASE).into(), tx.now().into(), limit.into()];
-    let mut jobs = Job::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values)).all(tx).await?;
+    let mut jobs =
+        Job::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values))
+            .all(tx)
+            .await?;
     jobs.sort_by_key(|job| job.id);
     Ok(jobs)
 }
@@ -154,13 +186,20 @@ pub async fn finish(tx: &Tx, claimed: &Job) -> Result<bool> {
 /// The database failed.
 pub async fn fail(tx: &Tx, claimed: &Job, error: &str, permanent: bool) -> Result<JobStatus> {
     let dead = permanent || claimed.attempts >= claimed.max_attempts;
-    let status = if dead { JobStatus::Dead } else { JobStatus::Pending };
+    let status = if dead {
+        JobStatus::Dead
+    } else {
+        JobStatus::Pending
+    };
     let error: String = error.chars().take(500).collect();
     job::Entity::update_many()
         .col_expr(job::Column::Status, Expr::value(status))
         .col_expr(job::Column::LastError, Expr::value(error))
         .col_expr(job::Column::LeaseUntil, Expr::value(None::<DateTime<Utc>>))
-        .col_expr(job::Column::RunAt, Expr::value(tx.now() + pause(claimed.attempts)))
+        .col_expr(
+            job::Column::RunAt,
+            Expr::value(tx.now() + pause(claimed.attempts)),
+        )
         .filter(job::Column::Id.eq(claimed.id))
         .filter(job::Column::LeaseEpoch.eq(claimed.lease_epoch))
         .filter(job::Column::Status.eq(JobStatus::Pending))

@@ -30,7 +30,9 @@ pub enum MigrationFault {
     #[error("the database URL is not valid")]
     Url,
     /// The database was migrated by a newer program.
-    #[error("the database has migrations this program does not know ({0}): it belongs to a newer version")]
+    #[error(
+        "the database has migrations this program does not know ({0}): it belongs to a newer version"
+    )]
     Newer(String),
 }
 
@@ -49,16 +51,23 @@ pub async fn up(url: &str) -> Result<(), MigrationFault> {
     }
     // One connection: the advisory lock belongs to its session, and so does every migration.
     let connection = connect(url).await?;
-    connection.execute_unprepared(&format!("SELECT pg_advisory_lock({LOCK})")).await?;
+    connection
+        .execute_unprepared(&format!("SELECT pg_advisory_lock({LOCK})"))
+        .await?;
     let outcome = apply(&connection).await;
-    connection.execute_unprepared(&format!("SELECT pg_advisory_unlock({LOCK})")).await?;
+    connection
+        .execute_unprepared(&format!("SELECT pg_advisory_unlock({LOCK})"))
+        .await?;
     connection.close().await?;
     outcome
 }
 
 async fn apply(connection: &DatabaseConnection) -> Result<(), MigrationFault> {
     Migrator::install(connection).await?;
-    let known: BTreeSet<String> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
+    let known: BTreeSet<String> = Migrator::migrations()
+        .iter()
+        .map(|one| one.name().to_owned())
+        .collect();
     let applied = connection
         .query_all_raw(sea_orm::Statement::from_string(
             connection.get_database_backend(),
@@ -80,9 +89,15 @@ async fn apply(connection: &DatabaseConnection) -> Result<(), MigrationFault> {
 
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|options| {
-        options.create_if_missing(true).busy_timeout(std::time::Duration::from_secs(30)).pragma("journal_mode", "WAL")
-    });
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options
+                .create_if_missing(true)
+                .busy_timeout(std::time::Duration::from_secs(30))
+                .pragma("journal_mode", "WAL")
+        });
     Database::connect(options).await
 }
 
@@ -103,5 +118,8 @@ async fn lock_file(url: &str) -> Result<File, MigrationFault> {
         })
         .await
     };
-    taken.map_err(std::io::Error::other).and_then(|result| result).map_err(|source| MigrationFault::Lock { path, source })
+    taken
+        .map_err(std::io::Error::other)
+        .and_then(|result| result)
+        .map_err(|source| MigrationFault::Lock { path, source })
 }

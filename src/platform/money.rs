@@ -264,8 +264,15 @@ pub fn allocate(total: i64, weights: &[u64]) -> Result<Vec<i64>, MoneyError> {
 ///
 /// [`MoneyError::NoWeight`] if the weights are all zero or none.
 pub fn shares(weights: &[u64]) -> Result<Vec<Ppm>, MoneyError> {
-    let share = |part| i32::try_from(part).map(Ppm::new).map_err(|_| MoneyError::OutOfRange);
-    allocate(Ppm::WHOLE.parts().into(), weights)?.into_iter().map(share).collect()
+    let share = |part| {
+        i32::try_from(part)
+            .map(Ppm::new)
+            .map_err(|_| MoneyError::OutOfRange)
+    };
+    allocate(Ppm::WHOLE.parts().into(), weights)?
+        .into_iter()
+        .map(share)
+        .collect()
 }
 
 /// `amount_minor` × `ppm` ÷ 1,000,000, rounded half to even.
@@ -287,7 +294,10 @@ pub fn proportion(amount_minor: i64, part: i64, whole: i64) -> Result<i64, Money
     if whole <= 0 {
         return Err(MoneyError::NoWeight);
     }
-    let (product, whole) = (i128::from(amount_minor) * i128::from(part), i128::from(whole));
+    let (product, whole) = (
+        i128::from(amount_minor) * i128::from(part),
+        i128::from(whole),
+    );
     let (floor, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
     let up = match (rest * 2).cmp(&whole) {
         std::cmp::Ordering::Less => 0,
@@ -311,5 +321,8 @@ fn minor(wide: i128) -> Result<i64, MoneyError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot build its own input should stop")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot build its own input should stop"
+)]
 mod tests;

@@ -101,7 +101,9 @@ pub async fn choose<C: ConnectionTrait>(db: &C, named: Option<ProgramId>) -> Res
 /// `NOT_FOUND` at `program`.
 pub async fn named<C: ConnectionTrait>(db: &C, name: &str) -> Result<ProgramId> {
     let found = store::named(db, name).await?;
-    found.map(|program| program.id).ok_or_else(|| Error::not_found("program"))
+    found
+        .map(|program| program.id)
+        .ok_or_else(|| Error::not_found("program"))
 }
 
 /// The tier of a partner in a programme: that of its enrolment, else (also where these rules have no such tier) the

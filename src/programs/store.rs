@@ -269,5 +269,8 @@ pub async fn some_active<C: ConnectionTrait>(db: &C) -> Result<Vec<ProgramId>> {
 
 /// The programme of this name.
 pub async fn named<C: ConnectionTrait>(db: &C, name: &str) -> Result<Option<program::Model>> {
-    Ok(program::Entity::find().filter(program::Column::Name.eq(name)).one(db).await?)
+    Ok(program::Entity::find()
+        .filter(program::Column::Name.eq(name))
+        .one(db)
+        .await?)
 }

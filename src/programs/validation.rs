@@ -128,7 +128,12 @@ impl ProgramSettings {
         check.within(model.half_life_days, 1, 3_650, "attribution.halfLifeDays");
         check.within(model.lookback_days, 1, 3_650, "attribution.lookbackDays");
         check.within(model.daily_cap, 1, u16::MAX, "attribution.dailyCap");
-        check.within(model.influence_threshold, 1, u16::MAX, "attribution.influenceThreshold");
+        check.within(
+            model.influence_threshold,
+            1,
+            u16::MAX,
+            "attribution.influenceThreshold",
+        );
         self.check_kinds(check);
         if let Some(phases) = model.phase_weights {
             let weights = [
@@ -153,12 +158,20 @@ impl ProgramSettings {
         let mut seen = BTreeSet::new();
         for (place, entry) in kinds.iter().enumerate() {
             let path = format!("attribution.kindWeights.{place}");
-            check.that(seen.insert(entry.kind), &format!("{path}.kind"), "is listed twice");
+            check.that(
+                seen.insert(entry.kind),
+                &format!("{path}.kind"),
+                "is listed twice",
+            );
             check.within(entry.weight, 0, 1_000_000, &format!("{path}.weight"));
         }
         let weighs = kinds.iter().any(|entry| entry.weight > 0);
         let needed = self.official_model == Model::Custom || !kinds.is_empty();
-        check.that(weighs || !needed, "attribution.kindWeights", "needs a kind with a weight");
+        check.that(
+            weighs || !needed,
+            "attribution.kindWeights",
+            "needs a kind with a weight",
+        );
     }
 
     fn check_clocks(&self, check: &mut Check) {
@@ -304,16 +317,34 @@ mod tests {
 
     #[test]
     fn a_custom_model_needs_weights_by_kind() {
-        use crate::attribution::touchpoint::TouchpointKind;
         use super::super::settings::KindWeight;
+        use crate::attribution::touchpoint::TouchpointKind;
 
-        let mut settings = ProgramSettings { official_model: Model::Custom, ..ProgramSettings::default() };
-        assert_eq!(faults(&settings), "attribution.kindWeights needs a kind with a weight");
-        settings.attribution.kind_weights = vec![KindWeight { kind: TouchpointKind::Demo, weight: 3 }; 2];
-        assert_eq!(faults(&settings), "attribution.kindWeights.1.kind is listed twice");
+        let mut settings = ProgramSettings {
+            official_model: Model::Custom,
+            ..ProgramSettings::default()
+        };
+        assert_eq!(
+            faults(&settings),
+            "attribution.kindWeights needs a kind with a weight"
+        );
+        settings.attribution.kind_weights = vec![
+            KindWeight {
+                kind: TouchpointKind::Demo,
+                weight: 3
+            };
+            2
+        ];
+        assert_eq!(
+            faults(&settings),
+            "attribution.kindWeights.1.kind is listed twice"
+        );
         settings.attribution.kind_weights.pop();
         settings.attribution.influence_threshold = 0;
-        assert_eq!(faults(&settings), "attribution.influenceThreshold must be from 1 to 65535");
+        assert_eq!(
+            faults(&settings),
+            "attribution.influenceThreshold must be from 1 to 65535"
+        );
     }
 
     #[test]

@@ -5,7 +5,11 @@
 //! PostgreSQL half is listed as ignored.
 
 #![recursion_limit = "512"]
-#![expect(clippy::unwrap_used, clippy::as_conversions, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::as_conversions,
+    reason = "a test fails by panicking"
+)]
 
 mod credit;
 mod deals;
@@ -26,20 +30,43 @@ use support::{Case, Databases, TestApp};
 fn main() {
     let arguments = Arguments::from_args();
     let runtime: &'static tokio::runtime::Runtime = Box::leak(Box::new(
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap(),
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap(),
     ));
     let databases: &'static Databases = Box::leak(Box::new(Databases::from_environment()));
     if databases.postgres().is_none() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
-    let cases = [credit::cases(), deals::cases(), directory::cases(), identity::cases(), import::cases(), money::cases(), notifications::cases(), platform::cases(), schema::cases(), story::cases(), tidy::cases()].concat();
-    let trials = cases.into_iter().flat_map(|case| trials(runtime, databases, case)).collect();
+    let cases = [
+        credit::cases(),
+        deals::cases(),
+        directory::cases(),
+        identity::cases(),
+        import::cases(),
+        money::cases(),
+        notifications::cases(),
+        platform::cases(),
+        schema::cases(),
+        story::cases(),
+        tidy::cases(),
+    ]
+    .concat();
+    let trials = cases
+        .into_iter()
+        .flat_map(|case| trials(runtime, databases, case))
+        .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     runtime.block_on(databases.remove());
     conclusion.exit();
 }
 
-fn trials(runtime: &'static tokio::runtime::Runtime, databases: &'static Databases, case: Case) -> [Trial; 2] {
+fn trials(
+    runtime: &'static tokio::runtime::Runtime,
+    databases: &'static Databases,
+    case: Case,
+) -> [Trial; 2] {
     let sqlite = Trial::test(format!("sqlite::{}", case.name), move || {
         runtime.block_on(async { run(databases.sqlite().await, case).await })
     });
@@ -66,6 +93,10 @@ fn panic_text(error: tokio::task::JoinError) -> String {
     payload
         .downcast_ref::<String>()
         .cloned()
-        .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .or_else(|| {
+            payload
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+        })
         .unwrap_or_else(|| "the test panicked".to_owned())
 }

@@ -10,8 +10,8 @@ use ensemble::{
     tx::Call,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Statement,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    Statement, sea_query::Expr,
 };
 use serde_json::json;
 
@@ -29,7 +29,10 @@ cases!(
 );
 
 async fn count_jobs(t: &TestApp) -> u64 {
-    job::Entity::find().count(t.app.db().reader()).await.unwrap()
+    job::Entity::find()
+        .count(t.app.db().reader())
+        .await
+        .unwrap()
 }
 
 async fn a_failed_statement_never_commits(t: TestApp) {
@@ -39,13 +42,21 @@ async fn a_failed_statement_never_commits(t: TestApp) {
             Box::pin(async move {
                 tx.record(Event::UserActivated { user_id: id });
                 // The error is swallowed: the unit of work must notice all the same.
-                let _ = tx.execute_unprepared("SELECT no_such_column FROM job").await;
+                let _ = tx
+                    .execute_unprepared("SELECT no_such_column FROM job")
+                    .await;
                 Ok(())
             })
         })
         .await;
     assert!(matches!(result, Err(Error::Internal(_))), "{result:?}");
-    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 0);
+    assert_eq!(
+        audit_event::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        0
+    );
 }
 
 async fn a_refused_unit_of_work_leaves_nothing(t: TestApp) {
@@ -54,13 +65,23 @@ async fn a_refused_unit_of_work_leaves_nothing(t: TestApp) {
         .write(move |tx| {
             Box::pin(async move {
                 tx.record(Event::UserActivated { user_id: id });
-                tx.enqueue(jobs::NewJob { topic: jobs::EVENT, payload: json!({}), dedupe_key: None });
+                tx.enqueue(jobs::NewJob {
+                    topic: jobs::EVENT,
+                    payload: json!({}),
+                    dedupe_key: None,
+                });
                 Err(Refusal::new(Code::NotEligible, "no").into())
             })
         })
         .await;
     assert_eq!(result.unwrap_err().code(), Code::NotEligible);
-    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 0);
+    assert_eq!(
+        audit_event::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        0
+    );
     assert_eq!(count_jobs(&t).await, 0);
 }
 
@@ -83,7 +104,13 @@ async fn a_caller_who_goes_away_leaves_no_half_effect(t: TestApp) {
     // The unit of work goes on by itself; what is under way is awaited as at a shutdown.
     clone.tasks().close();
     clone.tasks().wait().await;
-    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 1);
+    assert_eq!(
+        audit_event::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        1
+    );
     if t.app.db().backend() == DbBackend::Postgres {
         let idle = t
             .app
@@ -103,7 +130,11 @@ async fn a_caller_who_goes_away_leaves_no_half_effect(t: TestApp) {
 async fn contended_changes_lose_none(t: TestApp) {
     t.write(|tx| {
         Box::pin(async move {
-            tx.enqueue(jobs::NewJob { topic: jobs::EVENT, payload: json!({}), dedupe_key: Some("counter".to_owned()) });
+            tx.enqueue(jobs::NewJob {
+                topic: jobs::EVENT,
+                payload: json!({}),
+                dedupe_key: Some("counter".to_owned()),
+            });
             Ok(())
         })
     })
@@ -137,13 +168,23 @@ async fn contended_changes_lose_none(t: TestApp) {
     for caller in callers.collect::<Vec<_>>() {
         caller.await.unwrap();
     }
-    let counter = job::Entity::find().filter(job::Column::DedupeKey.eq("counter")).one(t.app.db().reader()).await.unwrap().unwrap();
+    let counter = job::Entity::find()
+        .filter(job::Column::DedupeKey.eq("counter"))
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(counter.max_attempts, 12 + 640);
 }
 
 async fn four_migrators_at_once_agree(t: TestApp) {
     let url = t.fresh_database().await;
-    let runs: Vec<_> = (0..4).map(|_| { let url = url.clone(); tokio::spawn(async move { migrations::up(&url).await }) }).collect();
+    let runs: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { migrations::up(&url).await })
+        })
+        .collect();
     for run in runs {
         run.await.unwrap().unwrap();
     }
@@ -155,11 +196,19 @@ async fn four_migrators_at_once_agree(t: TestApp) {
         .await
         .unwrap();
     connection.close().await.unwrap();
-    assert!(matches!(migrations::up(&url).await, Err(migrations::MigrationFault::Newer(_))));
+    assert!(matches!(
+        migrations::up(&url).await,
+        Err(migrations::MigrationFault::Newer(_))
+    ));
 }
 
 async fn readers_cannot_write(t: TestApp) {
-    let refused = t.app.db().reader().execute_unprepared("DELETE FROM job").await;
+    let refused = t
+        .app
+        .db()
+        .reader()
+        .execute_unprepared("DELETE FROM job")
+        .await;
     assert!(refused.is_err());
 }
 
@@ -173,18 +222,39 @@ async fn facts_cannot_be_changed(t: TestApp) {
     })
     .await
     .unwrap();
-    for statement in ["UPDATE audit_event SET action = 'nothing'", "DELETE FROM audit_event"] {
-        let refused = t.app.db().maintenance().execute_unprepared(statement).await.unwrap_err();
+    for statement in [
+        "UPDATE audit_event SET action = 'nothing'",
+        "DELETE FROM audit_event",
+    ] {
+        let refused = t
+            .app
+            .db()
+            .maintenance()
+            .execute_unprepared(statement)
+            .await
+            .unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{refused}");
     }
-    assert_eq!(audit_event::Entity::find().count(t.app.db().reader()).await.unwrap(), 1);
+    assert_eq!(
+        audit_event::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        1
+    );
 }
 
 async fn unknown_ids_answer_not_found(t: TestApp) {
     let admin = t.admin().await;
     let unknown = JobId::of(uuid::Uuid::nil()).text();
     for id in ["nothing", "deal_01", &unknown] {
-        let answer = t.ask(&admin, "query($id: ID!) { node(id: $id) { id } }", json!({"id": id})).await;
+        let answer = t
+            .ask(
+                &admin,
+                "query($id: ID!) { node(id: $id) { id } }",
+                json!({"id": id}),
+            )
+            .await;
         assert_eq!(answer.error(), "NOT_FOUND", "{id}");
         assert_eq!(answer.json["data"]["node"], json!(null));
     }

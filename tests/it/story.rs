@@ -7,35 +7,54 @@ use serde_json::{Value, json};
 
 use crate::{cases, support::TestApp};
 
-cases!(the_walk_leads_from_sign_in_to_a_paid_partner, the_demo_is_the_same_every_time, the_demo_loads_only_into_a_new_database);
+cases!(
+    the_walk_leads_from_sign_in_to_a_paid_partner,
+    the_demo_is_the_same_every_time,
+    the_demo_loads_only_into_a_new_database
+);
 
 fn amounts(rows: &Value) -> Vec<(String, String)> {
     let rows = rows.as_array().unwrap().iter().map(|row| {
-        let name = row["partner"]["displayName"].as_str().unwrap_or("vendor").to_owned();
+        let name = row["partner"]["displayName"]
+            .as_str()
+            .unwrap_or("vendor")
+            .to_owned();
         (name, row["amount"]["amount"].as_str().unwrap().to_owned())
     });
     rows.collect()
 }
 
 fn three(a: &str, b: &str, c: &str) -> Vec<(String, String)> {
-    [("Northwind Advisory", a), ("Blue Fjord Systems", b), ("Cobalt Implementation", c)]
-        .map(|(name, amount)| (name.to_owned(), amount.to_owned()))
-        .to_vec()
+    [
+        ("Northwind Advisory", a),
+        ("Blue Fjord Systems", b),
+        ("Cobalt Implementation", c),
+    ]
+    .map(|(name, amount)| (name.to_owned(), amount.to_owned()))
+    .to_vec()
 }
 
 async fn the_walk_leads_from_sign_in_to_a_paid_partner(t: TestApp) {
     assert!(seeds::load(&t.app).await.unwrap());
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let mut player = Player::new(&t.app);
     let mut answers: BTreeMap<String, Value> = BTreeMap::new();
     for step in seeds::story().unwrap() {
-        assert!(readme.contains(&step.title), "the README does not tell: {}", step.title);
+        assert!(
+            readme.contains(&step.title),
+            "the README does not tell: {}",
+            step.title
+        );
         let answer = player.play(&step).await.unwrap();
         answers.insert(step.run.clone(), answer);
     }
     let won = &answers["Win"]["dealWin"]["deal"];
     assert_eq!(won["attribution"][0]["model"], "TIME_DECAY");
-    assert_eq!(amounts(&won["attribution"][0]["credits"]), three("14285.71", "28571.43", "57142.86"));
+    assert_eq!(
+        amounts(&won["attribution"][0]["credits"]),
+        three("14285.71", "28571.43", "57142.86")
+    );
     let mut commission = amounts(&won["accruals"]["nodes"]);
     commission.sort();
     let mut expected = three("1428.57", "2857.14", "5714.29");
@@ -46,21 +65,44 @@ async fn the_walk_leads_from_sign_in_to_a_paid_partner(t: TestApp) {
     assert_eq!(explained["credits"][0]["share"], "28.5714");
     assert_eq!(explained["otherPartnerCount"], 2);
     let text = explained.to_string();
-    assert!(!text.contains("Northwind") && !text.contains("Cobalt"), "{text}");
+    assert!(
+        !text.contains("Northwind") && !text.contains("Cobalt"),
+        "{text}"
+    );
 
     let run = &answers["DraftRun"]["payoutRunCreate"]["payoutRun"];
-    assert_eq!(run["totals"], json!([{"amount": "10000.00", "currency": "USD"}]));
+    assert_eq!(
+        run["totals"],
+        json!([{"amount": "10000.00", "currency": "USD"}])
+    );
     assert_eq!(run["payoutCount"], 3);
-    assert_eq!(answers["ExecuteRun"]["payoutRunExecute"]["payoutRun"]["status"], "COMPLETED");
+    assert_eq!(
+        answers["ExecuteRun"]["payoutRunExecute"]["payoutRun"]["status"],
+        "COMPLETED"
+    );
     let balance = &answers["Balance"]["partner"]["balance"];
     let northwind_before = "1785.71";
     assert_eq!(balance["accrued"]["amount"], "0.00");
     assert_eq!(balance["paid"]["amount"], northwind_total(northwind_before));
-    for number in ["14,285.71", "28,571.43", "57,142.86", "1,428.57", "2,857.14", "5,714.29", "10,000.00", "28.5714"] {
+    for number in [
+        "14,285.71",
+        "28,571.43",
+        "57,142.86",
+        "1,428.57",
+        "2,857.14",
+        "5,714.29",
+        "10,000.00",
+        "28.5714",
+    ] {
         assert!(readme.contains(number), "the README lacks {number}");
     }
     t.settle().await;
-    assert!(t.outbox.sent().iter().any(|mail| mail.message.to_address == "nora@northwind.example"));
+    assert!(
+        t.outbox
+            .sent()
+            .iter()
+            .any(|mail| mail.message.to_address == "nora@northwind.example")
+    );
 }
 
 /// What Northwind was paid for the demo's finished deal, and for the story's.

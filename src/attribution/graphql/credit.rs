@@ -6,7 +6,13 @@ use async_graphql::{Context, Description, Object, dataloader::Loader};
 use sea_orm::Iterable;
 
 use crate::{
-    attribution::{Basis, Model, explain::{self, Case}, facts::out_of_bounds, models::Outcome, store},
+    attribution::{
+        Basis, Model,
+        explain::{self, Case},
+        facts::out_of_bounds,
+        models::Outcome,
+        store,
+    },
     entity::{
         attribution_credit, attribution_run, deal,
         ids::{DealId, PartnerId},
@@ -87,7 +93,13 @@ impl Attribution {
     /// The parts, by the earliest touchpoint; what stays with the vendor comes last. At most 25. A partner's people
     /// see their own part alone.
     async fn credits(&self) -> Vec<AttributionCredit> {
-        self.credits.iter().map(|share| AttributionCredit { share: *share, currency: self.currency }).collect()
+        self.credits
+            .iter()
+            .map(|share| AttributionCredit {
+                share: *share,
+                currency: self.currency,
+            })
+            .collect()
     }
 
     /// How many partners have a part that is not shown to you; 0 for the vendor's people.
@@ -117,7 +129,10 @@ pub struct AttributionCredit {
 impl AttributionCredit {
     /// Who has it; null is the part that stays with the vendor.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.share.partner?).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.share.partner?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The share in percent with up to four decimals; all shares sum to exactly 100.
@@ -142,7 +157,11 @@ impl AttributionCredit {
 }
 
 impl Attribution {
-    fn stored(run: &attribution_run::Model, credits: &[attribution_credit::Model], viewer: Option<PartnerId>) -> Result<Self> {
+    fn stored(
+        run: &attribution_run::Model,
+        credits: &[attribution_credit::Model],
+        viewer: Option<PartnerId>,
+    ) -> Result<Self> {
         let share = |row: &attribution_credit::Model| Share {
             partner: row.partner_id,
             weight: row.weight,
@@ -187,18 +206,29 @@ impl Attribution {
     /// The share of a partner that the caller may see.
     #[must_use]
     pub fn share_of(&self, partner: PartnerId) -> Option<Ppm> {
-        self.credits.iter().find(|row| row.partner == Some(partner)).map(|row| row.share)
+        self.credits
+            .iter()
+            .find(|row| row.partner == Some(partner))
+            .map(|row| row.share)
     }
 
     /// Sums up what is left out for this viewer.
     fn seen_by(mut self, viewer: Option<PartnerId>) -> Result<Self> {
         let unattributed = self.credits.iter().filter(|row| row.partner.is_none());
-        self.unattributed_minor = sum(unattributed.map(|row| row.amount_minor)).map_err(out_of_bounds)?;
-        let Some(viewer) = viewer else { return Ok(self) };
-        let others: Vec<Share> =
-            self.credits.iter().filter(|row| row.partner.is_some_and(|partner| partner != viewer)).copied().collect();
+        self.unattributed_minor =
+            sum(unattributed.map(|row| row.amount_minor)).map_err(out_of_bounds)?;
+        let Some(viewer) = viewer else {
+            return Ok(self);
+        };
+        let others: Vec<Share> = self
+            .credits
+            .iter()
+            .filter(|row| row.partner.is_some_and(|partner| partner != viewer))
+            .copied()
+            .collect();
         self.others = others.len();
-        self.others_minor = sum(others.iter().map(|row| row.amount_minor)).map_err(out_of_bounds)?;
+        self.others_minor =
+            sum(others.iter().map(|row| row.amount_minor)).map_err(out_of_bounds)?;
         self.credits.retain(|row| row.partner == Some(viewer));
         Ok(self)
     }
@@ -211,7 +241,8 @@ fn computed(outcome: &Outcome<PartnerId>, value_minor: i64) -> Result<Vec<Share>
     rows.map(|((credit, amount_minor), share)| {
         Ok(Share {
             partner: credit.partner,
-            weight: i64::try_from(credit.weight).map_err(|error| Error::Internal(Box::new(error)))?,
+            weight: i64::try_from(credit.weight)
+                .map_err(|error| Error::Internal(Box::new(error)))?,
             share,
             amount_minor,
             touches: i32::try_from(credit.touches).unwrap_or(i32::MAX),
@@ -224,13 +255,25 @@ fn computed(outcome: &Outcome<PartnerId>, value_minor: i64) -> Result<Vec<Share>
 ///
 /// # Errors
 /// `FORBIDDEN` for roles that do not read credit, or do not compare and name models.
-pub async fn attribution_for(ctx: &Context<'_>, deal: &deal::Model, models: Option<Vec<Model>>) -> async_graphql::Result<Vec<Attribution>> {
+pub async fn attribution_for(
+    ctx: &Context<'_>,
+    deal: &deal::Model,
+    models: Option<Vec<Model>>,
+) -> async_graphql::Result<Vec<Attribution>> {
     ctx.may(Action::AttributionRead)?;
-    let stored = ctx.loaders().load_one(CreditOf(deal.id)).await.map_err(top_level)?;
+    let stored = ctx
+        .loaders()
+        .load_one(CreditOf(deal.id))
+        .await
+        .map_err(top_level)?;
     let mut found: Vec<Attribution> = stored.into_iter().collect();
     if let Some(models) = models {
         ctx.may(Action::AttributionCompare)?;
-        let case = ctx.loaders().load_one(CaseOf(deal.id)).await.map_err(top_level)?;
+        let case = ctx
+            .loaders()
+            .load_one(CaseOf(deal.id))
+            .await
+            .map_err(top_level)?;
         // Each model once, however often it is named.
         for model in Model::iter().filter(|model| models.contains(model)) {
             if let Some(case) = &case {
@@ -259,7 +302,10 @@ impl Loader<CreditOf> for Rows {
         let deals: Vec<DealId> = keys.iter().map(|key| key.0).collect();
         let mut found = HashMap::new();
         for (deal, (run, credits)) in store::official(&self.db, &deals).await.map_err(Arc::new)? {
-            found.insert(CreditOf(deal), Attribution::stored(&run, &credits, viewer).map_err(Arc::new)?);
+            found.insert(
+                CreditOf(deal),
+                Attribution::stored(&run, &credits, viewer).map_err(Arc::new)?,
+            );
         }
         Ok(found)
     }
@@ -279,7 +325,12 @@ impl Loader<CaseOf> for Rows {
         }
         let ids: Vec<DealId> = keys.iter().map(|key| key.0).collect();
         let deals = store::deals(&self.db, &ids).await.map_err(Arc::new)?;
-        let cases = explain::cases(&self.db, &deals, self.now).await.map_err(Arc::new)?;
-        Ok(cases.into_iter().map(|case| (CaseOf(case.deal.id), Arc::new(case))).collect())
+        let cases = explain::cases(&self.db, &deals, self.now)
+            .await
+            .map_err(Arc::new)?;
+        Ok(cases
+            .into_iter()
+            .map(|case| (CaseOf(case.deal.id), Arc::new(case)))
+            .collect())
     }
 }

@@ -98,7 +98,11 @@ impl AttributionExplanation {
     /// What every model would give on the same facts; at most 8. Null for those who may not compare, partners among
     /// them. That of the official model equals the stored credit.
     async fn what_if(&self) -> Option<async_graphql::Result<Vec<Attribution>>> {
-        let compared = || Model::iter().map(|model| Attribution::compared(&self.case, model)).collect::<Result<Vec<_>>>();
+        let compared = || {
+            Model::iter()
+                .map(|model| Attribution::compared(&self.case, model))
+                .collect::<Result<Vec<_>>>()
+        };
         self.compares.then(|| compared().map_err(top_level))
     }
 }
@@ -116,7 +120,10 @@ pub struct ExplainedCredit {
 impl ExplainedCredit {
     /// Whose part; null is what stays with the vendor.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.part.partner?).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.part.partner?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The weight, such as `0.5` of a total of `1.75`; at most 12 decimals.
@@ -147,7 +154,11 @@ impl ExplainedCredit {
     /// The touchpoints that were looked at, by time; the 200 latest where there are more. At most 200.
     async fn touchpoints(&self) -> Vec<ExplainedTouchpoint> {
         let rows = &self.part.touchpoints;
-        rows.iter().skip(rows.len().saturating_sub(200)).cloned().map(ExplainedTouchpoint).collect()
+        rows.iter()
+            .skip(rows.len().saturating_sub(200))
+            .cloned()
+            .map(ExplainedTouchpoint)
+            .collect()
     }
 }
 
@@ -178,13 +189,23 @@ impl ExplainedTouchpoint {
     }
 }
 
-pub(super) async fn read(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<AttributionExplanation> {
+pub(super) async fn read(
+    ctx: &Context<'_>,
+    id: &ID,
+) -> async_graphql::Result<AttributionExplanation> {
     ctx.may(Action::AttributionRead)?;
     let deal = deal(ctx, id).await.map_err(top_level)?.0;
     let now = ctx.app().clock().now();
-    let case = explain::cases(ctx.db(), std::slice::from_ref(&deal), now).await.map_err(top_level)?.pop();
+    let case = explain::cases(ctx.db(), std::slice::from_ref(&deal), now)
+        .await
+        .map_err(top_level)?
+        .pop();
     let case = case.ok_or_else(|| top_level(Error::internal("a deal without rules")))?;
     let told = case.explain(ctx.actor().partner_id()).map_err(top_level)?;
     let compares = ctx.actor().can(Action::AttributionCompare);
-    Ok(AttributionExplanation { case, told, compares })
+    Ok(AttributionExplanation {
+        case,
+        told,
+        compares,
+    })
 }

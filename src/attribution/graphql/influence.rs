@@ -38,13 +38,19 @@ impl InfluencedRevenue {
     /// The values of the influenced deals, each deal counted as often as partners influenced it. Overlapping: more than
     /// what was sold. For one partner the values of its deals.
     async fn full_credit(&self) -> Money {
-        let total = self.rows().map(|(_, row)| row.full_minor).fold(0, i64::saturating_add);
+        let total = self
+            .rows()
+            .map(|(_, row)| row.full_minor)
+            .fold(0, i64::saturating_add);
         Money::minor(total, self.currency)
     }
 
     /// The partners' parts of those deals by their official credit. Additive.
     async fn fractional(&self) -> Money {
-        let total = self.rows().map(|(_, row)| row.fractional_minor).fold(0, i64::saturating_add);
+        let total = self
+            .rows()
+            .map(|(_, row)| row.fractional_minor)
+            .fold(0, i64::saturating_add);
         Money::minor(total, self.currency)
     }
 
@@ -70,15 +76,25 @@ impl InfluencedRevenue {
     async fn partners(&self) -> Vec<PartnerInfluence> {
         let mut rows: Vec<_> = self.rows().collect();
         rows.sort_by_key(|(partner, row)| (std::cmp::Reverse(row.full_minor), *partner));
-        let influence = |(partner, row)| PartnerInfluence { partner, row, currency: self.currency };
+        let influence = |(partner, row)| PartnerInfluence {
+            partner,
+            row,
+            currency: self.currency,
+        };
         rows.into_iter().take(100).map(influence).collect()
     }
 }
 
 impl InfluencedRevenue {
     fn rows(&self) -> impl Iterator<Item = (PartnerId, Influenced)> {
-        let wanted = |(partner, _): &(&PartnerId, &Influenced)| self.only.is_none_or(|only| only == **partner);
-        self.report.partners.iter().filter(wanted).map(|(partner, row)| (*partner, *row))
+        let wanted = |(partner, _): &(&PartnerId, &Influenced)| {
+            self.only.is_none_or(|only| only == **partner)
+        };
+        self.report
+            .partners
+            .iter()
+            .filter(wanted)
+            .map(|(partner, row)| (*partner, *row))
     }
 }
 
@@ -94,7 +110,10 @@ pub struct PartnerInfluence {
 impl PartnerInfluence {
     /// The partner.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.partner).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.partner)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The values of the deals it influenced; partners overlap.
@@ -124,10 +143,20 @@ pub(super) async fn read(
         faults.add("periodEnd", "must not be before periodStart");
     }
     faults.check()?;
-    let until = last.checked_add_days(Days::new(1)).ok_or_else(|| Error::internal("the calendar ends"))?;
+    let until = last
+        .checked_add_days(Days::new(1))
+        .ok_or_else(|| Error::internal("the calendar ends"))?;
     let reports = influenced::between(ctx.db(), (midnight(first), midnight(until))).await?;
-    let revenue = reports.into_iter().map(|(currency, report)| InfluencedRevenue { currency, report, only });
-    Ok(revenue.filter(|revenue| revenue.rows().next().is_some()).collect())
+    let revenue = reports
+        .into_iter()
+        .map(|(currency, report)| InfluencedRevenue {
+            currency,
+            report,
+            only,
+        });
+    Ok(revenue
+        .filter(|revenue| revenue.rows().next().is_some())
+        .collect())
 }
 
 fn midnight(day: NaiveDate) -> DateTime<Utc> {

@@ -11,9 +11,9 @@ pub use credit::{Attribution, AttributionCredit, CaseOf, CreditOf, attribution_f
 pub use explanation::{AttributionExplanation, ExplainedCredit, ExplainedTouchpoint};
 pub use influence::{InfluencedRevenue, PartnerInfluence};
 pub use touchpoint::{
-    Touchpoint, TouchpointConnection, TouchpointEdge, TouchpointRecordInput, TouchpointRecordPayload,
-    TouchpointRejectInput, TouchpointRejectPayload, TouchpointVerifyInput, TouchpointVerifyPayload, TouchpointsOf,
-    touchpoints_for,
+    Touchpoint, TouchpointConnection, TouchpointEdge, TouchpointRecordInput,
+    TouchpointRecordPayload, TouchpointRejectInput, TouchpointRejectPayload, TouchpointVerifyInput,
+    TouchpointVerifyPayload, TouchpointsOf, touchpoints_for,
 };
 
 use super::{confirm, record};
@@ -54,10 +54,17 @@ impl AttributionQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The first day.")] period_start: Date,
         #[graphql(desc = "The last day, included.")] period_end: Date,
-        #[graphql(desc = "Only this partner; all that you may see unless given.")] partner_id: Option<ID>,
+        #[graphql(desc = "Only this partner; all that you may see unless given.")]
+        partner_id: Option<ID>,
     ) -> async_graphql::Result<Vec<InfluencedRevenue>> {
-        ctx.may(if ctx.actor().is_vendor() { Action::InsightRead } else { Action::AttributionRead })?;
-        influence::read(ctx, (period_start.0, period_end.0), partner_id).await.map_err(top_level)
+        ctx.may(if ctx.actor().is_vendor() {
+            Action::InsightRead
+        } else {
+            Action::AttributionRead
+        })?;
+        influence::read(ctx, (period_start.0, period_end.0), partner_id)
+            .await
+            .map_err(top_level)
     }
 }
 
@@ -130,7 +137,10 @@ impl AttributionMutation {
 
 fn decide(id: &ID, expected_version: Option<i32>) -> Result<confirm::Decide, Error> {
     let touchpoint = context::id::<TouchpointId>(id, "touchpointId")?;
-    Ok(confirm::Decide { touchpoint, expected_version: expected_version.map(i64::from) })
+    Ok(confirm::Decide {
+        touchpoint,
+        expected_version: expected_version.map(i64::from),
+    })
 }
 
 /// The deal of an id under the caller's scope.
@@ -141,7 +151,9 @@ async fn deal(ctx: &Context<'_>, id: &ID) -> Result<Deal, Error> {
 
 /// A partner argument that the caller may ask about: a partner's people only about their own.
 fn partner(ctx: &Context<'_>, id: Option<ID>) -> Result<Option<PartnerId>, Error> {
-    let named = id.map(|id| context::id::<PartnerId>(&id, "partnerId")).transpose()?;
+    let named = id
+        .map(|id| context::id::<PartnerId>(&id, "partnerId"))
+        .transpose()?;
     match (ctx.actor().partner_id(), named) {
         (Some(own), Some(named)) if own != named => Err(Error::not_found("partnerId")),
         (Some(own), _) => Ok(Some(own)),

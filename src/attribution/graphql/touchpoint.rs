@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
 
 use crate::{
-    attribution::{Milestone, Phase, TouchpointKind, TouchpointStatus, record, store, touchpoint::TouchpointAction},
+    attribution::{
+        Milestone, Phase, TouchpointKind, TouchpointStatus, record, store,
+        touchpoint::TouchpointAction,
+    },
     connection,
     deals::graphql::Deal,
     entity::{
@@ -41,12 +44,18 @@ impl Touchpoint {
 
     /// The deal it was done for; null when you cannot see the deal any more.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id).await.map_err(top_level).transpose()
+        Deal::load(ctx, self.0.deal_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The partner who did it.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.0.partner_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// What the partner did.
@@ -121,8 +130,11 @@ impl Touchpoint {
     /// # Errors
     /// The database failed; it is hidden from the caller.
     pub async fn fresh(ctx: &Context<'_>, id: TouchpointId) -> Result<Self> {
-        let row = store::touchpoints_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?.pop();
-        row.map(Self).ok_or_else(|| Error::not_found("touchpointId"))
+        let row = store::touchpoints_by_id(ctx.db(), ctx.actor().scope(), &[id])
+            .await?
+            .pop();
+        row.map(Self)
+            .ok_or_else(|| Error::not_found("touchpointId"))
     }
 }
 
@@ -132,10 +144,19 @@ connection!(TouchpointConnection, TouchpointEdge, Touchpoint);
 ///
 /// # Errors
 /// `FORBIDDEN` for roles that do not read touchpoints; impossible paging arguments.
-pub async fn touchpoints_for(ctx: &Context<'_>, deal: &deal::Model, args: PageArgs) -> async_graphql::Result<TouchpointConnection> {
+pub async fn touchpoints_for(
+    ctx: &Context<'_>,
+    deal: &deal::Model,
+    args: PageArgs,
+) -> async_graphql::Result<TouchpointConnection> {
     ctx.may(Action::TouchpointRead)?;
-    let rows = ctx.loaders().load_one(TouchpointsOf(deal.id)).await.map_err(top_level)?;
-    let page = paging::cut(rows.unwrap_or_default(), |row| row.id.text(), &args).map_err(top_level)?;
+    let rows = ctx
+        .loaders()
+        .load_one(TouchpointsOf(deal.id))
+        .await
+        .map_err(top_level)?;
+    let page =
+        paging::cut(rows.unwrap_or_default(), |row| row.id.text(), &args).map_err(top_level)?;
     Ok(TouchpointConnection::of(page, Touchpoint))
 }
 
@@ -147,11 +168,20 @@ impl Loader<TouchpointsOf> for Rows {
     type Value = Vec<touchpoint::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[TouchpointsOf]) -> Result<HashMap<TouchpointsOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[TouchpointsOf],
+    ) -> Result<HashMap<TouchpointsOf, Self::Value>, LoadError> {
         let deals: Vec<DealId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<TouchpointsOf, Self::Value> = HashMap::new();
-        for row in store::touchpoints(&self.db, self.scope(), &deals).await.map_err(Arc::new)? {
-            found.entry(TouchpointsOf(row.deal_id)).or_default().push(row);
+        for row in store::touchpoints(&self.db, self.scope(), &deals)
+            .await
+            .map_err(Arc::new)?
+        {
+            found
+                .entry(TouchpointsOf(row.deal_id))
+                .or_default()
+                .push(row);
         }
         Ok(found)
     }
@@ -184,8 +214,14 @@ impl TouchpointRecordInput {
         ctx.actor().may(Action::TouchpointRecord)?;
         let mut faults = Faults::default();
         let deal = id_in::<DealId>(&mut faults, &self.deal_id, "dealId");
-        let partner = self.partner_id.as_ref().and_then(|id| id_in::<PartnerId>(&mut faults, id, "partnerId"));
-        let corrects = self.corrects_id.as_ref().and_then(|id| id_in::<TouchpointId>(&mut faults, id, "correctsId"));
+        let partner = self
+            .partner_id
+            .as_ref()
+            .and_then(|id| id_in::<PartnerId>(&mut faults, id, "partnerId"));
+        let corrects = self
+            .corrects_id
+            .as_ref()
+            .and_then(|id| id_in::<TouchpointId>(&mut faults, id, "correctsId"));
         faults.check()?;
         Ok(record::Record {
             deal: deal.ok_or_else(|| Error::not_found("dealId"))?,

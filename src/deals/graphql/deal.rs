@@ -272,10 +272,22 @@ impl Deal {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<TouchpointConnection> {
-        touchpoints_for(ctx, &self.0, PageArgs { after, before, first, last }).await
+        touchpoints_for(
+            ctx,
+            &self.0,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await
     }
 
     /// Who made the outcome happen: the official credit of a won deal, and beside it the models asked for. At most 9.
@@ -283,7 +295,9 @@ impl Deal {
     async fn attribution(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Other models to look at beside the official one; for alliance managers, administrators and auditors. At most 8.")]
+        #[graphql(
+            desc = "Other models to look at beside the official one; for alliance managers, administrators and auditors. At most 8."
+        )]
         models: Option<Vec<Model>>,
     ) -> async_graphql::Result<Vec<Attribution>> {
         attribution_for(ctx, &self.0, models).await
@@ -295,10 +309,22 @@ impl Deal {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<AccrualConnection> {
-        accruals_for(ctx, &self.0, PageArgs { after, before, first, last }).await
+        accruals_for(
+            ctx,
+            &self.0,
+            PageArgs {
+                after,
+                before,
+                first,
+                last,
+            },
+        )
+        .await
     }
 
     /// When it last changed.

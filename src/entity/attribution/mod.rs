@@ -1,5 +1,5 @@
 //! Tables of `attribution`.
 
-pub mod touchpoint;
-pub mod attribution_run;
 pub mod attribution_credit;
+pub mod attribution_run;
+pub mod touchpoint;

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::entity::ids::{CustomerId, DealId, DealRegistrationId, PartnerId, ProgramId, ProgramVersionId, UserId};
+use crate::entity::ids::{
+    CustomerId, DealId, DealRegistrationId, PartnerId, ProgramId, ProgramVersionId, UserId,
+};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "deal_registration")]

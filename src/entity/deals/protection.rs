@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::entity::ids::{CustomerId, DealRegistrationId, PartnerId, ProductFamilyId, ProtectionId};
+use crate::entity::ids::{
+    CustomerId, DealRegistrationId, PartnerId, ProductFamilyId, ProtectionId,
+};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "protection")]

@@ -1,7 +1,7 @@
 //! Tables of `identity`.
 
-pub mod user;
-pub mod session;
-pub mod refresh_token;
-pub mod user_token;
 pub mod login_failure;
+pub mod refresh_token;
+pub mod session;
+pub mod user;
+pub mod user_token;

@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::entity::ids::{AccrualId, AttributionRunId, DealId, DealRefundId, IncentivePlanId, PartnerId, PayoutId, ProgramId};
+use crate::entity::ids::{
+    AccrualId, AttributionRunId, DealId, DealRefundId, IncentivePlanId, PartnerId, PayoutId,
+    ProgramId,
+};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "accrual")]

@@ -1,4 +1,4 @@
 //! Tables of `incentives`.
 
-pub mod incentive_plan;
 pub mod accrual;
+pub mod incentive_plan;

@@ -1,5 +1,5 @@
 //! Tables of `ledger`.
 
 pub mod ledger_account;
-pub mod ledger_transaction;
 pub mod ledger_entry;
+pub mod ledger_transaction;

@@ -1,5 +1,5 @@
 //! Tables of `payouts`.
 
-pub mod payout_run;
 pub mod payout;
 pub mod payout_exception;
+pub mod payout_run;

@@ -1,7 +1,7 @@
 //! Tables of `platform`.
 
-pub mod job;
-pub mod schedule_run;
-pub mod idempotency;
 pub mod audit_event;
 pub mod audit_seal;
+pub mod idempotency;
+pub mod job;
+pub mod schedule_run;

@@ -1,7 +1,7 @@
 //! Tables of `programs`.
 
+pub mod enrollment;
+pub mod product;
+pub mod product_family;
 pub mod program;
 pub mod program_version;
-pub mod enrollment;
-pub mod product_family;
-pub mod product;

@@ -68,7 +68,9 @@ impl User {
 
     /// The partner that the person works for; null for the vendor's people, and where the caller may not see it.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        let partner = Partner::load(ctx, self.row.partner_id?).await.map_err(top_level);
+        let partner = Partner::load(ctx, self.row.partner_id?)
+            .await
+            .map_err(top_level);
         partner.transpose()
     }
 

@@ -31,7 +31,13 @@ struct Named {
     product: Option<KnownProduct>,
 }
 
-pub fn decide(tx: &Tx, ground: &Ground, stored: &Stored, draft: &Draft<Facts>, writes: &mut Writes) -> Fate {
+pub fn decide(
+    tx: &Tx,
+    ground: &Ground,
+    stored: &Stored,
+    draft: &Draft<Facts>,
+    writes: &mut Writes,
+) -> Fate {
     let before = stored.deals.get(&draft.external_id);
     let decided = named(ground, stored, &draft.facts).and_then(|named| {
         check_times(tx, &draft.facts)?;
@@ -44,18 +50,39 @@ pub fn decide(tx: &Tx, ground: &Ground, stored: &Stored, draft: &Draft<Facts>, w
 }
 
 fn named(ground: &Ground, stored: &Stored, facts: &Facts) -> Result<Named, Fate> {
-    let unknown = |field: &str, name: &str| Fate::refused(field, format!("there is no {field} with the external id {name:?}"));
-    let (known, mut found) = (&ground.known, Named { partner: None, customer: None, product: None });
+    let unknown = |field: &str, name: &str| {
+        Fate::refused(
+            field,
+            format!("there is no {field} with the external id {name:?}"),
+        )
+    };
+    let (known, mut found) = (
+        &ground.known,
+        Named {
+            partner: None,
+            customer: None,
+            product: None,
+        },
+    );
     if let Some(name) = &facts.partner {
-        let id = known.partners.get(name).or_else(|| stored.partners.get(name));
+        let id = known
+            .partners
+            .get(name)
+            .or_else(|| stored.partners.get(name));
         found.partner = Some(*id.ok_or_else(|| unknown("partner", name))?);
     }
     if let Some(name) = &facts.customer {
-        let id = known.customers.get(name).or_else(|| stored.customers.get(name));
+        let id = known
+            .customers
+            .get(name)
+            .or_else(|| stored.customers.get(name));
         found.customer = Some(*id.ok_or_else(|| unknown("customer", name))?);
     }
     if let Some(name) = &facts.product {
-        let product = known.products.get(name).or_else(|| stored.catalogue.get(name));
+        let product = known
+            .products
+            .get(name)
+            .or_else(|| stored.catalogue.get(name));
         found.product = Some(*product.ok_or_else(|| unknown("product", name))?);
     }
     Ok(found)
@@ -65,7 +92,10 @@ fn check_times(tx: &Tx, facts: &Facts) -> Result<(), Fate> {
     let future = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at > tx.now());
     match facts {
         _ if future(facts.opened_at) => Err(Fate::refused("opened_on", "lies in the future")),
-        _ if future(facts.closed_at) => Err(Fate::refused("closed_on", "lies in the future; map it to expected_close_on")),
+        _ if future(facts.closed_at) => Err(Fate::refused(
+            "closed_on",
+            "lies in the future; map it to expected_close_on",
+        )),
         _ => Ok(()),
     }
 }
@@ -73,47 +103,82 @@ fn check_times(tx: &Tx, facts: &Facts) -> Result<(), Fate> {
 /// The status of a deal in this stage and when it closed, as far as both fit together.
 fn closing(stage: &Stage, facts: &Facts) -> Result<(SalesStatus, Option<DateTime<Utc>>), Fate> {
     let closed = |status| {
-        let missing = || Fate::refused("closed_on", format!("is needed in the stage {}", stage.key));
+        let missing =
+            || Fate::refused("closed_on", format!("is needed in the stage {}", stage.key));
         Ok((status, Some(facts.closed_at.ok_or_else(missing)?)))
     };
     match (stage.kind, facts.closed_at) {
         (StageKind::Won, _) => closed(SalesStatus::Won),
         (StageKind::Lost, _) => closed(SalesStatus::Lost),
         (StageKind::Open, None) => Ok((SalesStatus::Open, None)),
-        (StageKind::Open, Some(_)) => {
-            Err(Fate::refused("closed_on", format!("the stage {} is an open one; map the date to expected_close_on", stage.key)))
-        }
+        (StageKind::Open, Some(_)) => Err(Fate::refused(
+            "closed_on",
+            format!(
+                "the stage {} is an open one; map the date to expected_close_on",
+                stage.key
+            ),
+        )),
     }
 }
 
 /// The value in minor units: what the file tells, else an estimate, which a won deal may not have.
-fn value(status: SalesStatus, currency: Currency, facts: &Facts, named: &Named, stored: Option<i64>) -> Result<i64, Fate> {
+fn value(
+    status: SalesStatus,
+    currency: Currency,
+    facts: &Facts,
+    named: &Named,
+    stored: Option<i64>,
+) -> Result<i64, Fate> {
     match (status, facts.value) {
         (SalesStatus::Won, None) => Err(Fate::refused("value", "a won deal needs its value")),
         (SalesStatus::Won, Some(value)) => Ok(value),
         (_, Some(value)) if value > 0 => Ok(value),
         _ => {
             let price = named.product.and_then(|product| product.list_price);
-            let price = price.filter(|(_, priced_in)| *priced_in == currency).map_or(0, |(minor, _)| minor);
-            let listed = price.checked_mul(facts.quantity).filter(|value| *value <= MAX_MINOR);
-            let listed = listed.ok_or_else(|| Fate::refused("quantity", "makes the value too large"))?;
+            let price = price
+                .filter(|(_, priced_in)| *priced_in == currency)
+                .map_or(0, |(minor, _)| minor);
+            let listed = price
+                .checked_mul(facts.quantity)
+                .filter(|value| *value <= MAX_MINOR);
+            let listed =
+                listed.ok_or_else(|| Fate::refused("quantity", "makes the value too large"))?;
             Ok(stored.unwrap_or(listed))
         }
     }
 }
 
-fn stage<'g>(ground: &'g Ground, version: &program_version::Model, key: &str, field: &str) -> Result<&'g Stage, Fate> {
+fn stage<'g>(
+    ground: &'g Ground,
+    version: &program_version::Model,
+    key: &str,
+    field: &str,
+) -> Result<&'g Stage, Fate> {
     let stage = ground.programme.stage(version.id, key);
     stage.ok_or_else(|| Fate::refused(field, format!("the programme has no stage {key:?}")))
 }
 
-fn create(tx: &Tx, ground: &Ground, draft: &Draft<Facts>, named: &Named, writes: &mut Writes) -> Result<Fate, Fate> {
+fn create(
+    tx: &Tx,
+    ground: &Ground,
+    draft: &Draft<Facts>,
+    named: &Named,
+    writes: &mut Writes,
+) -> Result<Fate, Fate> {
     let (facts, now) = (&draft.facts, tx.now());
     let opened_at = facts.opened_at.or(facts.closed_at).unwrap_or(now);
-    let rules = ground.programme.at(opened_at).ok_or_else(|| Fate::refused("stage", "the programme has no rules"))?;
+    let rules = ground
+        .programme
+        .at(opened_at)
+        .ok_or_else(|| Fate::refused("stage", "the programme has no rules"))?;
     let current = stage(ground, rules, &facts.stage, "stage")?;
     let (status, closed_at) = closing(current, facts)?;
-    let unknown = || Fate::refused("currency", "is needed: map the field or set it in the conventions");
+    let unknown = || {
+        Fate::refused(
+            "currency",
+            "is needed: map the field or set it in the conventions",
+        )
+    };
     let currency = facts.currency.ok_or_else(unknown)?;
     let id: DealId = tx.id();
     let deal = deal::Model {
@@ -129,7 +194,11 @@ fn create(tx: &Tx, ground: &Ground, draft: &Draft<Facts>, named: &Named, writes:
         currency,
         stage: current.key.clone(),
         status,
-        time_zone: facts.time_zone.unwrap_or(ground.source.conventions.time_zone).name().to_owned(),
+        time_zone: facts
+            .time_zone
+            .unwrap_or(ground.source.conventions.time_zone)
+            .name()
+            .to_owned(),
         expected_close_on: facts.expected_close_on,
         opened_at,
         closed_at,
@@ -147,7 +216,11 @@ fn create(tx: &Tx, ground: &Ground, draft: &Draft<Facts>, named: &Named, writes:
         _ => Some(current),
     };
     writes.stages.extend(history(tx, &deal, opening));
-    writes.participants.extend(named.partner.map(|partner| participant(tx, &deal, partner, facts)));
+    writes.participants.extend(
+        named
+            .partner
+            .map(|partner| participant(tx, &deal, partner, facts)),
+    );
     writes.products.extend(sold(id, named, facts));
     writes.created.push(deal);
     Ok(Fate::Created)
@@ -166,12 +239,20 @@ fn title(draft: &Draft<Facts>) -> String {
 fn history(tx: &Tx, deal: &deal::Model, opening: Option<&Stage>) -> Vec<deal_stage_change::Model> {
     let opened = opening.map(|stage| moved(tx, deal, None, &stage.key, deal.opened_at));
     let from = opening.map(|stage| stage.key.clone());
-    let closed = deal.closed_at.map(|at| moved(tx, deal, from, &deal.stage, at));
+    let closed = deal
+        .closed_at
+        .map(|at| moved(tx, deal, from, &deal.stage, at));
     opened.into_iter().chain(closed).collect()
 }
 
 /// A move; the moves of a deal are listed in the order in which their ids were minted.
-fn moved(tx: &Tx, deal: &deal::Model, from: Option<String>, to: &str, at: DateTime<Utc>) -> deal_stage_change::Model {
+fn moved(
+    tx: &Tx,
+    deal: &deal::Model,
+    from: Option<String>,
+    to: &str,
+    at: DateTime<Utc>,
+) -> deal_stage_change::Model {
     deal_stage_change::Model {
         id: tx.id(),
         deal_id: deal.id,
@@ -182,7 +263,12 @@ fn moved(tx: &Tx, deal: &deal::Model, from: Option<String>, to: &str, at: DateTi
     }
 }
 
-fn participant(tx: &Tx, deal: &deal::Model, partner_id: PartnerId, facts: &Facts) -> deal_participant::Model {
+fn participant(
+    tx: &Tx,
+    deal: &deal::Model,
+    partner_id: PartnerId,
+    facts: &Facts,
+) -> deal_participant::Model {
     deal_participant::Model {
         id: tx.id(),
         deal_id: deal.id,
@@ -204,7 +290,11 @@ fn participant(tx: &Tx, deal: &deal::Model, partner_id: PartnerId, facts: &Facts
 
 fn sold(deal_id: DealId, named: &Named, facts: &Facts) -> Option<deal_product::Model> {
     let product = named.product?;
-    Some(deal_product::Model { deal_id, product_id: product.id, quantity: facts.quantity })
+    Some(deal_product::Model {
+        deal_id,
+        product_id: product.id,
+        quantity: facts.quantity,
+    })
 }
 
 fn change(
@@ -218,8 +308,13 @@ fn change(
 ) -> Result<Fate, Fate> {
     let mut after = updated(ground, before, facts, named)?;
     let product = sold(before.id, named, facts).filter(|_| ground.source.gives("product"));
-    let had = stored.products.get(&before.id).map_or(&[][..], Vec::as_slice);
-    let other_product = product.as_ref().is_some_and(|product| had != std::slice::from_ref(product));
+    let had = stored
+        .products
+        .get(&before.id)
+        .map_or(&[][..], Vec::as_slice);
+    let other_product = product
+        .as_ref()
+        .is_some_and(|product| had != std::slice::from_ref(product));
     refuse_rewriting(before, &after, other_product)?;
     if after == *before && !other_product {
         return Ok(Fate::Unchanged);
@@ -235,20 +330,44 @@ fn change(
     }
     if after.stage != before.stage {
         let at = after.closed_at.unwrap_or(tx.now());
-        writes.stages.push(moved(tx, &after, Some(before.stage.clone()), &after.stage, at));
+        writes.stages.push(moved(
+            tx,
+            &after,
+            Some(before.stage.clone()),
+            &after.stage,
+            at,
+        ));
     }
     writes.changed.push(after);
     Ok(Fate::Changed)
 }
 
 /// The deal as the file tells it; what the file does not tell stays.
-fn updated(ground: &Ground, before: &deal::Model, facts: &Facts, named: &Named) -> Result<deal::Model, Fate> {
+fn updated(
+    ground: &Ground,
+    before: &deal::Model,
+    facts: &Facts,
+    named: &Named,
+) -> Result<deal::Model, Fate> {
     let gives = |field| ground.source.gives(field);
-    let current = ground.programme.stage(before.program_version_id, &facts.stage);
-    let current = current.ok_or_else(|| Fate::refused("stage", format!("the programme has no stage {:?}", facts.stage)))?;
+    let current = ground
+        .programme
+        .stage(before.program_version_id, &facts.stage);
+    let current = current.ok_or_else(|| {
+        Fate::refused(
+            "stage",
+            format!("the programme has no stage {:?}", facts.stage),
+        )
+    })?;
     let (status, closed_at) = closing(current, facts)?;
     let currency = facts.currency.unwrap_or(before.currency);
-    let mut after = deal::Model { stage: current.key.clone(), status, closed_at, currency, ..before.clone() };
+    let mut after = deal::Model {
+        stage: current.key.clone(),
+        status,
+        closed_at,
+        currency,
+        ..before.clone()
+    };
     if gives("value") {
         after.value_minor = value(status, currency, facts, named, Some(before.value_minor))?;
     }
@@ -283,12 +402,22 @@ fn updated(ground: &Ground, before: &deal::Model, facts: &Facts, named: &Named) 
 }
 
 /// A closed deal does not move, and what a won one is paid by does not change.
-fn refuse_rewriting(before: &deal::Model, after: &deal::Model, other_product: bool) -> Result<(), Fate> {
+fn refuse_rewriting(
+    before: &deal::Model,
+    after: &deal::Model,
+    other_product: bool,
+) -> Result<(), Fate> {
     if before.status == SalesStatus::Open {
         return Ok(());
     }
     if after.status != before.status {
-        return Err(Fate::refused("stage", format!("the deal is closed in the stage {} and does not move", before.stage)));
+        return Err(Fate::refused(
+            "stage",
+            format!(
+                "the deal is closed in the stage {} and does not move",
+                before.stage
+            ),
+        ));
     }
     if before.status == SalesStatus::Lost {
         return Ok(());
@@ -301,20 +430,46 @@ fn refuse_rewriting(before: &deal::Model, after: &deal::Model, other_product: bo
         ("closed_on", after.closed_at != before.closed_at),
     ];
     match facts.into_iter().find(|(_, differs)| *differs) {
-        Some((field, _)) => Err(Fate::refused(field, "the deal is won and may have been paid for: this does not change any more")),
+        Some((field, _)) => Err(Fate::refused(
+            field,
+            "the deal is won and may have been paid for: this does not change any more",
+        )),
         None => Ok(()),
     }
 }
 
 /// Takes the partner that no longer brings the deal off it, and puts the other one on.
-fn hand_over(tx: &Tx, stored: &Stored, before: &deal::Model, after: &deal::Model, facts: &Facts, writes: &mut Writes) {
-    let on_deal = |partner: PartnerId| stored.participants.get(&(before.id, partner)).into_iter().flatten().filter(|row| {
-        row.role == facts.role && matches!(row.status, ParticipantStatus::Invited | ParticipantStatus::Accepted)
-    });
+fn hand_over(
+    tx: &Tx,
+    stored: &Stored,
+    before: &deal::Model,
+    after: &deal::Model,
+    facts: &Facts,
+    writes: &mut Writes,
+) {
+    let on_deal = |partner: PartnerId| {
+        stored
+            .participants
+            .get(&(before.id, partner))
+            .into_iter()
+            .flatten()
+            .filter(|row| {
+                row.role == facts.role
+                    && matches!(
+                        row.status,
+                        ParticipantStatus::Invited | ParticipantStatus::Accepted
+                    )
+            })
+    };
     if let Some(partner) = before.partner_id {
         writes.left.extend(on_deal(partner).map(|row| row.id));
     }
-    if let Some(partner) = after.partner_id.filter(|partner| on_deal(*partner).next().is_none()) {
-        writes.participants.push(participant(tx, after, partner, facts));
+    if let Some(partner) = after
+        .partner_id
+        .filter(|partner| on_deal(*partner).next().is_none())
+    {
+        writes
+            .participants
+            .push(participant(tx, after, partner, facts));
     }
 }

@@ -71,8 +71,15 @@ impl Facts {
             competitor: cells.text("competitor", NAME),
             time_zone: time_zone(cells),
         };
-        if facts.opened_at.zip(facts.closed_at).is_some_and(|(opened, closed)| closed < opened) {
-            cells.fault("closed_on", "lies before the day on which the deal was opened");
+        if facts
+            .opened_at
+            .zip(facts.closed_at)
+            .is_some_and(|(opened, closed)| closed < opened)
+        {
+            cells.fault(
+                "closed_on",
+                "lies before the day on which the deal was opened",
+            );
         }
         facts
     }

@@ -12,7 +12,10 @@ mod facts;
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::{Expr, ExprTrait}};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
 
 pub use facts::Facts;
 
@@ -69,10 +72,15 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
     let stored = load(tx, &ground.known, drafts).await?;
     let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
     for draft in drafts {
-        outcome.fates.push(decide::decide(tx, ground, &stored, draft, &mut writes));
+        outcome
+            .fates
+            .push(decide::decide(tx, ground, &stored, draft, &mut writes));
     }
     if ground.dry_run {
-        let made = writes.created.iter().filter_map(|deal| Some((deal.external_id.clone()?, deal.id)));
+        let made = writes
+            .created
+            .iter()
+            .filter_map(|deal| Some((deal.external_id.clone()?, deal.id)));
         outcome.learned.deals = made.collect();
     } else {
         write(tx, writes).await?;
@@ -88,21 +96,47 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
     let deals = table::find::<deal::Entity, _>(tx, deal::Column::ExternalId, names).await?;
     let ids = || deals.iter().map(|deal| deal.id);
     let mut products: HashMap<_, Vec<_>> = HashMap::new();
-    for row in table::find::<deal_product::Entity, _>(tx, deal_product::Column::DealId, ids()).await? {
+    for row in
+        table::find::<deal_product::Entity, _>(tx, deal_product::Column::DealId, ids()).await?
+    {
         products.entry(row.deal_id).or_default().push(row);
     }
     let mut participants: HashMap<_, Vec<_>> = HashMap::new();
-    for row in table::find::<deal_participant::Entity, _>(tx, deal_participant::Column::DealId, ids()).await? {
-        participants.entry((row.deal_id, row.partner_id)).or_default().push(row);
+    for row in
+        table::find::<deal_participant::Entity, _>(tx, deal_participant::Column::DealId, ids())
+            .await?
+    {
+        participants
+            .entry((row.deal_id, row.partner_id))
+            .or_default()
+            .push(row);
     }
     let facts = || drafts.iter().map(|draft| &draft.facts);
     Ok(Stored {
         products,
         participants,
-        partners: partners::find_all(tx, known, facts().filter_map(|facts| facts.partner.as_deref())).await?,
-        customers: customers::find_all(tx, known, facts().filter_map(|facts| facts.customer.as_deref())).await?,
-        catalogue: products::find_all(tx, known, facts().filter_map(|facts| facts.product.as_deref())).await?,
-        deals: deals.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect(),
+        partners: partners::find_all(
+            tx,
+            known,
+            facts().filter_map(|facts| facts.partner.as_deref()),
+        )
+        .await?,
+        customers: customers::find_all(
+            tx,
+            known,
+            facts().filter_map(|facts| facts.customer.as_deref()),
+        )
+        .await?,
+        catalogue: products::find_all(
+            tx,
+            known,
+            facts().filter_map(|facts| facts.product.as_deref()),
+        )
+        .await?,
+        deals: deals
+            .into_iter()
+            .filter_map(|row| Some((row.external_id.clone()?, row)))
+            .collect(),
     })
 }
 
@@ -113,11 +147,18 @@ pub async fn find_all<'n>(
     names: impl IntoIterator<Item = &'n str>,
 ) -> Result<HashMap<String, DealId>> {
     let names: HashSet<&str> = names.into_iter().collect();
-    let promised = names.iter().filter_map(|name| Some(((*name).to_owned(), *known.deals.get(*name)?)));
+    let promised = names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), *known.deals.get(*name)?)));
     let mut found: HashMap<_, _> = promised.collect();
-    let unknown = names.into_iter().filter(|name| !known.deals.contains_key(*name));
+    let unknown = names
+        .into_iter()
+        .filter(|name| !known.deals.contains_key(*name));
     let rows = table::find::<deal::Entity, _>(tx, deal::Column::ExternalId, unknown).await?;
-    found.extend(rows.into_iter().filter_map(|row| Some((row.external_id?, row.id))));
+    found.extend(
+        rows.into_iter()
+            .filter_map(|row| Some((row.external_id?, row.id))),
+    );
     Ok(found)
 }
 
@@ -126,7 +167,10 @@ async fn write(tx: &Tx, writes: Writes) -> Result<()> {
     table::replace::<deal::Entity>(tx, writes.changed).await?;
     for chunk in writes.emptied.chunks(CHUNK) {
         let theirs = deal_product::Column::DealId.is_in(chunk.iter().copied());
-        deal_product::Entity::delete_many().filter(theirs).exec(tx).await?;
+        deal_product::Entity::delete_many()
+            .filter(theirs)
+            .exec(tx)
+            .await?;
     }
     table::insert(tx, writes.products).await?;
     for chunk in writes.left.chunks(CHUNK) {
@@ -144,7 +188,10 @@ async fn leave(tx: &Tx, participants: &[DealParticipantId]) -> Result<()> {
     deal_participant::Entity::update_many()
         .col_expr(Column::Status, Expr::value(ParticipantStatus::Removed))
         .col_expr(Column::EndedAt, Expr::value(tx.now()))
-        .col_expr(Column::EndReason, Expr::value("the import names another partner"))
+        .col_expr(
+            Column::EndReason,
+            Expr::value("the import names another partner"),
+        )
         .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(theirs)

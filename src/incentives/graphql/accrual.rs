@@ -20,11 +20,7 @@ use crate::{
     identity::Action,
     incentives::{AccrualKind, store, terms::ComponentKind},
     partners::graphql::Partner,
-    platform::{
-        ids::TypedId,
-        money::proportion,
-        ppm::Ppm,
-    },
+    platform::{ids::TypedId, money::proportion, ppm::Ppm},
 };
 
 /// A commission line: earned, held back, or taken back. Lines are only ever added. The vendor sees all; a partner's
@@ -45,7 +41,10 @@ impl Accrual {
 
     /// The plan that pays it.
     async fn plan(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<IncentivePlan>> {
-        IncentivePlan::load(ctx, self.row.plan_id).await.map_err(top_level).transpose()
+        IncentivePlan::load(ctx, self.row.plan_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// What the component of the plan pays for.
@@ -60,7 +59,10 @@ impl Accrual {
 
     /// Whose it is.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.row.partner_id).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.row.partner_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The amount; negative for what was taken back.
@@ -75,7 +77,10 @@ impl Accrual {
 
     /// The partner's share of the pool in percent with up to four decimals: by its credit, or by the role it holds.
     async fn share(&self, ctx: &Context<'_>) -> async_graphql::Result<Decimal> {
-        self.share_of_pool(ctx).await.map(percent).map_err(top_level)
+        self.share_of_pool(ctx)
+            .await
+            .map(percent)
+            .map_err(top_level)
     }
 
     /// When it was earned: when the deal was won, or the refund happened.
@@ -98,7 +103,13 @@ impl Accrual {
     async fn component_kind(&self, ctx: &Context<'_>) -> Result<ComponentKind> {
         let plan = IncentivePlan::load(ctx, self.row.plan_id).await?;
         let place = usize::try_from(self.row.component).unwrap_or(usize::MAX);
-        let kind = plan.and_then(|plan| plan.0.terms.components.get(place).map(|component| component.kind));
+        let kind = plan.and_then(|plan| {
+            plan.0
+                .terms
+                .components
+                .get(place)
+                .map(|component| component.kind)
+        });
         kind.ok_or_else(|| Error::internal(format!("the line {} has no component", self.row.id)))
     }
 
@@ -110,9 +121,15 @@ impl Accrual {
                 return Ok(share);
             }
         }
-        let parts = proportion(Ppm::WHOLE.parts().into(), self.earned_minor, self.row.pool_minor);
+        let parts = proportion(
+            Ppm::WHOLE.parts().into(),
+            self.earned_minor,
+            self.row.pool_minor,
+        );
         let parts = parts.map_err(|error| Error::Internal(Box::new(error)))?;
-        Ok(Ppm::new(i32::try_from(parts).map_err(|error| Error::Internal(Box::new(error)))?))
+        Ok(Ppm::new(
+            i32::try_from(parts).map_err(|error| Error::Internal(Box::new(error)))?,
+        ))
     }
 }
 
@@ -122,16 +139,30 @@ connection!(AccrualConnection, AccrualEdge, Accrual);
 ///
 /// # Errors
 /// `FORBIDDEN` for roles that do not read payouts; impossible paging arguments.
-pub async fn accruals_for(ctx: &Context<'_>, deal: &deal::Model, args: PageArgs) -> async_graphql::Result<AccrualConnection> {
+pub async fn accruals_for(
+    ctx: &Context<'_>,
+    deal: &deal::Model,
+    args: PageArgs,
+) -> async_graphql::Result<AccrualConnection> {
     ctx.may(Action::PayoutRead)?;
-    let rows = ctx.loaders().load_one(AccrualsOf(deal.id)).await.map_err(top_level)?.unwrap_or_default();
+    let rows = ctx
+        .loaders()
+        .load_one(AccrualsOf(deal.id))
+        .await
+        .map_err(top_level)?
+        .unwrap_or_default();
     let mut earned: HashMap<_, i64> = HashMap::new();
     for row in rows.iter().filter(|row| row.kind != AccrualKind::Clawback) {
-        *earned.entry((row.plan_id, row.component, row.partner_id)).or_default() += row.amount_minor;
+        *earned
+            .entry((row.plan_id, row.component, row.partner_id))
+            .or_default() += row.amount_minor;
     }
     let page = paging::cut(rows, |row| row.id.text(), &args).map_err(top_level)?;
     Ok(AccrualConnection::of(page, |row| {
-        let earned_minor = earned.get(&(row.plan_id, row.component, row.partner_id)).copied().unwrap_or_default();
+        let earned_minor = earned
+            .get(&(row.plan_id, row.component, row.partner_id))
+            .copied()
+            .unwrap_or_default();
         Accrual { row, earned_minor }
     }))
 }
@@ -144,10 +175,16 @@ impl Loader<AccrualsOf> for Rows {
     type Value = Vec<accrual::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[AccrualsOf]) -> Result<HashMap<AccrualsOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[AccrualsOf],
+    ) -> Result<HashMap<AccrualsOf, Self::Value>, LoadError> {
         let deals: Vec<DealId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<AccrualsOf, Self::Value> = HashMap::new();
-        for row in store::accruals(&self.db, self.scope(), &deals).await.map_err(Arc::new)? {
+        for row in store::accruals(&self.db, self.scope(), &deals)
+            .await
+            .map_err(Arc::new)?
+        {
             found.entry(AccrualsOf(row.deal_id)).or_default().push(row);
         }
         Ok(found)

@@ -9,8 +9,9 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 pub use accrual::{Accrual, AccrualConnection, AccrualEdge, AccrualsOf, accruals_for};
 pub use plan::{
     IncentiveComponentInput, IncentiveHoldbackInput, IncentivePlan, IncentivePlanActivateInput,
-    IncentivePlanActivatePayload, IncentivePlanConnection, IncentivePlanCreateInput, IncentivePlanCreatePayload,
-    IncentivePlanEdge, IncentivePlanFilter, IncentivePlanRetireInput, IncentivePlanRetirePayload,
+    IncentivePlanActivatePayload, IncentivePlanConnection, IncentivePlanCreateInput,
+    IncentivePlanCreatePayload, IncentivePlanEdge, IncentivePlanFilter, IncentivePlanRetireInput,
+    IncentivePlanRetirePayload,
 };
 pub use preview::{PayoutPreview, PayoutPreviewInput, PayoutPreviewLine};
 
@@ -40,7 +41,11 @@ pub struct IncentivesQuery;
 #[Object]
 impl IncentivesQuery {
     /// An incentive plan; null with NOT_FOUND when there is none for you.
-    async fn incentive_plan(&self, ctx: &Context<'_>, #[graphql(desc = "The plan's id.")] id: ID) -> Option<async_graphql::Result<IncentivePlan>> {
+    async fn incentive_plan(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The plan's id.")] id: ID,
+    ) -> Option<async_graphql::Result<IncentivePlan>> {
         Some(plan::read(ctx, &id).await)
     }
 
@@ -48,18 +53,33 @@ impl IncentivesQuery {
     async fn incentive_plans(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which plans; all that you may see unless given.")] filter: Option<IncentivePlanFilter>,
+        #[graphql(desc = "Which plans; all that you may see unless given.")] filter: Option<
+            IncentivePlanFilter,
+        >,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<IncentivePlanConnection> {
         ctx.may(Action::PlanRead)?;
         let wanted = filter.unwrap_or_default().wanted().map_err(top_level)?;
         let select = store::plans(ctx.actor().scope(), wanted);
-        let sort = Sort { column: None, id: incentive_plan::Column::Id, direction: Direction::Desc };
-        let args = PageArgs { after, before, first, last };
-        let page = paging::page(ctx, ctx.db(), select, sort, args).await.map_err(top_level)?;
+        let sort = Sort {
+            column: None,
+            id: incentive_plan::Column::Id,
+            direction: Direction::Desc,
+        };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let page = paging::page(ctx, ctx.db(), select, sort, args)
+            .await
+            .map_err(top_level)?;
         Ok(IncentivePlanConnection::of(page, IncentivePlan))
     }
 
@@ -151,11 +171,20 @@ impl IncentivesMutation {
             let program = id::<ProgramId>(&input.program_id, "programId")?;
             crate::programs::rules::in_force(ctx.db(), program, ctx.app().clock().now()).await?;
             let caller = ctx.caller();
-            let call = Call { name: "accrualRun", actor: caller.actor.clone(), request_id: Some(caller.request_id.clone()) };
+            let call = Call {
+                name: "accrualRun",
+                actor: caller.actor.clone(),
+                request_id: Some(caller.request_id.clone()),
+            };
             let app = ctx.app().clone();
             // Spawned: a caller who does not wait for a large programme does not stop it.
-            let run = ctx.app().tasks().spawn(async move { batch::run_as(&app, call, program).await });
-            let report = run.await.map_err(|panic| Error::Internal(Box::new(panic)))??;
+            let run = ctx
+                .app()
+                .tasks()
+                .spawn(async move { batch::run_as(&app, call, program).await });
+            let report = run
+                .await
+                .map_err(|panic| Error::Internal(Box::new(panic)))??;
             Ok(AccrualReport::from(report))
         };
         AccrualRunPayload::of(result.await)
@@ -181,7 +210,10 @@ pub struct AccrualReport {
 impl From<batch::Report> for AccrualReport {
     fn from(report: batch::Report) -> Self {
         let count = |number| BigInt(i64::try_from(number).unwrap_or(i64::MAX));
-        Self { deals: count(report.deals), lines: count(report.lines) }
+        Self {
+            deals: count(report.deals),
+            lines: count(report.lines),
+        }
     }
 }
 
@@ -195,5 +227,8 @@ payload! {
 
 fn plan_move(plan_id: &ID, expected_version: Option<i32>) -> Result<plans::Move, Error> {
     let plan = id::<IncentivePlanId>(plan_id, "planId")?;
-    Ok(plans::Move { plan, expected_version: expected_version.map(i64::from) })
+    Ok(plans::Move {
+        plan,
+        expected_version: expected_version.map(i64::from),
+    })
 }

@@ -44,7 +44,10 @@ impl IncentivePlan {
 
     /// The programme whose deals it pays for.
     async fn program(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Program>> {
-        Program::load(ctx, self.0.program_id).await.map_err(top_level).transpose()
+        Program::load(ctx, self.0.program_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// What people call it; its numbers share the name.
@@ -74,7 +77,10 @@ impl IncentivePlan {
 
     /// What it pays for; the amounts add up. At most 3.
     async fn components(&self) -> Vec<IncentiveComponent> {
-        let component = |component: &Component| IncentiveComponent { component: component.clone(), currency: self.0.currency };
+        let component = |component: &Component| IncentiveComponent {
+            component: component.clone(),
+            currency: self.0.currency,
+        };
         self.0.terms.components.iter().map(component).collect()
     }
 
@@ -91,7 +97,10 @@ impl IncentivePlan {
 
     /// The plan in plain English, made only from its data.
     async fn plan_text(&self) -> async_graphql::Result<String> {
-        self.0.terms.plan_text().map_err(|error| top_level(Error::Internal(Box::new(error))))
+        self.0
+            .terms
+            .plan_text()
+            .map_err(|error| top_level(Error::Internal(Box::new(error))))
     }
 
     /// Deals won from this instant on are paid by it.
@@ -111,7 +120,10 @@ impl IncentivePlan {
 
     /// The id of the user who put it into force; null before, and for a partner's people.
     async fn activated_by(&self, ctx: &Context<'_>) -> Option<ID> {
-        self.0.activated_by.filter(|_| ctx.actor().is_vendor()).map(ID::from)
+        self.0
+            .activated_by
+            .filter(|_| ctx.actor().is_vendor())
+            .map(ID::from)
     }
 
     /// When it was put into force; null before.
@@ -151,12 +163,16 @@ impl IncentiveComponent {
 
     /// The amount per deal; null for a percentage.
     async fn flat_amount(&self) -> Option<Money> {
-        self.component.flat_minor.map(|minor| Money::minor(minor, self.currency))
+        self.component
+            .flat_minor
+            .map(|minor| Money::minor(minor, self.currency))
     }
 
     /// The most that the percentage yields per deal, before it is shared; null for no limit.
     async fn cap(&self) -> Option<Money> {
-        self.component.cap_minor.map(|minor| Money::minor(minor, self.currency))
+        self.component
+            .cap_minor
+            .map(|minor| Money::minor(minor, self.currency))
     }
 
     /// The code of the product family that the deal must hold; null for any.
@@ -200,7 +216,9 @@ impl IncentivePlan {
     /// # Errors
     /// The database failed; it is hidden from the caller.
     pub async fn fresh(ctx: &Context<'_>, id: IncentivePlanId) -> Result<Self> {
-        let row = store::plans_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?.pop();
+        let row = store::plans_by_id(ctx.db(), ctx.actor().scope(), &[id])
+            .await?
+            .pop();
         row.map(Self).ok_or_else(|| Error::not_found("planId"))
     }
 }
@@ -221,8 +239,13 @@ impl Loader<IncentivePlanId> for Rows {
     type Value = incentive_plan::Model;
     type Error = LoadError;
 
-    async fn load(&self, ids: &[IncentivePlanId]) -> Result<HashMap<IncentivePlanId, Self::Value>, LoadError> {
-        let rows = store::plans_by_id(&self.db, self.scope(), ids).await.map_err(Arc::new)?;
+    async fn load(
+        &self,
+        ids: &[IncentivePlanId],
+    ) -> Result<HashMap<IncentivePlanId, Self::Value>, LoadError> {
+        let rows = store::plans_by_id(&self.db, self.scope(), ids)
+            .await
+            .map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -242,8 +265,15 @@ pub struct IncentivePlanFilter {
 
 impl IncentivePlanFilter {
     pub(super) fn wanted(self) -> Result<store::WantedPlans> {
-        let program = self.program_id.map(|text| id::<ProgramId>(&text, "filter.programId")).transpose()?;
-        Ok(store::WantedPlans { program, status: self.status, name: self.name })
+        let program = self
+            .program_id
+            .map(|text| id::<ProgramId>(&text, "filter.programId"))
+            .transpose()?;
+        Ok(store::WantedPlans {
+            program,
+            status: self.status,
+            name: self.name,
+        })
     }
 }
 
@@ -298,7 +328,10 @@ impl IncentivePlanCreateInput {
     pub(super) fn draft(self, ctx: &Context<'_>) -> Result<Draft> {
         ctx.actor().may(Action::PlanManage)?;
         let mut faults = Faults::default();
-        let program = self.program_id.as_ref().and_then(|text| id_in::<ProgramId>(&mut faults, text, "programId"));
+        let program = self
+            .program_id
+            .as_ref()
+            .and_then(|text| id_in::<ProgramId>(&mut faults, text, "programId"));
         faults.check()?;
         let component = |typed: IncentiveComponentInput| DraftComponent {
             kind: typed.kind,
@@ -312,7 +345,9 @@ impl IncentivePlanCreateInput {
             name: self.name,
             currency: self.currency.0,
             components: self.components.into_iter().map(component).collect(),
-            holdback: self.holdback.map(|holdback| (holdback.percent.0, holdback.days)),
+            holdback: self
+                .holdback
+                .map(|holdback| (holdback.percent.0, holdback.days)),
             clawback_days: self.clawback_days,
             effective_from: self.effective_from.map(|at| at.0),
             effective_to: self.effective_to.map(|at| at.0),

@@ -47,7 +47,12 @@ impl PayoutPreview {
 
     /// The lines, by plan and component. At most 150.
     async fn lines(&self) -> Vec<PayoutPreviewLine> {
-        self.lines.iter().take(150).cloned().map(PayoutPreviewLine).collect()
+        self.lines
+            .iter()
+            .take(150)
+            .cloned()
+            .map(PayoutPreviewLine)
+            .collect()
     }
 }
 
@@ -74,7 +79,10 @@ impl PayoutPreviewLine {
 
     /// Whose it would be; null for an imagined deal.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.line.partner?).await.map_err(top_level).transpose()
+        Partner::load(ctx, self.0.line.partner?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The amount.
@@ -110,7 +118,10 @@ pub struct PayoutPreviewInput {
     program_id: Option<ID>,
 }
 
-pub(super) async fn read(ctx: &Context<'_>, input: PayoutPreviewInput) -> async_graphql::Result<PayoutPreview> {
+pub(super) async fn read(
+    ctx: &Context<'_>,
+    input: PayoutPreviewInput,
+) -> async_graphql::Result<PayoutPreview> {
     ctx.may(Action::PlanRead)?;
     let preview = match &input.deal_id {
         Some(text) => of_deal(ctx, text).await,
@@ -125,29 +136,55 @@ async fn of_deal(ctx: &Context<'_>, text: &ID) -> Result<PayoutPreview> {
     let mut lines = preview::of_deal(ctx.db(), &deal, ctx.app().clock().now()).await?;
     let viewer: Option<PartnerId> = ctx.actor().partner_id();
     lines.retain(|expected| viewer.is_none() || expected.line.partner == viewer);
-    Ok(PayoutPreview { currency: deal.currency, lines })
+    Ok(PayoutPreview {
+        currency: deal.currency,
+        lines,
+    })
 }
 
 async fn imagined(ctx: &Context<'_>, input: PayoutPreviewInput) -> Result<PayoutPreview> {
     let mut faults = Faults::default();
-    let value = input.value.as_ref().and_then(|value| value.read(&mut faults, "input.value"));
+    let value = input
+        .value
+        .as_ref()
+        .and_then(|value| value.read(&mut faults, "input.value"));
     if input.value.is_none() {
         faults.push(Refusal::input("input.value", "give a deal or a value"));
     }
-    let share = input.share.map_or(Ok(Ppm::WHOLE), |share| Ppm::from_str(&share.0));
+    let share = input
+        .share
+        .map_or(Ok(Ppm::WHOLE), |share| Ppm::from_str(&share.0));
     let share = faults.take("input.share", share);
     if share.is_some_and(|share| share < Ppm::ZERO || share > Ppm::WHOLE) {
         faults.add("input.share", "must be from 0 to 100");
     }
-    let families: BTreeSet<String> = input.product_families.unwrap_or_default().into_iter().collect();
+    let families: BTreeSet<String> = input
+        .product_families
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     if families.len() > 50 {
         faults.add("input.productFamilies", "at most 50");
     }
-    let named = input.program_id.as_ref().and_then(|text| id_in::<ProgramId>(&mut faults, text, "input.programId"));
+    let named = input
+        .program_id
+        .as_ref()
+        .and_then(|text| id_in::<ProgramId>(&mut faults, text, "input.programId"));
     faults.check()?;
-    let (Some(value), Some(share)) = (value, share) else { return Err(Error::internal("a missing value was not noted")) };
+    let (Some(value), Some(share)) = (value, share) else {
+        return Err(Error::internal("a missing value was not noted"));
+    };
     let program = rules::choose(ctx.db(), named).await?;
-    let deal = Imagined { program, value, share, roles: input.roles.unwrap_or_default(), families };
+    let deal = Imagined {
+        program,
+        value,
+        share,
+        roles: input.roles.unwrap_or_default(),
+        families,
+    };
     let lines = preview::imagined(ctx.db(), &deal, ctx.app().clock().now()).await?;
-    Ok(PayoutPreview { currency: value.currency(), lines })
+    Ok(PayoutPreview {
+        currency: value.currency(),
+        lines,
+    })
 }

@@ -22,7 +22,11 @@ pub const MAX_ROWS: usize = 50_000;
 pub async fn file<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<String> {
     let rows = store::rows(db, subject, MAX_ROWS + 1).await?;
     if rows.len() > MAX_ROWS {
-        return Err(Refusal::input("periodEnd", format!("the export has more than {MAX_ROWS} lines; choose a shorter period")).into());
+        return Err(Refusal::input(
+            "periodEnd",
+            format!("the export has more than {MAX_ROWS} lines; choose a shorter period"),
+        )
+        .into());
     }
     let sums = super::sums(db, subject).await?;
     table(subject, sums.opening, &rows).map_err(|error| Error::Internal(Box::new(error)))
@@ -30,15 +34,40 @@ pub async fn file<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<String
 
 fn table(subject: Subject, opening: i64, rows: &[store::Line]) -> io::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let (amount, currency) = (|minor| subject.currency.decimal(minor), subject.currency.code());
+    let (amount, currency) = (
+        |minor| subject.currency.decimal(minor),
+        subject.currency.code(),
+    );
     writer.write_record(["date", "type", "reference", "name", "amount", "currency"])?;
-    let first_day = subject.period.start.to_rfc3339_opts(SecondsFormat::Secs, true);
-    writer.write_record([first_day.as_str(), "OPENING", "", "", &amount(opening), currency])?;
+    let first_day = subject
+        .period
+        .start
+        .to_rfc3339_opts(SecondsFormat::Secs, true);
+    writer.write_record([
+        first_day.as_str(),
+        "OPENING",
+        "",
+        "",
+        &amount(opening),
+        currency,
+    ])?;
     for row in rows {
         let at = row.at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let (reference, name) = (spreadsheet::harmless(&row.reference), spreadsheet::harmless(&row.name));
-        writer.write_record([at.as_str(), &row.kind, &reference, &name, &amount(row.amount_minor), currency])?;
+        let (reference, name) = (
+            spreadsheet::harmless(&row.reference),
+            spreadsheet::harmless(&row.name),
+        );
+        writer.write_record([
+            at.as_str(),
+            &row.kind,
+            &reference,
+            &name,
+            &amount(row.amount_minor),
+            currency,
+        ])?;
     }
-    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| io::Error::other(error.to_string()))?;
     String::from_utf8(bytes).map_err(io::Error::other)
 }

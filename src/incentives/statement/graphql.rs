@@ -27,6 +27,9 @@ pub struct PartnerStatement {
     sums: Sums,
 }
 
+/// What a partner earned, lost again and was paid in a period, in one currency: opening + earned + adjustments − paid =
+/// closing. Days are in UTC. Administrators, alliance managers, finance and auditors see every partner's; a partner's
+/// people (not members) see their own.
 #[Object]
 impl PartnerStatement {
     /// The first day.
@@ -81,12 +84,25 @@ impl PartnerStatement {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<StatementLineConnection> {
-        let args = PageArgs { after, before, first, last };
-        let sort = Sort { column: Some(accrual::Column::EarnedAt), id: accrual::Column::Id, direction: Direction::Asc };
-        let page = paging::page(ctx, ctx.db(), store::lines(self.subject), sort, args).await.map_err(top_level)?;
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let sort = Sort {
+            column: Some(accrual::Column::EarnedAt),
+            id: accrual::Column::Id,
+            direction: Direction::Asc,
+        };
+        let page = paging::page(ctx, ctx.db(), store::lines(self.subject), sort, args)
+            .await
+            .map_err(top_level)?;
         Ok(StatementLineConnection::of(page, StatementLine::of))
     }
 
@@ -96,12 +112,25 @@ impl PartnerStatement {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<StatementPaymentConnection> {
-        let args = PageArgs { after, before, first, last };
-        let sort = Sort { column: None, id: payout::Column::Id, direction: Direction::Asc };
-        let page = paging::page(ctx, ctx.db(), store::payments(self.subject), sort, args).await.map_err(top_level)?;
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let sort = Sort {
+            column: None,
+            id: payout::Column::Id,
+            direction: Direction::Asc,
+        };
+        let page = paging::page(ctx, ctx.db(), store::payments(self.subject), sort, args)
+            .await
+            .map_err(top_level)?;
         Ok(StatementPaymentConnection::of(page, StatementPayment::of))
     }
 
@@ -180,7 +209,11 @@ impl StatementPayment {
 }
 
 connection!(StatementLineConnection, StatementLineEdge, StatementLine);
-connection!(StatementPaymentConnection, StatementPaymentEdge, StatementPayment);
+connection!(
+    StatementPaymentConnection,
+    StatementPaymentEdge,
+    StatementPayment
+);
 
 /// The statement of a partner about the days from the first to the last, both included, in UTC. Without a currency: the
 /// partner's only one, else the reporting currency.
@@ -196,7 +229,9 @@ pub async fn statement(
     currency: Option<CurrencyCode>,
 ) -> async_graphql::Result<PartnerStatement> {
     ctx.may(Action::PayoutRead)?;
-    read(ctx, partner, period_start, period_end, currency).await.map_err(top_level)
+    read(ctx, partner, period_start, period_end, currency)
+        .await
+        .map_err(top_level)
 }
 
 async fn read(
@@ -219,6 +254,13 @@ async fn read(
         Some(code) => code.read("currency")?,
         None => balance::usual_currency(ctx.db(), &balance::of(ctx.db(), partner).await?).await?,
     };
-    let subject = Subject { partner, currency, period };
-    Ok(PartnerStatement { subject, sums: super::sums(ctx.db(), subject).await? })
+    let subject = Subject {
+        partner,
+        currency,
+        period,
+    };
+    Ok(PartnerStatement {
+        subject,
+        sums: super::sums(ctx.db(), subject).await?,
+    })
 }

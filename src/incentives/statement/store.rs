@@ -1,7 +1,10 @@
 //! Queries of statements.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement,
+    Value,
+};
 
 use super::Subject;
 use crate::{
@@ -36,7 +39,9 @@ pub(super) async fn booked<C: ConnectionTrait>(db: &C, subject: Subject) -> Resu
          CAST(COALESCE(SUM(CASE WHEN earned_at >= $3 AND amount_minor > 0 THEN amount_minor ELSE 0 END), 0) AS BIGINT) AS earned, \
          CAST(COALESCE(SUM(CASE WHEN earned_at >= $3 AND amount_minor < 0 THEN amount_minor ELSE 0 END), 0) AS BIGINT) AS taken_back \
          FROM accrual WHERE partner_id = $1 AND currency = $2 AND earned_at < $4";
-    one(Booked::find_by_statement(statement(db, sql, subject)).one(db).await?)
+    one(Booked::find_by_statement(statement(db, sql, subject))
+        .one(db)
+        .await?)
 }
 
 pub(super) async fn paid<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<Paid> {
@@ -44,7 +49,9 @@ pub(super) async fn paid<C: ConnectionTrait>(db: &C, subject: Subject) -> Result
          CAST(COALESCE(SUM(CASE WHEN paid_at < $3 THEN amount_minor ELSE 0 END), 0) AS BIGINT) AS before, \
          CAST(COALESCE(SUM(CASE WHEN paid_at >= $3 THEN amount_minor ELSE 0 END), 0) AS BIGINT) AS within \
          FROM payout WHERE partner_id = $1 AND currency = $2 AND paid_at < $4";
-    one(Paid::find_by_statement(statement(db, sql, subject)).one(db).await?)
+    one(Paid::find_by_statement(statement(db, sql, subject))
+        .one(db)
+        .await?)
 }
 
 fn one<T>(row: Option<T>) -> Result<T> {
@@ -97,7 +104,11 @@ pub struct Line {
 }
 
 /// Lines and payments together by time, at most so many.
-pub(super) async fn rows<C: ConnectionTrait>(db: &C, subject: Subject, limit: usize) -> Result<Vec<Line>> {
+pub(super) async fn rows<C: ConnectionTrait>(
+    db: &C,
+    subject: Subject,
+    limit: usize,
+) -> Result<Vec<Line>> {
     let sql = format!(
         "SELECT a.earned_at AS at, a.kind AS kind, d.number AS reference, d.name AS name, a.amount_minor AS amount_minor, a.id AS id \
          FROM accrual a JOIN deal d ON d.id = a.deal_id \
@@ -105,5 +116,7 @@ pub(super) async fn rows<C: ConnectionTrait>(db: &C, subject: Subject, limit: us
          UNION ALL SELECT paid_at, 'PAYMENT', number, '', -amount_minor, id FROM payout \
          WHERE partner_id = $1 AND currency = $2 AND paid_at >= $3 AND paid_at < $4 ORDER BY 1, 6 LIMIT {limit}"
     );
-    Ok(Line::find_by_statement(statement(db, &sql, subject)).all(db).await?)
+    Ok(Line::find_by_statement(statement(db, &sql, subject))
+        .all(db)
+        .await?)
 }

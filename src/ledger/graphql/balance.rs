@@ -14,7 +14,10 @@ use crate::{
         scalars::{CurrencyCode, Money},
     },
     identity::{Action, Scope},
-    ledger::{balance::{self, Balance}, store},
+    ledger::{
+        balance::{self, Balance},
+        store,
+    },
 };
 
 /// What a partner has earned, what is on its way and what it was paid, in one currency. Finance, alliance managers
@@ -57,14 +60,20 @@ impl From<Balance> for PartnerBalance {
 ///
 /// # Errors
 /// `FORBIDDEN` for roles that may not read payouts, `BAD_USER_INPUT` for an unknown currency.
-pub async fn balance(ctx: &Context<'_>, partner: PartnerId, currency: Option<CurrencyCode>) -> async_graphql::Result<PartnerBalance> {
+pub async fn balance(
+    ctx: &Context<'_>,
+    partner: PartnerId,
+    currency: Option<CurrencyCode>,
+) -> async_graphql::Result<PartnerBalance> {
     let balances = read(ctx, partner).await?;
     let currency = match currency {
         Some(code) => code.read("currency"),
         None => balance::usual_currency(ctx.db(), &balances).await,
     };
     let currency = currency.map_err(top_level)?;
-    let found = balances.into_iter().find(|balance| balance.currency == currency);
+    let found = balances
+        .into_iter()
+        .find(|balance| balance.currency == currency);
     Ok(found.unwrap_or_else(|| Balance::zero(currency)).into())
 }
 
@@ -72,13 +81,24 @@ pub async fn balance(ctx: &Context<'_>, partner: PartnerId, currency: Option<Cur
 ///
 /// # Errors
 /// `FORBIDDEN` for roles that may not read payouts.
-pub async fn balances(ctx: &Context<'_>, partner: PartnerId) -> async_graphql::Result<Vec<PartnerBalance>> {
-    Ok(read(ctx, partner).await?.into_iter().map(PartnerBalance::from).collect())
+pub async fn balances(
+    ctx: &Context<'_>,
+    partner: PartnerId,
+) -> async_graphql::Result<Vec<PartnerBalance>> {
+    Ok(read(ctx, partner)
+        .await?
+        .into_iter()
+        .map(PartnerBalance::from)
+        .collect())
 }
 
 async fn read(ctx: &Context<'_>, partner: PartnerId) -> async_graphql::Result<Vec<Balance>> {
     ctx.may(Action::PayoutRead)?;
-    let accounts = ctx.loaders().load_one(AccountsOf(partner)).await.map_err(top_level)?;
+    let accounts = ctx
+        .loaders()
+        .load_one(AccountsOf(partner))
+        .await
+        .map_err(top_level)?;
     Ok(balance::by_currency(&accounts.unwrap_or_default()))
 }
 
@@ -90,7 +110,10 @@ impl Loader<AccountsOf> for Rows {
     type Value = Vec<ledger_account::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[AccountsOf]) -> Result<HashMap<AccountsOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[AccountsOf],
+    ) -> Result<HashMap<AccountsOf, Self::Value>, LoadError> {
         let visible = |key: &&AccountsOf| match self.scope() {
             Scope::All => true,
             Scope::Partner(own) => key.0 == own,
@@ -98,8 +121,13 @@ impl Loader<AccountsOf> for Rows {
         };
         let partners: Vec<PartnerId> = keys.iter().filter(visible).map(|key| key.0).collect();
         let mut accounts: HashMap<AccountsOf, Self::Value> = HashMap::new();
-        for row in store::accounts_of(&self.db, &partners).await.map_err(Arc::new)? {
-            let partner = row.partner_id.ok_or_else(|| Arc::new(Error::internal("an account of no partner")))?;
+        for row in store::accounts_of(&self.db, &partners)
+            .await
+            .map_err(Arc::new)?
+        {
+            let partner = row
+                .partner_id
+                .ok_or_else(|| Arc::new(Error::internal("an account of no partner")))?;
             accounts.entry(AccountsOf(partner)).or_default().push(row);
         }
         Ok(accounts)

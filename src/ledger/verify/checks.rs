@@ -2,7 +2,10 @@
 
 use super::Check;
 use crate::{
-    entity::ids::{AttributionRunId, DealId, LedgerAccountId, LedgerEntryId, LedgerTransactionId, PartnerId, PayoutId},
+    entity::ids::{
+        AttributionRunId, DealId, LedgerAccountId, LedgerEntryId, LedgerTransactionId, PartnerId,
+        PayoutId,
+    },
     platform::ids::TypedId,
 };
 

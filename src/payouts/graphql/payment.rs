@@ -32,6 +32,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Payout(pub payout::Model);
 
+/// A payment to one partner in one currency. A partner's people (not members) see those of their own partner, from the
+/// approval of the run on.
 #[Object]
 impl Payout {
     /// The object's id.
@@ -46,12 +48,17 @@ impl Payout {
 
     /// The run that it is part of; null for partners.
     async fn run(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<PayoutRun>> {
-        PayoutRun::load(ctx, self.0.run_id).await.map_err(top_level).transpose()
+        PayoutRun::load(ctx, self.0.run_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// Who is paid.
     async fn partner(&self, ctx: &Context<'_>) -> async_graphql::Result<Partner> {
-        let partner = Partner::load(ctx, self.0.partner_id).await.map_err(top_level)?;
+        let partner = Partner::load(ctx, self.0.partner_id)
+            .await
+            .map_err(top_level)?;
         partner.ok_or_else(|| top_level(Error::internal("a payout has no partner")))
     }
 
@@ -117,7 +124,10 @@ impl Payout {
     /// `NOT_FOUND` for a hidden one; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: PayoutId) -> Result<Self> {
         let rows = store::payments_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?;
-        rows.into_iter().next().map(Self).ok_or_else(|| Error::not_found("id"))
+        rows.into_iter()
+            .next()
+            .map(Self)
+            .ok_or_else(|| Error::not_found("id"))
     }
 }
 
@@ -144,23 +154,39 @@ impl PayoutQuery {
     async fn payouts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which payments; all that you may see unless given.")] filter: Option<PayoutFilter>,
+        #[graphql(desc = "Which payments; all that you may see unless given.")] filter: Option<
+            PayoutFilter,
+        >,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<PayoutConnection> {
         ctx.may(Action::PayoutRead)?;
         let filter = filter.unwrap_or_default();
-        let run = filter.run_id.map(|id| context::id::<PayoutRunId>(&id, "filter.runId"));
-        let partner = filter.partner_id.map(|id| context::id::<PartnerId>(&id, "filter.partnerId"));
+        let run = filter
+            .run_id
+            .map(|id| context::id::<PayoutRunId>(&id, "filter.runId"));
+        let partner = filter
+            .partner_id
+            .map(|id| context::id::<PartnerId>(&id, "filter.partnerId"));
         let wanted = WantedPayments {
             run: run.transpose().map_err(top_level)?,
             partner: partner.transpose().map_err(top_level)?,
             status: filter.status,
         };
-        let args = PageArgs { after, before, first, last };
-        Ok(PayoutConnection::of(page_of(ctx, wanted, Direction::Desc, args).await?, Payout))
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        Ok(PayoutConnection::of(
+            page_of(ctx, wanted, Direction::Desc, args).await?,
+            Payout,
+        ))
     }
 
     /// A payment by its id; null with `NOT_FOUND` for an unknown one, one of somebody else, and, for its partner, before
@@ -173,7 +199,9 @@ impl PayoutQuery {
         let found = async {
             ctx.actor().may(Action::PayoutRead)?;
             let id = context::id(&id, "id")?;
-            Payout::load(ctx, id).await?.ok_or_else(|| Error::not_found("id"))
+            Payout::load(ctx, id)
+                .await?
+                .ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))
     }
@@ -186,9 +214,15 @@ pub(super) async fn page_of(
     direction: Direction,
     args: PageArgs,
 ) -> async_graphql::Result<Page<payout::Model>> {
-    let sort = Sort { column: None, id: payout::Column::Id, direction };
+    let sort = Sort {
+        column: None,
+        id: payout::Column::Id,
+        direction,
+    };
     match store::visible_payments(ctx.actor().scope(), wanted) {
-        Some(select) => paging::page(ctx, ctx.db(), select, sort, args).await.map_err(top_level),
+        Some(select) => paging::page(ctx, ctx.db(), select, sort, args)
+            .await
+            .map_err(top_level),
         None => Ok(Page::empty()),
     }
 }
@@ -198,8 +232,14 @@ impl Loader<PayoutId> for Rows {
     type Error = LoadError;
 
     async fn load(&self, ids: &[PayoutId]) -> Result<HashMap<PayoutId, Self::Value>, LoadError> {
-        let scope = if self.actor.can(Action::PayoutRead) { self.scope() } else { Scope::Nothing };
-        let rows = store::payments_by_id(&self.db, scope, ids).await.map_err(Arc::new)?;
+        let scope = if self.actor.can(Action::PayoutRead) {
+            self.scope()
+        } else {
+            Scope::Nothing
+        };
+        let rows = store::payments_by_id(&self.db, scope, ids)
+            .await
+            .map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

@@ -35,6 +35,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct PayoutRun(pub payout_run::Model);
 
+/// A payout run: what is paid to the partners of a programme at one time. Administrators, alliance managers, finance
+/// and auditors see it; partners see only their own payments.
 #[Object]
 impl PayoutRun {
     /// The object's id.
@@ -54,7 +56,9 @@ impl PayoutRun {
 
     /// The programme whose commission it pays.
     async fn program(&self, ctx: &Context<'_>) -> async_graphql::Result<Program> {
-        let program = Program::load(ctx, self.0.program_id).await.map_err(top_level)?;
+        let program = Program::load(ctx, self.0.program_id)
+            .await
+            .map_err(top_level)?;
         program.ok_or_else(|| top_level(Error::internal("a payout run has no programme")))
     }
 
@@ -71,12 +75,20 @@ impl PayoutRun {
     /// The sum of its payments per currency, ordered by code: at most one per currency, none when nobody is paid.
     async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
         let totals = self.sums(ctx).await?;
-        Ok(totals.into_iter().map(|total| Money::minor(total.amount_minor, total.currency)).collect())
+        Ok(totals
+            .into_iter()
+            .map(|total| Money::minor(total.amount_minor, total.currency))
+            .collect())
     }
 
     /// How many payments it has.
     async fn payout_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
-        let count: i64 = self.sums(ctx).await?.iter().map(|total| total.payments).sum();
+        let count: i64 = self
+            .sums(ctx)
+            .await?
+            .iter()
+            .map(|total| total.payments)
+            .sum();
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
@@ -87,12 +99,26 @@ impl PayoutRun {
         #[graphql(desc = "Only those in this state.")] status: Option<PayoutStatus>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<PayoutConnection> {
-        let args = PageArgs { after, before, first, last };
-        let wanted = WantedPayments { run: Some(self.0.id), status, ..WantedPayments::default() };
-        Ok(PayoutConnection::of(page_of(ctx, wanted, Direction::Asc, args).await?, Payout))
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let wanted = WantedPayments {
+            run: Some(self.0.id),
+            status,
+            ..WantedPayments::default()
+        };
+        Ok(PayoutConnection::of(
+            page_of(ctx, wanted, Direction::Asc, args).await?,
+            Payout,
+        ))
     }
 
     /// Who is not paid although commission is due, with the amount that waits and the reason.
@@ -101,18 +127,34 @@ impl PayoutRun {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<PayoutExceptionConnection> {
-        let args = PageArgs { after, before, first, last };
-        let sort = Sort { column: None, id: payout_exception::Column::Id, direction: Direction::Asc };
-        let page = paging::page(ctx, ctx.db(), store::exceptions(self.0.id), sort, args).await.map_err(top_level)?;
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let sort = Sort {
+            column: None,
+            id: payout_exception::Column::Id,
+            direction: Direction::Asc,
+        };
+        let page = paging::page(ctx, ctx.db(), store::exceptions(self.0.id), sort, args)
+            .await
+            .map_err(top_level)?;
         Ok(PayoutExceptionConnection::of(page, PayoutException))
     }
 
     /// Who created it.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
-        User::mentioned(ctx, self.0.created_by).await.map_err(top_level).transpose()
+        User::mentioned(ctx, self.0.created_by)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// When it was created.
@@ -122,7 +164,10 @@ impl PayoutRun {
 
     /// Who approved it, never its creator; null before approval.
     async fn approved_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
-        User::mentioned(ctx, self.0.approved_by?).await.map_err(top_level).transpose()
+        User::mentioned(ctx, self.0.approved_by?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// When it was approved; null before.
@@ -132,7 +177,10 @@ impl PayoutRun {
 
     /// Who executed it; null before execution.
     async fn executed_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
-        User::mentioned(ctx, self.0.executed_by?).await.map_err(top_level).transpose()
+        User::mentioned(ctx, self.0.executed_by?)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// When its payments were handed to the provider; null before.
@@ -148,14 +196,18 @@ impl PayoutRun {
     /// The name of the file for the bank in the folder `payouts` of the server's data folder; null before every
     /// payment is settled. The payouts' `reference` repeats it.
     async fn export_file(&self) -> Option<String> {
-        self.0.completed_at.map(|_| export::file_name(&self.0.number))
+        self.0
+            .completed_at
+            .map(|_| export::file_name(&self.0.number))
     }
 
     /// What you may do with the run now: `APPROVE`, `CANCEL`, `EXECUTE`, by its state and your role. At most three.
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RunAction> {
         let actor = ctx.actor();
         let may = |action: &RunAction| match action {
-            RunAction::Approve => actor.can(Action::PayoutRunApprove) && actor.user_id() != Some(self.0.created_by),
+            RunAction::Approve => {
+                actor.can(Action::PayoutRunApprove) && actor.user_id() != Some(self.0.created_by)
+            }
             RunAction::Cancel => actor.can(Action::PayoutRunCreate),
             RunAction::Execute => actor.can(Action::PayoutRunExecute),
             RunAction::Complete | RunAction::CompleteWithFailures => false,
@@ -185,11 +237,18 @@ impl PayoutRun {
     /// `NOT_FOUND` for a hidden one; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: PayoutRunId) -> Result<Self> {
         let rows = store::runs_by_id(ctx.db(), ctx.actor().scope(), &[id]).await?;
-        rows.into_iter().next().map(Self).ok_or_else(|| Error::not_found("id"))
+        rows.into_iter()
+            .next()
+            .map(Self)
+            .ok_or_else(|| Error::not_found("id"))
     }
 
     async fn sums(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Total>> {
-        let totals = ctx.loaders().load_one(TotalsOf(self.0.id)).await.map_err(top_level)?;
+        let totals = ctx
+            .loaders()
+            .load_one(TotalsOf(self.0.id))
+            .await
+            .map_err(top_level)?;
         Ok(totals.unwrap_or_default())
     }
 }
@@ -203,6 +262,7 @@ pub(super) fn shared(error: LoadError) -> Error {
 #[derive(Clone, Debug)]
 pub struct PayoutException(pub payout_exception::Model);
 
+/// Why a partner is not paid by a run. The lines wait for a later run.
 #[Object]
 impl PayoutException {
     /// The object's id.
@@ -212,7 +272,9 @@ impl PayoutException {
 
     /// Who is not paid.
     async fn partner(&self, ctx: &Context<'_>) -> async_graphql::Result<Partner> {
-        let partner = Partner::load(ctx, self.0.partner_id).await.map_err(top_level)?;
+        let partner = Partner::load(ctx, self.0.partner_id)
+            .await
+            .map_err(top_level)?;
         partner.ok_or_else(|| top_level(Error::internal("an exception has no partner")))
     }
 
@@ -233,7 +295,11 @@ impl PayoutException {
 }
 
 connection!(PayoutRunConnection, PayoutRunEdge, PayoutRun);
-connection!(PayoutExceptionConnection, PayoutExceptionEdge, PayoutException);
+connection!(
+    PayoutExceptionConnection,
+    PayoutExceptionEdge,
+    PayoutException
+);
 
 /// Which payout runs; parts that are absent do not restrict.
 #[derive(Clone, Debug, Default, InputObject)]
@@ -257,7 +323,9 @@ impl PayoutRunQuery {
         #[graphql(desc = "Which runs; all unless given.")] filter: Option<PayoutRunFilter>,
         #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<i32>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<PayoutRunConnection> {
         ctx.may(Action::PayoutRead)?;
@@ -265,12 +333,28 @@ impl PayoutRunQuery {
             return Err(top_level(Error::forbidden()));
         }
         let filter = filter.unwrap_or_default();
-        let program = filter.program_id.map(|id| context::id::<ProgramId>(&id, "filter.programId"));
-        let wanted = WantedRuns { program: program.transpose().map_err(top_level)?, status: filter.status };
-        let args = PageArgs { after, before, first, last };
-        let sort = Sort { column: None, id: payout_run::Column::Id, direction: Direction::Desc };
+        let program = filter
+            .program_id
+            .map(|id| context::id::<ProgramId>(&id, "filter.programId"));
+        let wanted = WantedRuns {
+            program: program.transpose().map_err(top_level)?,
+            status: filter.status,
+        };
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let sort = Sort {
+            column: None,
+            id: payout_run::Column::Id,
+            direction: Direction::Desc,
+        };
         let page = match store::runs(ctx.actor().scope(), wanted) {
-            Some(select) => paging::page(ctx, ctx.db(), select, sort, args).await.map_err(top_level)?,
+            Some(select) => paging::page(ctx, ctx.db(), select, sort, args)
+                .await
+                .map_err(top_level)?,
             None => Page::empty(),
         };
         Ok(PayoutRunConnection::of(page, PayoutRun))
@@ -285,7 +369,9 @@ impl PayoutRunQuery {
         let found = async {
             ctx.actor().may(Action::PayoutRead)?;
             let id = context::id(&id, "id")?;
-            PayoutRun::load(ctx, id).await?.ok_or_else(|| Error::not_found("id"))
+            PayoutRun::load(ctx, id)
+                .await?
+                .ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))
     }
@@ -295,9 +381,18 @@ impl Loader<PayoutRunId> for Rows {
     type Value = payout_run::Model;
     type Error = LoadError;
 
-    async fn load(&self, ids: &[PayoutRunId]) -> Result<HashMap<PayoutRunId, Self::Value>, LoadError> {
-        let scope = if self.actor.can(Action::PayoutRead) { self.scope() } else { Scope::Nothing };
-        let rows = store::runs_by_id(&self.db, scope, ids).await.map_err(Arc::new)?;
+    async fn load(
+        &self,
+        ids: &[PayoutRunId],
+    ) -> Result<HashMap<PayoutRunId, Self::Value>, LoadError> {
+        let scope = if self.actor.can(Action::PayoutRead) {
+            self.scope()
+        } else {
+            Scope::Nothing
+        };
+        let rows = store::runs_by_id(&self.db, scope, ids)
+            .await
+            .map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -314,7 +409,10 @@ impl Loader<TotalsOf> for Rows {
         let ids: Vec<PayoutRunId> = keys.iter().map(|key| key.0).collect();
         let mut totals: HashMap<TotalsOf, Self::Value> = HashMap::new();
         for total in store::totals(&self.db, &ids).await.map_err(Arc::new)? {
-            totals.entry(TotalsOf(total.run_id)).or_default().push(total);
+            totals
+                .entry(TotalsOf(total.run_id))
+                .or_default()
+                .push(total);
         }
         Ok(totals)
     }

@@ -1,6 +1,9 @@
 //! Reads under a scope: the vendor sees everything, a partner its approved payments and never a run.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement,
+    Value,
+};
 
 use crate::{
     entity::{
@@ -50,9 +53,18 @@ pub fn runs(scope: Scope, wanted: WantedRuns) -> Option<Select<payout_run::Entit
 }
 
 /// Runs by id.
-pub async fn runs_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PayoutRunId]) -> Result<Vec<payout_run::Model>> {
-    let Some(select) = runs(scope, WantedRuns::default()) else { return Ok(Vec::new()) };
-    Ok(select.filter(payout_run::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+pub async fn runs_by_id<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[PayoutRunId],
+) -> Result<Vec<payout_run::Model>> {
+    let Some(select) = runs(scope, WantedRuns::default()) else {
+        return Ok(Vec::new());
+    };
+    Ok(select
+        .filter(payout_run::Column::Id.is_in(ids.iter().copied()))
+        .all(db)
+        .await?)
 }
 
 /// The payments that the caller may see, or `None` when that is none.
@@ -62,7 +74,9 @@ pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Option<Select<p
         Scope::All => payout::Entity::find(),
         Scope::Partner(own) => {
             let hidden = [PayoutStatus::Review, PayoutStatus::Cancelled];
-            payout::Entity::find().filter(Column::PartnerId.eq(own)).filter(Column::Status.is_not_in(hidden))
+            payout::Entity::find()
+                .filter(Column::PartnerId.eq(own))
+                .filter(Column::Status.is_not_in(hidden))
         }
         Scope::Nothing => return None,
     };
@@ -79,9 +93,18 @@ pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Option<Select<p
 }
 
 /// Payments by id.
-pub async fn payments_by_id<C: ConnectionTrait>(db: &C, scope: Scope, ids: &[PayoutId]) -> Result<Vec<payout::Model>> {
-    let Some(select) = visible_payments(scope, WantedPayments::default()) else { return Ok(Vec::new()) };
-    Ok(select.filter(payout::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+pub async fn payments_by_id<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[PayoutId],
+) -> Result<Vec<payout::Model>> {
+    let Some(select) = visible_payments(scope, WantedPayments::default()) else {
+        return Ok(Vec::new());
+    };
+    Ok(select
+        .filter(payout::Column::Id.is_in(ids.iter().copied()))
+        .all(db)
+        .await?)
 }
 
 /// The exceptions of a run that the caller was shown.
@@ -110,5 +133,11 @@ pub async fn totals<C: ConnectionTrait>(db: &C, runs: &[PayoutRunId]) -> Result<
          WHERE run_id IN {} GROUP BY run_id, currency ORDER BY run_id, currency",
         sql::rows(1, ids.len())
     );
-    Ok(Total::find_by_statement(Statement::from_sql_and_values(db.get_database_backend(), sql, ids)).all(db).await?)
+    Ok(Total::find_by_statement(Statement::from_sql_and_values(
+        db.get_database_backend(),
+        sql,
+        ids,
+    ))
+    .all(db)
+    .await?)
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait, Statement,
-    UpdateMany,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter,
+    QuerySelect, QueryTrait, Statement, UpdateMany,
     sea_query::{Expr, LockType},
 };
 
@@ -33,8 +33,13 @@ pub struct Claim {
 
 /// Makes runs of one programme wait for each other, on SQLite they do anyway. Deals go on being won meanwhile.
 pub async fn lock_program(tx: &Tx, id: ProgramId) -> Result<()> {
-    let found = program::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
-    found.map(|_| ()).ok_or_else(|| Error::not_found("programId"))
+    let found = program::Entity::find_by_id(id)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx)
+        .await?;
+    found
+        .map(|_| ())
+        .ok_or_else(|| Error::not_found("programId"))
 }
 
 #[derive(FromQueryResult)]
@@ -56,7 +61,9 @@ pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<Due<PartnerId>>> {
            GROUP BY partner_id, currency) l \
          JOIN partner p ON p.id = l.partner_id ORDER BY p.id, l.currency";
     let values = [claim.program_id.uuid().into(), claim.before.into()];
-    let rows = DueRow::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values)).all(tx).await?;
+    let rows = DueRow::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values))
+        .all(tx)
+        .await?;
     let due = |row: DueRow| Due {
         partner: row.partner_id,
         currency: row.currency,
@@ -74,8 +81,14 @@ pub async fn claim(tx: &Tx, claim: Claim) -> Result<u64> {
          AND accrual.program_id = $2 AND accrual.payout_id IS NULL \
          AND accrual.partner_id = payout.partner_id AND accrual.currency = payout.currency \
          AND accrual.available_at < $3 AND accrual.earned_at < $3";
-    let values = [claim.run_id.uuid().into(), claim.program_id.uuid().into(), claim.before.into()];
-    let done = tx.execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+    let values = [
+        claim.run_id.uuid().into(),
+        claim.program_id.uuid().into(),
+        claim.before.into(),
+    ];
+    let done = tx
+        .execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values))
+        .await?;
     Ok(done.rows_affected())
 }
 
@@ -85,13 +98,22 @@ pub async fn has_payment_unlike_its_lines(tx: &Tx, run_id: PayoutRunId) -> Resul
            COUNT(*) AS lines FROM accrual a JOIN payout q ON q.id = a.payout_id WHERE q.run_id = $1 GROUP BY a.payout_id) s \
          ON s.payout_id = p.id \
          WHERE p.run_id = $1 AND (s.lines IS NULL OR s.total <> p.amount_minor OR s.lines <> p.line_count) LIMIT 1";
-    let unlike = tx.query_one_raw(Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()])).await?;
+    let unlike = tx
+        .query_one_raw(Statement::from_sql_and_values(
+            tx.backend(),
+            sql,
+            [run_id.uuid().into()],
+        ))
+        .await?;
     Ok(unlike.is_some())
 }
 
 /// A run, locked until the end of the unit of work.
 pub async fn lock_run(tx: &Tx, id: PayoutRunId) -> Result<payout_run::Model> {
-    let run = payout_run::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    let run = payout_run::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(tx)
+        .await?;
     run.ok_or_else(|| Error::not_found("id"))
 }
 
@@ -101,7 +123,12 @@ pub async fn move_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> Re
 }
 
 /// Moves a run to its approval by a person.
-pub async fn approve_run(tx: &Tx, run: &payout_run::Model, by: UserId, status: RunStatus) -> Result<()> {
+pub async fn approve_run(
+    tx: &Tx,
+    run: &payout_run::Model,
+    by: UserId,
+    status: RunStatus,
+) -> Result<()> {
     let update = update_run(tx, run, status)
         .col_expr(payout_run::Column::ApprovedBy, Expr::value(by))
         .col_expr(payout_run::Column::ApprovedAt, Expr::value(tx.now()));
@@ -109,7 +136,12 @@ pub async fn approve_run(tx: &Tx, run: &payout_run::Model, by: UserId, status: R
 }
 
 /// Moves a run to its execution; the server has no user.
-pub async fn start_run(tx: &Tx, run: &payout_run::Model, by: Option<UserId>, status: RunStatus) -> Result<()> {
+pub async fn start_run(
+    tx: &Tx,
+    run: &payout_run::Model,
+    by: Option<UserId>,
+    status: RunStatus,
+) -> Result<()> {
     let update = update_run(tx, run, status)
         .col_expr(payout_run::Column::ExecutedBy, Expr::value(by))
         .col_expr(payout_run::Column::ExecutedAt, Expr::value(tx.now()));
@@ -118,11 +150,16 @@ pub async fn start_run(tx: &Tx, run: &payout_run::Model, by: Option<UserId>, sta
 
 /// Moves a run to its end.
 pub async fn complete_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> Result<()> {
-    let update = update_run(tx, run, status).col_expr(payout_run::Column::CompletedAt, Expr::value(tx.now()));
+    let update = update_run(tx, run, status)
+        .col_expr(payout_run::Column::CompletedAt, Expr::value(tx.now()));
     guarded(tx, update).await
 }
 
-fn update_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> UpdateMany<payout_run::Entity> {
+fn update_run(
+    tx: &Tx,
+    run: &payout_run::Model,
+    status: RunStatus,
+) -> UpdateMany<payout_run::Entity> {
     use payout_run::Column;
     payout_run::Entity::update_many()
         .col_expr(Column::Status, Expr::value(status))
@@ -133,14 +170,20 @@ fn update_run(tx: &Tx, run: &payout_run::Model, status: RunStatus) -> UpdateMany
 }
 
 async fn guarded(tx: &Tx, update: UpdateMany<payout_run::Entity>) -> Result<()> {
-    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(Error::stale()) }
+    if update.exec(tx).await?.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::stale())
+    }
 }
 
 /// Takes an action on all payments of a run whose state allows it.
 pub async fn move_payments(tx: &Tx, run_id: PayoutRunId, action: PayoutAction) -> Result<()> {
     use payout::Column;
     for from in PayoutStatus::iter() {
-        let Some(to) = from.target(action) else { continue };
+        let Some(to) = from.target(action) else {
+            continue;
+        };
         payout::Entity::update_many()
             .col_expr(Column::Status, Expr::value(to))
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
@@ -155,7 +198,10 @@ pub async fn move_payments(tx: &Tx, run_id: PayoutRunId, action: PayoutAction) -
 
 /// Frees the lines of a run.
 pub async fn free_lines(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
-    let payments = payout::Entity::find().select_only().column(payout::Column::Id).filter(payout::Column::RunId.eq(run_id));
+    let payments = payout::Entity::find()
+        .select_only()
+        .column(payout::Column::Id)
+        .filter(payout::Column::RunId.eq(run_id));
     accrual::Entity::update_many()
         .col_expr(accrual::Column::PayoutId, Expr::value(None::<PayoutId>))
         .filter(accrual::Column::PayoutId.in_subquery(payments.into_query()))
@@ -175,7 +221,10 @@ pub async fn unreleased_holdbacks(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<ac
          LIMIT {HOLDBACKS}"
     );
     let statement = Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()]);
-    let mut lines = accrual::Entity::find().from_raw_sql(statement).all(tx).await?;
+    let mut lines = accrual::Entity::find()
+        .from_raw_sql(statement)
+        .all(tx)
+        .await?;
     lines.sort_unstable_by_key(|line| line.id);
     Ok(lines)
 }

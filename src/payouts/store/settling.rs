@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value, sea_query::Expr,
+};
 
 use crate::{
     entity::{
@@ -11,11 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     payouts::{PayoutStatus, provider::Payment, settle::Settled},
-    platform::{
-        ids::TypedId,
-        money::Money,
-        sql,
-    },
+    platform::{ids::TypedId, money::Money, sql},
     tx::{CHUNK, Tx},
 };
 
@@ -25,14 +24,20 @@ pub async fn run<C: ConnectionTrait>(db: &C, id: PayoutRunId) -> Result<Option<p
 }
 
 /// All payments of a run, in the order of their ids.
-pub async fn payments_of<C: ConnectionTrait>(db: &C, run_id: PayoutRunId) -> Result<Vec<payout::Model>> {
+pub async fn payments_of<C: ConnectionTrait>(
+    db: &C,
+    run_id: PayoutRunId,
+) -> Result<Vec<payout::Model>> {
     let of_run = payout::Entity::find().filter(payout::Column::RunId.eq(run_id));
     Ok(of_run.order_by_asc(payout::Column::Id).all(db).await?)
 }
 
 /// Payments by id.
 pub async fn payments<C: ConnectionTrait>(db: &C, ids: &[PayoutId]) -> Result<Vec<payout::Model>> {
-    Ok(payout::Entity::find().filter(payout::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+    Ok(payout::Entity::find()
+        .filter(payout::Column::Id.is_in(ids.iter().copied()))
+        .all(db)
+        .await?)
 }
 
 /// Notes which provider the payments of a run are handed to.
@@ -46,7 +51,10 @@ pub async fn choose_provider(tx: &Tx, run_id: PayoutRunId, provider: &str) -> Re
 }
 
 /// Payments as the provider is told them.
-pub async fn to_provider<C: ConnectionTrait>(db: &C, payments: &[payout::Model]) -> Result<Vec<Payment>> {
+pub async fn to_provider<C: ConnectionTrait>(
+    db: &C,
+    payments: &[payout::Model],
+) -> Result<Vec<Payment>> {
     let mut names: HashMap<PartnerId, String> = HashMap::with_capacity(payments.len());
     for chunk in payments.chunks(CHUNK) {
         let rows: Vec<(PartnerId, String)> = partner::Entity::find()
@@ -61,8 +69,12 @@ pub async fn to_provider<C: ConnectionTrait>(db: &C, payments: &[payout::Model])
     let told = |payment: &payout::Model| {
         Ok(Payment {
             key: payment.id,
-            partner: names.get(&payment.partner_id).cloned().ok_or_else(|| Error::internal("a payout has no partner"))?,
-            amount: Money::new(payment.amount_minor, payment.currency).map_err(|error| Error::Internal(Box::new(error)))?,
+            partner: names
+                .get(&payment.partner_id)
+                .cloned()
+                .ok_or_else(|| Error::internal("a payout has no partner"))?,
+            amount: Money::new(payment.amount_minor, payment.currency)
+                .map_err(|error| Error::Internal(Box::new(error)))?,
             reference: payment.number.clone(),
         })
     };
@@ -75,7 +87,12 @@ pub async fn settle_payments(tx: &Tx, settled: &[Settled]) -> Result<()> {
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 4 + 1);
         for payment in chunk {
             let status = sea_orm::ActiveEnum::to_value(&payment.status);
-            values.extend([payment.id.uuid().into(), status.into(), payment.reference.clone().into(), payment.failure.clone().into()]);
+            values.extend([
+                payment.id.uuid().into(),
+                status.into(),
+                payment.reference.clone().into(),
+                payment.failure.clone().into(),
+            ]);
         }
         values.push(tx.now().into());
         let sql = format!(
@@ -86,7 +103,9 @@ pub async fn settle_payments(tx: &Tx, settled: &[Settled]) -> Result<()> {
             rows = sql::rows(chunk.len(), 4),
             now = values.len(),
         );
-        let done = tx.execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+        let done = tx
+            .execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values))
+            .await?;
         if done.rows_affected() != sql::count(chunk.len()) {
             return Err(Error::stale());
         }
@@ -95,7 +114,12 @@ pub async fn settle_payments(tx: &Tx, settled: &[Settled]) -> Result<()> {
 }
 
 /// Marks a failed payment as handed over again; returns it as it is then.
-pub async fn retry_payment(tx: &Tx, payment: &payout::Model, provider: &str, status: PayoutStatus) -> Result<payout::Model> {
+pub async fn retry_payment(
+    tx: &Tx,
+    payment: &payout::Model,
+    provider: &str,
+    status: PayoutStatus,
+) -> Result<payout::Model> {
     use payout::Column;
     let changed = payout::Model {
         status,
@@ -115,17 +139,28 @@ pub async fn retry_payment(tx: &Tx, payment: &payout::Model, provider: &str, sta
         .filter(Column::Version.eq(payment.version))
         .exec(tx)
         .await?;
-    if done.rows_affected == 1 { Ok(changed) } else { Err(Error::stale()) }
+    if done.rows_affected == 1 {
+        Ok(changed)
+    } else {
+        Err(Error::stale())
+    }
 }
 
 /// The states in which payments of a run are.
 pub async fn states(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<PayoutStatus>> {
-    let of_run = payout::Entity::find().select_only().column(payout::Column::Status).filter(payout::Column::RunId.eq(run_id));
+    let of_run = payout::Entity::find()
+        .select_only()
+        .column(payout::Column::Status)
+        .filter(payout::Column::RunId.eq(run_id));
     Ok(of_run.distinct().into_tuple().all(tx).await?)
 }
 
 /// Whether the provider still owes an answer for a payment of a run, or for the one named.
-pub async fn has_open_payments<C: ConnectionTrait>(db: &C, run_id: PayoutRunId, only: Option<PayoutId>) -> Result<bool> {
+pub async fn has_open_payments<C: ConnectionTrait>(
+    db: &C,
+    run_id: PayoutRunId,
+    only: Option<PayoutId>,
+) -> Result<bool> {
     use payout::Column;
     let mut open = payout::Entity::find()
         .filter(Column::RunId.eq(run_id))

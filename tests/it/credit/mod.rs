@@ -23,14 +23,23 @@ use ensemble::{
     },
     programs::{ProgramSettings, ProgramStatus},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    sea_query::Expr,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Case, Person, TestApp};
 
 /// The cases of this folder.
 pub fn cases() -> Vec<Case> {
-    [touchpoints::cases(), attribution::cases(), plans::cases(), commission::cases()].concat()
+    [
+        touchpoints::cases(),
+        attribution::cases(),
+        plans::cases(),
+        commission::cases(),
+    ]
+    .concat()
 }
 
 /// A programme, people of the vendor, and ways to make partners and deals.
@@ -54,9 +63,15 @@ impl World {
     pub async fn with(t: &TestApp, change: impl FnOnce(&mut ProgramSettings)) -> Self {
         let mut settings = ProgramSettings::default();
         change(&mut settings);
-        assert_eq!(settings.validate(|code| code.parse::<Currency>().is_ok()), Ok(()));
+        assert_eq!(
+            settings.validate(|code| code.parse::<Currency>().is_ok()),
+            Ok(())
+        );
         let now = t.app.clock().now();
-        let (program, version) = (ProgramId::of(ids::mint(now)), ProgramVersionId::of(ids::mint(now)));
+        let (program, version) = (
+            ProgramId::of(ids::mint(now)),
+            ProgramVersionId::of(ids::mint(now)),
+        );
         t.write(move |tx| {
             let settings = settings.clone();
             Box::pin(async move {
@@ -174,7 +189,9 @@ impl World {
     /// Takes a partner into a deal in a role, accepted so many days ago.
     pub async fn join(&self, deal: DealId, partner: PartnerId, role: ParticipantRole, days: i64) {
         let row = deal_participant::ActiveModel {
-            id: Set(ensemble::entity::ids::DealParticipantId::of(ids::mint(self.now()))),
+            id: Set(ensemble::entity::ids::DealParticipantId::of(ids::mint(
+                self.now(),
+            ))),
             deal_id: Set(deal),
             partner_id: Set(partner),
             role: Set(role),
@@ -191,11 +208,18 @@ impl World {
 
     /// A verified touchpoint so many days ago.
     pub async fn touch(&self, deal: DealId, partner: PartnerId, days: i64) -> TouchpointId {
-        self.touch_in(deal, partner, Phase::Consideration, days).await
+        self.touch_in(deal, partner, Phase::Consideration, days)
+            .await
     }
 
     /// The same in a phase of the journey.
-    pub async fn touch_in(&self, deal: DealId, partner: PartnerId, phase: Phase, days: i64) -> TouchpointId {
+    pub async fn touch_in(
+        &self,
+        deal: DealId,
+        partner: PartnerId,
+        phase: Phase,
+        days: i64,
+    ) -> TouchpointId {
         let id = TouchpointId::of(ids::mint(self.now()));
         let at = self.ago(days);
         let row = touchpoint::ActiveModel {
@@ -312,11 +336,25 @@ impl World {
 /// Partner, share and amount of rows of credit; what stays with the vendor has no name.
 fn rows(credits: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let row = |row: &Value| (text(&row["partner"]["displayName"]), text(&row["share"]), text(&row["amount"]["amount"]));
+    let row = |row: &Value| {
+        (
+            text(&row["partner"]["displayName"]),
+            text(&row["share"]),
+            text(&row["amount"]["amount"]),
+        )
+    };
     credits.as_array().unwrap().iter().map(row).collect()
 }
 
 /// Rows to compare with.
 fn expect(rows: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
-    rows.iter().map(|(name, share, amount)| ((*name).to_owned(), (*share).to_owned(), (*amount).to_owned())).collect()
+    rows.iter()
+        .map(|(name, share, amount)| {
+            (
+                (*name).to_owned(),
+                (*share).to_owned(),
+                (*amount).to_owned(),
+            )
+        })
+        .collect()
 }

@@ -16,7 +16,9 @@ use ensemble::{
     partners::PartnerStatus,
     platform::ids::{self, TypedId},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -24,7 +26,13 @@ use crate::support::{Answer, Case, TestApp};
 
 /// The cases of this folder.
 pub fn cases() -> Vec<Case> {
-    [sign_in::cases(), entry::cases(), people::cases(), audit::cases()].concat()
+    [
+        sign_in::cases(),
+        entry::cases(),
+        people::cases(),
+        audit::cases(),
+    ]
+    .concat()
 }
 
 const PASSWORD: &str = "correct horse battery";
@@ -84,26 +92,35 @@ const LOGIN: &str = "mutation($email: String!, $password: String!) {
 }";
 
 async fn login(t: &TestApp, email: &str, password: &str) -> Answer {
-    t.ask_as(&Actor::Anonymous, LOGIN, json!({"email": email, "password": password})).await
+    t.ask_as(
+        &Actor::Anonymous,
+        LOGIN,
+        json!({"email": email, "password": password}),
+    )
+    .await
 }
 
 async fn token_refresh(t: &TestApp, token: &str) -> Answer {
     let document = "mutation($token: String!) {
         tokenRefresh(input: {refreshToken: $token}) { accessToken refreshToken userErrors { code message field } }
     }";
-    t.ask_as(&Actor::Anonymous, document, json!({"token": token})).await
+    t.ask_as(&Actor::Anonymous, document, json!({"token": token}))
+        .await
 }
 
 /// Whether the access token opens the door.
 async fn lets_in(t: &TestApp, access_token: &str) -> bool {
-    ensemble::identity::authenticate(&t.app, access_token).await.is_ok()
+    ensemble::identity::authenticate(&t.app, access_token)
+        .await
+        .is_ok()
 }
 
 async fn request_reset(t: &TestApp, email: &str) -> Answer {
     let document = "mutation($email: String!) {
         passwordResetRequest(input: {email: $email}) { accepted userErrors { code message field } }
     }";
-    t.ask_as(&Actor::Anonymous, document, json!({"email": email})).await
+    t.ask_as(&Actor::Anonymous, document, json!({"email": email}))
+        .await
 }
 
 /// The token in the link that the latest mail of this purpose would carry.
@@ -118,10 +135,15 @@ async fn latest_token(t: &TestApp, purpose: TokenPurpose) -> String {
     let id: UserTokenId = row.id;
     let (page, link) = match purpose {
         TokenPurpose::Invitation => ("invitation", links::invitation(&t.app, id, &row.token_hash)),
-        TokenPurpose::PasswordReset => ("password-reset", links::password_reset(&t.app, id, &row.token_hash)),
+        TokenPurpose::PasswordReset => (
+            "password-reset",
+            links::password_reset(&t.app, id, &row.token_hash),
+        ),
     };
     let link = link.unwrap().expose_secret().to_owned();
-    link.strip_prefix(&format!("http://localhost:8080/{page}?token=")).unwrap().to_owned()
+    link.strip_prefix(&format!("http://localhost:8080/{page}?token="))
+        .unwrap()
+        .to_owned()
 }
 
 /// How many rows there are of everything that a refused mutation must leave alone.

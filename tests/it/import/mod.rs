@@ -10,9 +10,9 @@ use std::{
 
 use ensemble::{
     entity::{
-        audit_event, customer, customer_block_key, deal, deal_participant, deal_product, deal_stage_change,
-        enrollment, job, partner, partner_attribute, partner_lifecycle_event, product, product_family, program,
-        program_version, touchpoint,
+        audit_event, customer, customer_block_key, deal, deal_participant, deal_product,
+        deal_stage_change, enrollment, job, partner, partner_attribute, partner_lifecycle_event,
+        product, product_family, program, program_version, touchpoint,
     },
     error::Result,
     import::{self, Options, Report},
@@ -35,7 +35,14 @@ pub fn crm_folder() -> Option<PathBuf> {
 /// Takes over the real files under the shipped mapping.
 pub async fn import_crm(t: &TestApp, folder: PathBuf, dry_run: bool) -> Report {
     let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/crm/mapping.toml");
-    let options = Options { mapping, folder, program: None, dry_run, report: None, progress: false };
+    let options = Options {
+        mapping,
+        folder,
+        program: None,
+        dry_run,
+        report: None,
+        progress: false,
+    };
     import::run(&t.app, options).await.unwrap()
 }
 
@@ -64,7 +71,12 @@ impl Files {
     }
 
     /// Takes them over.
-    pub async fn try_import(&self, t: &TestApp, dry_run: bool, report: Option<&str>) -> Result<Report> {
+    pub async fn try_import(
+        &self,
+        t: &TestApp,
+        dry_run: bool,
+        report: Option<&str>,
+    ) -> Result<Report> {
         let options = Options {
             mapping: self.path("mapping.toml"),
             folder: self.0.path().to_owned(),
@@ -84,12 +96,20 @@ impl Files {
 
 /// Created, changed, unchanged and refused rows of each file.
 pub fn counts(report: &Report) -> Vec<[u64; 4]> {
-    report.files.iter().map(|file| [file.created, file.changed, file.unchanged, file.refused]).collect()
+    report
+        .files
+        .iter()
+        .map(|file| [file.created, file.changed, file.unchanged, file.refused])
+        .collect()
 }
 
 /// The refused rows as `line field: reason`.
 pub fn refusals(report: &Report) -> Vec<String> {
-    report.refusals.iter().map(|refused| format!("{} {}: {}", refused.row, refused.field, refused.reason)).collect()
+    report
+        .refusals
+        .iter()
+        .map(|refused| format!("{} {}: {}", refused.row, refused.field, refused.reason))
+        .collect()
 }
 
 /// Every row of every table that an import may touch, as text.

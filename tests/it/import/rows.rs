@@ -2,7 +2,9 @@
 
 use ensemble::{
     deals::{ParticipantStatus, SalesStatus},
-    entity::{customer, deal, deal_participant, deal_stage_change, partner, partner_attribute, touchpoint},
+    entity::{
+        customer, deal, deal_participant, deal_stage_change, partner, partner_attribute, touchpoint,
+    },
     error::{Code, Error},
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
@@ -34,8 +36,12 @@ columns = { external_id = "id", legal_name = "name", country = "country", types 
 "#;
 
 fn partners(change: impl Fn(usize) -> Option<String>) -> String {
-    let rows = (1..=1_000).map(|n| change(n).unwrap_or_else(|| format!("p{n},Partner {n} Ltd,DE,SI")));
-    format!("id,name,country,types\r\n{}\r\n", rows.collect::<Vec<_>>().join("\r\n"))
+    let rows =
+        (1..=1_000).map(|n| change(n).unwrap_or_else(|| format!("p{n},Partner {n} Ltd,DE,SI")));
+    format!(
+        "id,name,country,types\r\n{}\r\n",
+        rows.collect::<Vec<_>>().join("\r\n")
+    )
 }
 
 async fn a_thousand_partners_with_twenty_bad_rows(t: TestApp) {
@@ -51,25 +57,44 @@ async fn a_thousand_partners_with_twenty_bad_rows(t: TestApp) {
     };
     let files = Files::new(PARTNERS, &[("partners.csv", &partners(bad))]);
     let empty = contents(&t).await;
-    let dry = files.try_import(&t, true, Some("refused.csv")).await.unwrap();
+    let dry = files
+        .try_import(&t, true, Some("refused.csv"))
+        .await
+        .unwrap();
     assert_eq!(counts(&dry), [[980, 0, 0, 20]]);
     assert_eq!(contents(&t).await, empty);
     let told = refusals(&dry);
     assert_eq!(told.len(), 20);
-    let mut first: Vec<_> = told.iter().filter(|text| text.split(' ').next().unwrap().len() == 1).cloned().collect();
+    let mut first: Vec<_> = told
+        .iter()
+        .filter(|text| text.split(' ').next().unwrap().len() == 1)
+        .cloned()
+        .collect();
     first.sort_unstable();
-    assert_eq!(first, [
-        "2 legal_name: must not be empty",
-        "3 country: \"Germany\" is not a two-letter country code",
-        "4 types: \"WIZARD\" is not one of ISV, SI, MSP, RESELLER, CONSULTANCY, DISTRIBUTOR, AGENT, VALUE_ADDED_SERVICE, TECHNOLOGY, TEST_CERTIFICATION",
-        "5 : has 3 columns where the header has 4",
-    ]);
+    assert_eq!(
+        first,
+        [
+            "2 legal_name: must not be empty",
+            "3 country: \"Germany\" is not a two-letter country code",
+            "4 types: \"WIZARD\" is not one of ISV, SI, MSP, RESELLER, CONSULTANCY, DISTRIBUTOR, AGENT, VALUE_ADDED_SERVICE, TECHNOLOGY, TEST_CERTIFICATION",
+            "5 : has 3 columns where the header has 4",
+        ]
+    );
     let lines = std::fs::read_to_string(files.path("refused.csv")).unwrap();
     assert_eq!(lines.lines().count(), 21);
-    assert!(lines.contains("partners.csv,802,p801,legal_name,must not be empty"), "{lines}");
+    assert!(
+        lines.contains("partners.csv,802,p801,legal_name,must not be empty"),
+        "{lines}"
+    );
 
     assert_eq!(counts(&files.import(&t).await), [[980, 0, 0, 20]]);
-    assert_eq!(partner::Entity::find().count(t.app.db().reader()).await.unwrap(), 980);
+    assert_eq!(
+        partner::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        980
+    );
     assert_eq!(counts(&files.import(&t).await), [[0, 0, 980, 20]]);
 
     // Three changed rows, one of them a formula, which is a name like any other.
@@ -81,10 +106,24 @@ async fn a_thousand_partners_with_twenty_bad_rows(t: TestApp) {
     };
     files.write("partners.csv", &partners(changed));
     assert_eq!(counts(&files.import(&t).await), [[0, 3, 977, 20]]);
-    let named = |id: &'static str| partner::Entity::find().filter(partner::Column::ExternalId.eq(id)).one(t.app.db().reader());
+    let named = |id: &'static str| {
+        partner::Entity::find()
+            .filter(partner::Column::ExternalId.eq(id))
+            .one(t.app.db().reader())
+    };
     let formula = named("p10").await.unwrap().unwrap();
-    assert_eq!((formula.legal_name.as_str(), formula.display_name.as_str(), formula.version), ("=cmd()", "=cmd()", 2));
-    assert_eq!(named("p11").await.unwrap().unwrap().country.as_deref(), Some("FR"));
+    assert_eq!(
+        (
+            formula.legal_name.as_str(),
+            formula.display_name.as_str(),
+            formula.version
+        ),
+        ("=cmd()", "=cmd()", 2)
+    );
+    assert_eq!(
+        named("p11").await.unwrap().unwrap().country.as_deref(),
+        Some("FR")
+    );
     let typed = named("p12").await.unwrap().unwrap().id;
     let types = partner_attribute::Entity::find()
         .filter(partner_attribute::Column::PartnerId.eq(typed))
@@ -92,7 +131,13 @@ async fn a_thousand_partners_with_twenty_bad_rows(t: TestApp) {
         .all(t.app.db().reader())
         .await
         .unwrap();
-    assert_eq!(types.iter().map(|row| row.value.as_str()).collect::<Vec<_>>(), ["MSP", "SI"]);
+    assert_eq!(
+        types
+            .iter()
+            .map(|row| row.value.as_str())
+            .collect::<Vec<_>>(),
+        ["MSP", "SI"]
+    );
     let before = contents(&t).await;
     assert_eq!(counts(&files.import(&t).await), [[0, 0, 980, 20]]);
     assert!(contents(&t).await == before);
@@ -152,13 +197,28 @@ const DEALS: &str = "id;partner;customer;product;stage;value;opened;closed\n\
     d4;south;acme;;LOST;;01.02.2026;03.02.2026\n";
 
 fn everything() -> Files {
-    Files::new(EVERYTHING, &[
-        ("partners.csv", "id;name\nnorth;Nordlicht GmbH\nsouth;Südwind AG\n"),
-        ("customers.csv", "id;name;web;land\nacme;ACME GmbH;www.acme.example.com;DE\n"),
-        ("products.csv", "id;name;family;price\ncore;Core;SUITE;1.000,50\n"),
-        ("deals.csv", DEALS),
-        ("touchpoints.csv", "id;deal;partner;kind;day\nt1;d1;north;DEMO;05.02.2026\nt2;d9;north;DEMO;05.02.2026\n"),
-    ])
+    Files::new(
+        EVERYTHING,
+        &[
+            (
+                "partners.csv",
+                "id;name\nnorth;Nordlicht GmbH\nsouth;Südwind AG\n",
+            ),
+            (
+                "customers.csv",
+                "id;name;web;land\nacme;ACME GmbH;www.acme.example.com;DE\n",
+            ),
+            (
+                "products.csv",
+                "id;name;family;price\ncore;Core;SUITE;1.000,50\n",
+            ),
+            ("deals.csv", DEALS),
+            (
+                "touchpoints.csv",
+                "id;deal;partner;kind;day\nt1;d1;north;DEMO;05.02.2026\nt2;d9;north;DEMO;05.02.2026\n",
+            ),
+        ],
+    )
 }
 
 async fn stored_deal(t: &TestApp, external_id: &str) -> deal::Model {
@@ -171,15 +231,42 @@ async fn a_dry_run_of_everything_writes_nothing_and_tells_the_same(t: TestApp) {
     let empty = contents(&t).await;
     let dry = files.try_import(&t, true, None).await.unwrap();
     assert_eq!(contents(&t).await, empty);
-    assert_eq!(counts(&dry), [[2, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [4, 0, 0, 0], [1, 0, 0, 1]]);
-    assert_eq!(refusals(&dry), ["3 deal: there is no deal with the external id \"d9\""]);
+    assert_eq!(
+        counts(&dry),
+        [
+            [2, 0, 0, 0],
+            [1, 0, 0, 0],
+            [1, 0, 0, 0],
+            [4, 0, 0, 0],
+            [1, 0, 0, 1]
+        ]
+    );
+    assert_eq!(
+        refusals(&dry),
+        ["3 deal: there is no deal with the external id \"d9\""]
+    );
     let real = files.import(&t).await;
-    assert_eq!((counts(&real), refusals(&real)), (counts(&dry), refusals(&dry)));
+    assert_eq!(
+        (counts(&real), refusals(&real)),
+        (counts(&dry), refusals(&dry))
+    );
     let again = files.import(&t).await;
-    assert_eq!(counts(&again), [[0, 0, 2, 0], [0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 4, 0], [0, 0, 1, 1]]);
+    assert_eq!(
+        counts(&again),
+        [
+            [0, 0, 2, 0],
+            [0, 0, 1, 0],
+            [0, 0, 1, 0],
+            [0, 0, 4, 0],
+            [0, 0, 1, 1]
+        ]
+    );
 
     let won = stored_deal(&t, "d1").await;
-    assert_eq!((won.value_minor, won.currency.code(), won.status), (1_234_560, "EUR", SalesStatus::Won));
+    assert_eq!(
+        (won.value_minor, won.currency.code(), won.status),
+        (1_234_560, "EUR", SalesStatus::Won)
+    );
     assert_eq!(won.opened_at.to_string(), "2026-01-31 23:00:00 UTC");
     // Without a value of their own, deals that are not won are estimated at the list price.
     assert_eq!(stored_deal(&t, "d2").await.value_minor, 100_050);
@@ -208,17 +295,36 @@ columns = { external_id = "id", name = "name", family = "family", list_price = "
     let products = "{\"id\": \"a\", \"name\": \"A\", \"family\": \"F\", \"price\": 1234567.89, \"currency\": \"USD\"}\n\
         {\"id\": \"b\", \"name\": \"B\", \"family\": \"F\", \"price\": 5000, \"currency\": \"JPY\"}\n\
         {\"id\": \"c\", \"name\": \"C\", \"family\": \"F\", \"price\": 1.5, \"currency\": \"JPY\"}\n";
-    let files = Files::new(mapping, &[("partners.jsonl", &partners), ("products.jsonl", products)]);
-    let report = files.try_import(&t, false, Some("refused.jsonl")).await.unwrap();
+    let files = Files::new(
+        mapping,
+        &[("partners.jsonl", &partners), ("products.jsonl", products)],
+    );
+    let report = files
+        .try_import(&t, false, Some("refused.jsonl"))
+        .await
+        .unwrap();
     assert_eq!(counts(&report), [[2, 0, 0, 3], [2, 0, 0, 1]]);
     let lines: Vec<_> = report.refusals.iter().map(|refused| refused.row).collect();
     assert_eq!(lines, [3, 4, 5, 3]);
     assert_eq!(refusals(&report)[2], "5 : name is an object, not a value");
-    assert_eq!(refusals(&report)[3], "3 list_price: has more decimals than JPY allows");
+    assert_eq!(
+        refusals(&report)[3],
+        "3 list_price: has more decimals than JPY allows"
+    );
     let written = std::fs::read_to_string(files.path("refused.jsonl")).unwrap();
-    assert!(written.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
-    let prices = ensemble::entity::product::Entity::find().all(t.app.db().reader()).await.unwrap();
-    let mut prices: Vec<_> = prices.iter().map(|row| row.list_price_minor.unwrap()).collect();
+    assert!(
+        written
+            .lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+    );
+    let prices = ensemble::entity::product::Entity::find()
+        .all(t.app.db().reader())
+        .await
+        .unwrap();
+    let mut prices: Vec<_> = prices
+        .iter()
+        .map(|row| row.list_price_minor.unwrap())
+        .collect();
     prices.sort_unstable();
     assert_eq!(prices, [5_000, 123_456_789]);
 }
@@ -236,15 +342,33 @@ columns = { external_id = "id", name = "name", parent = "parent" }
     let files = Files::new(mapping, &[("customers.csv", text)]);
     let dry = files.try_import(&t, true, None).await.unwrap();
     let report = files.import(&t).await;
-    assert_eq!((counts(&dry), counts(&report)), (vec![[3, 0, 0, 4]], vec![[3, 0, 0, 4]]));
-    let customers = customer::Entity::find().all(t.app.db().reader()).await.unwrap();
-    let named = |name: &str| customers.iter().find(|row| row.external_id.as_deref() == Some(name)).unwrap();
+    assert_eq!(
+        (counts(&dry), counts(&report)),
+        (vec![[3, 0, 0, 4]], vec![[3, 0, 0, 4]])
+    );
+    let customers = customer::Entity::find()
+        .all(t.app.db().reader())
+        .await
+        .unwrap();
+    let named = |name: &str| {
+        customers
+            .iter()
+            .find(|row| row.external_id.as_deref() == Some(name))
+            .unwrap()
+    };
     assert_eq!(named("leaf").parent_id, Some(named("branch").id));
     assert_eq!(named("branch").parent_id, Some(named("root").id));
     assert_eq!(named("root").parent_id, None);
-    let mut lines: Vec<_> = report.refusals.iter().map(|refused| (refused.row, refused.field.as_str())).collect();
+    let mut lines: Vec<_> = report
+        .refusals
+        .iter()
+        .map(|refused| (refused.row, refused.field.as_str()))
+        .collect();
     lines.sort_unstable();
-    assert_eq!(lines, [(5, "parent"), (6, "parent"), (7, "parent"), (8, "parent")]);
+    assert_eq!(
+        lines,
+        [(5, "parent"), (6, "parent"), (7, "parent"), (8, "parent")]
+    );
     assert_eq!(counts(&files.import(&t).await), [[0, 0, 3, 4]]);
 }
 
@@ -259,13 +383,19 @@ async fn open_deals_follow_the_file_and_won_ones_keep_their_money(t: TestApp) {
     files.write("deals.csv", deals);
     let report = files.import(&t).await;
     assert_eq!(counts(&report)[3], [0, 2, 0, 2]);
-    assert_eq!(refusals(&report)[..2], [
-        "2 value: the deal is won and may have been paid for: this does not change any more",
-        "5 stage: the deal is closed in the stage LOST and does not move",
-    ]);
+    assert_eq!(
+        refusals(&report)[..2],
+        [
+            "2 value: the deal is won and may have been paid for: this does not change any more",
+            "5 stage: the deal is closed in the stage LOST and does not move",
+        ]
+    );
     assert_eq!(stored_deal(&t, "d1").await.value_minor, 1_234_560);
     let won = stored_deal(&t, "d2").await;
-    assert_eq!((won.value_minor, won.status, won.version), (90_000, SalesStatus::Won, 2));
+    assert_eq!(
+        (won.value_minor, won.status, won.version),
+        (90_000, SalesStatus::Won, 2)
+    );
     let participants = deal_participant::Entity::find()
         .filter(deal_participant::Column::DealId.eq(won.id))
         .order_by_asc(deal_participant::Column::Version)
@@ -273,12 +403,19 @@ async fn open_deals_follow_the_file_and_won_ones_keep_their_money(t: TestApp) {
         .await
         .unwrap();
     let statuses: Vec<_> = participants.iter().map(|row| row.status).collect();
-    assert_eq!(statuses, [ParticipantStatus::Accepted, ParticipantStatus::Removed]);
+    assert_eq!(
+        statuses,
+        [ParticipantStatus::Accepted, ParticipantStatus::Removed]
+    );
     assert_eq!(Some(participants[0].partner_id), won.partner_id);
-    let moves = deal_stage_change::Entity::find().filter(deal_stage_change::Column::DealId.eq(won.id));
+    let moves =
+        deal_stage_change::Entity::find().filter(deal_stage_change::Column::DealId.eq(won.id));
     assert_eq!(moves.count(t.app.db().reader()).await.unwrap(), 2);
     let open = stored_deal(&t, "d3").await;
-    assert_eq!((open.stage.as_str(), open.value_minor, open.customer_id), ("NEGOTIATION", 50_000, won.customer_id));
+    assert_eq!(
+        (open.stage.as_str(), open.value_minor, open.customer_id),
+        ("NEGOTIATION", 50_000, won.customer_id)
+    );
     let before = contents(&t).await;
     assert_eq!(counts(&files.import(&t).await)[3], [0, 0, 2, 2]);
     assert!(contents(&t).await == before);
@@ -300,21 +437,31 @@ async fn every_fault_of_a_deal_is_told(t: TestApp) {
     files.write("deals.csv", deals);
     let report = files.import(&t).await;
     assert_eq!(counts(&report)[3], [1, 0, 0, 9]);
-    let mut told: Vec<_> = report.refusals.iter().filter(|refused| refused.file == "deals.csv").collect();
+    let mut told: Vec<_> = report
+        .refusals
+        .iter()
+        .filter(|refused| refused.file == "deals.csv")
+        .collect();
     told.sort_by_key(|refused| refused.row);
-    let told: Vec<_> = told.iter().map(|refused| format!("{} {}: {}", refused.row, refused.field, refused.reason)).collect();
-    assert_eq!(told, [
-        "2 partner: there is no partner with the external id \"nobody\"",
-        "3 value: a won deal needs its value",
-        "4 closed_on: is needed in the stage WON",
-        "5 stage: the programme has no stage \"DREAMING\"",
-        "6 value: must not be negative",
-        "6 opened_on: \"2026/02/01\" is not a date as this file writes them",
-        "7 closed_on: lies before the day on which the deal was opened",
-        "8 closed_on: lies in the future; map it to expected_close_on",
-        "9 closed_on: the stage PROSPECT is an open one; map the date to expected_close_on",
-        "11 external_id: stands on line 10 already",
-    ]);
+    let told: Vec<_> = told
+        .iter()
+        .map(|refused| format!("{} {}: {}", refused.row, refused.field, refused.reason))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "2 partner: there is no partner with the external id \"nobody\"",
+            "3 value: a won deal needs its value",
+            "4 closed_on: is needed in the stage WON",
+            "5 stage: the programme has no stage \"DREAMING\"",
+            "6 value: must not be negative",
+            "6 opened_on: \"2026/02/01\" is not a date as this file writes them",
+            "7 closed_on: lies before the day on which the deal was opened",
+            "8 closed_on: lies in the future; map it to expected_close_on",
+            "9 closed_on: the stage PROSPECT is an open one; map the date to expected_close_on",
+            "11 external_id: stands on line 10 already",
+        ]
+    );
     assert_eq!(stored_deal(&t, "d9").await.value_minor, 100);
 }
 
@@ -325,11 +472,17 @@ async fn customers_are_recognised_before_they_are_doubled(t: TestApp) {
     files.write("customers.csv", text);
     let dry = files.try_import(&t, true, None).await.unwrap();
     let report = files.import(&t).await;
-    assert_eq!((counts(&dry)[1], counts(&report)[1]), ([2, 0, 0, 2], [2, 0, 0, 2]));
-    assert_eq!(refusals(&report)[..2], [
-        "3 domain: is that of the customer \"acme\", which is recorded already",
-        "5 name: is that of the customer \"bolt\", which is recorded already",
-    ]);
+    assert_eq!(
+        (counts(&dry)[1], counts(&report)[1]),
+        ([2, 0, 0, 2], [2, 0, 0, 2])
+    );
+    assert_eq!(
+        refusals(&report)[..2],
+        [
+            "3 domain: is that of the customer \"acme\", which is recorded already",
+            "5 name: is that of the customer \"bolt\", which is recorded already",
+        ]
+    );
     assert_eq!(counts(&files.import(&t).await)[1], [0, 0, 2, 2]);
 }
 
@@ -341,18 +494,32 @@ async fn touchpoints_are_recorded_once(t: TestApp) {
     assert_eq!(counts(&report)[4], [1, 0, 0, 2]);
     let mut told = refusals(&report);
     told.sort_unstable();
-    assert_eq!(told, [
-        "2 external_id: this touchpoint is recorded otherwise; a correction is a touchpoint of its own",
-        "3 kind: must not be empty",
-        "3 occurred_on: must not be empty",
-    ]);
-    assert_eq!(touchpoint::Entity::find().count(t.app.db().reader()).await.unwrap(), 2);
+    assert_eq!(
+        told,
+        [
+            "2 external_id: this touchpoint is recorded otherwise; a correction is a touchpoint of its own",
+            "3 kind: must not be empty",
+            "3 occurred_on: must not be empty",
+        ]
+    );
+    assert_eq!(
+        touchpoint::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        2
+    );
 }
 
 fn faults(error: Error) -> Vec<String> {
     assert_eq!(error.code(), Code::BadUserInput);
-    let Error::Refused(refusals) = error else { panic!("{error}") };
-    refusals.iter().map(|refusal| format!("{}: {}", refusal.field.join("."), refusal.message)).collect()
+    let Error::Refused(refusals) = error else {
+        panic!("{error}")
+    };
+    refusals
+        .iter()
+        .map(|refusal| format!("{}: {}", refusal.field.join("."), refusal.message))
+        .collect()
 }
 
 async fn a_mapping_is_refused_with_every_fault(t: TestApp) {
@@ -368,17 +535,23 @@ constants = { name = "x" }
 conventions = { currency = "XXX", time_zone = "Mars", date_formats = ["%!"], decimal = ",", thousands = "," }
 "#;
     let files = Files::new(mapping, &[]);
-    assert_eq!(faults(files.try_import(&t, false, None).await.unwrap_err()), [
-        "files.0.file: must be a path inside the folder of the import",
-        "files.0.columns.colour: a product has no such field; it has external_id, name, sku, family, list_price, currency",
-        "files.0.constants.name: is a column already",
-        "files.0.columns.family: is needed",
-        "files.0.conventions.currency: is not an ISO 4217 currency with a minor unit",
-        "files.0.conventions.time_zone: is not an IANA time zone",
-        "files.0.conventions.date_formats: \"%!\" is not a date format",
-        "files.0.conventions.thousands: must not be the decimal character",
-    ]);
-    files.write("mapping.toml", "[[files]]\nfile = \"a.csv\"\nformat = \"csv\"\nentity = \"deal\"\ncolum = {}\n");
+    assert_eq!(
+        faults(files.try_import(&t, false, None).await.unwrap_err()),
+        [
+            "files.0.file: must be a path inside the folder of the import",
+            "files.0.columns.colour: a product has no such field; it has external_id, name, sku, family, list_price, currency",
+            "files.0.constants.name: is a column already",
+            "files.0.columns.family: is needed",
+            "files.0.conventions.currency: is not an ISO 4217 currency with a minor unit",
+            "files.0.conventions.time_zone: is not an IANA time zone",
+            "files.0.conventions.date_formats: \"%!\" is not a date format",
+            "files.0.conventions.thousands: must not be the decimal character",
+        ]
+    );
+    files.write(
+        "mapping.toml",
+        "[[files]]\nfile = \"a.csv\"\nformat = \"csv\"\nentity = \"deal\"\ncolum = {}\n",
+    );
     let unknown = faults(files.try_import(&t, false, None).await.unwrap_err());
     assert!(unknown[0].contains("unknown field `colum`"), "{unknown:?}");
 }

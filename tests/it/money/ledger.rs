@@ -51,7 +51,10 @@ fn unbacked(t: &TestApp) {
     t.leaves_books_altered();
 }
 
-async fn posted(t: &TestApp, transactions: Vec<NewTransaction>) -> Result<Vec<LedgerTransactionId>, Error> {
+async fn posted(
+    t: &TestApp,
+    transactions: Vec<NewTransaction>,
+) -> Result<Vec<LedgerTransactionId>, Error> {
     t.write(move |tx| {
         let transactions = transactions.clone();
         Box::pin(async move { post::post(tx, transactions).await })
@@ -60,32 +63,66 @@ async fn posted(t: &TestApp, transactions: Vec<NewTransaction>) -> Result<Vec<Le
 }
 
 async fn entries(t: &TestApp) -> u64 {
-    ledger_entry::Entity::find().count(t.app.db().reader()).await.unwrap()
+    ledger_entry::Entity::find()
+        .count(t.app.db().reader())
+        .await
+        .unwrap()
 }
 
 async fn a_transaction_is_posted_once(t: TestApp) {
     unbacked(&t);
     let books = Books::open(&t, 0).await;
     let partner = books.partner("Alpha").await;
-    let first = posted(&t, vec![commission(partner, "one", 100)]).await.unwrap();
+    let first = posted(&t, vec![commission(partner, "one", 100)])
+        .await
+        .unwrap();
     let mut reordered = commission(partner, "one", 100);
     reordered.postings.reverse();
-    reordered.postings.push(Posting { account: AccountKind::Held, owner: Some(partner.uuid()), amount_minor: 0 });
-    let again = posted(&t, vec![commission(partner, "two", 5), reordered, commission(partner, "two", 5)]).await.unwrap();
+    reordered.postings.push(Posting {
+        account: AccountKind::Held,
+        owner: Some(partner.uuid()),
+        amount_minor: 0,
+    });
+    let again = posted(
+        &t,
+        vec![
+            commission(partner, "two", 5),
+            reordered,
+            commission(partner, "two", 5),
+        ],
+    )
+    .await
+    .unwrap();
     assert_eq!((again[1], again[0]), (first[0], again[2]));
     assert_eq!(entries(&t).await, 4);
     let balance = books.balance(partner).await;
     assert_eq!(balance.accrued, 105);
-    let row = ledger_transaction::Entity::find_by_id(first[0]).one(t.app.db().reader()).await.unwrap().unwrap();
-    assert_eq!((row.period.as_str(), row.effective_at), ("2026-02", at("2026-02-28T23:59:59Z")));
+    let row = ledger_transaction::Entity::find_by_id(first[0])
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (row.period.as_str(), row.effective_at),
+        ("2026-02", at("2026-02-28T23:59:59Z"))
+    );
 }
 
 async fn other_content_under_the_same_key_is_a_fault(t: TestApp) {
     unbacked(&t);
     let books = Books::open(&t, 0).await;
     let partner = books.partner("Alpha").await;
-    posted(&t, vec![commission(partner, "one", 100)]).await.unwrap();
-    let refused = posted(&t, vec![commission(partner, "two", 7), commission(partner, "one", 101)]).await;
+    posted(&t, vec![commission(partner, "one", 100)])
+        .await
+        .unwrap();
+    let refused = posted(
+        &t,
+        vec![
+            commission(partner, "two", 7),
+            commission(partner, "one", 101),
+        ],
+    )
+    .await;
     assert!(matches!(refused, Err(Error::Internal(_))), "{refused:?}");
     assert_eq!(entries(&t).await, 2);
     assert_eq!(books.balance(partner).await.accrued, 100);
@@ -94,23 +131,48 @@ async fn other_content_under_the_same_key_is_a_fault(t: TestApp) {
 async fn postings_that_do_not_balance_are_refused(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let partner = books.partner("Alpha").await;
-    let posting = |account, amount_minor| Posting { account, owner: None, amount_minor };
-    let lopsided = vec![posting(AccountKind::Cash, 1), posting(AccountKind::CommissionExpense, -2)];
+    let posting = |account, amount_minor| Posting {
+        account,
+        owner: None,
+        amount_minor,
+    };
+    let lopsided = vec![
+        posting(AccountKind::Cash, 1),
+        posting(AccountKind::CommissionExpense, -2),
+    ];
     let huge = 1_000_000_000_000_001;
-    let beyond = vec![posting(AccountKind::Cash, huge), posting(AccountKind::CommissionExpense, -huge)];
+    let beyond = vec![
+        posting(AccountKind::Cash, huge),
+        posting(AccountKind::CommissionExpense, -huge),
+    ];
     let nothing = vec![posting(AccountKind::Cash, 0)];
     for postings in [lopsided, beyond, nothing, Vec::new()] {
-        let refused = posted(&t, vec![NewTransaction { postings, ..commission(partner, "one", 1) }]).await;
+        let refused = posted(
+            &t,
+            vec![NewTransaction {
+                postings,
+                ..commission(partner, "one", 1)
+            }],
+        )
+        .await;
         assert!(matches!(refused, Err(Error::Internal(_))), "{refused:?}");
     }
-    assert_eq!(ledger_account::Entity::find().count(t.app.db().reader()).await.unwrap(), 0);
+    assert_eq!(
+        ledger_account::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        0
+    );
 }
 
 async fn thousands_are_posted_in_one_go(t: TestApp) {
     unbacked(&t);
     let books = Books::open(&t, 0).await;
     let partner = books.partner("Alpha").await;
-    let many: Vec<_> = (1..=1_201).map(|n| commission(partner, &format!("deal:{n}"), n)).collect();
+    let many: Vec<_> = (1..=1_201)
+        .map(|n| commission(partner, &format!("deal:{n}"), n))
+        .collect();
     let posted_ids = posted(&t, many.clone()).await.unwrap();
     assert_eq!(posted(&t, many).await.unwrap(), posted_ids);
     assert_eq!(entries(&t).await, 2_402);
@@ -126,37 +188,76 @@ async fn parallel_postings_lose_nothing(t: TestApp) {
         // Half of them name the partners the other way round.
         let (one, two) = if n % 2 == 0 { (a, b) } else { (b, a) };
         tokio::spawn(async move {
-            posted(&t, vec![commission(one, &format!("{n}:1"), 10), commission(two, &format!("{n}:2"), 10)]).await.unwrap()
+            posted(
+                &t,
+                vec![
+                    commission(one, &format!("{n}:1"), 10),
+                    commission(two, &format!("{n}:2"), 10),
+                ],
+            )
+            .await
+            .unwrap()
         })
     });
     for racer in racers.collect::<Vec<_>>() {
         racer.await.unwrap();
     }
-    assert_eq!((books.balance(a).await.accrued, books.balance(b).await.accrued), (200, 200));
+    assert_eq!(
+        (
+            books.balance(a).await.accrued,
+            books.balance(b).await.accrued
+        ),
+        (200, 200)
+    );
     assert_eq!(entries(&t).await, 80);
 }
 
 async fn a_transaction_is_reversed_once(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let partner = books.partner("Alpha").await;
-    let id = posted(&t, vec![commission(partner, "one", 100)]).await.unwrap()[0];
-    let undo = |id, reason: &'static str| t.write(move |tx| Box::pin(async move { reverse::reverse(tx, id, reason).await }));
-    assert_eq!(undo(id, " ").await.unwrap_err().code(), Code::ReasonRequired);
+    let id = posted(&t, vec![commission(partner, "one", 100)])
+        .await
+        .unwrap()[0];
+    let undo = |id, reason: &'static str| {
+        t.write(move |tx| Box::pin(async move { reverse::reverse(tx, id, reason).await }))
+    };
+    assert_eq!(
+        undo(id, " ").await.unwrap_err().code(),
+        Code::ReasonRequired
+    );
     let reversal = undo(id, "posted by mistake").await.unwrap();
     assert_eq!(books.balance(partner).await.accrued, 0);
-    let row = ledger_transaction::Entity::find_by_id(reversal).one(t.app.db().reader()).await.unwrap().unwrap();
-    assert_eq!((row.reverses_id, row.kind, row.period.as_str()), (Some(id), TransactionKind::Reversal, "2026-03"));
-    assert_eq!(undo(id, "again").await.unwrap_err().code(), Code::IllegalTransition);
-    assert_eq!(undo(reversal, "back").await.unwrap_err().code(), Code::IllegalTransition);
+    let row = ledger_transaction::Entity::find_by_id(reversal)
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (row.reverses_id, row.kind, row.period.as_str()),
+        (Some(id), TransactionKind::Reversal, "2026-03")
+    );
+    assert_eq!(
+        undo(id, "again").await.unwrap_err().code(),
+        Code::IllegalTransition
+    );
+    assert_eq!(
+        undo(reversal, "back").await.unwrap_err().code(),
+        Code::IllegalTransition
+    );
     let unknown = LedgerTransactionId::of(ids::mint(t.app.clock().now()));
-    assert_eq!(undo(unknown, "nothing").await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        undo(unknown, "nothing").await.unwrap_err().code(),
+        Code::NotFound
+    );
     assert_eq!(entries(&t).await, 4);
 }
 
 async fn rows_cannot_be_changed_or_deleted(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let partner = books.partner("Alpha").await;
-    books.win("2026-03-01T08:00:00Z", &[earned(partner, 100)]).await;
+    books
+        .win("2026-03-01T08:00:00Z", &[earned(partner, 100)])
+        .await;
     for sql in [
         "UPDATE ledger_entry SET amount_minor = amount_minor + 1",
         "DELETE FROM ledger_entry",
@@ -173,7 +274,12 @@ async fn rows_cannot_be_changed_or_deleted(t: TestApp) {
 async fn finance_reads_all_accounts_and_a_partner_its_own(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let (a, b) = (books.partner("Alpha").await, books.partner("Beta").await);
-    books.win("2026-03-01T08:00:00Z", &[earned(a, 142_857), earned(b, 285_714)]).await;
+    books
+        .win(
+            "2026-03-01T08:00:00Z",
+            &[earned(a, 142_857), earned(b, 285_714)],
+        )
+        .await;
     let own = t.person(Role::PartnerManager, Some(a)).await;
     let list = "{ ledgerAccounts { totalCount nodes { kind currency balance { amount } entries { nodes { amount { amount } transaction { kind subject effectiveAt } } } } } }";
     let all = t.ask(&books.maker, list, json!({})).await;
@@ -181,15 +287,37 @@ async fn finance_reads_all_accounts_and_a_partner_its_own(t: TestApp) {
     let seen = t.ask(&own, list, json!({})).await;
     assert_eq!(seen.at("ledgerAccounts/totalCount"), 1);
     assert_eq!(seen.text("ledgerAccounts/nodes/0/kind"), "ACCRUED");
-    assert_eq!(seen.text("ledgerAccounts/nodes/0/balance/amount"), "1428.57");
-    assert_eq!(seen.text("ledgerAccounts/nodes/0/entries/nodes/0/amount/amount"), "1428.57");
+    assert_eq!(
+        seen.text("ledgerAccounts/nodes/0/balance/amount"),
+        "1428.57"
+    );
+    assert_eq!(
+        seen.text("ledgerAccounts/nodes/0/entries/nodes/0/amount/amount"),
+        "1428.57"
+    );
     let transaction = "ledgerAccounts/nodes/0/entries/nodes/0/transaction";
     assert_eq!(seen.text(&format!("{transaction}/kind")), "COMMISSION");
-    assert_eq!(seen.text(&format!("{transaction}/effectiveAt")), "2026-03-01T08:00:00Z");
-    assert!(seen.text(&format!("{transaction}/subject")).starts_with("deal_"));
+    assert_eq!(
+        seen.text(&format!("{transaction}/effectiveAt")),
+        "2026-03-01T08:00:00Z"
+    );
+    assert!(
+        seen.text(&format!("{transaction}/subject"))
+            .starts_with("deal_")
+    );
     let filtered = "query($p: ID!) { ledgerAccounts(filter: {partnerId: $p, kind: ACCRUED, currency: \"USD\"}) { totalCount } }";
-    assert_eq!(t.ask(&books.maker, filtered, json!({ "p": b.text() })).await.at("ledgerAccounts/totalCount"), 1);
-    assert_eq!(t.ask(&own, filtered, json!({ "p": b.text() })).await.at("ledgerAccounts/totalCount"), 0);
+    assert_eq!(
+        t.ask(&books.maker, filtered, json!({ "p": b.text() }))
+            .await
+            .at("ledgerAccounts/totalCount"),
+        1
+    );
+    assert_eq!(
+        t.ask(&own, filtered, json!({ "p": b.text() }))
+            .await
+            .at("ledgerAccounts/totalCount"),
+        0
+    );
     for role in [Role::AllianceManager, Role::Executive] {
         let person = t.vendor(role).await;
         assert_eq!(t.ask(&person, list, json!({})).await.error(), "FORBIDDEN");

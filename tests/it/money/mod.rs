@@ -13,7 +13,10 @@ use ensemble::{
     deals::SalesStatus,
     entity::{
         accrual, deal, deal_refund,
-        ids::{DealId, DealRefundId, IncentivePlanId, PartnerId, PayoutRunId, ProgramId, ProgramVersionId},
+        ids::{
+            DealId, DealRefundId, IncentivePlanId, PartnerId, PayoutRunId, ProgramId,
+            ProgramVersionId,
+        },
         incentive_plan, partner, payout, program, program_version,
     },
     incentives::{AccrualKind, PlanStatus, PlanTerms},
@@ -31,8 +34,8 @@ use ensemble::{
     programs::{ProgramSettings, ProgramStatus},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder,
 };
 use serde_json::{Value, json};
 
@@ -40,7 +43,14 @@ use crate::support::{Answer, Case, Person, TestApp};
 
 /// All cases of this folder.
 pub fn cases() -> Vec<Case> {
-    [execution::cases(), ledger::cases(), payouts::cases(), statements::cases(), verify::cases()].concat()
+    [
+        execution::cases(),
+        ledger::cases(),
+        payouts::cases(),
+        statements::cases(),
+        verify::cases(),
+    ]
+    .concat()
 }
 
 pub fn at(text: &str) -> DateTime<Utc> {
@@ -70,12 +80,39 @@ impl Books {
         use ensemble::identity::Role;
         let (maker, checker) = (t.vendor(Role::Finance).await, t.vendor(Role::Finance).await);
         let now = t.app.clock().now();
-        let (program, version, plan) = (ProgramId::of(ids::mint(now)), ProgramVersionId::of(ids::mint(now)), IncentivePlanId::of(ids::mint(now)));
-        let settings = ProgramSettings { minimum_payout: BTreeMap::from([("USD".to_owned(), minimum)]), ..ProgramSettings::default() };
-        let terms = PlanTerms { currency: Currency::USD, components: Vec::new(), holdback: Default::default(), clawback_days: 90 };
+        let (program, version, plan) = (
+            ProgramId::of(ids::mint(now)),
+            ProgramVersionId::of(ids::mint(now)),
+            IncentivePlanId::of(ids::mint(now)),
+        );
+        let settings = ProgramSettings {
+            minimum_payout: BTreeMap::from([("USD".to_owned(), minimum)]),
+            ..ProgramSettings::default()
+        };
+        let terms = PlanTerms {
+            currency: Currency::USD,
+            components: Vec::new(),
+            holdback: Default::default(),
+            clawback_days: 90,
+        };
         let rows = (
-            program::Model { id: program, name: "Growth".to_owned(), status: ProgramStatus::Active, version: 1, created_at: now, updated_at: now },
-            program_version::Model { id: version, program_id: program, number: 1, effective_from: now, settings, created_by: None, created_at: now },
+            program::Model {
+                id: program,
+                name: "Growth".to_owned(),
+                status: ProgramStatus::Active,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            },
+            program_version::Model {
+                id: version,
+                program_id: program,
+                number: 1,
+                effective_from: now,
+                settings,
+                created_by: None,
+                created_at: now,
+            },
             incentive_plan::Model {
                 id: plan,
                 program_id: program,
@@ -104,7 +141,14 @@ impl Books {
         })
         .await
         .unwrap();
-        Self { t: t.clone(), program, version, plan, maker, checker }
+        Self {
+            t: t.clone(),
+            program,
+            version,
+            plan,
+            maker,
+            checker,
+        }
     }
 
     pub async fn partner(&self, name: &str) -> PartnerId {
@@ -127,13 +171,23 @@ impl Books {
             updated_at: now,
         };
         let id = row.id;
-        self.t.write(move |tx| { let row = whole(row.clone()); Box::pin(async move { tx.insert(row).await }) }).await.unwrap();
+        self.t
+            .write(move |tx| {
+                let row = whole(row.clone());
+                Box::pin(async move { tx.insert(row).await })
+            })
+            .await
+            .unwrap();
         id
     }
 
     /// Changes a partner's facts.
     pub async fn change(&self, partner: PartnerId, change: fn(&mut partner::Model)) {
-        let mut row = partner::Entity::find_by_id(partner).one(self.t.app.db().reader()).await.unwrap().unwrap();
+        let mut row = partner::Entity::find_by_id(partner)
+            .one(self.t.app.db().reader())
+            .await
+            .unwrap()
+            .unwrap();
         change(&mut row);
         self.t
             .write(move |tx| {
@@ -150,7 +204,8 @@ impl Books {
     }
 
     pub async fn win_in(&self, currency: Currency, won_at: &str, lines: &[Earned]) -> DealId {
-        let (books, lines, won_at): (Self, Arc<[Earned]>, _) = (self.clone(), lines.into(), at(won_at));
+        let (books, lines, won_at): (Self, Arc<[Earned]>, _) =
+            (self.clone(), lines.into(), at(won_at));
         let deal = DealId::of(ids::mint(won_at));
         self.t
             .write(move |tx| {
@@ -159,11 +214,30 @@ impl Books {
                     tx.insert(whole(books.deal(deal, currency, won_at))).await?;
                     let mut transactions = Vec::new();
                     for line in lines.iter() {
-                        let earned = books.line(tx.id(), deal, line.partner, AccrualKind::Earned, line.amount, currency, won_at);
+                        let earned = books.line(
+                            tx.id(),
+                            deal,
+                            line.partner,
+                            AccrualKind::Earned,
+                            line.amount,
+                            currency,
+                            won_at,
+                        );
                         tx.insert(whole(earned)).await?;
                         if line.held > 0 {
-                            let held = books.line(tx.id(), deal, line.partner, AccrualKind::Holdback, line.held, currency, won_at);
-                            let held = accrual::Model { available_at: at(line.held_until), ..held };
+                            let held = books.line(
+                                tx.id(),
+                                deal,
+                                line.partner,
+                                AccrualKind::Holdback,
+                                line.held,
+                                currency,
+                                won_at,
+                            );
+                            let held = accrual::Model {
+                                available_at: at(line.held_until),
+                                ..held
+                            };
                             tx.insert(whole(held)).await?;
                         }
                         transactions.push(NewTransaction {
@@ -173,7 +247,8 @@ impl Books {
                             subject_id: deal.uuid(),
                             effective_at: won_at,
                             currency,
-                            postings: rules::won(line.partner.uuid(), line.amount, line.held).unwrap(),
+                            postings: rules::won(line.partner.uuid(), line.amount, line.held)
+                                .unwrap(),
                         });
                     }
                     post::post(tx, transactions).await.map(|_| ())
@@ -185,8 +260,15 @@ impl Books {
     }
 
     /// A refund that takes these amounts back, booked as refunding books it.
-    pub async fn refund(&self, deal: DealId, refunded_at: &str, amount: i64, taken_back: &[(PartnerId, i64)]) {
-        let (books, taken_back, refunded_at): (Self, Arc<[(PartnerId, i64)]>, _) = (self.clone(), taken_back.into(), at(refunded_at));
+    pub async fn refund(
+        &self,
+        deal: DealId,
+        refunded_at: &str,
+        amount: i64,
+        taken_back: &[(PartnerId, i64)],
+    ) {
+        let (books, taken_back, refunded_at): (Self, Arc<[(PartnerId, i64)]>, _) =
+            (self.clone(), taken_back.into(), at(refunded_at));
         self.t
             .write(move |tx| {
                 let (books, taken_back) = (books.clone(), Arc::clone(&taken_back));
@@ -210,8 +292,20 @@ impl Books {
                     .await?;
                     let mut transactions = Vec::new();
                     for (partner, back) in taken_back.iter() {
-                        let line = books.line(tx.id(), deal, *partner, AccrualKind::Clawback, -back, Currency::USD, refunded_at);
-                        tx.insert(whole(accrual::Model { refund_id: Some(refund), ..line })).await?;
+                        let line = books.line(
+                            tx.id(),
+                            deal,
+                            *partner,
+                            AccrualKind::Clawback,
+                            -back,
+                            Currency::USD,
+                            refunded_at,
+                        );
+                        tx.insert(whole(accrual::Model {
+                            refund_id: Some(refund),
+                            ..line
+                        }))
+                        .await?;
                         transactions.push(NewTransaction {
                             kind: TransactionKind::Clawback,
                             key: format!("refund:{refund}:clawback:{partner}"),
@@ -291,14 +385,19 @@ impl Books {
     /// Creates a run through the API.
     pub async fn create(&self, by: &Person, start: &str, end: &str) -> Answer {
         let key = ids::mint(self.t.app.clock().now()).to_string();
-        let input = json!({ "programId": self.program.text(), "periodStart": start, "periodEnd": end });
-        self.t.ask(by, CREATE, json!({ "input": input, "key": key })).await
+        let input =
+            json!({ "programId": self.program.text(), "periodStart": start, "periodEnd": end });
+        self.t
+            .ask(by, CREATE, json!({ "input": input, "key": key }))
+            .await
     }
 
     /// Creates a run and returns its id.
     pub async fn created(&self, start: &str, end: &str) -> String {
         let answer = self.create(&self.maker, start, end).await;
-        answer.done("payoutRunCreate").text("payoutRunCreate/payoutRun/id")
+        answer
+            .done("payoutRunCreate")
+            .text("payoutRunCreate/payoutRun/id")
     }
 
     pub async fn approve(&self, by: &Person, run: &str) -> Answer {
@@ -306,45 +405,74 @@ impl Books {
     }
 
     pub async fn execute(&self, by: &Person, run: &str, key: &str) -> Answer {
-        self.t.ask(by, EXECUTE, json!({ "id": run, "key": key })).await
+        self.t
+            .ask(by, EXECUTE, json!({ "id": run, "key": key }))
+            .await
     }
 
     /// Creates, approves and executes a run; returns its id.
     pub async fn pay(&self, start: &str, end: &str) -> String {
         let run = self.created(start, end).await;
-        self.approve(&self.checker, &run).await.done("payoutRunApprove");
-        self.execute(&self.checker, &run, &run).await.done("payoutRunExecute");
+        self.approve(&self.checker, &run)
+            .await
+            .done("payoutRunApprove");
+        self.execute(&self.checker, &run, &run)
+            .await
+            .done("payoutRunExecute");
         run
     }
 
     /// The payments of a run by partner, in the order of the partners given.
     pub async fn paid(&self, run: &str, partners: &[PartnerId]) -> Vec<Option<i64>> {
         let run = PayoutRunId::parse(run).unwrap();
-        let rows = payout::Entity::find().filter(payout::Column::RunId.eq(run)).all(self.t.app.db().reader()).await.unwrap();
-        let of = |partner: &PartnerId| rows.iter().find(|row| row.partner_id == *partner).map(|row| row.amount_minor);
+        let rows = payout::Entity::find()
+            .filter(payout::Column::RunId.eq(run))
+            .all(self.t.app.db().reader())
+            .await
+            .unwrap();
+        let of = |partner: &PartnerId| {
+            rows.iter()
+                .find(|row| row.partner_id == *partner)
+                .map(|row| row.amount_minor)
+        };
         partners.iter().map(of).collect()
     }
 
     /// The balance of a partner in US dollars.
     pub async fn balance(&self, partner: PartnerId) -> Balance {
-        let balances = balance::of(self.t.app.db().reader(), partner).await.unwrap();
-        balances.into_iter().find(|b| b.currency == Currency::USD).unwrap_or(Balance::zero(Currency::USD))
+        let balances = balance::of(self.t.app.db().reader(), partner)
+            .await
+            .unwrap();
+        balances
+            .into_iter()
+            .find(|b| b.currency == Currency::USD)
+            .unwrap_or(Balance::zero(Currency::USD))
     }
 
     /// All commission lines, oldest first.
     pub async fn lines(&self) -> Vec<accrual::Model> {
-        accrual::Entity::find().order_by_asc(accrual::Column::Id).all(self.t.app.db().reader()).await.unwrap()
+        accrual::Entity::find()
+            .order_by_asc(accrual::Column::Id)
+            .all(self.t.app.db().reader())
+            .await
+            .unwrap()
     }
 
     /// How many rows every table of a change holds: payouts, runs, ledger, audit and jobs.
     pub async fn rows(&self) -> Vec<u64> {
-        use ensemble::entity::{audit_event, job, ledger_entry, ledger_transaction, payout_exception, payout_run};
+        use ensemble::entity::{
+            audit_event, job, ledger_entry, ledger_transaction, payout_exception, payout_run,
+        };
         let db = self.t.app.db().reader();
         vec![
             payout_run::Entity::find().count(db).await.unwrap(),
             payout::Entity::find().count(db).await.unwrap(),
             payout_exception::Entity::find().count(db).await.unwrap(),
-            accrual::Entity::find().filter(accrual::Column::PayoutId.is_not_null()).count(db).await.unwrap(),
+            accrual::Entity::find()
+                .filter(accrual::Column::PayoutId.is_not_null())
+                .count(db)
+                .await
+                .unwrap(),
             ledger_transaction::Entity::find().count(db).await.unwrap(),
             ledger_entry::Entity::find().count(db).await.unwrap(),
             audit_event::Entity::find().count(db).await.unwrap(),
@@ -364,7 +492,12 @@ pub struct Earned {
 
 /// A line without holdback.
 pub fn earned(partner: PartnerId, amount: i64) -> Earned {
-    Earned { partner, amount, held: 0, held_until: "" }
+    Earned {
+        partner,
+        amount,
+        held: 0,
+        held_until: "",
+    }
 }
 
 /// Every column of a row is written.
@@ -379,11 +512,17 @@ where
 /// Statements that the migrations' triggers refuse, run as an operator would.
 pub async fn operator(t: &TestApp, sql: &str) -> Result<u64, String> {
     let done = t.app.db().maintenance().execute_unprepared(sql).await;
-    done.map(|done| done.rows_affected()).map_err(|error| error.to_string())
+    done.map(|done| done.rows_affected())
+        .map_err(|error| error.to_string())
 }
 
 pub fn texts(value: &Value) -> Vec<String> {
-    value.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
 }
 
 pub const CREATE: &str = r"mutation($input: PayoutRunCreateInput!, $key: String!) {

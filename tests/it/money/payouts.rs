@@ -31,9 +31,18 @@ cases!(
 
 /// The deal of 100,000.00 with a pool of ten percent.
 pub async fn influence(books: &Books) -> [PartnerId; 3] {
-    let partners = [books.partner("Alpha").await, books.partner("Beta").await, books.partner("=Gamma, Inc.").await];
+    let partners = [
+        books.partner("Alpha").await,
+        books.partner("Beta").await,
+        books.partner("=Gamma, Inc.").await,
+    ];
     let [a, b, c] = partners;
-    books.win("2026-03-01T08:00:00Z", &[earned(a, 142_857), earned(b, 285_714), earned(c, 571_429)]).await;
+    books
+        .win(
+            "2026-03-01T08:00:00Z",
+            &[earned(a, 142_857), earned(b, 285_714), earned(c, 571_429)],
+        )
+        .await;
     partners
 }
 
@@ -42,24 +51,69 @@ async fn three_partners_are_paid_by_their_influence(t: TestApp) {
     let partners = influence(&books).await;
     let run = books.create(&books.maker, "2026-03-01", "2026-03-31").await;
     let run = run.done("payoutRunCreate");
-    assert_eq!(run.at("payoutRunCreate/payoutRun/totals"), &json!([{"amount": "10000.00", "currency": "USD"}]));
+    assert_eq!(
+        run.at("payoutRunCreate/payoutRun/totals"),
+        &json!([{"amount": "10000.00", "currency": "USD"}])
+    );
     assert_eq!(run.at("payoutRunCreate/payoutRun/payoutCount"), 3);
-    assert_eq!(texts(run.at("payoutRunCreate/payoutRun/allowedActions")), ["CANCEL"]);
+    assert_eq!(
+        texts(run.at("payoutRunCreate/payoutRun/allowedActions")),
+        ["CANCEL"]
+    );
     let id = run.text("payoutRunCreate/payoutRun/id");
-    assert_eq!(books.paid(&id, &partners).await, [Some(142_857), Some(285_714), Some(571_429)]);
+    assert_eq!(
+        books.paid(&id, &partners).await,
+        [Some(142_857), Some(285_714), Some(571_429)]
+    );
     let approved = books.approve(&books.checker, &id).await;
-    assert_eq!(approved.done("payoutRunApprove").text("payoutRunApprove/payoutRun/status"), "APPROVED");
-    assert_eq!(approved.text("payoutRunApprove/payoutRun/createdBy/id"), books.maker.id.text());
-    assert_eq!(approved.text("payoutRunApprove/payoutRun/approvedBy/id"), books.checker.id.text());
+    assert_eq!(
+        approved
+            .done("payoutRunApprove")
+            .text("payoutRunApprove/payoutRun/status"),
+        "APPROVED"
+    );
+    assert_eq!(
+        approved.text("payoutRunApprove/payoutRun/createdBy/id"),
+        books.maker.id.text()
+    );
+    assert_eq!(
+        approved.text("payoutRunApprove/payoutRun/approvedBy/id"),
+        books.checker.id.text()
+    );
     let balance = books.balance(partners[0]).await;
     assert_eq!((balance.accrued, balance.payable), (0, 142_857));
     let executed = books.execute(&books.checker, &id, "k").await;
-    assert_eq!(executed.done("payoutRunExecute").text("payoutRunExecute/payoutRun/status"), "COMPLETED");
+    assert_eq!(
+        executed
+            .done("payoutRunExecute")
+            .text("payoutRunExecute/payoutRun/status"),
+        "COMPLETED"
+    );
     let balance = books.balance(partners[2]).await;
-    assert_eq!((balance.accrued, balance.payable, balance.in_payout, balance.paid, balance.open()), (0, 0, 0, 571_429, 0));
-    let events = ensemble::entity::audit_event::Entity::find().all(t.app.db().reader()).await.unwrap();
+    assert_eq!(
+        (
+            balance.accrued,
+            balance.payable,
+            balance.in_payout,
+            balance.paid,
+            balance.open()
+        ),
+        (0, 0, 0, 571_429, 0)
+    );
+    let events = ensemble::entity::audit_event::Entity::find()
+        .all(t.app.db().reader())
+        .await
+        .unwrap();
     let of = |name: &str| events.iter().filter(|event| event.action == name).count();
-    assert_eq!([of("payout_run.created"), of("payout_run.approved"), of("payout_run.executing"), of("payout_run.completed")], [1; 4]);
+    assert_eq!(
+        [
+            of("payout_run.created"),
+            of("payout_run.approved"),
+            of("payout_run.executing"),
+            of("payout_run.completed")
+        ],
+        [1; 4]
+    );
     assert_eq!(of("payout.paid"), 3);
     t.settle().await;
 }
@@ -69,7 +123,12 @@ async fn a_second_run_of_the_same_period_makes_no_payments(t: TestApp) {
     influence(&books).await;
     books.created("2026-03-01", "2026-03-31").await;
     let second = books.create(&books.maker, "2026-03-01", "2026-03-31").await;
-    assert_eq!(second.done("payoutRunCreate").at("payoutRunCreate/payoutRun/payoutCount"), 0);
+    assert_eq!(
+        second
+            .done("payoutRunCreate")
+            .at("payoutRunCreate/payoutRun/payoutCount"),
+        0
+    );
     assert_eq!(second.count("payoutRunCreate/payoutRun/totals"), 0);
     assert_eq!(second.text("payoutRunCreate/payoutRun/status"), "REVIEW");
 }
@@ -79,13 +138,34 @@ async fn whoever_created_a_run_cannot_approve_it(t: TestApp) {
     influence(&books).await;
     let run = books.created("2026-03-01", "2026-03-31").await;
     let before = books.rows().await;
-    assert_eq!(books.approve(&books.maker, &run).await.refusal("payoutRunApprove"), "SAME_PERSON");
+    assert_eq!(
+        books
+            .approve(&books.maker, &run)
+            .await
+            .refusal("payoutRunApprove"),
+        "SAME_PERSON"
+    );
     let stranger = t.vendor(Role::Executive).await;
-    assert_eq!(books.approve(&stranger, &run).await.refusal("payoutRunApprove"), "FORBIDDEN");
+    assert_eq!(
+        books
+            .approve(&stranger, &run)
+            .await
+            .refusal("payoutRunApprove"),
+        "FORBIDDEN"
+    );
     assert_eq!(books.rows().await, before);
-    books.approve(&books.checker, &run).await.done("payoutRunApprove");
+    books
+        .approve(&books.checker, &run)
+        .await
+        .done("payoutRunApprove");
     let approved = books.rows().await;
-    assert_eq!(books.approve(&books.checker, &run).await.refusal("payoutRunApprove"), "ILLEGAL_TRANSITION");
+    assert_eq!(
+        books
+            .approve(&books.checker, &run)
+            .await
+            .refusal("payoutRunApprove"),
+        "ILLEGAL_TRANSITION"
+    );
     assert_eq!(books.rows().await, approved);
 }
 
@@ -96,28 +176,58 @@ async fn two_runs_at_once_claim_each_line_once(t: TestApp) {
         books.create(&books.maker, "2026-03-01", "2026-03-31"),
         books.create(&books.checker, "2026-03-01", "2026-03-31"),
     );
-    let counts = [&one, &two].map(|answer| answer.done("payoutRunCreate").at("payoutRunCreate/payoutRun/payoutCount").as_i64().unwrap());
+    let counts = [&one, &two].map(|answer| {
+        answer
+            .done("payoutRunCreate")
+            .at("payoutRunCreate/payoutRun/payoutCount")
+            .as_i64()
+            .unwrap()
+    });
     assert_eq!(counts.iter().sum::<i64>(), 3, "{counts:?}");
     assert!(counts.contains(&0), "{counts:?}");
-    assert!(books.lines().await.iter().all(|line| line.payout_id.is_some()));
+    assert!(
+        books
+            .lines()
+            .await
+            .iter()
+            .all(|line| line.payout_id.is_some())
+    );
 }
 
 async fn a_partner_with_an_expired_agreement_is_held_and_paid_after_renewal(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let [a, b, c] = influence(&books).await;
-    books.change(b, |partner| partner.dpa_valid_until = Some(day("2026-02-28"))).await;
-    books.change(c, |partner| partner.dpa_valid_until = Some(day("2026-03-01"))).await;
+    books
+        .change(b, |partner| {
+            partner.dpa_valid_until = Some(day("2026-02-28"))
+        })
+        .await;
+    books
+        .change(c, |partner| {
+            partner.dpa_valid_until = Some(day("2026-03-01"))
+        })
+        .await;
     let run = books.pay("2026-03-01", "2026-03-31").await;
-    assert_eq!(books.paid(&run, &[a, b, c]).await, [Some(142_857), None, Some(571_429)]);
+    assert_eq!(
+        books.paid(&run, &[a, b, c]).await,
+        [Some(142_857), None, Some(571_429)]
+    );
     let held = t.ask(&books.maker, EXCEPTIONS, json!({ "id": run })).await;
     assert_eq!(
         held.at("payoutRun/exceptions/nodes"),
         &json!([{"partnerId": b.text(), "reason": "AGREEMENT_EXPIRED", "amount": {"amount": "2857.14"}}])
     );
     assert_eq!(books.balance(b).await.accrued, 285_714);
-    books.change(b, |partner| partner.dpa_valid_until = Some(day("2027-02-28"))).await;
+    books
+        .change(b, |partner| {
+            partner.dpa_valid_until = Some(day("2027-02-28"))
+        })
+        .await;
     let next = books.pay("2026-03-01", "2026-03-31").await;
-    assert_eq!(books.paid(&next, &[a, b, c]).await, [None, Some(285_714), None]);
+    assert_eq!(
+        books.paid(&next, &[a, b, c]).await,
+        [None, Some(285_714), None]
+    );
     assert_eq!(books.balance(b).await.paid, 285_714);
     t.settle().await;
 }
@@ -125,41 +235,93 @@ async fn a_partner_with_an_expired_agreement_is_held_and_paid_after_renewal(t: T
 async fn a_suspended_partner_is_held(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let [a, ..] = influence(&books).await;
-    books.change(a, |partner| partner.status = PartnerStatus::Suspended).await;
+    books
+        .change(a, |partner| partner.status = PartnerStatus::Suspended)
+        .await;
     let run = books.created("2026-03-01", "2026-03-31").await;
     let held = t.ask(&books.maker, EXCEPTIONS, json!({ "id": run })).await;
-    assert_eq!(held.text("payoutRun/exceptions/nodes/0/reason"), "NOT_PAYABLE");
+    assert_eq!(
+        held.text("payoutRun/exceptions/nodes/0/reason"),
+        "NOT_PAYABLE"
+    );
     assert_eq!(books.paid(&run, &[a]).await, [None]);
 }
 
 async fn a_refund_is_netted_and_a_negative_balance_carried(t: TestApp) {
     let books = Books::open(&t, 0).await;
-    let partners = [books.partner("Alpha").await, books.partner("Beta").await, books.partner("Gamma").await];
+    let partners = [
+        books.partner("Alpha").await,
+        books.partner("Beta").await,
+        books.partner("Gamma").await,
+    ];
     let [a, b, c] = partners;
     t.clock.set(at("2026-06-01T00:00:00Z"));
-    let deal = books.win("2026-03-01T08:00:00Z", &[earned(a, 142_857), earned(b, 285_714), earned(c, 571_429)]).await;
+    let deal = books
+        .win(
+            "2026-03-01T08:00:00Z",
+            &[earned(a, 142_857), earned(b, 285_714), earned(c, 571_429)],
+        )
+        .await;
     let first = books.pay("2026-03-01", "2026-03-31").await;
-    assert_eq!(books.paid(&first, &partners).await, [Some(142_857), Some(285_714), Some(571_429)]);
+    assert_eq!(
+        books.paid(&first, &partners).await,
+        [Some(142_857), Some(285_714), Some(571_429)]
+    );
     // A refund of a quarter on day 60, after everything was paid.
-    books.refund(deal, "2026-04-30T08:00:00Z", 2_500_000, &[(a, 35_714), (b, 71_429), (c, 142_857)]).await;
+    books
+        .refund(
+            deal,
+            "2026-04-30T08:00:00Z",
+            2_500_000,
+            &[(a, 35_714), (b, 71_429), (c, 142_857)],
+        )
+        .await;
     let april = books.created("2026-04-01", "2026-04-30").await;
     assert_eq!(books.paid(&april, &partners).await, [None; 3]);
-    let carried = t.ask(&books.maker, EXCEPTIONS, json!({ "id": april })).await;
+    let carried = t
+        .ask(&books.maker, EXCEPTIONS, json!({ "id": april }))
+        .await;
     let amounts = |answer: &crate::support::Answer| -> Vec<(String, String)> {
-        let nodes = answer.at("payoutRun/exceptions/nodes").as_array().unwrap().clone();
-        let mut shown: Vec<_> =
-            nodes.iter().map(|node| (node["reason"].as_str().unwrap().to_owned(), node["amount"]["amount"].as_str().unwrap().to_owned())).collect();
+        let nodes = answer
+            .at("payoutRun/exceptions/nodes")
+            .as_array()
+            .unwrap()
+            .clone();
+        let mut shown: Vec<_> = nodes
+            .iter()
+            .map(|node| {
+                (
+                    node["reason"].as_str().unwrap().to_owned(),
+                    node["amount"]["amount"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect();
         shown.sort();
         shown
     };
     let negative = |amount: &str| ("NEGATIVE_BALANCE".to_owned(), amount.to_owned());
-    assert_eq!(amounts(&carried), [negative("-1428.57"), negative("-357.14"), negative("-714.29")]);
+    assert_eq!(
+        amounts(&carried),
+        [
+            negative("-1428.57"),
+            negative("-357.14"),
+            negative("-714.29")
+        ]
+    );
     // In May Alpha earns 600.00: the receivable is netted against it.
-    books.win("2026-05-02T08:00:00Z", &[earned(a, 60_000)]).await;
+    books
+        .win("2026-05-02T08:00:00Z", &[earned(a, 60_000)])
+        .await;
     let may = books.pay("2026-05-01", "2026-05-31").await;
-    assert_eq!(books.paid(&may, &partners).await, [Some(24_286), None, None]);
+    assert_eq!(
+        books.paid(&may, &partners).await,
+        [Some(24_286), None, None]
+    );
     let balance = books.balance(a).await;
-    assert_eq!((balance.paid, balance.accrued, balance.clawback_receivable), (142_857 + 24_286, 0, 0));
+    assert_eq!(
+        (balance.paid, balance.accrued, balance.clawback_receivable),
+        (142_857 + 24_286, 0, 0)
+    );
     assert_eq!(books.balance(c).await.open(), -142_857);
     t.settle().await;
 }
@@ -167,7 +329,12 @@ async fn a_refund_is_netted_and_a_negative_balance_carried(t: TestApp) {
 async fn a_holdback_is_paid_after_its_date(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let c = books.partner("Gamma").await;
-    let line = Earned { partner: c, amount: 514_286, held: 57_143, held_until: "2026-05-30T08:00:00Z" };
+    let line = Earned {
+        partner: c,
+        amount: 514_286,
+        held: 57_143,
+        held_until: "2026-05-30T08:00:00Z",
+    };
     books.win("2026-03-01T08:00:00Z", &[line]).await;
     let balance = books.balance(c).await;
     assert_eq!((balance.accrued, balance.held), (514_286, 57_143));
@@ -180,7 +347,10 @@ async fn a_holdback_is_paid_after_its_date(t: TestApp) {
     let due = books.pay("2026-05-01", "2026-05-30").await;
     assert_eq!(books.paid(&due, &[c]).await, [Some(57_143)]);
     let balance = books.balance(c).await;
-    assert_eq!((balance.held, balance.accrued, balance.paid), (0, 0, 571_429));
+    assert_eq!(
+        (balance.held, balance.accrued, balance.paid),
+        (0, 0, 571_429)
+    );
     t.settle().await;
 }
 
@@ -188,11 +358,30 @@ async fn each_currency_is_paid_apart(t: TestApp) {
     let books = Books::open(&t, 100).await;
     let a = books.partner("Alpha").await;
     books.win("2026-03-01T08:00:00Z", &[earned(a, 99)]).await;
-    books.win_in("JPY".parse().unwrap(), "2026-03-01T08:00:00Z", &[earned(a, 14_286)]).await;
+    books
+        .win_in(
+            "JPY".parse().unwrap(),
+            "2026-03-01T08:00:00Z",
+            &[earned(a, 14_286)],
+        )
+        .await;
     let run = books.create(&books.maker, "2026-03-01", "2026-03-31").await;
-    assert_eq!(run.done("payoutRunCreate").at("payoutRunCreate/payoutRun/totals"), &json!([{"amount": "14286", "currency": "JPY"}]));
-    let held = t.ask(&books.maker, EXCEPTIONS, json!({ "id": run.text("payoutRunCreate/payoutRun/id") })).await;
-    assert_eq!(held.text("payoutRun/exceptions/nodes/0/reason"), "BELOW_MINIMUM");
+    assert_eq!(
+        run.done("payoutRunCreate")
+            .at("payoutRunCreate/payoutRun/totals"),
+        &json!([{"amount": "14286", "currency": "JPY"}])
+    );
+    let held = t
+        .ask(
+            &books.maker,
+            EXCEPTIONS,
+            json!({ "id": run.text("payoutRunCreate/payoutRun/id") }),
+        )
+        .await;
+    assert_eq!(
+        held.text("payoutRun/exceptions/nodes/0/reason"),
+        "BELOW_MINIMUM"
+    );
 }
 
 async fn a_cancelled_run_frees_its_lines(t: TestApp) {
@@ -201,52 +390,151 @@ async fn a_cancelled_run_frees_its_lines(t: TestApp) {
     let run = books.created("2026-03-01", "2026-03-31").await;
     let cancel = "mutation($id: ID!) { payoutRunCancel(input: {id: $id}) { payoutRun { status } userErrors { code } } }";
     let cancelled = t.ask(&books.maker, cancel, json!({ "id": run })).await;
-    assert_eq!(cancelled.done("payoutRunCancel").text("payoutRunCancel/payoutRun/status"), "CANCELLED");
-    assert_eq!(t.ask(&books.maker, cancel, json!({ "id": run })).await.refusal("payoutRunCancel"), "ILLEGAL_TRANSITION");
-    assert!(books.lines().await.iter().all(|line| line.payout_id.is_none()));
+    assert_eq!(
+        cancelled
+            .done("payoutRunCancel")
+            .text("payoutRunCancel/payoutRun/status"),
+        "CANCELLED"
+    );
+    assert_eq!(
+        t.ask(&books.maker, cancel, json!({ "id": run }))
+            .await
+            .refusal("payoutRunCancel"),
+        "ILLEGAL_TRANSITION"
+    );
+    assert!(
+        books
+            .lines()
+            .await
+            .iter()
+            .all(|line| line.payout_id.is_none())
+    );
     let next = books.pay("2026-03-01", "2026-03-31").await;
-    assert_eq!(books.paid(&next, &partners).await, [Some(142_857), Some(285_714), Some(571_429)]);
+    assert_eq!(
+        books.paid(&next, &partners).await,
+        [Some(142_857), Some(285_714), Some(571_429)]
+    );
     t.settle().await;
 }
 
 async fn a_partner_sees_its_own_payments_after_approval_and_no_run(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let [a, b, _] = influence(&books).await;
-    let (own, other) = (t.person(Role::PartnerManager, Some(b)).await, t.person(Role::PartnerManager, Some(a)).await);
+    let (own, other) = (
+        t.person(Role::PartnerManager, Some(b)).await,
+        t.person(Role::PartnerManager, Some(a)).await,
+    );
     let run = books.created("2026-03-01", "2026-03-31").await;
     let list = "{ payouts { totalCount nodes { id amount { amount } lineCount run { id } } } }";
     let one = "query($id: ID!) { payout(id: $id) { id } }";
-    assert_eq!(t.ask(&own, list, json!({})).await.at("payouts/totalCount"), 0);
-    let id = payout::Entity::find().filter(payout::Column::PartnerId.eq(b)).one(t.app.db().reader()).await.unwrap().unwrap().id.text();
-    assert_eq!(t.ask(&own, one, json!({ "id": id })).await.error(), "NOT_FOUND");
-    books.approve(&books.checker, &run).await.done("payoutRunApprove");
+    assert_eq!(
+        t.ask(&own, list, json!({})).await.at("payouts/totalCount"),
+        0
+    );
+    let id = payout::Entity::find()
+        .filter(payout::Column::PartnerId.eq(b))
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap()
+        .id
+        .text();
+    assert_eq!(
+        t.ask(&own, one, json!({ "id": id })).await.error(),
+        "NOT_FOUND"
+    );
+    books
+        .approve(&books.checker, &run)
+        .await
+        .done("payoutRunApprove");
     let seen = t.ask(&own, list, json!({})).await;
-    let expected = json!([{"id": id, "amount": {"amount": "2857.14"}, "lineCount": 1, "run": null}]);
+    let expected =
+        json!([{"id": id, "amount": {"amount": "2857.14"}, "lineCount": 1, "run": null}]);
     assert_eq!(seen.at("payouts/nodes"), &expected);
-    assert_eq!(t.ask(&own, one, json!({ "id": id })).await.text("payout/id"), id);
+    assert_eq!(
+        t.ask(&own, one, json!({ "id": id }))
+            .await
+            .text("payout/id"),
+        id
+    );
     // What belongs to another partner answers like what does not exist.
     let hidden = t.ask(&other, one, json!({ "id": id })).await;
-    let absent = t.ask(&other, one, json!({ "id": "payout_01arz3ndektsv4rrffq69g5fav" })).await;
+    let absent = t
+        .ask(
+            &other,
+            one,
+            json!({ "id": "payout_01arz3ndektsv4rrffq69g5fav" }),
+        )
+        .await;
     assert_eq!(hidden.json, absent.json);
     assert_eq!(hidden.error(), "NOT_FOUND");
     let node = "query($id: ID!) { node(id: $id) { id } }";
-    assert_eq!(t.ask(&other, node, json!({ "id": id })).await.error(), "NOT_FOUND");
-    assert_eq!(t.ask(&own, node, json!({ "id": run })).await.error(), "NOT_FOUND");
-    assert_eq!(t.ask(&own, "query($id: ID!) { payoutRun(id: $id) { id } }", json!({ "id": run })).await.error(), "NOT_FOUND");
-    assert_eq!(t.ask(&own, "{ payoutRuns { nodes { id } } }", json!({})).await.error(), "FORBIDDEN");
+    assert_eq!(
+        t.ask(&other, node, json!({ "id": id })).await.error(),
+        "NOT_FOUND"
+    );
+    assert_eq!(
+        t.ask(&own, node, json!({ "id": run })).await.error(),
+        "NOT_FOUND"
+    );
+    assert_eq!(
+        t.ask(
+            &own,
+            "query($id: ID!) { payoutRun(id: $id) { id } }",
+            json!({ "id": run })
+        )
+        .await
+        .error(),
+        "NOT_FOUND"
+    );
+    assert_eq!(
+        t.ask(&own, "{ payoutRuns { nodes { id } } }", json!({}))
+            .await
+            .error(),
+        "FORBIDDEN"
+    );
     let filtered = "query($p: ID!) { payouts(filter: {partnerId: $p}) { totalCount } }";
-    assert_eq!(t.ask(&other, filtered, json!({ "p": b.text() })).await.at("payouts/totalCount"), 0);
+    assert_eq!(
+        t.ask(&other, filtered, json!({ "p": b.text() }))
+            .await
+            .at("payouts/totalCount"),
+        0
+    );
 }
 
 async fn members_and_executives_see_no_payouts(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let [a, ..] = influence(&books).await;
     let run = books.pay("2026-03-01", "2026-03-31").await;
-    let id = payout::Entity::find().filter(payout::Column::PartnerId.eq(a)).one(t.app.db().reader()).await.unwrap().unwrap().id.text();
-    for person in [t.person(Role::PartnerMember, Some(a)).await, t.vendor(Role::Executive).await] {
-        assert_eq!(t.ask(&person, "{ payouts { totalCount } }", json!({})).await.error(), "FORBIDDEN");
+    let id = payout::Entity::find()
+        .filter(payout::Column::PartnerId.eq(a))
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap()
+        .id
+        .text();
+    for person in [
+        t.person(Role::PartnerMember, Some(a)).await,
+        t.vendor(Role::Executive).await,
+    ] {
+        assert_eq!(
+            t.ask(&person, "{ payouts { totalCount } }", json!({}))
+                .await
+                .error(),
+            "FORBIDDEN"
+        );
         for hidden in [&id, &run] {
-            assert_eq!(t.ask(&person, "query($id: ID!) { node(id: $id) { id } }", json!({ "id": hidden })).await.error(), "NOT_FOUND");
+            assert_eq!(
+                t.ask(
+                    &person,
+                    "query($id: ID!) { node(id: $id) { id } }",
+                    json!({ "id": hidden })
+                )
+                .await
+                .error(),
+                "NOT_FOUND"
+            );
         }
     }
     t.settle().await;
@@ -256,9 +544,21 @@ async fn a_period_must_not_end_before_it_starts(t: TestApp) {
     let books = Books::open(&t, 0).await;
     influence(&books).await;
     let before = books.rows().await;
-    assert_eq!(books.create(&books.maker, "2026-03-31", "2026-03-01").await.refusal("payoutRunCreate"), "BAD_USER_INPUT");
+    assert_eq!(
+        books
+            .create(&books.maker, "2026-03-31", "2026-03-01")
+            .await
+            .refusal("payoutRunCreate"),
+        "BAD_USER_INPUT"
+    );
     let auditor = t.vendor(Role::Auditor).await;
-    assert_eq!(books.create(&auditor, "2026-03-01", "2026-03-31").await.refusal("payoutRunCreate"), "FORBIDDEN");
+    assert_eq!(
+        books
+            .create(&auditor, "2026-03-01", "2026-03-31")
+            .await
+            .refusal("payoutRunCreate"),
+        "FORBIDDEN"
+    );
     assert_eq!(books.rows().await, before);
 }
 
@@ -267,11 +567,26 @@ async fn only_finance_executes(t: TestApp) {
     influence(&books).await;
     let run = books.created("2026-03-01", "2026-03-31").await;
     let alliance = t.vendor(Role::AllianceManager).await;
-    books.approve(&alliance, &run).await.done("payoutRunApprove");
+    books
+        .approve(&alliance, &run)
+        .await
+        .done("payoutRunApprove");
     let before = books.rows().await;
-    assert_eq!(books.execute(&alliance, &run, "k").await.refusal("payoutRunExecute"), "FORBIDDEN");
-    let keyless = "mutation($id: ID!) { payoutRunExecute(input: {id: $id}) { userErrors { code } } }";
-    assert_eq!(t.ask(&books.checker, keyless, json!({ "id": run })).await.refusal("payoutRunExecute"), "IDEMPOTENCY_KEY_REQUIRED");
+    assert_eq!(
+        books
+            .execute(&alliance, &run, "k")
+            .await
+            .refusal("payoutRunExecute"),
+        "FORBIDDEN"
+    );
+    let keyless =
+        "mutation($id: ID!) { payoutRunExecute(input: {id: $id}) { userErrors { code } } }";
+    assert_eq!(
+        t.ask(&books.checker, keyless, json!({ "id": run }))
+            .await
+            .refusal("payoutRunExecute"),
+        "IDEMPOTENCY_KEY_REQUIRED"
+    );
     assert_eq!(books.rows().await, before);
 }
 

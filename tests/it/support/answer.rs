@@ -13,13 +13,21 @@ pub struct Answer {
 impl Answer {
     /// Wraps a response.
     pub fn new(document: &str, response: async_graphql::Response) -> Self {
-        Self { document: document.to_owned(), json: serde_json::to_value(response).unwrap() }
+        Self {
+            document: document.to_owned(),
+            json: serde_json::to_value(response).unwrap(),
+        }
     }
 
     /// A value of the data by JSON pointer without the leading slash: `deal/customer/name`.
     #[track_caller]
     pub fn at(&self, path: &str) -> &Value {
-        assert!(self.json.get("errors").is_none(), "unexpected errors: {:#}\n{}", self.json, self.document);
+        assert!(
+            self.json.get("errors").is_none(),
+            "unexpected errors: {:#}\n{}",
+            self.json,
+            self.document
+        );
         self.json
             .pointer(&format!("/data/{path}"))
             .unwrap_or_else(|| panic!("nothing at {path}: {:#}\n{}", self.json, self.document))
@@ -28,13 +36,19 @@ impl Answer {
     /// A text of the data.
     #[track_caller]
     pub fn text(&self, path: &str) -> String {
-        self.at(path).as_str().unwrap_or_else(|| panic!("no text at {path}: {:#}", self.json)).to_owned()
+        self.at(path)
+            .as_str()
+            .unwrap_or_else(|| panic!("no text at {path}: {:#}", self.json))
+            .to_owned()
     }
 
     /// The number of items of a list.
     #[track_caller]
     pub fn count(&self, path: &str) -> usize {
-        self.at(path).as_array().unwrap_or_else(|| panic!("no list at {path}: {:#}", self.json)).len()
+        self.at(path)
+            .as_array()
+            .unwrap_or_else(|| panic!("no list at {path}: {:#}", self.json))
+            .len()
     }
 
     /// The object that a mutation returned; it must not have refused.
@@ -48,8 +62,14 @@ impl Answer {
     /// The codes with which a mutation refused.
     #[track_caller]
     pub fn refusals(&self, mutation: &str) -> Vec<String> {
-        let errors = self.at(&format!("{mutation}/userErrors")).as_array().unwrap();
-        errors.iter().map(|error| error["code"].as_str().unwrap().to_owned()).collect()
+        let errors = self
+            .at(&format!("{mutation}/userErrors"))
+            .as_array()
+            .unwrap();
+        errors
+            .iter()
+            .map(|error| error["code"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The one code with which a mutation refused.
@@ -63,8 +83,13 @@ impl Answer {
     /// The code of the one top-level error.
     #[track_caller]
     pub fn error(&self) -> String {
-        let errors = self.json["errors"].as_array().unwrap_or_else(|| panic!("no errors: {:#}", self.json));
+        let errors = self.json["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no errors: {:#}", self.json));
         assert_eq!(errors.len(), 1, "expected one error: {:#}", self.json);
-        errors[0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+        errors[0]["extensions"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }

@@ -26,10 +26,20 @@ pub struct Database {
 
 impl Databases {
     /// Reads which server to use.
-    #[expect(clippy::disallowed_methods, reason = "tests are told their server by the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told their server by the environment"
+    )]
     pub fn from_environment() -> Self {
-        let server = std::env::var("ENSEMBLE_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
-        Self { folder: tempfile::tempdir().unwrap(), sqlite: OnceCell::new(), server, postgres: OnceCell::new() }
+        let server = std::env::var("ENSEMBLE_TEST_POSTGRES")
+            .ok()
+            .filter(|url| !url.is_empty());
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            sqlite: OnceCell::new(),
+            server,
+            postgres: OnceCell::new(),
+        }
     }
 
     /// The PostgreSQL server, if one was named.
@@ -43,7 +53,10 @@ impl Databases {
             .sqlite
             .get_or_init(|| async {
                 let file = self.folder.path().join("template.db");
-                let connection = SeaDatabase::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+                let connection =
+                    SeaDatabase::connect(format!("sqlite://{}?mode=rwc", file.display()))
+                        .await
+                        .unwrap();
                 Migrator::up(&connection, None).await.unwrap();
                 connection.close().await.unwrap();
                 file
@@ -52,7 +65,11 @@ impl Databases {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ensemble.db");
         std::fs::copy(template, &file).unwrap();
-        Database { url: format!("sqlite://{}", file.display()), folder, dropped_by: None }
+        Database {
+            url: format!("sqlite://{}", file.display()),
+            folder,
+            dropped_by: None,
+        }
     }
 
     /// A fresh PostgreSQL database.
@@ -70,9 +87,17 @@ impl Databases {
             })
             .await;
         let name = format!("ensemble_test_{}", Uuid::new_v4().simple());
-        execute(&server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")).await;
+        execute(
+            &server,
+            &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"),
+        )
+        .await;
         let url = on(&server, &name);
-        Database { url, folder: tempfile::tempdir().unwrap(), dropped_by: Some((server, name)) }
+        Database {
+            url,
+            folder: tempfile::tempdir().unwrap(),
+            dropped_by: Some((server, name)),
+        }
     }
 
     /// Removes the templates.
@@ -97,7 +122,10 @@ impl Database {
     /// Another database, without tables; it goes with this one.
     pub async fn fresh(&self) -> String {
         match &self.dropped_by {
-            None => format!("sqlite://{}?mode=rwc", self.folder.path().join("fresh.db").display()),
+            None => format!(
+                "sqlite://{}?mode=rwc",
+                self.folder.path().join("fresh.db").display()
+            ),
             Some((server, name)) => {
                 let name = format!("{name}_fresh");
                 execute(server, &format!("CREATE DATABASE {name}")).await;
@@ -109,7 +137,11 @@ impl Database {
     /// Drops it.
     pub async fn remove(&self) {
         if let Some((server, name)) = &self.dropped_by {
-            execute(server, &format!("DROP DATABASE IF EXISTS {name}_fresh WITH (FORCE)")).await;
+            execute(
+                server,
+                &format!("DROP DATABASE IF EXISTS {name}_fresh WITH (FORCE)"),
+            )
+            .await;
             execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }

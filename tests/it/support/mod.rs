@@ -30,8 +30,8 @@ use ensemble::{
         clock::{Clock, ManualClock},
         db::Db,
         ids::{self, TypedId},
-        migrations,
         mail::{MailTransport, Mailer, MemoryMail},
+        migrations,
     },
     tx::{Call, Tx, Work},
     worker,
@@ -103,7 +103,10 @@ impl TestApp {
     pub async fn another(&self) -> Self {
         let url = self.database.fresh().await;
         migrations::up(&url).await.unwrap();
-        Self::over(Db::connect(&url, 5).await.unwrap(), Arc::clone(&self.database))
+        Self::over(
+            Db::connect(&url, 5).await.unwrap(),
+            Arc::clone(&self.database),
+        )
     }
 
     fn over(db: Db, database: Arc<Database>) -> Self {
@@ -118,13 +121,26 @@ impl TestApp {
             keys: Keys::new(&secret(), None, "http://localhost:8080", "ensemble").unwrap(),
             tokens: OpaqueTokens::new(secret(), None),
             // A mail kept in memory is accepted at once, or never when a test says so.
-            mail: Mailer::new(MailTransport::Memory(outbox.clone()), "Ensemble <partners@vendor.example>".parse().unwrap())
-                .with_limit(std::time::Duration::from_millis(20)),
-            site: Site { public_url: "http://localhost:8080".to_owned(), data_dir: database.folder() },
+            mail: Mailer::new(
+                MailTransport::Memory(outbox.clone()),
+                "Ensemble <partners@vendor.example>".parse().unwrap(),
+            )
+            .with_limit(std::time::Duration::from_millis(20)),
+            site: Site {
+                public_url: "http://localhost:8080".to_owned(),
+                data_dir: database.folder(),
+            },
             wake: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         });
-        Self { api: Api::new(app.clone()), app, clock, outbox, database, books_altered: Arc::default() }
+        Self {
+            api: Api::new(app.clone()),
+            app,
+            clock,
+            outbox,
+            database,
+            books_altered: Arc::default(),
+        }
     }
 
     /// Moves the clock.
@@ -187,8 +203,17 @@ impl TestApp {
         })
         .await
         .unwrap();
-        let actor = Actor::User(SignedIn { user_id, role, partner_id: partner, session_id });
-        Person { id: user_id, email, actor }
+        let actor = Actor::User(SignedIn {
+            user_id,
+            role,
+            partner_id: partner,
+            session_id,
+        });
+        Person {
+            id: user_id,
+            email,
+            actor,
+        }
     }
 
     /// Asks the API as this person.
@@ -198,8 +223,13 @@ impl TestApp {
 
     /// Asks the API as any actor.
     pub async fn ask_as(&self, actor: &Actor, document: &str, variables: Value) -> Answer {
-        let caller = Caller { actor: actor.clone(), request_id: "test-request".to_owned(), address: "192.0.2.1".to_owned() };
-        let request = async_graphql::Request::new(document).variables(async_graphql::Variables::from_json(variables));
+        let caller = Caller {
+            actor: actor.clone(),
+            request_id: "test-request".to_owned(),
+            address: "192.0.2.1".to_owned(),
+        };
+        let request = async_graphql::Request::new(document)
+            .variables(async_graphql::Variables::from_json(variables));
         Answer::new(document, self.api.execute(caller, request).await)
     }
 
@@ -228,8 +258,14 @@ impl TestApp {
         if self.books_altered.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let report = ensemble::ledger::verify::verify(self.app.db().reader()).await.map_err(|error| error.to_string())?;
-        if report.is_clean() { Ok(()) } else { Err(format!("the books are not in order:\n{report}")) }
+        let report = ensemble::ledger::verify::verify(self.app.db().reader())
+            .await
+            .map_err(|error| error.to_string())?;
+        if report.is_clean() {
+            Ok(())
+        } else {
+            Err(format!("the books are not in order:\n{report}"))
+        }
     }
 
     /// Removes the database.
