@@ -356,21 +356,23 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// Waits for SIGTERM or Ctrl-C.
 async fn signal() {
-    let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
-    {
+    let terminate = async {
         use tokio::signal::unix::{SignalKind, signal};
         match signal(SignalKind::terminate()) {
             Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
+                terminate.recv().await;
             }
-            Err(error) => tracing::warn!(%error, "SIGTERM cannot be caught"),
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be caught");
+                std::future::pending::<()>().await;
+            }
         }
-    }
+    };
     #[cfg(not(unix))]
-    let _ = interrupt.await;
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
 }

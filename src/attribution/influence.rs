@@ -110,7 +110,6 @@ pub fn report<K: Ord + Copy>(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test whose sums overflow should stop")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -301,8 +301,4 @@ fn credits<K: Ord + Copy>(touches: &[&Touch<K>], divided: &Divided<K>) -> Vec<Cr
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test whose credit cannot be computed should stop"
-)]
 mod tests;

@@ -70,7 +70,7 @@ impl NodeQuery {
         )
     }
 
-    /// Several objects by their ids, in the same order; null where there is none for the caller.
+    /// Several objects by their ids, in the same order; null where there is none for the caller. At most 100.
     async fn nodes(
         &self,
         ctx: &Context<'_>,

@@ -283,10 +283,10 @@ fn beyond<E: EntityTrait>(
                 _ => key.into(),
             };
             let left = Expr::tuple([
-                Expr::col(column.as_column_ref()).into(),
-                Expr::col(sort.id.as_column_ref()).into(),
+                Expr::col(column.as_column_ref()),
+                Expr::col(sort.id.as_column_ref()),
             ]);
-            let right = Expr::tuple([Expr::value(key).into(), Expr::value(id).into()]);
+            let right = Expr::tuple([Expr::value(key), Expr::value(id)]);
             if greater {
                 left.gt(right)
             } else {

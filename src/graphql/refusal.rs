@@ -244,7 +244,6 @@ fn cause_of(error: &ServerError) -> Cause {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use async_graphql::{Error, PathSegment};
 

@@ -214,6 +214,5 @@ pub fn transport(adapt: impl FnOnce(&mut Settings)) -> Transport {
     adapt(&mut settings);
     let schema = schema();
     let sdl = schema.sdl();
-    #[expect(clippy::unwrap_used, reason = "the printed schema is one")]
     Transport::new(Arc::new(schema), &sdl, Arc::new(Door::default()), settings).unwrap()
 }

@@ -136,7 +136,6 @@ async fn invited_before(tx: &Tx, new: &NewUser) -> Result<UserId> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use sea_orm::{ActiveEnum, Iterable};
     use uuid::Uuid;

@@ -403,7 +403,6 @@ fn about(source: &Source, problem: String) -> Refusal {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use crate::import::mapping::Mapping;

@@ -140,7 +140,7 @@ pub struct Tally {
 }
 
 enum Lines {
-    Csv(csv::Writer<File>),
+    Csv(Box<csv::Writer<File>>),
     Json(BufWriter<File>),
 }
 
@@ -239,7 +239,7 @@ impl Lines {
         writer
             .write_record(["file", "row", "external_id", "field", "reason"])
             .map_err(unwritable)?;
-        Ok(Self::Csv(writer))
+        Ok(Self::Csv(Box::new(writer)))
     }
 
     fn write(&mut self, refused: &Refused) -> std::io::Result<()> {

@@ -193,7 +193,7 @@ impl<F: Importable> Taking<'_, F> {
         let drafts = Arc::new(drafts);
         let outcome = self.settle(&drafts).await?;
         Arc::make_mut(&mut self.ground).known.learn(outcome.learned);
-        let mut ready = Vec::new();
+        let mut settled = Vec::new();
         for (draft, fate) in Arc::unwrap_or_clone(drafts).into_iter().zip(outcome.fates) {
             match fate {
                 Fate::Created => self.tally.count(|file| file.created += 1),
@@ -209,8 +209,11 @@ impl<F: Importable> Taking<'_, F> {
                     continue;
                 }
             }
-            ready.extend(self.waiting.remove(&draft.external_id).unwrap_or_default());
+            settled.push(draft.external_id);
         }
+        // Only now, because a row may wait for one that stands before it in the same unit of work.
+        let freed = settled.iter().filter_map(|id| self.waiting.remove(id));
+        let ready = freed.flatten().collect();
         Ok(ready)
     }
 

@@ -159,8 +159,4 @@ fn beneficiaries<K: Ord + Copy>(deal: &DealFacts<K>, kind: ComponentKind) -> Vec
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test whose lines cannot be computed should stop"
-)]
 mod tests;

@@ -259,10 +259,6 @@ fn days(n: u32) -> String {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its own document should stop"
-)]
 mod tests {
     use super::*;
 

@@ -321,8 +321,4 @@ fn minor(wide: i128) -> Result<i64, MoneyError> {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot build its own input should stop"
-)]
 mod tests;

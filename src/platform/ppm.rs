@@ -98,10 +98,6 @@ impl FromStr for Ppm {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot parse its own input should stop"
-)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

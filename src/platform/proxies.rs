@@ -69,7 +69,6 @@ pub fn caller(trusted: &[AddressRange], peer: IpAddr, forwarded_for: &str) -> Ip
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
 

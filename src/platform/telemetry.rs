@@ -138,7 +138,6 @@ pub fn invariants_hold(hold: bool) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
 

@@ -102,7 +102,6 @@ fn default_roles() -> Vec<RoleWeight> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     #[test]

@@ -77,7 +77,6 @@ fn key(text: &str) -> Key {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use async_graphql::parser::parse_query;
 

@@ -1,6 +1,4 @@
 //! The ways into the API as a client meets them, over a small schema.
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 mod http;
 mod pages;
 mod sse;

@@ -84,7 +84,7 @@ macro_rules! entry_payload {
             expires_at: Option<DateTime>,
             /// Who signed in; null exactly when there are errors.
             viewer: Option<User>,
-            /// Why nobody was let in; empty on success.
+            /// Why nothing was changed, one for each fault; empty on success. At most 100.
             user_errors: Vec<UserError>,
         }
 

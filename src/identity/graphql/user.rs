@@ -237,10 +237,6 @@ pub struct UserOrder {
 #[derive(Default)]
 pub struct UserQuery;
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a Relay list takes four arguments for its pages alone"
-)]
 #[Object]
 impl UserQuery {
     /// The user who asks. Null with the error `UNAUTHENTICATED` when nobody signed in.

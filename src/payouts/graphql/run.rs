@@ -72,7 +72,7 @@ impl PayoutRun {
         Date(self.0.period_end)
     }
 
-    /// The sum of its payments per currency, ordered by code: at most one per currency, none when nobody is paid.
+    /// The sum of its payments per currency, ordered by code; none when nobody is paid. At most 20.
     async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
         let totals = self.sums(ctx).await?;
         Ok(totals

@@ -92,7 +92,6 @@ fn derive(secret: &SecretSlice<u8>, purpose: Purpose, id: Uuid) -> SecretString 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
 

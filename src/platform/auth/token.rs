@@ -214,7 +214,6 @@ impl Key {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use serde_json::{Value, json};
 

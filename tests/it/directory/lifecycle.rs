@@ -274,7 +274,7 @@ async fn partners_do_not_move_themselves(t: TestApp) {
         assert_eq!(refused.refusal("partnerActivate"), code);
     }
     assert_eq!(traces(&t).await, before);
-    let stored = ensemble::entity::partner::Entity::find()
+    let stored = partner::Entity::find()
         .all(t.app.db().reader())
         .await
         .unwrap();

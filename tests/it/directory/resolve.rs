@@ -69,7 +69,7 @@ async fn many_spellings_at_once_give_one_customer(t: TestApp) {
     ];
     let racers = (0..20).map(|number: usize| {
         let t = t.clone();
-        let claim = if number % 2 == 0 {
+        let claim = if number.is_multiple_of(2) {
             named("Acme", Some(by_domain[number / 2 % 5]), Some("US"))
         } else {
             named(by_name[number / 2 % 5], None, Some("US"))

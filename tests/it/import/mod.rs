@@ -1,6 +1,7 @@
 //! Taking over the files of other systems: exact, repeatable, and open about what is refused.
 
 mod crm;
+mod paid;
 mod rows;
 
 use std::{
@@ -23,7 +24,7 @@ use crate::support::{Case, TestApp};
 
 /// The cases of this module.
 pub fn cases() -> Vec<Case> {
-    [crm::cases(), rows::cases()].concat()
+    [crm::cases(), paid::cases(), rows::cases()].concat()
 }
 
 /// The real files, where they are.

@@ -180,7 +180,6 @@ impl World {
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
-            ..Default::default()
         };
         insert(t, row).await;
         id
@@ -211,7 +210,6 @@ impl World {
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
-            ..Default::default()
         };
         insert(t, row).await;
         id

@@ -73,6 +73,7 @@ impl Databases {
     }
 
     /// A fresh PostgreSQL database.
+    #[expect(clippy::disallowed_methods, reason = "a name that no other run has")]
     pub async fn postgres_database(&self) -> Database {
         let server = self.server.clone().unwrap();
         let template = self
