@@ -2,7 +2,7 @@
 //!
 //! The statements are plain SQL: constraints, partial indexes and triggers are what the promises about
 //! money rest on, and they read best in their own language. A handful of `{tokens}` name the types that
-//! differ between the two databases; see [`ddl`].
+//! differ between the two databases; see `ddl`.
 
 #![recursion_limit = "512"]
 

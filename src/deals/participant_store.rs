@@ -23,7 +23,7 @@ pub fn live() -> Condition {
     Condition::all().add(deal_participant::Column::Status.is_in(statuses))
 }
 
-/// Invitations whose time is over, locked, at most [`CHUNK`].
+/// Invitations whose time is over, locked, at most [`crate::tx::CHUNK`].
 ///
 /// # Errors
 /// The database failed.
