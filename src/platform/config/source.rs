@@ -13,6 +13,7 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 
 /// The settings of the environment begin with this, except for `DATABASE_URL`.
 const PREFIX: &str = "ENSEMBLE_";
+const TESTS: &str = "ENSEMBLE_TEST_";
 const DATABASE_URL: &str = "DATABASE_URL";
 const ENVIRONMENT: &str = "environment";
 const COMMAND_LINE: &str = "command line";
@@ -91,8 +92,8 @@ impl Source {
     fn add_environment(&mut self, environment: impl IntoIterator<Item = (String, String)>) {
         let mut settings = Vec::new();
         for (name, value) in environment {
-            // Compose files and shells pass unset settings on as empty ones.
-            if value.is_empty() {
+            // Compose files and shells pass unset settings on as empty ones; what tests are told is none of the server's.
+            if value.is_empty() || name.starts_with(TESTS) {
                 continue;
             }
             if name == DATABASE_URL {
