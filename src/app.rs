@@ -46,6 +46,8 @@ pub struct Site {
     pub public_url: String,
     /// Where files are kept, payout files among them.
     pub data_dir: PathBuf,
+    /// How many background jobs run at once.
+    pub worker_concurrency: usize,
 }
 
 impl App {

@@ -21,6 +21,7 @@ use crate::{
     app::{App, Parts, Site},
     graphql::{
         Api,
+        budget::Buckets,
         context::Caller,
         refusal::RequestId,
         router,
@@ -84,6 +85,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         site: Site {
             public_url,
             data_dir: config.data_dir.clone(),
+            worker_concurrency: config.worker_concurrency,
         },
         wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),
@@ -180,7 +182,12 @@ pub async fn work(app: App) -> Result<(), StartError> {
 /// The settings of the transport that are the product's, not a deployment's.
 #[must_use]
 pub fn settings() -> Settings {
-    let mut settings = Settings::default();
+    let mut settings = Settings {
+        budget: Arc::new(Buckets::new(50_000, 2_500)),
+        ..Settings::default()
+    };
+    // A page of deals with everything on them is priced by the bounds of its lists, not by what they hold.
+    settings.limits.cost = 10_000;
     // One sign-in attempt a request: aliases must not multiply guesses.
     settings.limits.alone = [
         "login",
@@ -204,7 +211,11 @@ pub fn transport(app: &App, settings: Settings) -> Result<Transport, StartError>
     Ok(Transport::new(
         Arc::new(Executor(api)),
         &sdl,
-        Arc::new(Door(app.clone())),
+        Arc::new(Door {
+            app: app.clone(),
+            // Who does not sign in learns nothing about the schema of a production server.
+            open_schema: settings.development.is_some(),
+        }),
         settings,
     )?)
 }
@@ -294,7 +305,10 @@ impl Execute for Executor {
 }
 
 /// Lets callers in: the bearer token is verified, its session and user are looked up on every request.
-struct Door(App);
+struct Door {
+    app: App,
+    open_schema: bool,
+}
 
 #[async_trait::async_trait]
 impl Authenticate for Door {
@@ -311,28 +325,28 @@ impl Authenticate for Door {
                 let token = token.ok_or(AuthFailure::Unauthenticated(
                     "send the access token as a bearer token",
                 ))?;
-                let admitted =
-                    authenticate::admit(&self.0, token)
-                        .await
-                        .map_err(|fault| match fault {
-                            AuthFault::Token(_) | AuthFault::Over => AuthFailure::Unauthenticated(
-                                "the access token is not valid, or no longer",
-                            ),
-                            AuthFault::Unavailable(error) => {
-                                tracing::error!(%error, "a session could not be read");
-                                AuthFailure::Unavailable
-                            }
-                        })?;
+                let admitted = authenticate::admit(&self.app, token)
+                    .await
+                    .map_err(|fault| match fault {
+                        AuthFault::Token(_) | AuthFault::Over => AuthFailure::Unauthenticated(
+                            "the access token is not valid, or no longer",
+                        ),
+                        AuthFault::Unavailable(error) => {
+                            tracing::error!(%error, "a session could not be read");
+                            AuthFailure::Unavailable
+                        }
+                    })?;
                 (
                     admitted.actor,
-                    (admitted.until - self.0.clock().now()).to_std().ok(),
+                    (admitted.until - self.app.clock().now()).to_std().ok(),
                 )
             }
         };
         let bucket = actor
             .user_id()
             .map_or_else(|| address.clone(), |user| user.to_string());
-        let app = self.0.clone();
+        let app = self.app.clone();
+        let hidden = !self.open_schema && actor == Actor::Anonymous;
         let data = RequestData::new(bucket, move |request| {
             let request_id = request.data.get(&std::any::TypeId::of::<RequestId>());
             let request_id = request_id
@@ -342,6 +356,11 @@ impl Authenticate for Door {
                 actor: actor.clone(),
                 request_id: request_id.unwrap_or_default(),
                 address: address.clone(),
+            };
+            let request = if hidden {
+                request.disable_introspection()
+            } else {
+                request
             };
             Api::prepare(&app, caller, request)
         });

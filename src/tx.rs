@@ -310,8 +310,11 @@ impl App {
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
+        let asked = Instant::now();
+        let db = self.db().begin().await?;
+        telemetry::pool_waited("writer", asked.elapsed());
         let tx = Tx {
-            db: self.db().begin().await?,
+            db,
             call: call.clone(),
             now: self.clock().now(),
             failed: AtomicBool::new(false),

@@ -20,8 +20,6 @@ use crate::{
     tx::{Call, Tx, Work},
 };
 
-/// Jobs claimed at a time, and worked on beside each other.
-const BATCH: u64 = 20;
 /// How long an idle worker sleeps unless woken.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -59,14 +57,17 @@ pub async fn turn(app: &App) -> Result<usize> {
 /// # Errors
 /// The database failed; a failing job is not an error here.
 pub async fn work(app: &App) -> Result<usize> {
+    // As many as run at once: what waited behind others would outlive its lease.
+    let concurrency = app.site().worker_concurrency.max(1);
+    let limit = crate::platform::sql::count(concurrency);
     let claimed = app
-        .write(Call::system("jobClaim"), |tx| {
-            Box::pin(jobs::claim(tx, BATCH))
+        .write(Call::system("jobClaim"), move |tx| {
+            Box::pin(jobs::claim(tx, limit))
         })
         .await?;
     let count = claimed.len();
     stream::iter(claimed)
-        .for_each_concurrent(4, |job| async move {
+        .for_each_concurrent(concurrency, |job| async move {
             if let Err(error) = handle(app, &job).await {
                 tracing::error!(job = %job.id, topic = job.topic, %error, "a job could not be settled");
             }
@@ -194,7 +195,10 @@ fn due(now: DateTime<Utc>, every: TimeDelta) -> DateTime<Utc> {
     DateTime::from_timestamp(now.timestamp() - elapsed, 0).unwrap_or(now)
 }
 
+/// Seals the audit trail, and tells how old the oldest work is that nobody has done.
 async fn seal(tx: &Tx) -> Result<()> {
+    let lag = jobs::oldest_due(tx).await?.map(|due| tx.now() - due);
+    telemetry::outbox_lag(lag.and_then(|lag| lag.to_std().ok()).unwrap_or_default());
     audit::seal(tx, 5_000).await.map(|_| ())
 }
 

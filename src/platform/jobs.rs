@@ -208,6 +208,20 @@ pub async fn fail(tx: &Tx, claimed: &Job, error: &str, permanent: bool) -> Resul
     Ok(status)
 }
 
+/// When the oldest work became due that is still to be done; nothing when all is done.
+///
+/// # Errors
+/// The database failed.
+pub async fn oldest_due(tx: &Tx) -> Result<Option<DateTime<Utc>>> {
+    let oldest = job::Entity::find()
+        .filter(job::Column::Status.eq(JobStatus::Pending))
+        .filter(job::Column::RunAt.lte(tx.now()))
+        .order_by_asc(job::Column::RunAt)
+        .one(tx)
+        .await?;
+    Ok(oldest.map(|job| job.run_at))
+}
+
 /// Gives dead letters their attempts back; returns how many.
 ///
 /// # Errors

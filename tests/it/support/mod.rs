@@ -129,6 +129,7 @@ impl TestApp {
             site: Site {
                 public_url: "http://localhost:8080".to_owned(),
                 data_dir: database.folder(),
+                worker_concurrency: 4,
             },
             wake: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),
