@@ -338,13 +338,13 @@ format = "csv"
 entity = "customer"
 columns = { external_id = "id", name = "name", parent = "parent" }
 "#;
-    let text = "id,name,parent\nleaf,Leaf Works,branch\nbranch,Branch Works,root\nroot,Root Works,\nlost,Lost Works,nobody\nself,Self Works,self\none,One Works,two\ntwo,Two Works,one\n";
+    let text = "id,name,parent\nleaf,Leaf Works,branch\nbranch,Branch Works,root\nroot,Root Works,\nlost,Lost Works,nobody\nself,Self Works,self\none,One Works,two\ntwo,Two Works,one\nlater,Later Works,root\n";
     let files = Files::new(mapping, &[("customers.csv", text)]);
     let dry = files.try_import(&t, true, None).await.unwrap();
     let report = files.import(&t).await;
     assert_eq!(
         (counts(&dry), counts(&report)),
-        (vec![[3, 0, 0, 4]], vec![[3, 0, 0, 4]])
+        (vec![[4, 0, 0, 4]], vec![[4, 0, 0, 4]])
     );
     let customers = customer::Entity::find()
         .all(t.app.db().reader())
@@ -357,6 +357,8 @@ columns = { external_id = "id", name = "name", parent = "parent" }
             .unwrap()
     };
     assert_eq!(named("leaf").parent_id, Some(named("branch").id));
+    // A row may also wait for one that stands before it in the same unit of work.
+    assert_eq!(named("later").parent_id, Some(named("root").id));
     assert_eq!(named("branch").parent_id, Some(named("root").id));
     assert_eq!(named("root").parent_id, None);
     let mut lines: Vec<_> = report
@@ -369,7 +371,7 @@ columns = { external_id = "id", name = "name", parent = "parent" }
         lines,
         [(5, "parent"), (6, "parent"), (7, "parent"), (8, "parent")]
     );
-    assert_eq!(counts(&files.import(&t).await), [[0, 0, 3, 4]]);
+    assert_eq!(counts(&files.import(&t).await), [[0, 0, 4, 4]]);
 }
 
 async fn open_deals_follow_the_file_and_won_ones_keep_their_money(t: TestApp) {
