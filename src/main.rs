@@ -64,8 +64,8 @@ enum Command {
     Worker,
     /// Bring the database to the schema of this version.
     Migrate,
-    /// Load the demo data into a new database.
-    Seed,
+    /// Load the demo into a new database, or made-up data of any size.
+    Seed(SeedArgs),
     /// Import partners, customers, products, deals and touchpoints from CSV or JSON Lines.
     Import(ImportArgs),
     /// Run a batch.
@@ -80,6 +80,52 @@ enum Command {
     Admin(Admin),
     /// Check the configuration and tell every fault.
     CheckConfig,
+}
+
+/// Without arguments the demo is loaded. With any of them the data is made up, the same for the same arguments; what is
+/// not told is as large as in the benchmark.
+#[derive(Args)]
+struct SeedArgs {
+    /// Partner companies, each with a person who signs in (10,000).
+    #[arg(long, value_name = "N")]
+    partners: Option<u64>,
+    /// Deals with three participants each; half as many customers (200,000).
+    #[arg(long, value_name = "M")]
+    deals: Option<u64>,
+    /// Touchpoints of each deal (7).
+    #[arg(long, value_name = "K")]
+    touchpoints_per_deal: Option<u64>,
+    /// How many of a hundred deals are won (50).
+    #[arg(long, value_name = "PERCENT")]
+    won_percent: Option<u64>,
+    /// Another number gives other data (1).
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Leave the credit and commission of the won deals to `ensemble run accrual`.
+    #[arg(long)]
+    no_commission: bool,
+}
+
+impl SeedArgs {
+    /// How much to make up; nothing when nothing was asked for.
+    fn scale(&self) -> Option<seeds::bulk::Scale> {
+        let told = [
+            self.partners,
+            self.deals,
+            self.touchpoints_per_deal,
+            self.won_percent,
+            self.seed,
+        ];
+        let asked = self.no_commission || told.iter().any(Option::is_some);
+        asked.then(|| seeds::bulk::Scale {
+            partners: self.partners.unwrap_or(10_000),
+            deals: self.deals.unwrap_or(200_000),
+            touchpoints_per_deal: self.touchpoints_per_deal.unwrap_or(7),
+            won_percent: self.won_percent.unwrap_or(50),
+            seed: self.seed.unwrap_or(1),
+            commission: !self.no_commission,
+        })
+    }
 }
 
 #[derive(Args)]
@@ -173,17 +219,7 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
             migrations::up(config.database_url.expose_secret()).await?;
             println!("The database is up to date.");
         }
-        Command::Seed => {
-            let app = server::open(config).await?;
-            println!(
-                "{}",
-                if seeds::load(&app).await? {
-                    "The demo data is loaded."
-                } else {
-                    "The database is not new; nothing was changed."
-                }
-            );
-        }
+        Command::Seed(args) => seed(config, &args).await?,
         Command::Import(args) => return import(config, args).await,
         Command::Run(Batch::Accrual { program }) => {
             let app = server::open(config).await?;
@@ -200,6 +236,19 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         Command::CheckConfig => println!("The configuration is good."),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn seed(config: &Config, args: &SeedArgs) -> Result<(), StartError> {
+    let app = server::open(config).await?;
+    match args.scale() {
+        Some(scale) => {
+            let progress = std::io::stderr().is_terminal();
+            println!("{}", seeds::bulk::load(&app, scale, progress).await?);
+        }
+        None if seeds::load(&app).await? => println!("The demo data is loaded."),
+        None => println!("The database is not new; nothing was changed."),
+    }
+    Ok(())
 }
 
 async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {

@@ -4,6 +4,8 @@
 //! `seeds/demo.graphql`, executed as the person named, with the clock standing at that day. So the demo cannot
 //! hold anything that the use cases would refuse, and shows history instead of a heap of rows made today.
 
+pub mod bulk;
+
 use std::collections::BTreeMap;
 
 use async_graphql::{Request, Variables};

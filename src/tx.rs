@@ -20,7 +20,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    ExecResult, Insert, QueryResult, RuntimeErr, Statement,
+    ExecResult, Insert, IntoActiveModel, ModelTrait, QueryResult, RuntimeErr, Statement,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -32,6 +32,7 @@ use crate::{
     identity::Actor,
     platform::{
         audit,
+        bulk::{self, Known},
         idempotency::{self, Claim},
         ids, jobs,
         telemetry::{self, Outcome},
@@ -41,7 +42,7 @@ use crate::{
 /// The future of a body: boxed, because it borrows the transaction it is given.
 pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
-/// How many rows one INSERT or IN list carries at most; SQLite allows 32,766 bound values a statement.
+/// How many values one IN list carries at most; SQLite allows 32,766 bound values a statement.
 pub const CHUNK: usize = 500;
 
 /// Who calls the write path, and under which name it is counted.
@@ -136,10 +137,11 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
-        self.insert_all(std::iter::once(row)).await
+        Insert::one(row).exec_without_returning(self).await?;
+        Ok(())
     }
 
-    /// Writes any number of rows in as few statements as the databases allow.
+    /// Writes any number of rows, in bulk; a field that is not set is NULL.
     ///
     /// # Errors
     /// The database refused; the transaction will not commit.
@@ -147,13 +149,32 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            Insert::many(rows.by_ref().take(CHUNK))
-                .exec_without_returning(self)
-                .await?;
-        }
+        bulk::insert(self, rows, Known::Refused).await?;
         Ok(())
+    }
+
+    /// Writes new rows as they are to be read.
+    ///
+    /// # Errors
+    /// The database refused; the transaction will not commit.
+    pub async fn insert_models<M>(&self, rows: Vec<M>) -> Result<()>
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity>,
+    {
+        self.insert_all(rows.into_iter().map(IntoActiveModel::into_active_model))
+            .await
+    }
+
+    /// Writes those rows of many that no unique index holds already; returns how many.
+    ///
+    /// # Errors
+    /// The database failed in another way.
+    pub async fn insert_all_new<A>(&self, rows: impl IntoIterator<Item = A>) -> Result<u64>
+    where
+        A: ActiveModelTrait,
+    {
+        Ok(bulk::insert(self, rows, Known::LeftOut).await?)
     }
 
     /// Writes one row unless a unique index holds such a row already; says whether it was written.
@@ -163,7 +184,7 @@ impl Tx {
     pub async fn insert_new<A>(&self, row: A) -> Result<bool>
     where
         A: ActiveModelTrait,
-        <A::Entity as EntityTrait>::Model: sea_orm::IntoActiveModel<A>,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
         let insert = Insert::one(row).on_conflict(
             sea_orm::sea_query::OnConflict::new()

@@ -4,10 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Insert, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
 use super::TouchpointStatus;
@@ -20,6 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::Scope,
+    platform::sql,
     tx::{CHUNK, Tx},
 };
 
@@ -265,25 +264,17 @@ pub async fn insert_runs(
     tx: &Tx,
     runs: &[attribution_run::Model],
 ) -> Result<HashSet<AttributionRunId>> {
+    let rows = runs.iter().cloned().map(IntoActiveModel::into_active_model);
+    let count = tx.insert_all_new(rows).await?;
+    if count == sql::count(runs.len()) {
+        return Ok(runs.iter().map(|run| run.id).collect());
+    }
     let mut written = HashSet::new();
     for chunk in runs.chunks(CHUNK) {
-        let ids = chunk.iter().map(|run| run.id);
-        let rows = chunk
-            .iter()
-            .cloned()
-            .map(IntoActiveModel::into_active_model);
-        let count = Insert::many(rows)
-            .on_conflict(OnConflict::new().do_nothing().to_owned())
-            .exec_without_returning(tx)
-            .await?;
-        if usize::try_from(count).is_ok_and(|count| count == chunk.len()) {
-            written.extend(ids);
-            continue;
-        }
         let stored: Vec<AttributionRunId> = attribution_run::Entity::find()
             .select_only()
             .column(attribution_run::Column::Id)
-            .filter(attribution_run::Column::Id.is_in(ids))
+            .filter(attribution_run::Column::Id.is_in(chunk.iter().map(|run| run.id)))
             .into_tuple()
             .all(tx)
             .await?;

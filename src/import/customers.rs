@@ -372,7 +372,7 @@ fn keys(customer: &customer::Model) -> impl Iterator<Item = customer_block_key::
 }
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {
-    table::insert(tx, writes.created).await?;
+    tx.insert_models(writes.created).await?;
     table::replace::<customer::Entity>(tx, writes.changed).await?;
     for chunk in writes.renamed.chunks(CHUNK) {
         let theirs = customer_block_key::Column::CustomerId.is_in(chunk.iter().copied());
@@ -381,5 +381,5 @@ async fn write(tx: &Tx, writes: Writes) -> Result<()> {
             .exec(tx)
             .await?;
     }
-    table::insert(tx, writes.block_keys).await
+    tx.insert_models(writes.block_keys).await
 }

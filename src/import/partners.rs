@@ -460,9 +460,9 @@ fn kinds(ground: &Ground) -> Vec<AttributeKind> {
 }
 
 async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
-    table::insert(tx, writes.partners).await?;
+    tx.insert_models(writes.partners).await?;
     table::replace::<partner::Entity>(tx, writes.changed).await?;
-    table::insert(tx, writes.moves).await?;
+    tx.insert_models(writes.moves).await?;
     for chunk in writes.cleared.chunks(CHUNK) {
         let theirs = Condition::all()
             .add(partner_attribute::Column::PartnerId.is_in(chunk.iter().copied()))
@@ -472,7 +472,7 @@ async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
             .exec(tx)
             .await?;
     }
-    table::insert(tx, writes.attributes).await?;
-    table::insert(tx, writes.enrollments).await?;
+    tx.insert_models(writes.attributes).await?;
+    tx.insert_models(writes.enrollments).await?;
     table::replace::<enrollment::Entity>(tx, writes.moved).await
 }

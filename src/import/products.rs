@@ -71,8 +71,8 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
     }
     if !ground.dry_run {
         outcome.learned.skus.clear();
-        table::insert(tx, writes.families).await?;
-        table::insert(tx, writes.created).await?;
+        tx.insert_models(writes.families).await?;
+        tx.insert_models(writes.created).await?;
         table::replace::<product::Entity>(tx, writes.changed).await?;
     }
     Ok(outcome)

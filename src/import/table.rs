@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IdenStatic, Insert, IntoActiveModel, Iterable,
-    ModelTrait, PrimaryKeyToColumn, QueryFilter, Value,
+    PrimaryKeyToColumn, QueryFilter, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
 
@@ -74,20 +74,4 @@ where
         }
     }
     Ok(())
-}
-
-/// Writes models as new rows.
-///
-/// # Errors
-/// The database failed.
-pub async fn insert<M>(tx: &Tx, rows: Vec<M>) -> Result<()>
-where
-    M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-    <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity>,
-{
-    tx.insert_all(
-        rows.into_iter()
-            .map(|row| row.into_active_model().reset_all()),
-    )
-    .await
 }

@@ -77,7 +77,7 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
             .push(decide(tx, ground, &stored, draft, &mut created));
     }
     if !ground.dry_run {
-        table::insert(tx, created).await?;
+        tx.insert_models(created).await?;
     }
     outcome.learned.partners = stored.partners;
     Ok(outcome)

@@ -62,14 +62,19 @@ pub async fn catch_up(
 /// # Errors
 /// As [`catch_up`]; the chunks before the one that failed stay done.
 pub async fn run(app: &App, program: ProgramId) -> Result<Report> {
-    run_as(app, Call::system("accrualRun"), program).await
+    run_as(app, Call::system("accrualRun"), program, |_| {}).await
 }
 
-/// Works through all won deals of a programme for somebody.
+/// Works through all won deals of a programme for somebody, who is told after every chunk how far it got.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_as(app: &App, call: Call, program: ProgramId) -> Result<Report> {
+pub async fn run_as(
+    app: &App,
+    call: Call,
+    program: ProgramId,
+    mut watch: impl FnMut(&Report),
+) -> Result<Report> {
     let mut total = Report::default();
     let mut after = None;
     loop {
@@ -80,6 +85,7 @@ pub async fn run_as(app: &App, call: Call, program: ProgramId) -> Result<Report>
             .await?;
         total.deals += done.deals;
         total.lines += done.lines;
+        watch(&total);
         if next.is_none() {
             return Ok(total);
         }

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Insert, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value,
-    sea_query::{LockType, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement, Value, sea_query::LockType,
 };
 
 use super::AccountKind;
@@ -37,24 +35,19 @@ pub async fn find_or_open(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, 
     if missing.is_empty() {
         return Ok(found);
     }
-    for chunk in missing.chunks(CHUNK) {
-        let rows = chunk
-            .iter()
-            .map(|(kind, partner, currency)| ledger_account::ActiveModel {
-                id: Set(tx.id()),
-                kind: Set(*kind),
-                partner_id: Set(*partner),
-                currency: Set(*currency),
-                balance_minor: Set(0),
-                created_at: Set(tx.now()),
-                updated_at: Set(tx.now()),
-            });
-        // Somebody else may open the same account at the same time: the unique indexes keep one of them.
-        Insert::many(rows)
-            .on_conflict(OnConflict::new().do_nothing().to_owned())
-            .exec_without_returning(tx)
-            .await?;
-    }
+    let rows = missing
+        .into_iter()
+        .map(|(kind, partner, currency)| ledger_account::ActiveModel {
+            id: Set(tx.id()),
+            kind: Set(kind),
+            partner_id: Set(partner),
+            currency: Set(currency),
+            balance_minor: Set(0),
+            created_at: Set(tx.now()),
+            updated_at: Set(tx.now()),
+        });
+    // Somebody else may open the same account at the same time: the unique indexes keep one of them.
+    tx.insert_all_new(rows).await?;
     let found = find(tx, keys).await?;
     match keys.iter().find(|key| !found.contains_key(key)) {
         Some(key) => Err(Error::internal(format!(

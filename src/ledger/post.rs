@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, Insert, QueryFilter, QuerySelect,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{Posting, TransactionKind, accounts, rules};
@@ -163,20 +160,12 @@ async fn insert_headers(
     drafts: &[Draft],
     reverses: Option<LedgerTransactionId>,
 ) -> Result<Vec<LedgerTransactionId>> {
+    let rows = drafts.iter().map(|draft| draft.row(tx, reverses));
+    if tx.insert_all_new(rows).await? == sql::count(drafts.len()) {
+        return Ok(drafts.iter().map(|draft| draft.id).collect());
+    }
     let mut ids = Vec::with_capacity(drafts.len());
     for chunk in drafts.chunks(CHUNK) {
-        let written = Insert::many(chunk.iter().map(|draft| draft.row(tx, reverses)))
-            .on_conflict(
-                OnConflict::column(ledger_transaction::Column::TransactionKey)
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .exec_without_returning(tx)
-            .await?;
-        if written == sql::count(chunk.len()) {
-            ids.extend(chunk.iter().map(|draft| draft.id));
-            continue;
-        }
         let stored = stored(tx, chunk).await?;
         for draft in chunk {
             match stored.get(&draft.new.key) {

@@ -163,7 +163,7 @@ pub async fn find_all<'n>(
 }
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {
-    table::insert(tx, writes.created).await?;
+    tx.insert_models(writes.created).await?;
     table::replace::<deal::Entity>(tx, writes.changed).await?;
     for chunk in writes.emptied.chunks(CHUNK) {
         let theirs = deal_product::Column::DealId.is_in(chunk.iter().copied());
@@ -172,12 +172,12 @@ async fn write(tx: &Tx, writes: Writes) -> Result<()> {
             .exec(tx)
             .await?;
     }
-    table::insert(tx, writes.products).await?;
+    tx.insert_models(writes.products).await?;
     for chunk in writes.left.chunks(CHUNK) {
         leave(tx, chunk).await?;
     }
-    table::insert(tx, writes.participants).await?;
-    table::insert(tx, writes.stages).await
+    tx.insert_models(writes.participants).await?;
+    tx.insert_models(writes.stages).await
 }
 
 async fn leave(tx: &Tx, participants: &[DealParticipantId]) -> Result<()> {

@@ -181,7 +181,7 @@ impl IncentivesMutation {
             let run = ctx
                 .app()
                 .tasks()
-                .spawn(async move { batch::run_as(&app, call, program).await });
+                .spawn(async move { batch::run_as(&app, call, program, |_| {}).await });
             let report = run
                 .await
                 .map_err(|panic| Error::Internal(Box::new(panic)))??;
