@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     error::{Code, Faults, Refusal, Result},
-    platform::text::Part,
+    platform::{ids::TypedId, text::Part},
 };
 
 /// Rows of a page unless the caller asks for another number.
@@ -199,6 +199,66 @@ pub fn cut<M>(rows: Vec<M>, id: impl Fn(&M) -> String, args: &PageArgs) -> Resul
         has_previous,
         total,
     })
+}
+
+/// A page of the lists of many parents at once, for lists that hang below the rows of another: the same page of each is
+/// read in one statement, and callers that ask for the same page share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Rows after this id.
+    pub after: Option<uuid::Uuid>,
+    /// Rows before this id.
+    pub before: Option<uuid::Uuid>,
+    /// How many rows of each list to read: one more than the page holds, to know whether more follow.
+    pub rows: u64,
+    /// Whether the page is counted from the end; the rows are then read from there.
+    pub backward: bool,
+}
+
+impl Window {
+    /// The page of a list in the order of its ids. Cursors are ids in text.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub fn of<I: TypedId>(args: &PageArgs) -> Result<Self> {
+        let (limit, backward) = limits(args)?;
+        let cursor = |text: &Option<String>, path: &str| {
+            let id = text.as_ref().map(|text| I::parse(text)).transpose();
+            id.map(|id| id.map(I::uuid)).map_err(|_| {
+                Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path)
+            })
+        };
+        Ok(Self {
+            after: cursor(&args.after, "after")?,
+            before: cursor(&args.before, "before")?,
+            rows: limit + 1,
+            backward,
+        })
+    }
+
+    /// Makes a page of the rows that were read for one parent, which come in the order of the list.
+    pub fn page<M>(
+        self,
+        mut rows: Vec<M>,
+        id: impl Fn(&M) -> String,
+        total: Option<i32>,
+    ) -> Page<M> {
+        let size = usize::try_from(self.rows - 1).unwrap_or(usize::MAX);
+        let more = rows.len() > size;
+        let (has_next, has_previous) = if self.backward {
+            rows.drain(..rows.len().saturating_sub(size));
+            (self.before.is_some(), more)
+        } else {
+            rows.truncate(size);
+            (more, self.after.is_some())
+        };
+        Page {
+            rows: rows.into_iter().map(|row| (id(&row), row)).collect(),
+            has_next,
+            has_previous,
+            total,
+        }
+    }
 }
 
 fn limits(args: &PageArgs) -> Result<(u64, bool)> {

@@ -6,7 +6,9 @@ mod preview;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-pub use accrual::{Accrual, AccrualConnection, AccrualEdge, AccrualsOf, accruals_for};
+pub use accrual::{
+    Accrual, AccrualConnection, AccrualEdge, AccrualsOf, PaidBy, accruals_for, accruals_paid_by,
+};
 pub use plan::{
     IncentiveComponentInput, IncentiveHoldbackInput, IncentivePlan, IncentivePlanActivateInput,
     IncentivePlanActivatePayload, IncentivePlanConnection, IncentivePlanCreateInput,

@@ -388,7 +388,7 @@ async fn a_cancelled_run_frees_its_lines(t: TestApp) {
     let books = Books::open(&t, 0).await;
     let partners = influence(&books).await;
     let run = books.created("2026-03-01", "2026-03-31").await;
-    let cancel = "mutation($id: ID!) { payoutRunCancel(input: {id: $id}) { payoutRun { status } userErrors { code } } }";
+    let cancel = "mutation($id: ID!) { payoutRunCancel(input: {payoutRunId: $id}) { payoutRun { status } userErrors { code } } }";
     let cancelled = t.ask(&books.maker, cancel, json!({ "id": run })).await;
     assert_eq!(
         cancelled
@@ -579,8 +579,7 @@ async fn only_finance_executes(t: TestApp) {
             .refusal("payoutRunExecute"),
         "FORBIDDEN"
     );
-    let keyless =
-        "mutation($id: ID!) { payoutRunExecute(input: {id: $id}) { userErrors { code } } }";
+    let keyless = "mutation($id: ID!) { payoutRunExecute(input: {payoutRunId: $id}) { userErrors { code } } }";
     assert_eq!(
         t.ask(&books.checker, keyless, json!({ "id": run }))
             .await
