@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     error::{Code, Faults, Refusal, Result},
-    platform::{ids::TypedId, text::Part},
+    platform::{ids::TypedId, text::Part, window::Window},
 };
 
 /// Rows of a page unless the caller asks for another number.
@@ -199,20 +199,6 @@ pub fn cut<M>(rows: Vec<M>, id: impl Fn(&M) -> String, args: &PageArgs) -> Resul
         has_previous,
         total,
     })
-}
-
-/// A page of the lists of many parents at once, for lists that hang below the rows of another: the same page of each is
-/// read in one statement, and callers that ask for the same page share it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Window {
-    /// Rows after this id.
-    pub after: Option<uuid::Uuid>,
-    /// Rows before this id.
-    pub before: Option<uuid::Uuid>,
-    /// How many rows of each list to read: one more than the page holds, to know whether more follow.
-    pub rows: u64,
-    /// Whether the page is counted from the end; the rows are then read from there.
-    pub backward: bool,
 }
 
 impl Window {
