@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     error::{Code, Faults, Refusal, Result},
-    platform::text::Part,
+    platform::{ids::TypedId, text::Part, window::Window},
 };
 
 /// Rows of a page unless the caller asks for another number.
@@ -199,6 +199,52 @@ pub fn cut<M>(rows: Vec<M>, id: impl Fn(&M) -> String, args: &PageArgs) -> Resul
         has_previous,
         total,
     })
+}
+
+impl Window {
+    /// The page of a list in the order of its ids. Cursors are ids in text.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub fn of<I: TypedId>(args: &PageArgs) -> Result<Self> {
+        let (limit, backward) = limits(args)?;
+        let cursor = |text: &Option<String>, path: &str| {
+            let id = text.as_ref().map(|text| I::parse(text)).transpose();
+            id.map(|id| id.map(I::uuid)).map_err(|_| {
+                Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path)
+            })
+        };
+        Ok(Self {
+            after: cursor(&args.after, "after")?,
+            before: cursor(&args.before, "before")?,
+            rows: limit + 1,
+            backward,
+        })
+    }
+
+    /// Makes a page of the rows that were read for one parent, which come in the order of the list.
+    pub fn page<M>(
+        self,
+        mut rows: Vec<M>,
+        id: impl Fn(&M) -> String,
+        total: Option<i32>,
+    ) -> Page<M> {
+        let size = usize::try_from(self.rows - 1).unwrap_or(usize::MAX);
+        let more = rows.len() > size;
+        let (has_next, has_previous) = if self.backward {
+            rows.drain(..rows.len().saturating_sub(size));
+            (self.before.is_some(), more)
+        } else {
+            rows.truncate(size);
+            (more, self.after.is_some())
+        };
+        Page {
+            rows: rows.into_iter().map(|row| (id(&row), row)).collect(),
+            has_next,
+            has_previous,
+            total,
+        }
+    }
 }
 
 fn limits(args: &PageArgs) -> Result<(u64, bool)> {

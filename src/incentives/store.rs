@@ -6,21 +6,24 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    QuerySelect, QueryTrait, Select, Statement, Value,
     sea_query::{Expr, Query},
 };
 
-use super::{AccrualKind, PlanStatus};
+use super::{AccrualKind, PlanStatus, volume_store};
 use crate::{
     deals::SalesStatus,
     entity::{
         accrual, attribution_credit, deal, deal_product, deal_refund,
-        ids::{AttributionRunId, DealId, IncentivePlanId, PartnerId, ProductId, ProgramId},
+        ids::{
+            AttributionRunId, DealId, IncentivePlanId, PartnerId, PayoutId, ProductId, ProgramId,
+        },
         incentive_plan, ledger_transaction, product, product_family,
     },
     error::{Error, Result},
     identity::Scope,
     ledger::TransactionKind,
+    platform::{ids::TypedId, sql, window::Window},
     tx::{CHUNK, Tx},
 };
 
@@ -219,7 +222,7 @@ pub async fn families_of<C: ConnectionTrait>(
     Ok(families)
 }
 
-/// Which deals earned under which plans already.
+/// Which deals earned, or counted for a rebate, under which plans already.
 ///
 /// # Errors
 /// The database failed.
@@ -241,6 +244,8 @@ pub async fn booked<C: ConnectionTrait>(
             .await?;
         booked.extend(rows);
     }
+    let counted = volume_store::entries(db, deals).await?;
+    booked.extend(counted.iter().map(|entry| (entry.deal_id, entry.plan_id)));
     Ok(booked)
 }
 
@@ -268,6 +273,46 @@ pub async fn accruals<C: ConnectionTrait>(
         rows.extend(select.all(db).await?);
     }
     Ok(rows)
+}
+
+/// The same page of the commission lines of several payments, under a scope, each in the order of the lines' ids.
+///
+/// # Errors
+/// The database failed.
+pub async fn paid_by<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    payouts: &[PayoutId],
+    window: Window,
+) -> Result<Vec<accrual::Model>> {
+    let mut values: Vec<Value> = payouts.iter().map(|id| id.uuid().into()).collect();
+    let payouts = sql::rows(1, values.len());
+    let mut restrict = String::new();
+    let partner = match scope {
+        Scope::All => None,
+        Scope::Partner(own) => Some(own.uuid()),
+        Scope::Nothing => return Ok(Vec::new()),
+    };
+    for (column, id) in [
+        ("partner_id =", partner),
+        ("id >", window.after),
+        ("id <", window.before),
+    ] {
+        if let Some(id) = id {
+            values.push(id.into());
+            restrict.push_str(&format!(" AND {column} ${}", values.len()));
+        }
+    }
+    let (direction, rows) = (if window.backward { "DESC" } else { "ASC" }, window.rows);
+    let sql = format!(
+        "SELECT * FROM (SELECT accrual.*, ROW_NUMBER() OVER (PARTITION BY payout_id ORDER BY id {direction}) AS place \
+         FROM accrual WHERE payout_id IN {payouts}{restrict}) lines WHERE place <= {rows} ORDER BY payout_id, id"
+    );
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(accrual::Entity::find()
+        .from_raw_sql(statement)
+        .all(db)
+        .await?)
 }
 
 /// The place of each partner in a stored credit.

@@ -61,7 +61,7 @@ impl DeadLetter {
         store::job(ctx.db(), id)
             .await?
             .map(Self)
-            .ok_or_else(|| Error::not_found("id"))
+            .ok_or_else(|| Error::not_found("jobId"))
     }
 }
 
@@ -71,7 +71,7 @@ connection!(DeadLetterConnection, DeadLetterEdge, DeadLetter);
 #[derive(Clone, Debug, InputObject)]
 pub struct JobReplayInput {
     /// The id of a dead letter.
-    pub id: ID,
+    pub job_id: ID,
 }
 
 payload! {
@@ -139,7 +139,7 @@ impl NotificationMutation {
         #[graphql(desc = "Which job.")] input: JobReplayInput,
     ) -> async_graphql::Result<JobReplayPayload> {
         let result = async {
-            let id = context::id(&input.id, "id")?;
+            let id = context::id(&input.job_id, "jobId")?;
             let id = ctx
                 .write("jobReplay", move |tx| Box::pin(replay::replay(tx, id)))
                 .await?;

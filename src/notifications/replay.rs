@@ -24,10 +24,10 @@ pub async fn replay(tx: &Tx, id: JobId) -> Result<JobId> {
         return Ok(id);
     }
     match store::job(tx, id).await? {
-        None => Err(Error::not_found("id")),
+        None => Err(Error::not_found("jobId")),
         Some(_) => Err(
             Refusal::new(Code::IllegalTransition, "This job was not given up.")
-                .at("id")
+                .at("jobId")
                 .into(),
         ),
     }

@@ -41,28 +41,28 @@ pub struct PayoutRunCreateInput {
 #[derive(Clone, Debug, InputObject)]
 pub struct PayoutRunApproveInput {
     /// The run.
-    pub id: ID,
+    pub payout_run_id: ID,
 }
 
 /// A payout run to be given up.
 #[derive(Clone, Debug, InputObject)]
 pub struct PayoutRunCancelInput {
     /// The run.
-    pub id: ID,
+    pub payout_run_id: ID,
 }
 
 /// A payout run to be executed.
 #[derive(Clone, Debug, InputObject)]
 pub struct PayoutRunExecuteInput {
     /// The run.
-    pub id: ID,
+    pub payout_run_id: ID,
 }
 
 /// A failed payment to be tried again.
 #[derive(Clone, Debug, InputObject)]
 pub struct PayoutRetryInput {
     /// The payout.
-    pub id: ID,
+    pub payout_id: ID,
 }
 
 payload!(
@@ -125,7 +125,7 @@ impl PayoutsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run to be approved.")] input: PayoutRunApproveInput,
     ) -> async_graphql::Result<PayoutRunApprovePayload> {
-        PayoutRunApprovePayload::of(approved(ctx, &input.id).await)
+        PayoutRunApprovePayload::of(approved(ctx, &input.payout_run_id).await)
     }
 
     /// Gives a run up before it is approved; its commission is free for the next run. Refused with
@@ -135,7 +135,7 @@ impl PayoutsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run to be given up.")] input: PayoutRunCancelInput,
     ) -> async_graphql::Result<PayoutRunCancelPayload> {
-        PayoutRunCancelPayload::of(cancelled(ctx, &input.id).await)
+        PayoutRunCancelPayload::of(cancelled(ctx, &input.payout_run_id).await)
     }
 
     /// Hands the payments of an approved run to the payment provider and settles them. Needs `@idempotent`. A run that
@@ -145,7 +145,7 @@ impl PayoutsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run to be executed.")] input: PayoutRunExecuteInput,
     ) -> async_graphql::Result<PayoutRunExecutePayload> {
-        PayoutRunExecutePayload::of(executed(ctx, &input.id).await)
+        PayoutRunExecutePayload::of(executed(ctx, &input.payout_run_id).await)
     }
 
     /// Hands a failed payment to the provider again: the same payment under the same key. Needs `@idempotent`. Refused
@@ -155,7 +155,7 @@ impl PayoutsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payment to be tried again.")] input: PayoutRetryInput,
     ) -> async_graphql::Result<PayoutRetryPayload> {
-        PayoutRetryPayload::of(retried(ctx, &input.id).await)
+        PayoutRetryPayload::of(retried(ctx, &input.payout_id).await)
     }
 }
 
@@ -178,7 +178,7 @@ async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<Payou
 }
 
 async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
-    let id: PayoutRunId = context::id(id, "id")?;
+    let id: PayoutRunId = context::id(id, "payoutRunId")?;
     let id = ctx
         .write("payoutRunApprove", move |tx| {
             Box::pin(approve::approve(tx, id))
@@ -188,7 +188,7 @@ async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
 }
 
 async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
-    let id: PayoutRunId = context::id(id, "id")?;
+    let id: PayoutRunId = context::id(id, "payoutRunId")?;
     let id = ctx
         .write("payoutRunCancel", move |tx| {
             Box::pin(cancel::cancel(tx, id))
@@ -198,7 +198,7 @@ async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
 }
 
 async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
-    let id: PayoutRunId = context::id(id, "id")?;
+    let id: PayoutRunId = context::id(id, "payoutRunId")?;
     let provider = super::provider::configured(ctx.app());
     let name = provider.name();
     let id = ctx
@@ -218,7 +218,7 @@ async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
 }
 
 async fn retried(ctx: &Context<'_>, id: &ID) -> Result<Payout> {
-    let id: PayoutId = context::id(id, "id")?;
+    let id: PayoutId = context::id(id, "payoutId")?;
     let provider = super::provider::configured(ctx.app());
     let name = provider.name();
     let run = ctx

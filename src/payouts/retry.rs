@@ -26,11 +26,11 @@ pub async fn start(tx: &Tx, payout_id: PayoutId, provider: &'static str) -> Resu
     let run_id = found
         .first()
         .map(|payment| payment.run_id)
-        .ok_or_else(|| Error::not_found("id"))?;
+        .ok_or_else(|| Error::not_found("payoutId"))?;
     // The run is locked first, as everywhere, and the payment read again under that lock.
     store::lock_run(tx, run_id).await?;
     let found = store::payments(tx, &[payout_id]).await?;
-    let payment = found.first().ok_or_else(|| Error::not_found("id"))?;
+    let payment = found.first().ok_or_else(|| Error::not_found("payoutId"))?;
     let status = payment
         .status
         .apply(PayoutAction::Retry)

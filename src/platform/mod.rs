@@ -22,3 +22,4 @@ pub mod telemetry;
 pub mod templates;
 pub mod text;
 pub mod transition;
+pub mod window;

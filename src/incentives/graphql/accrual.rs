@@ -8,7 +8,11 @@ use super::IncentivePlan;
 use crate::{
     attribution::graphql::CreditOf,
     connection,
-    entity::{accrual, deal, ids::DealId},
+    deals::graphql::Deal,
+    entity::{
+        accrual, deal,
+        ids::{AccrualId, DealId, PayoutId},
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -20,28 +24,43 @@ use crate::{
     identity::Action,
     incentives::{AccrualKind, store, terms::ComponentKind},
     partners::graphql::Partner,
-    platform::{ids::TypedId, money::proportion, ppm::Ppm},
+    platform::{
+        ids::TypedId,
+        money::{proportion, sum},
+        ppm::Ppm,
+        window::Window,
+    },
 };
 
 /// A commission line: earned, held back, or taken back. Lines are only ever added. The vendor sees all; a partner's
 /// people (not members) their own.
 #[derive(Clone, Debug, Description)]
-pub struct Accrual {
-    row: accrual::Model,
-    /// What the partner earned from the component altogether, held back or not.
-    earned_minor: i64,
-}
+pub struct Accrual(accrual::Model);
 
 #[Object(use_type_description)]
 impl Accrual {
     /// The object's id.
     async fn id(&self) -> ID {
-        self.row.id.into()
+        self.0.id.into()
+    }
+
+    /// The id of the deal that it was earned on.
+    async fn deal_id(&self) -> ID {
+        self.0.deal_id.into()
+    }
+
+    /// The deal that it was earned on; null when you may not see it, such as a partner that took no part but had
+    /// influence.
+    async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
+        Deal::load(ctx, self.0.deal_id)
+            .await
+            .map_err(top_level)
+            .transpose()
     }
 
     /// The plan that pays it.
     async fn plan(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<IncentivePlan>> {
-        IncentivePlan::load(ctx, self.row.plan_id)
+        IncentivePlan::load(ctx, self.0.plan_id)
             .await
             .map_err(top_level)
             .transpose()
@@ -54,12 +73,12 @@ impl Accrual {
 
     /// What the line is.
     async fn kind(&self) -> AccrualKind {
-        self.row.kind
+        self.0.kind
     }
 
     /// Whose it is.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.row.partner_id)
+        Partner::load(ctx, self.0.partner_id)
             .await
             .map_err(top_level)
             .transpose()
@@ -67,12 +86,13 @@ impl Accrual {
 
     /// The amount; negative for what was taken back.
     async fn amount(&self) -> Money {
-        Money::minor(self.row.amount_minor, self.row.currency)
+        Money::minor(self.0.amount_minor, self.0.currency)
     }
 
-    /// The pool that was divided among the partners.
+    /// The pool that was divided among the partners; of a VOLUME_REBATE, which is the partner's alone, the whole rebate of
+    /// the period up to this line.
     async fn pool(&self) -> Money {
-        Money::minor(self.row.pool_minor, self.row.currency)
+        Money::minor(self.0.pool_minor, self.0.currency)
     }
 
     /// The partner's share of the pool in percent with up to four decimals: by its credit, or by the role it holds.
@@ -85,24 +105,24 @@ impl Accrual {
 
     /// When it was earned: when the deal was won, or the refund happened.
     async fn earned_at(&self) -> DateTime {
-        DateTime(self.row.earned_at)
+        DateTime(self.0.earned_at)
     }
 
     /// From when on it can be paid.
     async fn available_at(&self) -> DateTime {
-        DateTime(self.row.available_at)
+        DateTime(self.0.available_at)
     }
 
     /// The id of the payout that pays it; null while none does.
     async fn payout_id(&self) -> Option<ID> {
-        self.row.payout_id.map(ID::from)
+        self.0.payout_id.map(ID::from)
     }
 }
 
 impl Accrual {
     async fn component_kind(&self, ctx: &Context<'_>) -> Result<ComponentKind> {
-        let plan = IncentivePlan::load(ctx, self.row.plan_id).await?;
-        let place = usize::try_from(self.row.component).unwrap_or(usize::MAX);
+        let plan = IncentivePlan::load(ctx, self.0.plan_id).await?;
+        let place = usize::try_from(self.0.component).unwrap_or(usize::MAX);
         let kind = plan.and_then(|plan| {
             plan.0
                 .terms
@@ -110,22 +130,29 @@ impl Accrual {
                 .get(place)
                 .map(|component| component.kind)
         });
-        kind.ok_or_else(|| Error::internal(format!("the line {} has no component", self.row.id)))
+        kind.ok_or_else(|| Error::internal(format!("the line {} has no component", self.0.id)))
     }
 
     async fn share_of_pool(&self, ctx: &Context<'_>) -> Result<Ppm> {
-        if self.component_kind(ctx).await? == ComponentKind::InfluencePool {
-            let credit = ctx.loaders().load_one(CreditOf(self.row.deal_id)).await;
+        let kind = self.component_kind(ctx).await?;
+        if kind == ComponentKind::VolumeRebate {
+            return Ok(Ppm::WHOLE);
+        }
+        if kind == ComponentKind::InfluencePool {
+            let credit = ctx.loaders().load_one(CreditOf(self.0.deal_id)).await;
             let credit = credit.map_err(|error| Error::Internal(Box::new(error)))?;
-            if let Some(share) = credit.and_then(|credit| credit.share_of(self.row.partner_id)) {
+            if let Some(share) = credit.and_then(|credit| credit.share_of(self.0.partner_id)) {
                 return Ok(share);
             }
         }
-        let parts = proportion(
-            Ppm::WHOLE.parts().into(),
-            self.earned_minor,
-            self.row.pool_minor,
-        );
+        let lines = lines_of(ctx, self.0.deal_id).await?;
+        let earned = lines.iter().filter(|line| {
+            line.kind != AccrualKind::Clawback
+                && (line.plan_id, line.component, line.partner_id)
+                    == (self.0.plan_id, self.0.component, self.0.partner_id)
+        });
+        let parts = sum(earned.map(|line| line.amount_minor))
+            .and_then(|earned| proportion(Ppm::WHOLE.parts().into(), earned, self.0.pool_minor));
         let parts = parts.map_err(|error| Error::Internal(Box::new(error)))?;
         Ok(Ppm::new(
             i32::try_from(parts).map_err(|error| Error::Internal(Box::new(error)))?,
@@ -145,26 +172,60 @@ pub async fn accruals_for(
     args: PageArgs,
 ) -> async_graphql::Result<AccrualConnection> {
     ctx.may(Action::PayoutRead)?;
-    let rows = ctx
-        .loaders()
-        .load_one(AccrualsOf(deal.id))
-        .await
-        .map_err(top_level)?
-        .unwrap_or_default();
-    let mut earned: HashMap<_, i64> = HashMap::new();
-    for row in rows.iter().filter(|row| row.kind != AccrualKind::Clawback) {
-        *earned
-            .entry((row.plan_id, row.component, row.partner_id))
-            .or_default() += row.amount_minor;
-    }
+    let rows = lines_of(ctx, deal.id).await.map_err(top_level)?;
     let page = paging::cut(rows, |row| row.id.text(), &args).map_err(top_level)?;
-    Ok(AccrualConnection::of(page, |row| {
-        let earned_minor = earned
-            .get(&(row.plan_id, row.component, row.partner_id))
-            .copied()
-            .unwrap_or_default();
-        Accrual { row, earned_minor }
-    }))
+    Ok(AccrualConnection::of(page, Accrual))
+}
+
+async fn lines_of(ctx: &Context<'_>, deal: DealId) -> Result<Vec<accrual::Model>> {
+    let rows = ctx.loaders().load_one(AccrualsOf(deal)).await;
+    Ok(rows
+        .map_err(|error| Error::Internal(Box::new(error)))?
+        .unwrap_or_default())
+}
+
+/// The commission lines that a payment pays, oldest first. Whoever may see the payment may see them.
+///
+/// # Errors
+/// `FORBIDDEN` for roles that do not read payouts; impossible paging arguments.
+pub async fn accruals_paid_by(
+    ctx: &Context<'_>,
+    payout: PayoutId,
+    count: i32,
+    args: PageArgs,
+) -> async_graphql::Result<AccrualConnection> {
+    ctx.may(Action::PayoutRead)?;
+    let window = Window::of::<AccrualId>(&args).map_err(top_level)?;
+    let rows = ctx.loaders().load_one(PaidBy(payout, window)).await;
+    let rows = rows.map_err(top_level)?.unwrap_or_default();
+    let page = window.page(rows, |row| row.id.text(), Some(count));
+    Ok(AccrualConnection::of(page, Accrual))
+}
+
+/// A page of the commission lines that a payment pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PaidBy(PayoutId, Window);
+
+impl Loader<PaidBy> for Rows {
+    type Value = Vec<accrual::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[PaidBy]) -> Result<HashMap<PaidBy, Self::Value>, LoadError> {
+        let mut windows: HashMap<Window, Vec<PayoutId>> = HashMap::new();
+        for PaidBy(payout, window) in keys {
+            windows.entry(*window).or_default().push(*payout);
+        }
+        let mut found: HashMap<PaidBy, Self::Value> = HashMap::new();
+        for (window, payouts) in windows {
+            let rows = store::paid_by(&self.db, self.scope(), &payouts, window).await;
+            for row in rows.map_err(Arc::new)? {
+                if let Some(payout) = row.payout_id {
+                    found.entry(PaidBy(payout, window)).or_default().push(row);
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// The commission lines of a deal.

@@ -20,6 +20,7 @@ use crate::{
         scalars::{DateTime, Money},
     },
     identity::{Action, Scope},
+    incentives::graphql::{AccrualConnection, accruals_paid_by},
     partners::graphql::Partner,
     payouts::{
         PayoutStatus,
@@ -77,6 +78,31 @@ impl Payout {
         i32::try_from(self.0.line_count).unwrap_or(i32::MAX)
     }
 
+    /// The commission lines that it pays, oldest first; they sum to `amount`. None once it is cancelled: its lines were
+    /// freed for a later run.
+    async fn lines(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<AccrualConnection> {
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let count = match self.0.status {
+            PayoutStatus::Cancelled => 0,
+            _ => i32::try_from(self.0.line_count).unwrap_or(i32::MAX),
+        };
+        accruals_paid_by(ctx, self.0.id, count, args).await
+    }
+
     /// Where the payment stands.
     async fn status(&self) -> PayoutStatus {
         self.0.status
@@ -127,7 +153,7 @@ impl Payout {
         rows.into_iter()
             .next()
             .map(Self)
-            .ok_or_else(|| Error::not_found("id"))
+            .ok_or_else(|| Error::not_found("payoutId"))
     }
 }
 

@@ -240,7 +240,7 @@ impl PayoutRun {
         rows.into_iter()
             .next()
             .map(Self)
-            .ok_or_else(|| Error::not_found("id"))
+            .ok_or_else(|| Error::not_found("payoutRunId"))
     }
 
     async fn sums(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Total>> {

@@ -114,7 +114,7 @@ pub async fn lock_run(tx: &Tx, id: PayoutRunId) -> Result<payout_run::Model> {
         .lock_exclusive()
         .one(tx)
         .await?;
-    run.ok_or_else(|| Error::not_found("id"))
+    run.ok_or_else(|| Error::not_found("payoutRunId"))
 }
 
 /// Moves a run that nobody changed since it was read.

@@ -101,7 +101,7 @@ async fn pay(t: &TestApp, admin: &Person, finance: &Person, program: &str, key: 
         .text("payoutRunCreate/payoutRun/id");
     t.ask(
         admin,
-        "mutation($run: ID!) { payoutRunApprove(input: {id: $run}) { payoutRun { id } userErrors { code message } } }",
+        "mutation($run: ID!) { payoutRunApprove(input: {payoutRunId: $run}) { payoutRun { id } userErrors { code message } } }",
         json!({ "run": run }),
     )
     .await
@@ -109,7 +109,7 @@ async fn pay(t: &TestApp, admin: &Person, finance: &Person, program: &str, key: 
     let executed = t
         .ask(
             finance,
-            "mutation($run: ID!, $key: String!) { payoutRunExecute(input: {id: $run}) @idempotent(key: $key) {
+            "mutation($run: ID!, $key: String!) { payoutRunExecute(input: {payoutRunId: $run}) @idempotent(key: $key) {
                payoutRun { status payoutCount totals { amount currency } } userErrors { code message } } }",
             json!({ "run": run, "key": key }),
         )

@@ -246,7 +246,7 @@ async fn a_failed_payment_is_payable_again_and_retried_under_its_key(t: TestApp)
     // Its lines stay with it: another run does not find them.
     let other = books.created("2026-03-01", "2026-03-31").await;
     assert_eq!(books.paid(&other, &[partner]).await, [None]);
-    let retry = r#"mutation($id: ID!) { payoutRetry(input: {id: $id}) @idempotent(key: "r") { payout { status failure reference } userErrors { code } } }"#;
+    let retry = r#"mutation($id: ID!) { payoutRetry(input: {payoutId: $id}) @idempotent(key: "r") { payout { status failure reference } userErrors { code } } }"#;
     let retried = t
         .ask(&books.checker, retry, json!({ "id": payout.text() }))
         .await;

@@ -333,6 +333,7 @@ impl Books {
             program_version_id: self.version,
             customer_id: None,
             partner_id: None,
+            business: Default::default(),
             value_minor: 10_000_000,
             currency,
             stage: "WON".to_owned(),
@@ -532,10 +533,10 @@ pub const CREATE: &str = r"mutation($input: PayoutRunCreateInput!, $key: String!
     }
 }";
 pub const APPROVE: &str = r"mutation($id: ID!) {
-    payoutRunApprove(input: {id: $id}) { payoutRun { id status createdBy { id } approvedBy { id } } userErrors { code message field } }
+    payoutRunApprove(input: {payoutRunId: $id}) { payoutRun { id status createdBy { id } approvedBy { id } } userErrors { code message field } }
 }";
 pub const EXECUTE: &str = r"mutation($id: ID!, $key: String!) {
-    payoutRunExecute(input: {id: $id}) @idempotent(key: $key) {
+    payoutRunExecute(input: {payoutRunId: $id}) @idempotent(key: $key) {
         payoutRun { id number status exportFile allowedActions } userErrors { code message field }
     }
 }";

@@ -87,7 +87,7 @@ async fn a_silent_server_is_tried_again(t: TestApp) {
 
 const DEAD: &str = "{ deadLetters { totalCount nodes { id topic attempts lastError createdAt } } }";
 
-const REPLAY: &str = "mutation($id: ID!) { jobReplay(input: {id: $id}) { deadLetter { id attempts } userErrors { code field } } }";
+const REPLAY: &str = "mutation($id: ID!) { jobReplay(input: {jobId: $id}) { deadLetter { id attempts } userErrors { code field } } }";
 
 async fn what_is_refused_for_good_waits_for_an_operator_who_replays_it(t: TestApp) {
     let world = World::new(&t).await;
