@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use sea_orm::DbErr;
+use sea_orm::{ConnAcquireErr, DbErr};
 
 /// Every code that the API may answer. The wire form is SCREAMING_SNAKE_CASE.
 #[derive(
@@ -216,6 +216,8 @@ impl Error {
                 .first()
                 .map_or(Code::Internal, |refusal| refusal.code),
             Self::Throttled { .. } => Code::Throttled,
+            // The write path never lets this out; a read after a commit may, so what was done is unknown.
+            Self::Database(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => Code::Timeout,
             Self::Database(_) | Self::Internal(_) => Code::Internal,
         }
     }

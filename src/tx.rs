@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    ExecResult, Insert, IntoActiveModel, ModelTrait, QueryResult, RuntimeErr, Statement,
+    ActiveModelTrait, ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, ExecResult, Insert, IntoActiveModel, ModelTrait, QueryResult, RuntimeErr, Statement,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -253,7 +253,8 @@ impl App {
     /// The body may run several times, so it must be free of effects outside its transaction.
     ///
     /// # Errors
-    /// What the body refused with; `RETRY_LATER` when the database stayed busy; any database fault.
+    /// What the body refused with; `RETRY_LATER` when the database stayed busy or no connection became free; any
+    /// database fault.
     pub async fn write<T, F>(&self, call: Call, body: F) -> Result<T>
     where
         T: Send + 'static,
@@ -307,21 +308,22 @@ impl App {
             .with_jitter()
             .build();
         loop {
-            let reason = match self.attempt(&call, &body).await {
-                Err(Error::Database(error)) => contention(&error).ok_or(Error::Database(error))?,
+            let error = match self.attempt(&call, &body).await {
+                Err(Error::Database(error)) => error,
                 done => return done,
+            };
+            if matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) {
+                return Err(busy(call.name, "pool"));
+            }
+            let Some(reason) = contention(&error) else {
+                return Err(error.into());
             };
             telemetry::write_retried(call.name, reason);
             match pauses.next() {
                 Some(pause) => tokio::time::sleep(pause).await,
-                None => {
-                    tracing::warn!(operation = call.name, reason, "the database stayed busy");
-                    return Err(Refusal::new(
-                        Code::RetryLater,
-                        "The database is busy; nothing was changed.",
-                    )
-                    .into());
-                }
+                // What nobody can see and yet stays taken is a fault of the body.
+                None if TAKEN.contains(&reason) => return Err(error.into()),
+                None => return Err(busy(call.name, reason)),
             }
         }
     }
@@ -375,8 +377,23 @@ where
     }
 }
 
-/// The code under which the database lost a race that the same body may win next time: serialisation failure,
-/// deadlock and lock timeout on PostgreSQL; busy, recovering and stale snapshot on SQLite.
+fn busy(operation: &'static str, reason: &'static str) -> Error {
+    tracing::warn!(operation, reason, "the database stayed busy");
+    Refusal::new(
+        Code::RetryLater,
+        "The database is busy; nothing was changed.",
+    )
+    .into()
+}
+
+/// Serialisation failure, deadlock and lock timeout on PostgreSQL; busy, recovering and stale snapshot on SQLite.
+const BUSY: [&str; 6] = ["40001", "40P01", "55P03", "5", "261", "517"];
+
+/// A unique value that somebody else wrote a moment ago, on PostgreSQL and (a unique index, a primary key) on SQLite.
+/// The next attempt sees it and refuses in its own words, or mints another one.
+const TAKEN: [&str; 3] = ["23505", "2067", "1555"];
+
+/// The code under which the database lost a race that the same body may win next time, or lose with a proper refusal.
 fn contention(error: &DbErr) -> Option<&'static str> {
     let (DbErr::Exec(RuntimeErr::SqlxError(source))
     | DbErr::Query(RuntimeErr::SqlxError(source))
@@ -385,7 +402,5 @@ fn contention(error: &DbErr) -> Option<&'static str> {
         return None;
     };
     let code = source.as_database_error()?.code()?;
-    ["40001", "40P01", "55P03", "5", "261", "517"]
-        .into_iter()
-        .find(|known| *known == code)
+    BUSY.into_iter().chain(TAKEN).find(|known| *known == code)
 }

@@ -8,14 +8,16 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use sea_orm::ActiveValue::Set;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::App,
     deals,
     entity::schedule_run,
     error::{Error, Result},
-    identity, incentives, notifications, payouts,
+    identity, incentives,
+    notifications::{self, jobs::Failure},
+    payouts,
     platform::{audit, jobs, telemetry},
     tx::{Call, Tx, Work},
 };
@@ -26,7 +28,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Runs until `stop`; what was begun is finished.
 pub async fn run(app: App, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let worked = match turn(&app).await {
+        // Faults of schedules are logged there. One that keeps failing must not keep the queue waiting.
+        let _ = run_schedules(&app).await;
+        let worked = match work(&app).await {
             Ok(worked) => worked,
             Err(error) => {
                 tracing::error!(%error, "the worker could not take its turn");
@@ -46,10 +50,11 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// Runs due schedules and one batch of jobs; returns how many jobs there were.
 ///
 /// # Errors
-/// The database failed.
+/// The database failed. The jobs are worked off even when a schedule failed.
 pub async fn turn(app: &App) -> Result<usize> {
-    run_schedules(app).await?;
-    work(app).await
+    let schedules = run_schedules(app).await;
+    let worked = work(app).await;
+    schedules.and(worked)
 }
 
 /// Works off one batch of the queue.
@@ -77,21 +82,8 @@ pub async fn work(app: &App) -> Result<usize> {
 }
 
 async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
-    let outcome = match job.topic.as_str() {
-        jobs::EVENT => notifications::jobs::expand(app, job).await,
-        notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
-        payouts::jobs::RESUME => {
-            payouts::jobs::work(app, job)
-                .await
-                .map_err(|error| notifications::jobs::Failure {
-                    message: error.to_string(),
-                    permanent: false,
-                })
-        }
-        other => Err(notifications::jobs::Failure::permanent(format!(
-            "no handler for {other}"
-        ))),
-    };
+    let (own, claimed) = (app.clone(), job.clone());
+    let outcome = contained(app.tasks(), async move { attempt(&own, &claimed).await }).await;
     let Err(failure) = outcome else { return Ok(()) };
     let settled = job.clone();
     let status = app
@@ -100,10 +92,34 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
             Box::pin(async move { jobs::fail(tx, &job, &failure.message, failure.permanent).await })
         })
         .await?;
-    if status == jobs::JobStatus::Dead {
+    if status == Some(jobs::JobStatus::Dead) {
         telemetry::dead_letter(topic(&job.topic));
     }
     Ok(())
+}
+
+/// Runs an attempt as a task of its own: a panic is its failure, and not the end of the worker.
+async fn contained(
+    tasks: &TaskTracker,
+    attempt: impl Future<Output = Result<(), Failure>> + Send + 'static,
+) -> Result<(), Failure> {
+    tasks.spawn(attempt).await.unwrap_or_else(|panic| {
+        tracing::error!(%panic, "a job panicked");
+        Err(Failure::transient(
+            "A fault of the server; the log has it.".to_owned(),
+        ))
+    })
+}
+
+async fn attempt(app: &App, job: &jobs::Job) -> Result<(), Failure> {
+    match job.topic.as_str() {
+        jobs::EVENT => notifications::jobs::expand(app, job).await,
+        notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
+        payouts::jobs::RESUME => payouts::jobs::work(app, job)
+            .await
+            .map_err(|error| Failure::transient(error.to_string())),
+        other => Err(Failure::permanent(format!("no handler for {other}"))),
+    }
 }
 
 /// The topic as a label of bounded number.
@@ -199,10 +215,14 @@ fn due(now: DateTime<Utc>, every: TimeDelta) -> DateTime<Utc> {
 async fn seal(tx: &Tx) -> Result<()> {
     let lag = jobs::oldest_due(tx).await?.map(|due| tx.now() - due);
     telemetry::outbox_lag(lag.and_then(|lag| lag.to_std().ok()).unwrap_or_default());
-    audit::seal(tx, 5_000).await.map(|_| ())
+    // The whole trail is looked through by the sweep only: that takes longer the longer it is.
+    audit::seal_since(tx, tx.now() - TimeDelta::hours(1), 5_000)
+        .await
+        .map(|_| ())
 }
 
 async fn sweep(tx: &Tx) -> Result<()> {
+    audit::seal(tx, 5_000).await?;
     jobs::sweep(tx, tx.now() - TimeDelta::days(7)).await?;
     crate::platform::idempotency::sweep(tx).await?;
     identity::sweep(tx).await?;
@@ -217,4 +237,20 @@ async fn sweep_schedule_runs(tx: &Tx) -> Result<()> {
         .await
         .map_err(Error::from)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_failure_of_its_job() {
+        let tasks = TaskTracker::new();
+        let failure = contained(&tasks, async { panic!("poison") })
+            .await
+            .unwrap_err();
+        assert!(!failure.permanent, "{failure:?}");
+        assert!(!failure.message.contains("poison"), "{failure:?}");
+        assert_eq!(contained(&tasks, async { Ok(()) }).await, Ok(()));
+    }
 }

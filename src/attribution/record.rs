@@ -55,7 +55,7 @@ pub struct Record {
 /// `BAD_USER_INPUT` with every fault at its field. Records `touchpoint.recorded`.
 pub async fn record(tx: &Tx, command: Record) -> Result<TouchpointId> {
     tx.actor().may(Action::TouchpointRecord)?;
-    let deal = store::deal(tx, tx.actor().scope(), command.deal)
+    let deal = store::lock_deal(tx, tx.actor().scope(), command.deal)
         .await?
         .ok_or_else(|| Error::not_found("dealId"))?;
     let partner = partner(tx, &command)?;

@@ -22,15 +22,12 @@ use crate::{
     tx::{CHUNK, Tx},
 };
 
-/// The deal, if the scope shows it: a partner's own, and those in which it is invited or takes part.
+/// The deal, locked until the end of the unit of work, if the scope shows it: a partner's own, and those in which it
+/// is invited or takes part.
 ///
 /// # Errors
 /// The database failed.
-pub async fn deal<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    id: DealId,
-) -> Result<Option<deal::Model>> {
+pub async fn lock_deal(tx: &Tx, scope: Scope, id: DealId) -> Result<Option<deal::Model>> {
     let visible = match scope {
         Scope::All => Condition::all(),
         Scope::Partner(partner) => {
@@ -47,7 +44,11 @@ pub async fn deal<C: ConnectionTrait>(
         }
         Scope::Nothing => return Ok(None),
     };
-    Ok(deal::Entity::find_by_id(id).filter(visible).one(db).await?)
+    Ok(deal::Entity::find_by_id(id)
+        .filter(visible)
+        .lock_exclusive()
+        .one(tx)
+        .await?)
 }
 
 /// Deals by id that the caller was shown.

@@ -101,6 +101,10 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
             .first()
             .map_or_else(String::new, |refusal| refusal.message.clone()),
         Error::Throttled { .. } => "Too many attempts; wait and try again.".to_owned(),
+        _ if code == Code::Timeout => {
+            tracing::warn!(error = %Chain(error), "a request found no free connection");
+            "The database is busy; the request did not finish in time.".to_owned()
+        }
         Error::Database(_) | Error::Internal(_) => {
             tracing::error!(error = %Chain(error), "a request failed");
             "Something went wrong on the server.".to_owned()

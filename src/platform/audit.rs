@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Insert, Order, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Insert, Order,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use sha2::{Digest, Sha256};
 
@@ -58,6 +58,20 @@ pub async fn append<C: ConnectionTrait>(
 /// # Errors
 /// The database failed.
 pub async fn seal(tx: &Tx, limit: u64) -> Result<u64> {
+    seal_since(tx, DateTime::UNIX_EPOCH, limit).await
+}
+
+/// The same for rows that happened at an instant or later: it looks at no older ones, however many there are. A unit of
+/// work that was under way for longer is left to [`seal`].
+///
+/// # Errors
+/// The database failed.
+pub async fn seal_since(tx: &Tx, since: DateTime<Utc>, limit: u64) -> Result<u64> {
+    if tx.backend() == DbBackend::Postgres {
+        // Two processes whose clocks differ may seal for different due times at once: one goes on where the other ends.
+        tx.execute_unprepared("LOCK TABLE audit_seal IN SHARE ROW EXCLUSIVE MODE")
+            .await?;
+    }
     let last = audit_seal::Entity::find()
         .order_by(audit_seal::Column::Position, Order::Desc)
         .one(tx)
@@ -67,6 +81,7 @@ pub async fn seal(tx: &Tx, limit: u64) -> Result<u64> {
     let unsealed = audit_event::Entity::find()
         .left_join(audit_seal::Entity)
         .filter(audit_seal::Column::Position.is_null())
+        .filter(audit_event::Column::Id.gte(AuditEventId(ids::first_at(since))))
         .order_by_asc(audit_event::Column::Id)
         .limit(limit)
         .all(tx)

@@ -96,6 +96,8 @@ fn sqlite(url: &str, size: u32, read_only: bool) -> ConnectOptions {
             .create_if_missing(!read_only)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
+            // Without it REPLACE deletes rows past the triggers that guard them.
+            .pragma("recursive_triggers", "ON")
             .pragma("synchronous", "FULL");
         if read_only {
             options.pragma("query_only", "ON")

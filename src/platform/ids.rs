@@ -65,6 +65,13 @@ pub fn mint(now: DateTime<Utc>) -> Uuid {
     ))
 }
 
+/// The lowest id of an instant: every id minted then or later is at least this.
+#[must_use]
+pub fn first_at(instant: DateTime<Utc>) -> Uuid {
+    let milliseconds = u128::try_from(instant.timestamp_millis()).unwrap_or_default();
+    Uuid::from_u128(milliseconds << 80)
+}
+
 /// A number for people, from the random part of an id: `DR-7K3M9QX2P4`.
 ///
 /// Fifty bits make a clash improbable (2 in 100,000 at 200,000 numbers); a unique index refuses one.
@@ -156,6 +163,15 @@ mod tests {
         let now = DateTime::from_timestamp(1_772_355_600, 0).unwrap();
         let ids: Vec<_> = (0..1_000).map(|_| mint(now)).collect();
         assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn an_instant_begins_before_its_ids() {
+        let now = DateTime::from_timestamp(1_772_355_600, 123_456_000).unwrap();
+        let before = now - chrono::TimeDelta::milliseconds(1);
+        assert!(mint(before) < first_at(now));
+        assert!(first_at(now) <= mint(now));
+        assert_eq!(first_at(DateTime::UNIX_EPOCH), Uuid::nil());
     }
 
     #[test]

@@ -161,6 +161,14 @@ pub async fn claim(tx: &Tx, limit: u64) -> Result<Vec<Job>> {
             .all(tx)
             .await?;
     jobs.sort_by_key(|job| job.id);
+    // No worker came back from any of their attempts: another one would only take the next worker with it.
+    let (spent, jobs): (Vec<_>, Vec<_>) = jobs
+        .into_iter()
+        .partition(|job| job.attempts > job.max_attempts);
+    for job in &spent {
+        tracing::error!(job = %job.id, topic = job.topic, "a job was given up: no worker came back from it");
+        fail(tx, job, "No worker came back from any attempt.", true).await?;
+    }
     Ok(jobs)
 }
 
@@ -180,11 +188,17 @@ pub async fn finish(tx: &Tx, claimed: &Job) -> Result<bool> {
     Ok(done.rows_affected == 1)
 }
 
-/// Puts a failed job back with a pause, or makes it a dead letter after its last attempt or a permanent fault.
+/// Puts a failed job back with a pause, or makes it a dead letter after its last attempt or a permanent fault; `None`
+/// when the lease was lost meanwhile, and nothing was changed.
 ///
 /// # Errors
 /// The database failed.
-pub async fn fail(tx: &Tx, claimed: &Job, error: &str, permanent: bool) -> Result<JobStatus> {
+pub async fn fail(
+    tx: &Tx,
+    claimed: &Job,
+    error: &str,
+    permanent: bool,
+) -> Result<Option<JobStatus>> {
     let dead = permanent || claimed.attempts >= claimed.max_attempts;
     let status = if dead {
         JobStatus::Dead
@@ -192,7 +206,7 @@ pub async fn fail(tx: &Tx, claimed: &Job, error: &str, permanent: bool) -> Resul
         JobStatus::Pending
     };
     let error: String = error.chars().take(500).collect();
-    job::Entity::update_many()
+    let failed = job::Entity::update_many()
         .col_expr(job::Column::Status, Expr::value(status))
         .col_expr(job::Column::LastError, Expr::value(error))
         .col_expr(job::Column::LeaseUntil, Expr::value(None::<DateTime<Utc>>))
@@ -205,7 +219,7 @@ pub async fn fail(tx: &Tx, claimed: &Job, error: &str, permanent: bool) -> Resul
         .filter(job::Column::Status.eq(JobStatus::Pending))
         .exec(tx)
         .await?;
-    Ok(status)
+    Ok((failed.rows_affected == 1).then_some(status))
 }
 
 /// When the oldest work became due that is still to be done; nothing when all is done.
