@@ -3,10 +3,10 @@
 //! Any number of workers may run beside each other. A scheduled job belongs to whoever inserts the row of its
 //! due time; a queued job to whoever holds its lease.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use sea_orm::ActiveValue::Set;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,9 @@ use crate::{
     deals,
     entity::schedule_run,
     error::{Error, Result},
-    identity, incentives, notifications, payouts,
+    identity, incentives,
+    notifications::{self, jobs::Failure},
+    payouts,
     platform::{audit, jobs, telemetry},
     tx::{Call, Tx, Work},
 };
@@ -77,21 +79,35 @@ pub async fn work(app: &App) -> Result<usize> {
 }
 
 async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
-    let outcome = match job.topic.as_str() {
-        jobs::EVENT => notifications::jobs::expand(app, job).await,
-        notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
-        payouts::jobs::RESUME => {
-            payouts::jobs::work(app, job)
+    attempt(app, job, async {
+        match job.topic.as_str() {
+            jobs::EVENT => notifications::jobs::expand(app, job).await,
+            notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
+            payouts::jobs::RESUME => payouts::jobs::work(app, job)
                 .await
-                .map_err(|error| notifications::jobs::Failure {
-                    message: error.to_string(),
-                    permanent: false,
-                })
+                .map_err(|error| Failure::transient(error.to_string())),
+            other => Err(Failure::permanent(format!("no handler for {other}"))),
         }
-        other => Err(notifications::jobs::Failure::permanent(format!(
-            "no handler for {other}"
-        ))),
-    };
+    })
+    .await
+}
+
+/// Does the work of a claimed job, which settles it; a job that fails or panics is put back, and takes nothing else
+/// with it.
+///
+/// # Errors
+/// The database failed: the job comes back when its lease ends.
+pub async fn attempt(
+    app: &App,
+    job: &jobs::Job,
+    work: impl Future<Output = std::result::Result<(), Failure>>,
+) -> Result<()> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        Err(Failure::transient(
+            "A fault of the server; the log has it.".to_owned(),
+        ))
+    });
     let Err(failure) = outcome else { return Ok(()) };
     let settled = job.clone();
     let status = app
