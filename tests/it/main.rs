@@ -14,6 +14,7 @@
 mod credit;
 mod deals;
 mod directory;
+mod durability;
 mod identity;
 mod import;
 mod money;
@@ -43,6 +44,7 @@ fn main() {
         credit::cases(),
         deals::cases(),
         directory::cases(),
+        durability::cases(),
         identity::cases(),
         import::cases(),
         money::cases(),
