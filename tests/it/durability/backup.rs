@@ -144,7 +144,9 @@ async fn a_backup_under_writes_is_restored_over_stale_files(t: TestApp) {
     writer.reaches(after + 5).await;
     let written = writer.stop().await;
     server.kill();
-    assert!(beside(&file, "-wal").metadata().unwrap().len() > 0);
+    let (log, index) = (beside(&file, "-wal"), beside(&file, "-shm"));
+    let stale = std::fs::read(&log).unwrap();
+    assert!(!stale.is_empty());
     let again = site.run(["backup", backup.to_str().unwrap()]).await;
     assert_eq!(again.status.code(), Some(1), "a backup was overwritten");
 
@@ -159,9 +161,9 @@ async fn a_backup_under_writes_is_restored_over_stale_files(t: TestApp) {
     // What was replaced lies beside it, whole.
     assert_eq!(partners(&kept(&file)[0]).await, written);
 
-    // The database is lost, and its log and index of another life lie about.
-    std::fs::write(beside(&file, "-wal"), vec![7; 40_000]).unwrap();
-    std::fs::write(beside(&file, "-shm"), vec![7; 32_768]).unwrap();
+    // The database is lost, and its log lies about: SQLite would read it into whatever stands under that name.
+    std::fs::write(&log, stale).unwrap();
+    std::fs::write(&index, vec![7; 32_768]).unwrap();
     std::fs::remove_file(&file).unwrap();
     site.done(["restore", backup.to_str().unwrap()]).await;
     assert_eq!(partners(&file).await, restored);

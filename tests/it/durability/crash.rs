@@ -1,7 +1,7 @@
 //! The real program, killed at random moments while clients play the main journey.
 //!
 //! The short form runs with every test. The long one:
-//! `ENSEMBLE_CRASH_KILLS=50 cargo test --test it -- whatever_is_acknowledged`; `ENSEMBLE_CRASH_SEED` repeats a run's
+//! `ENSEMBLE_CRASH_KILLS=50 cargo test --test it -- survives_kills`; `ENSEMBLE_CRASH_SEED` repeats a run's
 //! moments.
 
 use std::{
