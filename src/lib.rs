@@ -5,6 +5,7 @@
 #![recursion_limit = "512"]
 
 pub mod app;
+pub mod backup;
 pub mod error;
 pub mod events;
 pub mod seeds;

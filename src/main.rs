@@ -11,6 +11,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use ensemble::{
     app::App,
+    backup,
     identity::{self, Role},
     import, incentives, ledger,
     platform::{
@@ -75,6 +76,16 @@ enum Command {
     Schema,
     /// Check the books and the audit trail; exits with 1 when anything is wrong.
     Verify,
+    /// Copy the SQLite database to a new file, also while it is served.
+    Backup {
+        /// The copy; it must not exist yet.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the SQLite database, which is kept beside it; no server may run.
+    Restore {
+        /// The copy that `ensemble backup` made.
+        file: PathBuf,
+    },
     /// Manage administrators.
     #[command(subcommand)]
     Admin(Admin),
@@ -232,6 +243,17 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         }
         Command::Schema => {}
         Command::Verify => return verify(config).await,
+        Command::Backup { file } => {
+            let bytes = backup::take(config.database_url.expose_secret(), &file).await?;
+            println!("{} holds the database: {bytes} bytes.", file.display());
+        }
+        Command::Restore { file } => {
+            let restored = backup::put_back(config.database_url.expose_secret(), &file).await?;
+            println!("{}\nThe backup is in place.", restored.report);
+            if let Some(replaced) = restored.replaced {
+                println!("What was there before is {}.", replaced.display());
+            }
+        }
         Command::Admin(Admin::Create { email, name }) => create_admin(config, email, name).await?,
         Command::CheckConfig => println!("The configuration is good."),
     }

@@ -148,21 +148,13 @@ pub async fn serve(
     signal().await;
     tracing::info!("stopping: what runs is finished, nothing new is taken");
     stop.cancel();
-    let drained = async {
+    rest(&app, async {
         while servers.join_next().await.is_some() {}
         if let Some(worker) = worker {
             let _ = worker.await;
         }
-        app.tasks().close();
-        app.tasks().wait().await;
-    };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!(
-            "something did not finish in time and is abandoned; no unit of work is half done"
-        );
-    }
-    app.db().clone().close().await?;
-    Ok(())
+    })
+    .await
 }
 
 /// Runs the worker alone until a signal comes.
@@ -174,9 +166,30 @@ pub async fn work(app: App) -> Result<(), StartError> {
     let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
     signal().await;
     stop.cancel();
-    worker.await?;
-    app.db().clone().close().await?;
-    Ok(())
+    rest(&app, async {
+        let _ = worker.await;
+    })
+    .await
+}
+
+/// Lets what runs finish, within the time of a shutdown, and closes the database after it.
+async fn rest(app: &App, running: impl Future<Output = ()>) -> Result<(), StartError> {
+    let drained = async {
+        running.await;
+        app.tasks().close();
+        app.tasks().wait().await;
+        // Waits for every connection to come back, so it belongs under the same limit.
+        app.db().clone().close().await
+    };
+    match tokio::time::timeout(DRAIN, drained).await {
+        Ok(closed) => Ok(closed?),
+        Err(_) => {
+            tracing::warn!(
+                "something did not finish in time and is abandoned; no unit of work is half done"
+            );
+            Ok(())
+        }
+    }
 }
 
 /// The settings of the transport that are the product's, not a deployment's.

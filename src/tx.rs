@@ -79,6 +79,53 @@ impl Call {
 }
 
 /// One unit of work: the open transaction, who acts, one instant, and what happened so far.
+///
+/// A use case asks the database through it:
+///
+/// ```
+/// use ensemble::{error::Result, tx::Tx};
+/// use sea_orm::ConnectionTrait;
+///
+/// async fn use_case(tx: &Tx) -> Result<()> {
+///     tx.execute_unprepared("SELECT 1").await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// and comes to no other connection by it: on a pool of one, waiting for a second would never end. It can neither open
+/// a transaction of its own,
+///
+/// ```compile_fail,E0599
+/// use ensemble::{error::Result, tx::Tx};
+/// use sea_orm::{ConnectionTrait, TransactionTrait};
+///
+/// async fn use_case(tx: &Tx) -> Result<()> {
+///     tx.begin().await?.execute_unprepared("SELECT 1").await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// nor take the one it has out of the unit of work, nor find the application that holds the pools:
+///
+/// ```compile_fail,E0616
+/// use ensemble::{error::Result, tx::Tx};
+/// use sea_orm::ConnectionTrait;
+///
+/// async fn use_case(tx: &Tx) -> Result<()> {
+///     tx.db.execute_unprepared("SELECT 1").await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// use ensemble::{error::Result, tx::Tx};
+/// use sea_orm::ConnectionTrait;
+///
+/// async fn use_case(tx: &Tx) -> Result<()> {
+///     tx.app().db().reader().execute_unprepared("SELECT 1").await?;
+///     Ok(())
+/// }
+/// ```
 pub struct Tx {
     db: DatabaseTransaction,
     call: Call,

@@ -3,12 +3,12 @@
 //! Any number of workers may run beside each other. A scheduled job belongs to whoever inserts the row of its
 //! due time; a queued job to whoever holds its lease.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use sea_orm::ActiveValue::Set;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
@@ -82,8 +82,35 @@ pub async fn work(app: &App) -> Result<usize> {
 }
 
 async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
-    let (own, claimed) = (app.clone(), job.clone());
-    let outcome = contained(app.tasks(), async move { attempt(&own, &claimed).await }).await;
+    attempt(app, job, async {
+        match job.topic.as_str() {
+            jobs::EVENT => notifications::jobs::expand(app, job).await,
+            notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
+            payouts::jobs::RESUME => payouts::jobs::work(app, job)
+                .await
+                .map_err(|error| Failure::transient(error.to_string())),
+            other => Err(Failure::permanent(format!("no handler for {other}"))),
+        }
+    })
+    .await
+}
+
+/// Does the work of a claimed job, which settles it; a job that fails or panics is put back, and takes nothing else
+/// with it.
+///
+/// # Errors
+/// The database failed: the job comes back when its lease ends.
+pub async fn attempt(
+    app: &App,
+    job: &jobs::Job,
+    work: impl Future<Output = std::result::Result<(), Failure>>,
+) -> Result<()> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        Err(Failure::transient(
+            "A fault of the server; the log has it.".to_owned(),
+        ))
+    });
     let Err(failure) = outcome else { return Ok(()) };
     let settled = job.clone();
     let status = app
@@ -96,30 +123,6 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
         telemetry::dead_letter(topic(&job.topic));
     }
     Ok(())
-}
-
-/// Runs an attempt as a task of its own: a panic is its failure, and not the end of the worker.
-async fn contained(
-    tasks: &TaskTracker,
-    attempt: impl Future<Output = Result<(), Failure>> + Send + 'static,
-) -> Result<(), Failure> {
-    tasks.spawn(attempt).await.unwrap_or_else(|panic| {
-        tracing::error!(%panic, "a job panicked");
-        Err(Failure::transient(
-            "A fault of the server; the log has it.".to_owned(),
-        ))
-    })
-}
-
-async fn attempt(app: &App, job: &jobs::Job) -> Result<(), Failure> {
-    match job.topic.as_str() {
-        jobs::EVENT => notifications::jobs::expand(app, job).await,
-        notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
-        payouts::jobs::RESUME => payouts::jobs::work(app, job)
-            .await
-            .map_err(|error| Failure::transient(error.to_string())),
-        other => Err(Failure::permanent(format!("no handler for {other}"))),
-    }
 }
 
 /// The topic as a label of bounded number.
@@ -237,20 +240,4 @@ async fn sweep_schedule_runs(tx: &Tx) -> Result<()> {
         .await
         .map_err(Error::from)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_is_the_failure_of_its_job() {
-        let tasks = TaskTracker::new();
-        let failure = contained(&tasks, async { panic!("poison") })
-            .await
-            .unwrap_err();
-        assert!(!failure.permanent, "{failure:?}");
-        assert!(!failure.message.contains("poison"), "{failure:?}");
-        assert_eq!(contained(&tasks, async { Ok(()) }).await, Ok(()));
-    }
 }

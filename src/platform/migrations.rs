@@ -101,7 +101,11 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options).await
 }
 
-async fn lock_file(url: &str) -> Result<File, MigrationFault> {
+/// Keeps every other process from starting on an SQLite file while the guard lives.
+///
+/// # Errors
+/// The lock beside the file cannot be taken.
+pub async fn lock_file(url: &str) -> Result<File, MigrationFault> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
     let mut path = options.get_filename().as_os_str().to_owned();
     path.push(".migration-lock");

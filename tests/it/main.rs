@@ -15,6 +15,7 @@ mod bulk;
 mod credit;
 mod deals;
 mod directory;
+mod durability;
 mod identity;
 mod import;
 mod money;
@@ -45,6 +46,7 @@ fn main() {
         credit::cases(),
         deals::cases(),
         directory::cases(),
+        durability::cases(),
         identity::cases(),
         import::cases(),
         money::cases(),

@@ -1,6 +1,9 @@
 //! A fresh database per test, copied from a migrated template.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use ensemble::platform::db::Db;
 use migration::{Migrator, MigratorTrait};
@@ -22,6 +25,8 @@ pub struct Database {
     folder: tempfile::TempDir,
     /// The server and the name of a PostgreSQL database.
     dropped_by: Option<(String, String)>,
+    /// How many others were made beside it.
+    others: AtomicUsize,
 }
 
 impl Databases {
@@ -69,6 +74,7 @@ impl Databases {
             url: format!("sqlite://{}", file.display()),
             folder,
             dropped_by: None,
+            others: AtomicUsize::new(0),
         }
     }
 
@@ -98,6 +104,7 @@ impl Databases {
             url,
             folder: tempfile::tempdir().unwrap(),
             dropped_by: Some((server, name)),
+            others: AtomicUsize::new(0),
         }
     }
 
@@ -115,6 +122,11 @@ impl Database {
         self.folder.path().to_owned()
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Opens its pools.
     pub async fn connect(&self) -> Db {
         Db::connect(&self.url, 5).await.unwrap()
@@ -122,13 +134,17 @@ impl Database {
 
     /// Another database, without tables; it goes with this one.
     pub async fn fresh(&self) -> String {
+        let number = self.others.fetch_add(1, Ordering::Relaxed);
         match &self.dropped_by {
             None => format!(
                 "sqlite://{}?mode=rwc",
-                self.folder.path().join("fresh.db").display()
+                self.folder
+                    .path()
+                    .join(format!("fresh{number}.db"))
+                    .display()
             ),
             Some((server, name)) => {
-                let name = format!("{name}_fresh");
+                let name = format!("{name}_{number}");
                 execute(server, &format!("CREATE DATABASE {name}")).await;
                 on(server, &name)
             }
@@ -138,11 +154,10 @@ impl Database {
     /// Drops it.
     pub async fn remove(&self) {
         if let Some((server, name)) = &self.dropped_by {
-            execute(
-                server,
-                &format!("DROP DATABASE IF EXISTS {name}_fresh WITH (FORCE)"),
-            )
-            .await;
+            for number in 0..self.others.load(Ordering::Relaxed) {
+                let other = format!("DROP DATABASE IF EXISTS {name}_{number} WITH (FORCE)");
+                execute(server, &other).await;
+            }
             execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }

@@ -2,14 +2,18 @@
 
 mod answer;
 mod database;
+pub mod http;
 pub mod logs;
+pub mod program;
 
 use std::{
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -109,10 +113,41 @@ impl TestApp {
         )
     }
 
+    /// The same database through other pools, at another address.
+    pub async fn reached_at(&self, url: &str) -> Self {
+        let db = Db::connect(url, 5).await.unwrap();
+        Self::over(db, Arc::clone(&self.database))
+    }
+
+    /// The same application with another way for its mail.
+    pub fn posting_by(&self, transport: MailTransport, limit: Duration) -> Self {
+        Self::put_together(
+            self.app.db().clone(),
+            self.clock.clone(),
+            mailer(transport, limit),
+            self.outbox.clone(),
+            Arc::clone(&self.database),
+        )
+    }
+
     fn over(db: Db, database: Arc<Database>) -> Self {
         let start: DateTime<Utc> = "2026-03-01T09:00:00Z".parse().unwrap();
-        let clock = ManualClock::new(start);
         let outbox = MemoryMail::default();
+        // A mail kept in memory is accepted at once, or never when a test says so.
+        let mail = mailer(
+            MailTransport::Memory(outbox.clone()),
+            Duration::from_millis(20),
+        );
+        Self::put_together(db, ManualClock::new(start), mail, outbox, database)
+    }
+
+    fn put_together(
+        db: Db,
+        clock: ManualClock,
+        mail: Mailer,
+        outbox: MemoryMail,
+        database: Arc<Database>,
+    ) -> Self {
         let secret = || SecretSlice::from(b"a secret that only the tests know".to_vec());
         let app = App::new(Parts {
             db,
@@ -120,12 +155,7 @@ impl TestApp {
             passwords: Passwords::new(Cost::cheap()),
             keys: Keys::new(&secret(), None, "http://localhost:8080", "ensemble").unwrap(),
             tokens: OpaqueTokens::new(secret(), None),
-            // A mail kept in memory is accepted at once, or never when a test says so.
-            mail: Mailer::new(
-                MailTransport::Memory(outbox.clone()),
-                "Ensemble <partners@vendor.example>".parse().unwrap(),
-            )
-            .with_limit(std::time::Duration::from_millis(20)),
+            mail,
             site: Site {
                 public_url: "http://localhost:8080".to_owned(),
                 data_dir: database.folder(),
@@ -244,6 +274,16 @@ impl TestApp {
         panic!("the worker never comes to rest");
     }
 
+    /// The URL of its database.
+    pub fn url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// A folder that goes with the test.
+    pub fn folder(&self) -> PathBuf {
+        self.database.folder()
+    }
+
     /// The URL of another database without tables, removed with this one.
     pub async fn fresh_database(&self) -> String {
         self.database.fresh().await
@@ -276,4 +316,28 @@ impl TestApp {
         let _ = self.app.db().clone().close().await;
         self.database.remove().await;
     }
+}
+
+fn mailer(transport: MailTransport, limit: Duration) -> Mailer {
+    let sender = "Ensemble <partners@vendor.example>".parse().unwrap();
+    Mailer::new(transport, sender).with_limit(limit)
+}
+
+/// Asks until the answer is yes; for what another process or a server does in its own time.
+pub async fn until<F, A>(what: &str, mut asked: F)
+where
+    F: FnMut() -> A,
+    A: Future<Output = bool>,
+{
+    let asking = async {
+        while !asked().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(30), asking)
+            .await
+            .is_ok(),
+        "never came: {what}"
+    );
 }

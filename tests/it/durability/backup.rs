@@ -1,0 +1,318 @@
+//! Drills: a backup under writes, put back while stale files lie about.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use sea_orm::{ConnectionTrait, DbBackend};
+use serde_json::json;
+
+use super::account::{number, observer};
+use crate::{
+    cases,
+    support::{
+        TestApp,
+        http::Http,
+        program::{Installation, Server},
+    },
+};
+
+cases!(
+    a_backup_under_writes_is_restored_over_stale_files,
+    a_backup_that_is_damaged_or_not_ours_is_refused,
+    a_database_in_use_is_not_replaced,
+    a_dump_under_writes_is_restored_into_an_empty_database,
+);
+
+const PASSWORD: &str = "correct horse battery";
+const CREATE: &str = "mutation($input: PartnerCreateInput!) { partnerCreate(input: $input) { partner { id } userErrors { code } } }";
+const PARTNERS: &str = "SELECT count(*) FROM partner";
+
+/// Somebody who writes until told to stop, and counts what was acknowledged.
+struct Writer {
+    acknowledged: Arc<AtomicI64>,
+    enough: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Writer {
+    async fn at(server: &Server) -> Self {
+        let http = Http::default();
+        let address = server.address.clone();
+        let sign_in = json!({"email": "root@vendor.example", "password": PASSWORD});
+        let document = ensemble::seeds::operation("SignIn").unwrap();
+        let answer = http
+            .graphql(&address, None, document, &sign_in)
+            .await
+            .unwrap();
+        let token = answer["data"]["login"]["accessToken"].as_str();
+        let token = token.unwrap().to_owned();
+        let acknowledged = Arc::new(AtomicI64::new(0));
+        let enough = Arc::new(AtomicBool::new(false));
+        let (count, stop) = (Arc::clone(&acknowledged), Arc::clone(&enough));
+        let task = tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let name = format!("Partner {}", count.load(Ordering::Relaxed));
+                let input = json!({"input": {"displayName": name, "legalName": name, "types": ["SI"], "countries": ["SE"]}});
+                let answer = http.graphql(&address, Some(&token), CREATE, &input).await;
+                let answer = answer.unwrap();
+                assert!(
+                    answer["data"]["partnerCreate"]["partner"]["id"].is_string(),
+                    "{answer:#}"
+                );
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self {
+            acknowledged,
+            enough,
+            task,
+        }
+    }
+
+    fn acknowledged(&self) -> i64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    async fn reaches(&self, number: i64) {
+        crate::support::until("more writes", || async { self.acknowledged() >= number }).await;
+    }
+
+    async fn stop(self) -> i64 {
+        self.enough.store(true, Ordering::Relaxed);
+        self.task.await.unwrap();
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+}
+
+/// An installation with an administrator, on a database file or not at all.
+async fn on_a_file(t: &TestApp) -> Option<(Installation, PathBuf)> {
+    if t.app.db().backend() != DbBackend::Sqlite {
+        return None;
+    }
+    let folder = t.folder().join("site");
+    let file = folder.join("ensemble.db");
+    let site = Installation::new(folder, &url(&file));
+    site.administrator(PASSWORD).await;
+    Some((site, file))
+}
+
+fn url(file: &Path) -> String {
+    format!("sqlite://{}?mode=rwc", file.display())
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The files that a restore kept.
+fn kept(file: &Path) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(file.parent().unwrap()).unwrap();
+    let mut kept: Vec<_> = folder
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().contains(".replaced-"))
+        .collect();
+    kept.sort();
+    kept
+}
+
+async fn partners(file: &Path) -> i64 {
+    let db = observer(&url(file)).await;
+    let count = number(&db, PARTNERS).await;
+    db.close().await.unwrap();
+    count
+}
+
+async fn a_backup_under_writes_is_restored_over_stale_files(t: TestApp) {
+    let Some((site, file)) = on_a_file(&t).await else {
+        return;
+    };
+    let backup = t.folder().join("backup.db");
+    let server = site.serve().await;
+    let writer = Writer::at(&server).await;
+    writer.reaches(5).await;
+    let before = writer.acknowledged();
+    site.done(["backup", backup.to_str().unwrap()]).await;
+    let after = writer.acknowledged();
+    writer.reaches(after + 5).await;
+    let written = writer.stop().await;
+    server.kill();
+    let (log, index) = (beside(&file, "-wal"), beside(&file, "-shm"));
+    let stale = std::fs::read(&log).unwrap();
+    assert!(!stale.is_empty());
+    let again = site.run(["backup", backup.to_str().unwrap()]).await;
+    assert_eq!(again.status.code(), Some(1), "a backup was overwritten");
+
+    // Restored over what the killed server left, its log included.
+    site.done(["restore", backup.to_str().unwrap()]).await;
+    let restored = partners(&file).await;
+    assert!(
+        (before..=after + 1).contains(&restored),
+        "{before} {restored} {after}"
+    );
+    site.done(["verify"]).await;
+    // What was replaced lies beside it, whole.
+    assert_eq!(partners(&kept(&file)[0]).await, written);
+
+    // The database is lost, and its log lies about: SQLite would read it into whatever stands under that name.
+    std::fs::write(&log, stale).unwrap();
+    std::fs::write(&index, vec![7; 32_768]).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    site.done(["restore", backup.to_str().unwrap()]).await;
+    assert_eq!(partners(&file).await, restored);
+    site.done(["verify"]).await;
+
+    // A damaged database is replaced too.
+    std::fs::write(&file, vec![7; 100_000]).unwrap();
+    site.done(["restore", backup.to_str().unwrap()]).await;
+    assert_eq!(partners(&file).await, restored);
+    let server = site.serve().await;
+    let writer = Writer::at(&server).await;
+    writer.reaches(1).await;
+    writer.stop().await;
+}
+
+async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
+    let Some((site, file)) = on_a_file(&t).await else {
+        return;
+    };
+    let good = t.folder().join("good.db");
+    site.done(["backup", good.to_str().unwrap()]).await;
+    let before = std::fs::read(&file).unwrap();
+
+    let bytes = std::fs::read(&good).unwrap();
+    let damaged = t.folder().join("damaged.db");
+    let mut torn = bytes.clone();
+    for page in 3..20 {
+        torn[page * 4096..page * 4096 + 2048].fill(0xa5);
+    }
+    std::fs::write(&damaged, torn).unwrap();
+    let short = t.folder().join("short.db");
+    std::fs::write(&short, &bytes[..bytes.len() / 2]).unwrap();
+    let text = t.folder().join("text.db");
+    std::fs::write(
+        &text,
+        "this is not a database, but long enough to be looked at",
+    )
+    .unwrap();
+    let foreign = t.folder().join("foreign.db");
+    let db = observer(&url(&foreign)).await;
+    db.execute_unprepared("CREATE TABLE something (id INTEGER)")
+        .await
+        .unwrap();
+    db.close().await.unwrap();
+    // A book that does not balance: nothing to go back to.
+    let cooked = t.folder().join("cooked.db");
+    std::fs::copy(&good, &cooked).unwrap();
+    let db = observer(&url(&cooked)).await;
+    db.execute_unprepared(
+        "INSERT INTO ledger_account (id, kind, currency, balance_minor, created_at, updated_at) VALUES \
+         (x'01900000000070008000000000000001', 'PAYABLE', 'USD', 1, '2026-01-01', '2026-01-01')",
+    )
+    .await
+    .unwrap();
+    db.close().await.unwrap();
+    let newer = t.folder().join("newer.db");
+    std::fs::copy(&good, &newer).unwrap();
+    let db = observer(&url(&newer)).await;
+    db.execute_unprepared(
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_from_the_future', 0)",
+    )
+    .await
+    .unwrap();
+    db.close().await.unwrap();
+    let missing = t.folder().join("missing.db");
+    for backup in [damaged, short, text, foreign, cooked, newer, missing] {
+        let refused = site.run(["restore", backup.to_str().unwrap()]).await;
+        assert_eq!(refused.status.code(), Some(1), "{backup:?}: {refused:?}");
+        assert_eq!(kept(&file), Vec::<PathBuf>::new());
+        assert!(!beside(&file, ".restoring").exists());
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+async fn a_database_in_use_is_not_replaced(t: TestApp) {
+    let Some((site, file)) = on_a_file(&t).await else {
+        return;
+    };
+    let backup = t.folder().join("backup.db");
+    site.done(["backup", backup.to_str().unwrap()]).await;
+    let server = site.serve().await;
+    let refused = site.run(["restore", backup.to_str().unwrap()]).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("in use"), "{said}");
+    assert_eq!(kept(&file), Vec::<PathBuf>::new());
+    // The server does not notice.
+    let writer = Writer::at(&server).await;
+    writer.reaches(2).await;
+    let written = writer.stop().await;
+    server.kill();
+    assert_eq!(partners(&file).await, written);
+}
+
+async fn a_dump_under_writes_is_restored_into_an_empty_database(t: TestApp) {
+    let here = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    if t.app.db().backend() != DbBackend::Postgres || !here("pg_dump") || !here("pg_restore") {
+        return;
+    }
+    let url = t.fresh_database().await;
+    let site = Installation::new(t.folder().join("site"), &url);
+    site.administrator(PASSWORD).await;
+    let refused = site.run(["backup", "backup.db"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("pg_dump"), "{said}");
+
+    let server = site.serve().await;
+    let writer = Writer::at(&server).await;
+    writer.reaches(5).await;
+    let before = writer.acknowledged();
+    let dump = t.folder().join("ensemble.dump");
+    let mut command = Command::new("pg_dump");
+    command
+        .args(["--format=custom", "--file"])
+        .arg(&dump)
+        .arg(&url);
+    ended_well(command).await;
+    let after = writer.acknowledged();
+    writer.stop().await;
+    drop(server);
+
+    let empty = t.fresh_database().await;
+    let mut command = Command::new("pg_restore");
+    command.args([
+        "--no-owner",
+        "--exit-on-error",
+        "--single-transaction",
+        "--dbname",
+        &empty,
+    ]);
+    command.arg(&dump);
+    ended_well(command).await;
+    let restored = Installation::new(t.folder().join("restored"), &empty);
+    restored.done(["verify"]).await;
+    let found = number(&observer(&empty).await, PARTNERS).await;
+    assert!(
+        (before..=after + 1).contains(&found),
+        "{before} {found} {after}"
+    );
+    let server = restored.serve().await;
+    let writer = Writer::at(&server).await;
+    writer.reaches(1).await;
+    writer.stop().await;
+}
+
+async fn ended_well(mut command: Command) {
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

@@ -1,0 +1,36 @@
+//! What survives: crashes, clients and connections that go away, mail servers, backups, shutdowns.
+
+mod account;
+mod backup;
+mod crash;
+mod gone;
+mod journey;
+mod mail;
+mod migrations;
+mod post;
+mod proxy;
+mod stop;
+
+use crate::support::Case;
+
+/// The cases of this module.
+pub fn cases() -> Vec<Case> {
+    [
+        backup::cases(),
+        crash::cases(),
+        gone::cases(),
+        mail::cases(),
+        migrations::cases(),
+        stop::cases(),
+    ]
+    .concat()
+}
+
+/// A number that somebody who runs the long form sets in the environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the long form is asked for by the environment"
+)]
+fn ordered<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
+}

@@ -1,0 +1,115 @@
+//! Shutting down on SIGTERM.
+
+use std::time::Instant;
+
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    account::{number, observer},
+    ordered,
+    post::{Misfortune, PostOffice},
+};
+use crate::{
+    cases,
+    support::{
+        TestApp,
+        http::Http,
+        program::{Installation, stopped, terminate},
+        until,
+    },
+};
+
+cases!(
+    a_request_under_way_is_answered_before_the_server_stops,
+    a_worker_whose_mail_hangs_stops_in_time,
+);
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn a_request_under_way_is_answered_before_the_server_stops(t: TestApp) {
+    let url = t.fresh_database().await;
+    let site = Installation::new(t.folder().join("site"), &url);
+    site.administrator(PASSWORD).await;
+    let mut server = site.serve().await;
+    let document = "mutation($password: String!) { login(input: {email: \"root@vendor.example\", password: $password}) \
+                    { accessToken userErrors { code } } }";
+    let body = json!({"query": document, "variables": {"password": PASSWORD}}).to_string();
+    let host = server.address.strip_prefix("http://").unwrap();
+    let mut slow = TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         expect: 100-continue\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body: the request is under way.
+    let mut asked = [0; 25];
+    slow.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    server.terminate();
+    let http = Http::default();
+    let probe = format!("{}/readyz", server.address);
+    until("not ready", || async {
+        !matches!(http.get(&probe).await, Ok((200, _)))
+    })
+    .await;
+    slow.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert!(body["data"]["login"]["accessToken"].is_string(), "{body:#}");
+    let status = server.stopped().await;
+    assert_eq!(status.code(), Some(0), "{}", site.log());
+    let db = observer(&url).await;
+    assert_eq!(number(&db, "SELECT count(*) FROM session").await, 1);
+    site.done(["verify"]).await;
+}
+
+/// Takes most of the 30 seconds, so it belongs to the long form.
+async fn a_worker_whose_mail_hangs_stops_in_time(t: TestApp) {
+    if ordered::<usize>("ENSEMBLE_CRASH_KILLS").is_none() {
+        return;
+    }
+    let office = PostOffice::open(&[Misfortune::SilentAfterData]).await;
+    let url = t.fresh_database().await;
+    let site =
+        Installation::new(t.folder().join("site"), &url).with("ENSEMBLE_SMTP_URL", office.url());
+    site.administrator(PASSWORD).await;
+    let db = observer(&url).await;
+    let server = site.serve().await;
+    let reset = "mutation { passwordResetRequest(input: {email: \"root@vendor.example\"}) { userErrors { code } } }";
+    let http = Http::default();
+    http.graphql(&server.address, None, reset, &json!({}))
+        .await
+        .unwrap();
+    until("the mail at the server", || async {
+        office.kept().len() == 1
+    })
+    .await;
+    server.kill();
+    db.execute_unprepared("UPDATE job SET lease_until = NULL WHERE status = 'PENDING'")
+        .await
+        .unwrap();
+    let office = PostOffice::open(&[Misfortune::SilentAfterData]).await;
+    let site = site.with("ENSEMBLE_SMTP_URL", office.url());
+    let mut worker = site.command(["worker"]).spawn().unwrap();
+    until("the mail in the worker's hands", || async {
+        office.kept().len() == 1
+    })
+    .await;
+    let asked = Instant::now();
+    terminate(&worker);
+    assert_eq!(stopped(&mut worker).await.code(), Some(0));
+    assert!(asked.elapsed().as_secs() < 30);
+    // The mail is still to be settled: nothing is lost.
+    let pending = "SELECT count(*) FROM job WHERE status = 'PENDING' AND topic = 'mail'";
+    assert_eq!(number(&db, pending).await, 1);
+}
