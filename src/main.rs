@@ -284,7 +284,8 @@ async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
     } else {
         None
     };
-    if let Some(page) = &page {
+    // Without the demo there is nobody to sign in as.
+    if let Some(page) = page.as_ref().filter(|page| !page.sign_ins.is_empty()) {
         println!("\nSign in (all with the password {}):", seeds::PASSWORD);
         for person in &page.sign_ins {
             println!("  {:<32} {}", person.email, person.role);

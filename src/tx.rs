@@ -20,7 +20,8 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, ExecResult, Insert, IntoActiveModel, ModelTrait, QueryResult, RuntimeErr, Statement,
+    EntityTrait, ExecResult, Insert, IntoActiveModel, ModelTrait, QueryResult, RuntimeErr,
+    Statement,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -241,7 +242,8 @@ impl Tx {
         Ok(insert.exec_without_returning(self).await? == 1)
     }
 
-    async fn commit(self) -> Result<()> {
+    /// Commits; says whether there is background work to do now.
+    async fn commit(self) -> Result<bool> {
         let events = self
             .recorded
             .into_inner()
@@ -258,8 +260,10 @@ impl Tx {
             )));
         }
         audit::append(&self.db, self.now, &self.call, &events).await?;
+        let work = !(events.is_empty() && enqueued.is_empty());
         jobs::append(&self.db, self.now, &self.call, &events, enqueued).await?;
-        Ok(self.db.commit().await?)
+        self.db.commit().await?;
+        Ok(work)
     }
 
     /// A statement error poisons the unit of work: PostgreSQL would answer COMMIT with a silent rollback.
@@ -314,9 +318,6 @@ impl App {
         // Spawned: dropping the caller must not drop the transaction half way.
         let result = self.tasks().spawn(attempts).await;
         let result = result.unwrap_or_else(|panic| Err(Error::Internal(Box::new(panic))));
-        if result.is_ok() {
-            self.wake_worker();
-        }
         let outcome = match &result {
             Ok(_) => Outcome::Done,
             Err(Error::Database(_) | Error::Internal(_)) => Outcome::Failed,
@@ -392,7 +393,13 @@ impl App {
             enqueued: Mutex::default(),
         };
         match body(&tx).await {
-            Ok(value) => tx.commit().await.map(|()| value),
+            Ok(value) => {
+                // Not after every commit: the worker's own would keep it from ever resting.
+                if tx.commit().await? {
+                    self.wake_worker();
+                }
+                Ok(value)
+            }
             Err(error) => {
                 tx.db.rollback().await?;
                 Err(error)

@@ -3,7 +3,7 @@
 //! Any number of workers may run beside each other. A scheduled job belongs to whoever inserts the row of its
 //! due time; a queued job to whoever holds its lease.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -27,9 +27,10 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`; what was begun is finished.
 pub async fn run(app: App, stop: CancellationToken) {
+    let mut taken = Taken::default();
     while !stop.is_cancelled() {
         // Faults of schedules are logged there. One that keeps failing must not keep the queue waiting.
-        let _ = run_schedules(&app).await;
+        let _ = run_schedules(&app, &mut taken).await;
         let worked = match work(&app).await {
             Ok(worked) => worked,
             Err(error) => {
@@ -52,7 +53,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// # Errors
 /// The database failed. The jobs are worked off even when a schedule failed.
 pub async fn turn(app: &App) -> Result<usize> {
-    let schedules = run_schedules(app).await;
+    let schedules = run_schedules(app, &mut Taken::default()).await;
     let worked = work(app).await;
     schedules.and(worked)
 }
@@ -176,20 +177,29 @@ const SCHEDULES: &[Schedule] = &[
     },
 ];
 
+/// The due time of each schedule that was taken last, by this worker or another: an idle worker need not ask the
+/// database again and again.
+#[derive(Debug, Default)]
+pub struct Taken(BTreeMap<&'static str, DateTime<Utc>>);
+
 /// Runs every schedule whose latest due time nobody took yet. Missed due times are made up by one run.
 ///
 /// # Errors
-/// The database failed. One failing schedule does not keep the others from running.
-pub async fn run_schedules(app: &App) -> Result<()> {
+/// The database failed. One failing schedule does not keep the others from running, and is tried again.
+pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
     let mut first_error = None;
     for schedule in SCHEDULES {
         let (name, every, body) = (schedule.name, schedule.every, schedule.run);
+        let latest = due(app.clock().now(), every);
+        if taken.0.get(name) == Some(&latest) {
+            continue;
+        }
         let outcome = app
             .write(Call::system(name), move |tx| {
                 Box::pin(async move {
                     let row = schedule_run::ActiveModel {
                         schedule: Set(name.to_owned()),
-                        scheduled_for: Set(due(tx.now(), every)),
+                        scheduled_for: Set(latest),
                         started_at: Set(tx.now()),
                     };
                     if tx.insert_new(row).await? {
@@ -200,9 +210,14 @@ pub async fn run_schedules(app: &App) -> Result<()> {
                 })
             })
             .await;
-        if let Err(error) = outcome {
-            tracing::error!(schedule = name, %error, "a scheduled job failed");
-            first_error.get_or_insert(error);
+        match outcome {
+            Ok(()) => {
+                taken.0.insert(name, latest);
+            }
+            Err(error) => {
+                tracing::error!(schedule = name, %error, "a scheduled job failed");
+                first_error.get_or_insert(error);
+            }
         }
     }
     first_error.map_or(Ok(()), Err)

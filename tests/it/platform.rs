@@ -26,6 +26,7 @@ cases!(
     readers_cannot_write,
     facts_cannot_be_changed,
     unknown_ids_answer_not_found,
+    only_work_wakes_the_worker,
 );
 
 async fn count_jobs(t: &TestApp) -> u64 {
@@ -258,4 +259,25 @@ async fn unknown_ids_answer_not_found(t: TestApp) {
         assert_eq!(answer.error(), "NOT_FOUND", "{id}");
         assert_eq!(answer.json["data"]["node"], json!(null));
     }
+}
+
+async fn only_work_wakes_the_worker(t: TestApp) {
+    use futures_util::FutureExt;
+
+    let id = t.admin().await.id;
+    t.settle().await;
+    // Whatever woke it before.
+    let _ = t.app.woken().now_or_never();
+    ensemble::worker::turn(&t.app).await.unwrap();
+    assert!(t.app.woken().now_or_never().is_none(), "an idle turn wakes");
+    t.write(move |tx| {
+        Box::pin(async move {
+            tx.record(Event::UserActivated { user_id: id });
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    assert!(t.app.woken().now_or_never().is_some(), "work does not wake");
+    t.settle().await;
 }

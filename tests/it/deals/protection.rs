@@ -98,8 +98,8 @@ async fn missed_reminders_are_told_once_by_the_latest(t: TestApp) {
     approved(&t, &reviewer, &id).await;
     t.clock.set(at("2026-05-29T12:00:00Z"));
     let (one, two) = tokio::join!(
-        ensemble::worker::run_schedules(&t.app),
-        ensemble::worker::run_schedules(&t.app)
+        ensemble::worker::turn(&t.app),
+        ensemble::worker::turn(&t.app)
     );
     one.and(two).unwrap();
     assert_eq!(reminded(&t).await, [3]);

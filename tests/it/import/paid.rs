@@ -38,6 +38,11 @@ async fn the_partners_that_sold_are_paid_to_the_cent_and_only_once(t: TestApp) {
         json!([{"amount": "1000553.40", "currency": "USD"}])
     );
     assert_eq!(run["payoutCount"], 30);
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for told in ["4,238 deals", "30 payments, 1,000,553.40 USD"] {
+        assert!(readme.contains(told), "the README lacks {told}");
+    }
     t.settle().await;
     let darcel = t
         .ask(
