@@ -221,6 +221,8 @@ fn plan(mint: Mint) -> incentive_plan::Model {
                 flat_minor: None,
                 cap_minor: None,
                 product_family: None,
+                includes_renewals: false,
+                rebate: None,
             }],
             holdback: Holdback::default(),
             clawback_days: 90,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     attribution::{Phase, TouchpointKind, TouchpointStatus},
-    deals::{LossReason, ParticipantRole, ParticipantStatus, SalesStatus},
+    deals::{DealBusiness, LossReason, ParticipantRole, ParticipantStatus, SalesStatus},
     entity::{
         deal, deal_participant, deal_product, deal_stage_change,
         ids::{DealId, DealParticipantId, DealStageChangeId, PartnerId, TouchpointId},
@@ -110,6 +110,7 @@ impl Draft {
             program_version_id: directory::version(mint),
             customer_id: Some(directory::customer(mint, customer)),
             partner_id: Some(partners[0]),
+            business: DealBusiness::NewBusiness,
             value_minor: value(&mut dice),
             currency: Currency::USD,
             stage: stage.to_owned(),
