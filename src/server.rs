@@ -31,6 +31,7 @@ use crate::{
         Actor,
         authenticate::{self, AuthFault},
     },
+    listen::{self, Patience},
     platform::{
         auth::{
             opaque::OpaqueTokens,
@@ -129,20 +130,19 @@ pub async fn serve(
     let mut servers = tokio::task::JoinSet::new();
     if let Some(address) = config.metrics_listen {
         let listener = TcpListener::bind(address).await?;
-        let quiet = stop.clone().cancelled_owned();
-        servers.spawn(async move {
-            axum::serve(listener, metrics_route(metrics))
-                .with_graceful_shutdown(quiet)
-                .await
-        });
+        servers.spawn(listen::serve(
+            listener,
+            metrics_route(metrics),
+            Patience::default(),
+            stop.clone(),
+        ));
     }
-    let quiet = stop.clone().cancelled_owned();
-    servers.spawn(async move {
-        let service = main.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service)
-            .with_graceful_shutdown(quiet)
-            .await
-    });
+    servers.spawn(listen::serve(
+        listener,
+        main,
+        Patience::default(),
+        stop.clone(),
+    ));
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.clone())));
 
     signal().await;

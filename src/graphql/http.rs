@@ -15,7 +15,7 @@ use super::{
     media::{Media, is_json},
     params::Params,
     refusal::{Cause, Refusal, RequestId, finish, refused},
-    transport::{Carries, Transport},
+    transport::{Carries, Settings, Transport},
 };
 
 type HttpResponse = axum::response::Response;
@@ -38,7 +38,7 @@ pub async fn graphql(
         Method::POST => Carries::QueriesAndMutations,
         _ => Carries::Queries,
     };
-    let (headers, params) = match receive(request, transport.settings().body).await {
+    let (headers, params) = match receive(request, transport.settings()).await {
         Ok(received) => received,
         Err(refusal) => return refuse(refusal, media, &id),
     };
@@ -71,13 +71,19 @@ pub async fn method_not_allowed(
 /// # Errors
 ///
 /// `UNSUPPORTED_MEDIA_TYPE`, `PAYLOAD_TOO_LARGE`, `BAD_REQUEST`.
-pub async fn receive(request: Request<Body>, limit: usize) -> Result<(HeaderMap, Params), Refusal> {
+pub async fn receive(
+    request: Request<Body>,
+    settings: &Settings,
+) -> Result<(HeaderMap, Params), Refusal> {
     let (parts, body) = request.into_parts();
     if parts.method != Method::POST {
         let params = Params::from_query_string(parts.uri.query().unwrap_or_default())?;
         return Ok((parts.headers, params));
     }
-    let body = read(body, limit).await?;
+    let late = || Refusal::new(Cause::BadRequest, "the body did not arrive in time");
+    let body = tokio::time::timeout(settings.deadline, read(body, settings.body))
+        .await
+        .map_err(|_| late())??;
     if !is_json(&parts.headers) {
         return Err(Refusal::new(
             Cause::UnsupportedMediaType,

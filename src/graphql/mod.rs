@@ -14,6 +14,7 @@ pub mod params;
 pub mod refusal;
 pub mod router;
 pub mod scalars;
+mod sockets;
 pub mod sse;
 pub mod transport;
 pub mod ws;

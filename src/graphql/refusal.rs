@@ -8,6 +8,9 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, Value};
 use axum::http::StatusCode;
 
+/// Faults of one document that are told.
+const MOST_FAULTS: usize = 20;
+
 /// The name under which one request is found in the logs; sent back as `x-request-id` and in every error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
@@ -187,6 +190,10 @@ pub fn refused(response: &Response) -> Option<Cause> {
 /// (the document does not fit the schema, an argument cannot be read) or unexpected: those are logged and hidden.
 #[must_use]
 pub fn finish(mut response: Response, request_id: &RequestId) -> Response {
+    // A document with a fault in every field is not answered with a page about each.
+    if refused(&response).is_some() {
+        response.errors.truncate(MOST_FAULTS);
+    }
     for error in &mut response.errors {
         if code_of(error).is_none() {
             let cause = cause_of(error);

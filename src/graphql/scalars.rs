@@ -121,6 +121,23 @@ text_scalar! {
     print: ToString::to_string
 }
 
+/// Whether a scalar of this API takes a value; `None` for a scalar that is not of its own.
+#[must_use]
+pub fn takes(scalar: &str, value: &Value) -> Option<bool> {
+    let valid: fn(&Value) -> bool = match scalar {
+        "DateTime" => DateTime::is_valid,
+        "Date" => Date::is_valid,
+        "Decimal" => Decimal::is_valid,
+        "CurrencyCode" => CurrencyCode::is_valid,
+        "CountryCode" => CountryCode::is_valid,
+        "EmailAddress" => EmailAddress::is_valid,
+        "BigInt" => BigInt::is_valid,
+        "JSON" => |_| true,
+        _ => return None,
+    };
+    Some(valid(value))
+}
+
 /// An amount of money: never rounded, never a floating-point number.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Money {

@@ -45,7 +45,7 @@ pub async fn stream(
         Method::POST => Carries::Everything,
         _ => Carries::QueriesAndSubscriptions,
     };
-    let (headers, params) = match receive(request, transport.settings().body).await {
+    let (headers, params) = match receive(request, transport.settings()).await {
         Ok(received) => received,
         Err(refusal) => return refuse(refusal, Media::GraphQl, &id),
     };

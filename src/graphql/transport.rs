@@ -17,6 +17,7 @@ use super::{
     page::StartPage,
     params::Params,
     refusal::{Cause, Refusal, RequestId, finish},
+    sockets::Sockets,
 };
 
 /// A schema without its types, so that an edit of the schema does not compile the frame again.
@@ -109,6 +110,10 @@ impl RequestData {
         Self { expires_in, ..self }
     }
 
+    pub(super) fn bucket(&self) -> &Arc<str> {
+        &self.bucket
+    }
+
     pub(super) fn lifetime(&self) -> Option<Duration> {
         self.expires_in
     }
@@ -133,6 +138,12 @@ pub struct Settings {
     pub ping: Duration,
     /// Operations that may run on one WebSocket at a time.
     pub operations: usize,
+    /// Messages that a WebSocket may send between two pings.
+    pub messages: usize,
+    /// WebSockets open at once.
+    pub sockets: usize,
+    /// WebSockets open at once of one caller.
+    pub sockets_each: usize,
     /// In development: the start page, and with it the IDE. `None` in production.
     pub development: Option<StartPage>,
 }
@@ -148,6 +159,9 @@ impl Default for Settings {
             init_timeout: Duration::from_secs(5),
             ping: Duration::from_secs(20),
             operations: 20,
+            messages: 2_000,
+            sockets: 5_000,
+            sockets_each: 100,
             development: None,
         }
     }
@@ -162,6 +176,7 @@ struct Inner {
     door: Arc<dyn Authenticate>,
     guard: Guard,
     settings: Settings,
+    sockets: Sockets,
     sdl: Arc<str>,
 }
 
@@ -224,6 +239,7 @@ impl Transport {
             executor,
             door,
             guard,
+            sockets: Sockets::new(settings.sockets, settings.sockets_each),
             settings,
             sdl: sdl.into(),
         })))
@@ -239,6 +255,11 @@ impl Transport {
     #[must_use]
     pub fn sdl(&self) -> &str {
         &self.0.sdl
+    }
+
+    /// The WebSockets that are open.
+    pub(super) fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 
     /// Who calls.

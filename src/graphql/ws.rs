@@ -26,10 +26,14 @@ use super::{
     http::Wire,
     params::Params,
     refusal::{Cause, Refusal, RequestId, finish, refused},
+    sockets::Seat,
     transport::{Carries, RequestData, Transport},
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
+
+/// Bytes of an operation's id; the client makes it, and every message about the operation repeats it.
+const LONGEST_ID: usize = 1_024;
 
 /// Serves `/graphql/ws`.
 pub async fn connect(
@@ -53,7 +57,7 @@ pub async fn connect(
 
 /// Runs a connection until either side has had enough; dropping it drops its operations. `spoken` tells whether the
 /// client offered the protocol.
-pub async fn serve<E>(
+pub async fn serve<E: std::fmt::Display>(
     transport: Transport,
     id: RequestId,
     headers: HeaderMap,
@@ -63,8 +67,11 @@ pub async fn serve<E>(
     ),
     spoken: bool,
 ) {
+    let place = transport.sockets().enter();
     let mut connection = Connection::new(transport, id, headers, sink);
-    let ended = if spoken {
+    let ended = if place.is_none() {
+        Err(Some(Close::because(1013, "Too many connections")))
+    } else if spoken {
         connection.run(messages).await
     } else {
         Err(Some(Close::because(4406, "Subprotocol not acceptable")))
@@ -103,6 +110,18 @@ impl Close {
         Self(code, reason)
     }
 
+    /// The library words what it cannot read in these ways.
+    fn unreadable(error: &str) -> Self {
+        let error = error.to_ascii_lowercase();
+        if error.contains("too long") || error.contains("too big") {
+            Self::because(1009, "The message is too large")
+        } else if error.contains("utf-8") {
+            Self::because(1007, "The message is not UTF-8")
+        } else {
+            Self::because(1002, "The message cannot be read")
+        }
+    }
+
     fn refused(refusal: &Refusal) -> Self {
         let code = match refusal.cause {
             Cause::Unauthenticated => 4401,
@@ -132,7 +151,9 @@ struct Connection<S> {
     acknowledged: bool,
     /// Until `connection_init` the moment it is due, afterwards the moment the token expires, if it does.
     until: Option<Instant>,
-    heard: bool,
+    /// What came since the last ping.
+    heard: usize,
+    seat: Option<Seat>,
 }
 
 impl<S: Sink<Message> + Unpin> Connection<S> {
@@ -147,12 +168,13 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
             events: SelectAll::new(),
             acknowledged: false,
             until,
-            heard: true,
+            heard: 1,
+            seat: None,
         }
     }
 
     /// Ends with what to close with, or with nothing when the client is gone.
-    async fn run<E>(
+    async fn run<E: std::fmt::Display>(
         &mut self,
         mut messages: impl Stream<Item = Result<Message, E>> + Unpin,
     ) -> Result<(), Option<Close>> {
@@ -168,7 +190,8 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
             tokio::select! {
                 message = messages.next() => match message {
                     Some(Ok(message)) => self.hear(message).await?,
-                    _ => return Err(None),
+                    Some(Err(error)) => return Err(Some(Close::unreadable(&error.to_string()))),
+                    None => return Err(None),
                 },
                 Some((id, event)) = self.events.next(), if !self.events.is_empty() => self.tell(id, event).await?,
                 _ = pings.tick() => self.ping().await?,
@@ -182,7 +205,10 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
     }
 
     async fn hear(&mut self, message: Message) -> Result<(), Option<Close>> {
-        self.heard = true;
+        self.heard += 1;
+        if self.heard > self.transport.settings().messages {
+            return Err(Some(Close::because(1008, "Too many messages")));
+        }
         let text = match message {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
@@ -227,6 +253,10 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
             self.headers.insert(header::AUTHORIZATION, value);
         }
         let caller = self.caller().await?;
+        self.seat = self.transport.sockets().seat(caller.bucket());
+        if self.seat.is_none() {
+            return Err(Some(Close::because(1013, "Too many connections")));
+        }
         self.acknowledged = true;
         self.until = caller
             .lifetime()
@@ -254,7 +284,10 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
                 .tell(id, Event::Next(finish(refusal.into_response(), &self.id)))
                 .await;
         }
-        let Ok(params) = Params::from_json(payload) else {
+        let Some(params) = Params::from_json(payload)
+            .ok()
+            .filter(|_| id.len() <= LONGEST_ID)
+        else {
             return Err(Some(Close::because(4400, "Invalid message received")));
         };
         let events = operation(
@@ -297,7 +330,7 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
 
     /// A client that has been silent for a whole round is gone; one whose session has ended goes.
     async fn ping(&mut self) -> Result<(), Option<Close>> {
-        if !std::mem::take(&mut self.heard) {
+        if std::mem::take(&mut self.heard) == 0 {
             return Err(None);
         }
         if self.acknowledged {

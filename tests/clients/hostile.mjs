@@ -7,7 +7,7 @@ const many = (count, part) => Array.from({ length: count }, (_, at) => part(at))
 
 const DOCUMENTS = {
   "a fragment bomb of 2^30": `{ deals(first: 1) { nodes { ...f0 } } } ${many(30, (at) => `fragment f${at} on Deal { ...f${at + 1} ...f${at + 1} }`)} fragment f30 on Deal { id }`,
-  "four lists of 50 in each other": `{ ${"deals(first: 50) { nodes { partner { ".repeat(4)} id ${"} } }".repeat(4)} }`,
+  "four lists of 50 in each other": `{ partners(first: 50) { nodes ${"{ children(first: 50) { nodes ".repeat(3)}{ id }${" } }".repeat(3)} } }`,
   "a page of 2^62": "{ deals(first: 4611686018427387904) { totalCount } }",
   "10,000 aliases": `{ ${many(10_000, (at) => `a${at}:viewer{id}`)} }`,
   "3,500 aliases in 60 KB": `{ ${many(3_500, (at) => `a${at}:viewer{id}`)} }`,

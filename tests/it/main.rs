@@ -12,6 +12,7 @@
 )]
 
 mod bulk;
+mod api;
 mod credit;
 mod deals;
 mod directory;
@@ -43,6 +44,7 @@ fn main() {
     }
     let cases = [
         bulk::cases(),
+        api::cases(),
         credit::cases(),
         deals::cases(),
         directory::cases(),

@@ -9,12 +9,16 @@ use ensemble::graphql::{
     sdl,
 };
 
+use serde_json::json;
+
 use crate::{cases, support::TestApp};
 
 cases!(
     the_committed_schema_is_the_served_one,
     everything_is_described,
     every_plain_list_has_a_bound,
+    every_scalar_is_known_to_the_guard,
+    directives_and_inputs_are_described,
     the_catalogue_of_codes_is_complete
 );
 
@@ -114,4 +118,55 @@ async fn the_catalogue_of_codes_is_complete(_: TestApp) {
         .chain(Cause::ALL.iter().map(|cause| cause.code()))
         .collect();
     assert_eq!(documented, served);
+}
+
+async fn every_scalar_is_known_to_the_guard(_: TestApp) {
+    let definitions = parse_schema(sdl()).unwrap().definitions;
+    let unknown: Vec<String> = definitions
+        .into_iter()
+        .filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(definition)
+                if matches!(definition.node.kind, TypeKind::Scalar) =>
+            {
+                Some(definition.node.name.node.to_string())
+            }
+            _ => None,
+        })
+        .filter(|name| {
+            ensemble::graphql::scalars::takes(name, &async_graphql::Value::Null).is_none()
+        })
+        .collect();
+    assert_eq!(unknown, Vec::<String>::new(), "add it to scalars::takes");
+}
+
+async fn directives_and_inputs_are_described(t: TestApp) {
+    let ada = t.admin().await;
+    let answer = t
+        .ask(
+            &ada,
+            "{ __schema { directives { name description args { name description } } types { name kind inputFields { name description defaultValue } } } }",
+            json!({}),
+        )
+        .await;
+    let mut bare = Vec::new();
+    let mut see = |owner: &serde_json::Value, item: &serde_json::Value| {
+        if item["description"]
+            .as_str()
+            .is_none_or(|text| text.trim().is_empty())
+        {
+            bare.push(format!("{}.{}", owner["name"], item["name"]));
+        }
+    };
+    for directive in answer.at("__schema/directives").as_array().unwrap() {
+        see(directive, directive);
+        for argument in directive["args"].as_array().unwrap() {
+            see(directive, argument);
+        }
+    }
+    for object in answer.at("__schema/types").as_array().unwrap() {
+        for field in object["inputFields"].as_array().into_iter().flatten() {
+            see(object, field);
+        }
+    }
+    assert_eq!(bare, Vec::<String>::new());
 }

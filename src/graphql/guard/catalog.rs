@@ -1,13 +1,17 @@
-//! What the guard must know of the schema to price a document: which fields lead to objects, lists and connections.
+//! What the guard must know of the schema: which fields lead to objects, lists and connections, and what their arguments
+//! take.
 //!
 //! A plain list is priced by the bound in its description ("At most 40 …"); what says nothing counts 20 items, and
 //! can be listed, so that a test can insist on a bound.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::{
     self, parse_schema,
-    types::{BaseType, FieldDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
+    types::{
+        BaseType, FieldDefinition, InputValueDefinition, Type, TypeDefinition, TypeKind,
+        TypeSystemDefinition,
+    },
 };
 
 /// The size a plain list is taken to have when its description names none.
@@ -33,6 +37,33 @@ pub struct FieldCost {
     pub target: String,
     /// What selecting it brings up.
     pub shape: Shape,
+    /// What its arguments take.
+    pub arguments: HashMap<String, Slot>,
+}
+
+/// A place for a value: an argument or a field of an input.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// What it takes.
+    pub ty: Type,
+    /// Whether it has a value of its own when none is given.
+    pub default: bool,
+}
+
+/// A type of values.
+#[derive(Clone, Debug)]
+pub enum InputKind {
+    /// A scalar, by its name.
+    Scalar,
+    /// One of these names.
+    Enum(HashSet<String>),
+    /// An object of these fields; exactly one of them when `one_of`.
+    Object {
+        /// Its fields.
+        fields: HashMap<String, Slot>,
+        /// Whether exactly one field must be given.
+        one_of: bool,
+    },
 }
 
 /// One object, interface or union of the schema as the guard sees it.
@@ -55,6 +86,8 @@ impl TypeCost {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     types: HashMap<String, TypeCost>,
+    inputs: HashMap<String, InputKind>,
+    directives: HashMap<String, HashMap<String, Slot>>,
     unbounded: Vec<String>,
     /// Name of the query root.
     pub query: String,
@@ -86,6 +119,8 @@ impl Catalog {
     pub fn from_sdl(sdl: &str) -> Result<Self, parser::Error> {
         let mut catalog = Self {
             types: HashMap::new(),
+            inputs: HashMap::new(),
+            directives: HashMap::new(),
             unbounded: Vec::new(),
             query: "Query".to_owned(),
             mutation: "Mutation".to_owned(),
@@ -108,7 +143,13 @@ impl Catalog {
                         }
                     }
                 }
-                TypeSystemDefinition::Directive(_) => {}
+                TypeSystemDefinition::Directive(directive) => {
+                    let directive = &directive.node;
+                    let arguments = slots(&directive.arguments);
+                    catalog
+                        .directives
+                        .insert(directive.name.node.to_string(), arguments);
+                }
             }
         }
         // Fields are priced only now, when it is known which names are composite.
@@ -126,6 +167,18 @@ impl Catalog {
         self.types.get(name)
     }
 
+    /// The type of values of that name; `None` for what is no input.
+    #[must_use]
+    pub fn input(&self, name: &str) -> Option<&InputKind> {
+        self.inputs.get(name)
+    }
+
+    /// The arguments of the directive of that name.
+    #[must_use]
+    pub fn directive(&self, name: &str) -> Option<&HashMap<String, Slot>> {
+        self.directives.get(name)
+    }
+
     /// `Type.field` of every plain list of objects whose description names no bound.
     #[must_use]
     pub fn unbounded_lists(&self) -> &[String] {
@@ -137,6 +190,8 @@ impl Catalog {
             let name = definition.name.node.to_string();
             let connection = name.ends_with("Connection");
             self.types.entry(name).or_default().connection = connection;
+        } else if let Some(input) = input_of(definition) {
+            self.inputs.insert(definition.name.node.to_string(), input);
         }
     }
 
@@ -152,6 +207,7 @@ impl Catalog {
             let cost = FieldCost {
                 target: target.to_owned(),
                 shape,
+                arguments: slots(&field.arguments),
             };
             if let Some(known) = self.types.get_mut(owner) {
                 known.fields.insert(field.name.node.to_string(), cost);
@@ -190,6 +246,43 @@ fn fields_of(kind: &TypeKind) -> Option<&Fields> {
         TypeKind::Union(_) => Some(&[]),
         TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => None,
     }
+}
+
+fn input_of(definition: &TypeDefinition) -> Option<InputKind> {
+    match &definition.kind {
+        TypeKind::Scalar => Some(InputKind::Scalar),
+        TypeKind::Enum(values) => {
+            let names = values
+                .values
+                .iter()
+                .map(|value| value.node.value.node.to_string());
+            Some(InputKind::Enum(names.collect()))
+        }
+        TypeKind::InputObject(input) => Some(InputKind::Object {
+            fields: slots(&input.fields),
+            one_of: definition
+                .directives
+                .iter()
+                .any(|directive| directive.node.name.node == "oneOf"),
+        }),
+        TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_) => None,
+    }
+}
+
+fn slots(definitions: &[async_graphql::Positioned<InputValueDefinition>]) -> HashMap<String, Slot> {
+    let slot = |definition: &InputValueDefinition| Slot {
+        ty: definition.ty.node.clone(),
+        default: definition.default_value.is_some(),
+    };
+    definitions
+        .iter()
+        .map(|definition| {
+            (
+                definition.node.name.node.to_string(),
+                slot(&definition.node),
+            )
+        })
+        .collect()
 }
 
 fn unwrap(mut ty: &Type) -> (&str, bool) {

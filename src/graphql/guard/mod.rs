@@ -7,6 +7,7 @@
 pub mod catalog;
 mod documents;
 pub mod scan;
+mod values;
 mod walk;
 
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod tests;
 use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{
-    Name, Value, Variables,
+    Variables,
     parser::{
         self, parse_query,
         types::{
@@ -61,6 +62,12 @@ pub struct Limits {
     pub directives: usize,
     /// Directives in one place.
     pub directives_each: usize,
+    /// Variables an operation declares.
+    pub variables: usize,
+    /// Size of the variables' values: 1 for each value and for every 256 bytes of text.
+    pub values: usize,
+    /// The same summed over the places where variables stand, since each of them has the value checked and copied.
+    pub values_used: usize,
     /// Points.
     pub cost: u64,
     /// Weighed objects of introspection; the standard query comes to about 1,000 for each type.
@@ -80,6 +87,7 @@ impl Default for Limits {
                 bytes: 64 * 1024,
                 nesting: 64,
                 value_nesting: 16,
+                name: 128,
             },
             fields: 2_000,
             aliases: 50,
@@ -88,6 +96,9 @@ impl Default for Limits {
             root_fields: 20,
             directives: 200,
             directives_each: 8,
+            variables: 200,
+            values: 10_000,
+            values_used: 50_000,
             cost: 1_000,
             introspection: 2_000,
             page: 25,
@@ -141,7 +152,8 @@ impl Guard {
     /// # Errors
     ///
     /// `TOO_COMPLEX`, `GRAPHQL_VALIDATION_FAILED` (a syntax error, a fragment that spreads itself, a key twice at the mutation
-    /// root), `BAD_USER_INPUT` (unknown operation, a required variable missing).
+    /// root, a variable where its type does not fit), `BAD_USER_INPUT` (unknown operation, a value that its place does
+    /// not take).
     pub fn check(
         &self,
         text: &str,
@@ -153,7 +165,7 @@ impl Guard {
             None => self.read(text)?,
         };
         let chosen = choose(&document, operation)?;
-        require(chosen, variables)?;
+        values::check(&self.catalog, &self.limits, &document, chosen, variables)?;
         let sums =
             Walk::new(&self.catalog, &self.limits, &document, variables).operation(chosen)?;
         if sums.cost > self.limits.cost {
@@ -278,20 +290,6 @@ fn choose<'a>(
             }
         }
     }
-}
-
-/// The library would notice a missing variable only when its field is reached, after other fields have run.
-fn require(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
-    for definition in &operation.variable_definitions {
-        let (name, kind): (&Name, _) = (&definition.node.name.node, &definition.node.var_type.node);
-        let given = variables.get(name);
-        let missing = given.is_none() && definition.node.default_value.is_none();
-        if !kind.nullable && (missing || given == Some(&Value::Null)) {
-            let message = format!("variable \"${name}\" of type \"{kind}\" is required");
-            return Err(Refusal::new(Cause::BadUserInput, message).at(definition.pos));
-        }
-    }
-    Ok(())
 }
 
 fn syntax(error: parser::Error) -> Refusal {

@@ -12,6 +12,8 @@ pub struct TextLimits {
     pub nesting: usize,
     /// Lists and objects open at once inside the parentheses of arguments and variables.
     pub value_nesting: usize,
+    /// Length of a name; the checks of a document compare an unknown one with every known.
+    pub name: usize,
 }
 
 /// Refuses a text that is too long or whose brackets nest too deeply. Strings and comments do not count.
@@ -28,6 +30,7 @@ pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
     }
     let mut rest = text.as_bytes();
     let (mut open, mut parentheses, mut in_value) = (0_usize, 0_usize, 0_usize);
+    let mut name = 0_usize;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = match byte {
             b'#' => after_comment(tail),
@@ -35,6 +38,14 @@ pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
             b'"' => after_string(tail),
             _ => tail,
         };
+        name = if byte.is_ascii_alphanumeric() || byte == b'_' {
+            name + 1
+        } else {
+            0
+        };
+        if name > limits.name {
+            return too_complex(format!("a name is longer than {} letters", limits.name));
+        }
         match byte {
             b'(' => parentheses += 1,
             b'{' | b'[' if parentheses > 0 => in_value += 1,
@@ -112,6 +123,7 @@ mod tests {
                 bytes: 1_000_000,
                 nesting: 3,
                 value_nesting: 3,
+                name: 10,
             },
         )
         .is_err()
@@ -140,6 +152,7 @@ mod tests {
             bytes: 3,
             nesting: 3,
             value_nesting: 3,
+            name: 10,
         };
         assert_eq!(
             scan("abcd", &limits).map_err(|refusal| refusal.cause),
@@ -148,11 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn names_are_bounded() {
+        assert!(!nests("{abcdefghij(k: \"lmnopqrstuvwxyz\")}"));
+        assert!(nests("{abcdefghijk}"));
+    }
+
+    #[test]
     fn argument_values_have_a_limit_of_their_own() {
         let limits = TextLimits {
             bytes: 100,
             nesting: 64,
             value_nesting: 1,
+            name: 10,
         };
         assert!(scan("{a{b{c(d: [1], e: {f: 1})}}}", &limits).is_ok());
         assert!(scan("{a(d: [[1]])}", &limits).is_err());

@@ -319,3 +319,50 @@ fn a_text_seen_before_is_not_parsed_again() {
         .unwrap();
     assert!(Arc::ptr_eq(&first.document, &second.document));
 }
+
+#[test]
+fn values_fit_their_places_with_omitted_variables_beside_them() {
+    let guard = guard();
+    let cause = |text, variables| {
+        guard
+            .check(text, None, &Variables::from_value(variables))
+            .err()
+            .map(|refusal| refusal.cause)
+    };
+    let list = "query($a: String, $b: String!) {dealsOf(ids: [$b, 5]) {id} version @skip(if: $a)}";
+    assert_eq!(cause(list, value!({"b": "x"})), Some(Cause::BadUserInput));
+    let position = "query($a: String) {version @skip(if: $a)}";
+    assert_eq!(cause(position, value!({})), Some(Cause::ValidationFailed));
+    assert_eq!(
+        cause("{echo(number: 2147483648)}", value!({})),
+        Some(Cause::BadUserInput)
+    );
+    assert_eq!(cause("{echo(number: 2147483647)}", value!({})), None);
+    assert_eq!(
+        cause("query($n: Int!) {echo(number: $n)}", value!({"n": "1"})),
+        Some(Cause::BadUserInput)
+    );
+    assert_eq!(
+        cause("{dealsOf(ids: \"one\") {id}}", value!({})),
+        None,
+        "a single value stands for a list of one"
+    );
+}
+
+#[test]
+fn large_variables_may_not_stand_in_many_places() {
+    let guard = guard();
+    let text = "query($v: [String!]!) {a: dealsOf(ids: $v) {id} b: dealsOf(ids: $v) {id}}";
+    let cause = |count: usize, length: usize| {
+        let ids: Vec<Value> = (0..count)
+            .map(|_| Value::from("x".repeat(length)))
+            .collect();
+        guard
+            .check(text, None, &Variables::from_value(value!({"v": ids})))
+            .err()
+            .map(|refusal| refusal.cause)
+    };
+    assert_eq!(cause(9, 1), None);
+    assert_eq!(cause(10_000, 1), Some(Cause::TooComplex));
+    assert_eq!(cause(1_000, 256 * 10), Some(Cause::TooComplex));
+}

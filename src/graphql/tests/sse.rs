@@ -139,8 +139,15 @@ async fn a_stream_that_ends_does_not_wait_for_the_token() {
 
 #[tokio::test]
 async fn a_panic_in_a_stream_is_its_last_result() {
-    let answer = send(&app(|_| ()), subscribe("subscription {breaks}", None)).await;
-    let events = events(&answer.text);
-    assert_eq!(events[0].1["errors"][0]["extensions"]["code"], "INTERNAL");
-    assert_eq!(events.last().unwrap().0, "complete");
+    let app = app(|_| ());
+    for document in ["subscription {breaks}", "{panics}"] {
+        let answer = send(&app, subscribe(document, None)).await;
+        let events = events(&answer.text);
+        let extensions = &events[0].1["errors"][0]["extensions"];
+        assert_eq!(extensions["code"], "INTERNAL");
+        assert!(extensions["requestId"].is_string());
+        assert_eq!(events.last().unwrap().0, "complete");
+    }
+    let answer = send(&app, subscribe("{version}", None)).await;
+    assert_eq!(events(&answer.text)[0].1["data"]["version"], "1");
 }

@@ -14,19 +14,24 @@ struct Client {
     input: UnboundedReceiver<Message>,
 }
 
-fn receive(input: UnboundedReceiver<Message>) -> impl Stream<Item = Result<Message, ()>> + Unpin {
+fn receive(
+    input: UnboundedReceiver<Message>,
+) -> impl Stream<Item = Result<Message, std::convert::Infallible>> + Unpin {
     Box::pin(stream::unfold(input, |mut input| async move {
         input.recv().await.map(|message| (Ok(message), input))
     }))
 }
 
 fn connect(spoken: bool, adapt: impl FnOnce(&mut Settings)) -> Client {
+    over(tiny::transport(adapt), spoken)
+}
+
+fn over(transport: crate::graphql::transport::Transport, spoken: bool) -> Client {
     let (out, theirs) = unbounded_channel();
     let (sender, input) = unbounded_channel::<Message>();
     let sink = Box::pin(sink::unfold(sender, |sender, message| async move {
         sender.send(message).map(|()| sender).map_err(drop)
     }));
-    let transport = tiny::transport(adapt);
     let id = RequestId("r".into());
     tokio::spawn(async move {
         serve(
@@ -265,4 +270,51 @@ async fn pings_are_answered_sent_and_expected_to_be_answered() {
         client.out.send(Message::Pong(Vec::new().into())).unwrap();
     }
     assert_eq!(client.closed().await, 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_messages_ends_the_connection() {
+    let mut client = ready(|settings| settings.messages = 50).await;
+    for _ in 0..50 {
+        client.say(json!({"type": "ping"}));
+    }
+    assert_eq!(client.closed().await, 1008);
+}
+
+#[tokio::test]
+async fn connections_are_bounded_together_and_for_each_caller() {
+    let transport = tiny::transport(|settings| {
+        settings.sockets = 3;
+        settings.sockets_each = 2;
+    });
+    let init = |token: &str| json!({"type": "connection_init", "payload": {"token": token}});
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut client = over(transport.clone(), true);
+        client.say(init("ada"));
+        assert_eq!(client.hear().await["type"], "connection_ack");
+        open.push(client);
+    }
+    let mut third = over(transport.clone(), true);
+    third.say(init("ada"));
+    assert_eq!(third.closed().await, 1013);
+    let mut other = over(transport.clone(), true);
+    other.say(init("bo"));
+    assert_eq!(other.hear().await["type"], "connection_ack");
+    assert_eq!(over(transport.clone(), true).closed().await, 1013);
+    // Whoever leaves makes room.
+    let left = open.pop().unwrap();
+    left.out.send(Message::Close(None)).unwrap();
+    drop(left);
+    tokio::task::yield_now().await;
+    let mut again = over(transport, true);
+    again.say(init("ada"));
+    assert_eq!(again.hear().await["type"], "connection_ack");
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_is_no_id() {
+    let mut client = ready(|_| ()).await;
+    client.subscribe(&"x".repeat(1_025), "{version}");
+    assert_eq!(client.closed().await, 4400);
 }
