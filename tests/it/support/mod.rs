@@ -2,6 +2,7 @@
 
 mod answer;
 mod database;
+pub mod export;
 pub mod logs;
 
 use std::{
@@ -50,6 +51,8 @@ pub struct Case {
     pub name: &'static str,
     /// The body.
     pub body: fn(TestApp) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whether it needs what is not there.
+    pub skipped: bool,
 }
 
 /// Lists test functions as cases; one that is left out is an unused function, which the lints refuse.
@@ -61,6 +64,7 @@ macro_rules! cases {
             vec![$($crate::support::Case {
                 name: concat!(module_path!(), "::", stringify!($test)),
                 body: |app| Box::pin($test(app)),
+                skipped: false,
             }),+]
         }
     };
@@ -105,6 +109,14 @@ impl TestApp {
         migrations::up(&url).await.unwrap();
         Self::over(
             Db::connect(&url, 5).await.unwrap(),
+            Arc::clone(&self.database),
+        )
+    }
+
+    /// The same application once more on the same database, which tells statements that take so long in the log.
+    pub async fn telling(&self, slow: std::time::Duration) -> Self {
+        Self::over(
+            self.database.connect_telling(slow).await,
             Arc::clone(&self.database),
         )
     }
