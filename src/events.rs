@@ -73,6 +73,8 @@ events! {
     ProductUpdated = "product.updated" on product_id: ProductId { fields: Vec<String> }
     /// A product family entered the catalogue.
     ProductFamilyCreated = "product_family.created" on family_id: ProductFamilyId {}
+    /// An exchange rate was recorded, or corrected when the number is above 1.
+    ExchangeRateRecorded = "exchange_rate.recorded" on rate_id: ExchangeRateId { number: i32 }
     /// A customer was recorded.
     CustomerCreated = "customer.created" on customer_id: CustomerId {}
     /// Facts about a customer changed: field names only.
@@ -160,8 +162,8 @@ events! {
     /// A failed payment was handed to the provider again.
     PayoutRetried = "payout.retried" on payout_id: PayoutId { partner_id: PartnerId }
 
-    /// A file was imported.
-    ImportFinished = "import.finished" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }
+    /// Rows of a file were taken over in one unit of work, a thousand at most.
+    RowsImported = "import.rows_taken" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }
     /// An operator let work that had been given up be tried again.
     JobReplayed = "job.replayed" on job_id: JobId {}
 }

@@ -25,6 +25,7 @@ pub mod notifications;
 pub mod partners;
 pub mod payouts;
 pub mod programs;
+pub mod rates;
 
 pub mod import;
 

@@ -72,7 +72,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     };
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     Ok(App::new(Parts {
-        db: Db::connect(url, config.database_connections).await?,
+        db: Db::telling(url, config.database_connections, config.slow_statement).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
         keys: Keys::new(

@@ -59,6 +59,18 @@ pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> R
     Ok(())
 }
 
+/// Lets a kind of change (`DELETE`, `UPDATE`) that [`refuse`] refuses on a table happen again.
+pub async fn allow(manager: &SchemaManager<'_>, table: &str, verb: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let name = format!("{table}_no_{}", verb.to_lowercase());
+    let statement = match connection.get_database_backend() {
+        DbBackend::Postgres => format!("DROP TRIGGER {name} ON {table}"),
+        _ => format!("DROP TRIGGER {name}"),
+    };
+    connection.execute_unprepared(&statement).await?;
+    Ok(())
+}
+
 /// The function behind every PostgreSQL trigger of [`refuse`]; SQLite needs none.
 pub async fn create_refusal(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let connection = manager.get_connection();

@@ -40,6 +40,13 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (table, verb) in [
+            ("deal_registration", "DELETE"),
+            ("touchpoint", "UPDATE"),
+            ("touchpoint", "DELETE"),
+        ] {
+            ddl::allow(manager, table, verb).await?;
+        }
         ddl::drop_tables(manager, &["accrual", "incentive_plan"]).await
     }
 }

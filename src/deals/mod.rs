@@ -20,6 +20,7 @@ pub mod close;
 pub mod conflict;
 pub mod expiry;
 pub mod extend;
+pub mod forecast;
 pub mod input;
 pub mod invite;
 pub mod open;
@@ -27,6 +28,7 @@ pub mod refund;
 pub mod register;
 pub mod review;
 
+mod forecast_store;
 pub mod graphql;
 mod occupy;
 pub mod participant_store;

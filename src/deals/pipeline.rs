@@ -1,15 +1,19 @@
 //! What the pipeline is worth and how long deals stay in its stages.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+
+use crate::{
+    platform::money::{Currency, half_to_even},
+    rates::Rates,
+};
 
 /// What one deal adds to the weighted pipeline: value × probability, in minor units of the deal's
 /// currency, rounded half to even.
 pub fn weighted(value_minor: i64, probability_ppm: i32) -> i128 {
     const WHOLE: i128 = 1_000_000;
-    let product = i128::from(value_minor) * i128::from(probability_ppm);
-    let (floor, rest) = (product.div_euclid(WHOLE), product.rem_euclid(WHOLE));
-    let up = rest * 2 > WHOLE || (rest * 2 == WHOLE && floor % 2 != 0);
-    floor + i128::from(up)
+    half_to_even(i128::from(value_minor) * i128::from(probability_ppm), WHOLE)
 }
 
 /// The weighted pipeline: the sum of [`weighted`] over deals of one currency, each given as value
@@ -19,6 +23,73 @@ pub fn weighted_pipeline(deals: impl IntoIterator<Item = (i64, i32)>) -> i128 {
         .into_iter()
         .map(|(value, probability)| weighted(value, probability))
         .sum()
+}
+
+/// A deal as far as a forecast needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Its value in minor units.
+    pub value_minor: i64,
+    /// The currency of the value.
+    pub currency: Currency,
+    /// The probability of its stage in parts per million.
+    pub probability_ppm: i32,
+    /// The day whose rate counts: of the close, or else of the opening.
+    pub day: NaiveDate,
+}
+
+/// Deals that cannot be converted, of one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unconverted {
+    /// How many.
+    pub deals: i64,
+    /// The earliest day without a rate.
+    pub from: NaiveDate,
+    /// The latest day without a rate.
+    pub to: NaiveDate,
+}
+
+/// Deals together in one currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// How many deals.
+    pub deals: i64,
+    /// The value of those that can be converted, in minor units.
+    pub value: i128,
+    /// Their value times probability, in minor units.
+    pub weighted: i128,
+    /// Those that cannot, by currency; while there are any, the two sums say nothing.
+    pub unconverted: BTreeMap<Currency, Unconverted>,
+}
+
+impl Forecast {
+    /// Adds a deal: value and weighted value are each converted at the exact rate of its day and rounded half to even
+    /// once.
+    pub fn add(&mut self, deal: Expected, rates: &Rates) {
+        const WHOLE_PPM: i32 = 1_000_000;
+        self.deals += 1;
+        let Some(rate) = rates.on(deal.currency, deal.day) else {
+            let entry = self.unconverted.entry(deal.currency);
+            let entry = entry.or_insert(Unconverted {
+                deals: 0,
+                from: deal.day,
+                to: deal.day,
+            });
+            entry.deals += 1;
+            entry.from = entry.from.min(deal.day);
+            entry.to = entry.to.max(deal.day);
+            return;
+        };
+        let convert = |ppm| rate.convert(deal.value_minor, ppm, deal.currency, rates.target());
+        self.value += convert(WHOLE_PPM);
+        self.weighted += convert(deal.probability_ppm);
+    }
+}
+
+/// The quarter of a day: `2026-Q3`.
+#[must_use]
+pub fn quarter(day: NaiveDate) -> String {
+    format!("{}-Q{}", day.year(), day.month0() / 3 + 1)
 }
 
 /// How long a deal stayed in each stage, from its log of entries (stage, entered at) in any order;
@@ -49,6 +120,7 @@ pub fn dwell<K: Clone + PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rates::Rate;
     use proptest::prelude::*;
 
     #[test]
@@ -59,6 +131,52 @@ mod tests {
             (2_000_000, 900_000),
         ];
         assert_eq!(weighted_pipeline(deals), 6_800_000);
+    }
+
+    #[test]
+    fn a_forecast_converts_each_deal_at_its_day_and_names_what_it_cannot() {
+        let [usd, eur, jpy] = ["USD", "EUR", "JPY"].map(|code| code.parse().unwrap());
+        let day = |day| NaiveDate::from_ymd_opt(2026, 3, day).unwrap();
+        let amount = |text: &str| text.parse().unwrap();
+        let mut rates = Rates::into(usd, 0);
+        rates.learn(
+            eur,
+            day(2),
+            Rate::of(amount("1"), amount("1.0837")).unwrap(),
+        );
+        let deal = |value_minor, currency, probability_ppm, at| Expected {
+            value_minor,
+            currency,
+            probability_ppm,
+            day: day(at),
+        };
+        let mut forecast = Forecast::default();
+        forecast.add(deal(10_000_000, usd, 250_000, 1), &rates);
+        forecast.add(deal(100_001, eur, 500_000, 2), &rates);
+        // 1,000.01 x 1.0837 = 1,083.710837 and half of it 541.8554185.
+        assert_eq!(
+            (
+                forecast.value,
+                forecast.weighted,
+                forecast.unconverted.len()
+            ),
+            (10_108_371, 2_554_186, 0)
+        );
+        for at in [9, 3, 5] {
+            forecast.add(deal(1, jpy, 1, at), &rates);
+        }
+        let missing = Unconverted {
+            deals: 3,
+            from: day(3),
+            to: day(9),
+        };
+        assert_eq!(forecast.unconverted, BTreeMap::from([(jpy, missing)]));
+        assert_eq!(forecast.deals, 5);
+        let quarters = [1, 3, 4, 12].map(|month| NaiveDate::from_ymd_opt(2026, month, 1).unwrap());
+        assert_eq!(
+            quarters.map(quarter),
+            ["2026-Q1", "2026-Q1", "2026-Q2", "2026-Q4"]
+        );
     }
 
     #[test]

@@ -31,6 +31,8 @@ crate::typed_ids! {
     ProductId = "product";
     /// An end customer.
     CustomerId = "customer";
+    /// What one currency was worth in another on a day.
+    ExchangeRateId = "rate";
     /// A deal registration.
     DealRegistrationId = "registration";
     /// A place held per customer and product family.

@@ -12,6 +12,7 @@ mod partners;
 mod payouts;
 mod platform;
 mod programs;
+mod rates;
 
 pub use attribution::{attribution_credit, attribution_run, touchpoint};
 pub use customers::{customer, customer_block_key};
@@ -26,3 +27,4 @@ pub use partners::{partner, partner_attribute, partner_lifecycle_event};
 pub use payouts::{payout, payout_exception, payout_run};
 pub use platform::{audit_event, audit_seal, idempotency, job, schedule_run};
 pub use programs::{enrollment, product, product_family, program, program_version};
+pub use rates::exchange_rate;

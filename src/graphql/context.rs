@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_graphql::{
     Context, CustomDirective, Directive, ID,
     dataloader::{DataLoader, HashMapCache},
-    runtime::{TokioSpawner, TokioTimer},
+    runtime::TokioTimer,
 };
 use chrono::TimeDelta;
+use futures_util::task::{FutureObj, Spawn, SpawnError};
 use sea_orm::DatabaseConnection;
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument;
 
 use crate::{
     app::App,
@@ -67,11 +69,22 @@ pub fn loaders(app: &App, caller: &Caller) -> Loaders {
     };
     DataLoader::with_cache(
         rows,
-        TokioSpawner::current(),
+        InSpan(tracing::Span::current()),
         TokioTimer::default(),
         HashMapCache::default(),
     )
     .delay(std::time::Duration::ZERO)
+}
+
+/// Spawns batches inside the span of their request: each is read in a task of its own, and what the log says about it
+/// belongs to the request.
+struct InSpan(tracing::Span);
+
+impl Spawn for InSpan {
+    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        tokio::spawn(batch.instrument(self.0.clone()));
+        Ok(())
+    }
 }
 
 /// A loader's error: shared by every waiting field.

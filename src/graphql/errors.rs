@@ -24,6 +24,8 @@ pub enum UserError {
     Plain(PlainError),
     /// A refusal because of a clash with something that exists.
     Conflict(ConflictError),
+    /// A refusal to prolong protection.
+    Extension(ExtensionError),
 }
 
 /// A refusal that its code explains.
@@ -50,6 +52,20 @@ pub struct ConflictError {
     reasons: Vec<String>,
 }
 
+/// A refusal to prolong the protection of a registration.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ExtensionError {
+    /// What programs decide by: `EXTENSION_REFUSED`.
+    code: Code,
+    /// What a person reads, in English.
+    message: String,
+    /// The path into `input`; empty when it is about the whole.
+    field: Vec<String>,
+    /// Why: `ENDED` (the protection is over), `LIMIT_REACHED` (the tier allows no further extension) or `NO_PROGRESS`
+    /// (the deal has not reached a higher stage since). At most ten.
+    reasons: Vec<String>,
+}
+
 impl From<Refusal> for UserError {
     fn from(
         Refusal {
@@ -61,6 +77,12 @@ impl From<Refusal> for UserError {
     ) -> Self {
         match code {
             Code::Conflict | Code::Duplicate => Self::Conflict(ConflictError {
+                code,
+                message,
+                field,
+                reasons,
+            }),
+            Code::ExtensionRefused => Self::Extension(ExtensionError {
                 code,
                 message,
                 field,
@@ -86,6 +108,7 @@ pub fn user_errors(error: Error) -> async_graphql::Result<Vec<UserError>> {
                 .iter()
                 .any(|r| matches!(r.code, Code::Unauthenticated | Code::RetryLater)) =>
         {
+            note(&refusals);
             Ok(refusals.into_iter().map(UserError::from).collect())
         }
         error => Err(top_level(error)),
@@ -97,9 +120,12 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
     let error = error.as_ref();
     let code = error.code();
     let message = match error {
-        Error::Refused(refusals) => refusals
-            .first()
-            .map_or_else(String::new, |refusal| refusal.message.clone()),
+        Error::Refused(refusals) => {
+            note(refusals);
+            refusals
+                .first()
+                .map_or_else(String::new, |refusal| refusal.message.clone())
+        }
         Error::Throttled { .. } => "Too many attempts; wait and try again.".to_owned(),
         _ if code == Code::Timeout => {
             tracing::warn!(error = %Chain(error), "a request found no free connection");
@@ -121,6 +147,13 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
             extensions.set("retryAfterMs", milliseconds);
         }
     })
+}
+
+/// Tells the log that something was refused, by codes alone: what a caller typed may be personal.
+fn note(refusals: &[Refusal]) {
+    for refusal in refusals {
+        tracing::info!(code = refusal.code.as_str(), "refused");
+    }
 }
 
 impl AsRef<Self> for Error {

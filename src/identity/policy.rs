@@ -100,6 +100,10 @@ pub enum Action {
     CatalogRead,
     /// Change products and families.
     CatalogManage,
+    /// Read exchange rates.
+    RateRead,
+    /// Record and correct exchange rates.
+    RateRecord,
     /// Read all customers, not only those of one's own registrations and deals.
     CustomerReadAll,
     /// Change and merge customers.
@@ -179,7 +183,7 @@ pub fn permits(role: Role, action: Action) -> bool {
     use Action as A;
     use Role as R;
     match action {
-        A::PartnerRead | A::ProgramRead | A::CatalogRead => true,
+        A::PartnerRead | A::ProgramRead | A::CatalogRead | A::RateRead => true,
 
         A::UserInvite | A::UserManage | A::JobManage => role == R::Administrator,
         A::UserReadAll => matches!(role, R::Administrator | R::AllianceManager | R::Auditor),
@@ -231,7 +235,7 @@ pub fn permits(role: Role, action: Action) -> bool {
         A::PlanManage | A::PayoutRunCreate | A::PayoutRunApprove => {
             matches!(role, R::Administrator | R::AllianceManager | R::Finance)
         }
-        A::PlanActivate | A::PayoutRunExecute | A::DealRefund => {
+        A::PlanActivate | A::PayoutRunExecute | A::DealRefund | A::RateRecord => {
             matches!(role, R::Administrator | R::Finance)
         }
         A::LedgerRead => matches!(role, R::Administrator | R::Finance | R::Auditor),
@@ -280,6 +284,8 @@ mod tests {
         PROGRAM_MANAGE           x x . . . . . .
         CATALOG_READ             x x x x x x x x
         CATALOG_MANAGE           x x . . . . . .
+        RATE_READ                x x x x x x x x
+        RATE_RECORD              x . x . . . . .
         CUSTOMER_READ_ALL        x x x x . . . .
         CUSTOMER_MANAGE          x x . . . . . .
         REGISTRATION_READ        x x x x . x x x

@@ -7,8 +7,8 @@
 //! the same import may run any number of times. A row that cannot be taken over is reported with its line, its
 //! field and the reason, and stops nothing else. A dry run decides everything and writes nothing.
 //!
-//! What is taken over is history, not news: nobody gets mail about it, and each file leaves one event in the
-//! audit trail when it changed anything. Credit and commission of won deals are computed afterwards, by the
+//! What is taken over is history, not news: nobody gets mail about it, and each unit of work that changed anything
+//! leaves one event in the audit trail. Credit and commission of won deals are computed afterwards, by the
 //! batch that computes them for any other deal.
 //!
 //! Like the command line this is an edge: it begins the units of work, and it writes tables of several domains

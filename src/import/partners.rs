@@ -144,7 +144,12 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
     let parents = drafts
         .iter()
         .filter_map(|draft| stored.parent(ground, draft));
-    writes.lineage = Lineage::load(tx, &TREE, parents, &ground.known.parents).await?;
+    let moving = drafts.iter().filter_map(|draft| {
+        let row = stored.partners.get(&draft.external_id)?;
+        let moves = ground.source.gives("parent") && row.parent_id != stored.parent(ground, draft);
+        moves.then_some(row.id)
+    });
+    writes.lineage = Lineage::load(tx, &TREE, parents, moving, &ground.known.parents).await?;
     for draft in drafts {
         let fate = decide(
             tx,

@@ -16,7 +16,7 @@ use super::{
     mapping::{Entity, Mapping, Source},
     partners, products, programme,
     reader::{self, Portion, Row},
-    report::{FileReport, Report, Tally},
+    report::{Report, Tally},
     touchpoints,
     unit::{Draft, Fate, Ground, Importable, Outcome},
 };
@@ -25,7 +25,7 @@ use crate::{
     error::{Code, Refusal, Result},
     events::Event,
     platform::sql,
-    tx::Call,
+    tx::{Call, Tx},
 };
 
 /// How often a unit of work is tried when somebody else changes what it changes.
@@ -102,7 +102,6 @@ async fn file<F: Importable>(
     };
     file.all(portions, &bar).await?;
     bar.finish_and_clear();
-    file.finish().await?;
     Ok(Arc::unwrap_or_clone(file.ground).known)
 }
 
@@ -223,7 +222,11 @@ impl<F: Importable> Taking<'_, F> {
             let (ground, drafts) = (Arc::clone(&self.ground), Arc::clone(drafts));
             let settled = self.app.write(Call::system("importRows"), move |tx| {
                 let (ground, drafts) = (Arc::clone(&ground), Arc::clone(&drafts));
-                Box::pin(async move { F::import(tx, &ground, &drafts).await })
+                Box::pin(async move {
+                    let outcome = F::import(tx, &ground, &drafts).await?;
+                    record(tx, &ground, &outcome);
+                    Ok(outcome)
+                })
             });
             match settled.await {
                 Err(error) if error.code() == Code::StaleObject && tries < TRIES => tries += 1,
@@ -231,26 +234,24 @@ impl<F: Importable> Taking<'_, F> {
             }
         }
     }
+}
 
-    /// Leaves one event in the audit trail, when the file changed anything.
-    async fn finish(&mut self) -> Result<()> {
-        let mut counts = FileReport::default();
-        self.tally.count(|file| counts = file.clone());
-        if self.ground.dry_run || counts.created + counts.changed == 0 {
-            return Ok(());
-        }
-        let event = Event::ImportFinished {
-            program_id: self.ground.programme.id,
-            entity: counts.entity.to_owned(),
-            created: counts.created,
-            changed: counts.changed,
-            refused: counts.refused,
-        };
-        let recorded = self.app.write(Call::system("importFinish"), move |tx| {
-            tx.record(event.clone());
-            Box::pin(async { Ok(()) })
+/// Leaves an event in the audit trail when rows changed anything, in the transaction that changes it: a crash loses
+/// neither or both.
+fn record(tx: &Tx, ground: &Ground, outcome: &Outcome) {
+    let count = |wanted: fn(&Fate) -> bool| {
+        sql::count(outcome.fates.iter().filter(|fate| wanted(fate)).count())
+    };
+    let created = count(|fate| matches!(fate, Fate::Created));
+    let changed = count(|fate| matches!(fate, Fate::Changed));
+    if !ground.dry_run && created + changed > 0 {
+        tx.record(Event::RowsImported {
+            program_id: ground.programme.id,
+            entity: ground.source.entity.name().to_owned(),
+            created,
+            changed,
+            refused: count(|fate| matches!(fate, Fate::Refused(_))),
         });
-        recorded.await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The API of `notifications`: the operator's view of background work that was given up.
+//! The API of `notifications`: the operator's view of background work.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -15,25 +15,31 @@ use crate::{
     },
     identity::Action,
     payload,
+    platform::jobs::JobStatus,
 };
 
-/// Background work, such as one mail, that was given up after its last attempt or a final refusal. It stays until an
-/// operator lets it be tried again. Seen by administrators.
+/// Background work: telling those concerned by an event, one mail, the next step of a payout run.
 #[derive(Clone, Debug)]
-pub struct DeadLetter(pub job::Model);
+pub struct Job(pub job::Model);
 
-/// Background work, such as one mail, that was given up after its last attempt or a final refusal. It stays until an
-/// operator lets it be tried again. Seen by administrators.
+/// Background work: telling those concerned by an event, one mail, the next step of a payout run. Seen by
+/// administrators. What is done is kept for a week, what was given up until an operator lets it be tried again.
 #[Object]
-impl DeadLetter {
+impl Job {
     /// The job's id, such as `job_01j9z3k7e8f9g0h1j2k3m4n5p6`.
     async fn id(&self) -> ID {
         self.0.id.into()
     }
 
-    /// What kind of work: `event` (telling those concerned by a business event) or `mail` (one mail to one person).
+    /// What kind of work: `event` (telling those concerned by a business event), `mail` (one mail to one person) or
+    /// `payout.resume` (going on with a payout run).
     async fn topic(&self) -> &str {
         &self.0.topic
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> JobStatus {
+        self.0.status
     }
 
     /// How often it was tried; 0 right after it was put back by `jobReplay`.
@@ -46,13 +52,28 @@ impl DeadLetter {
         self.0.last_error.as_deref()
     }
 
+    /// The id of the request that caused it; null for work that the server caused itself.
+    async fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
     /// When the work came up.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
+
+    /// When it is or was to be tried next, unless a worker has it in hand.
+    async fn due_at(&self) -> DateTime {
+        DateTime(self.0.run_at)
+    }
+
+    /// When it was done; null until then.
+    async fn finished_at(&self) -> Option<DateTime> {
+        self.0.finished_at.map(DateTime)
+    }
 }
 
-impl DeadLetter {
+impl Job {
     /// The job as it is after a commit.
     ///
     /// # Errors
@@ -65,7 +86,16 @@ impl DeadLetter {
     }
 }
 
-connection!(DeadLetterConnection, DeadLetterEdge, DeadLetter);
+connection!(JobConnection, JobEdge, Job);
+
+/// Which background work. Conditions that are left out do not restrict; those given hold together.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct JobFilter {
+    /// In one of these statuses; `[DEAD]` lists what was given up.
+    status: Option<Vec<JobStatus>>,
+    /// Of this topic, such as `mail`.
+    topic: Option<String>,
+}
 
 /// Which job to try again.
 #[derive(Clone, Debug, InputObject)]
@@ -77,8 +107,8 @@ pub struct JobReplayInput {
 payload! {
     /// The result of `jobReplay`.
     JobReplayPayload {
-        /// The job, which waits for its next attempt and is no longer listed; null exactly when there are errors.
-        dead_letter: DeadLetter
+        /// The job, which waits for its next attempt; null exactly when there are errors.
+        job: Job
     }
 }
 
@@ -88,27 +118,29 @@ pub struct NotificationQuery;
 
 #[Object]
 impl NotificationQuery {
-    /// Background work that was given up, the oldest first. For administrators.
-    async fn dead_letters(
+    /// Background work, the newest first. For administrators.
+    async fn jobs(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which; all when left out.")] filter: Option<JobFilter>,
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
         #[graphql(desc = "The first so many; 25 unless given, at most 100.")] first: Option<i32>,
         #[graphql(desc = "The last so many; at most 100. Either this or `first`.")] last: Option<
             i32,
         >,
-    ) -> async_graphql::Result<DeadLetterConnection> {
+    ) -> async_graphql::Result<JobConnection> {
         ctx.may(Action::JobManage)?;
+        let filter = filter.unwrap_or_default();
         let sort = Sort {
             column: None,
             id: job::Column::Id,
-            direction: Direction::Asc,
+            direction: Direction::Desc,
         };
         let page = paging::page(
             ctx,
             ctx.db(),
-            store::dead_letters(),
+            store::jobs(filter.status.as_deref(), filter.topic.as_deref()),
             sort,
             PageArgs {
                 after,
@@ -118,10 +150,7 @@ impl NotificationQuery {
             },
         )
         .await;
-        Ok(DeadLetterConnection::of(
-            page.map_err(top_level)?,
-            DeadLetter,
-        ))
+        Ok(JobConnection::of(page.map_err(top_level)?, Job))
     }
 }
 
@@ -143,7 +172,7 @@ impl NotificationMutation {
             let id = ctx
                 .write("jobReplay", move |tx| Box::pin(replay::replay(tx, id)))
                 .await?;
-            DeadLetter::fresh(ctx, id).await
+            Job::fresh(ctx, id).await
         }
         .await;
         JobReplayPayload::of(result)

@@ -192,10 +192,13 @@ pub async fn held(
         .await?)
 }
 
-/// The jobs that were given up.
+/// The jobs in one of these statuses, if any are named, and of this topic, if one is.
 #[must_use]
-pub fn dead_letters() -> Select<job::Entity> {
-    job::Entity::find().filter(job::Column::Status.eq(JobStatus::Dead))
+pub fn jobs(status: Option<&[JobStatus]>, topic: Option<&str>) -> Select<job::Entity> {
+    let of = Condition::all()
+        .add_option(status.map(|status| job::Column::Status.is_in(status.iter().copied())))
+        .add_option(topic.map(|topic| job::Column::Topic.eq(topic)));
+    job::Entity::find().filter(of)
 }
 
 /// A job, whatever its state.

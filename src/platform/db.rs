@@ -6,10 +6,14 @@
 
 use std::time::Duration;
 
+use log::LevelFilter;
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+
+/// From which time on a statement is told in the log, unless said otherwise.
+const SLOW: Duration = Duration::from_millis(250);
 
 /// The pools of one database.
 #[derive(Clone, Debug)]
@@ -24,16 +28,31 @@ impl Db {
     /// # Errors
     /// The database cannot be reached or opened.
     pub async fn connect(url: &str, size: u32) -> Result<Self, DbErr> {
-        let (read, write) = if url.starts_with("sqlite:") {
-            // The writer comes first: it creates the file that readers may only open.
-            let write = Database::connect(sqlite(url, 1, false)).await?;
-            (Database::connect(sqlite(url, size, true)).await?, write)
-        } else {
-            (
-                Database::connect(postgres(url, size, true)).await?,
-                Database::connect(postgres(url, size, false)).await?,
-            )
+        Self::telling(url, size, SLOW).await
+    }
+
+    /// As [`Db::connect`]; a statement that takes `slow` or longer is told in the log: its text without the values
+    /// bound to it, its rows and its time, in the span of the request that caused it.
+    ///
+    /// # Errors
+    /// The database cannot be reached or opened.
+    pub async fn telling(url: &str, size: u32, slow: Duration) -> Result<Self, DbErr> {
+        let open = |size, read_only| {
+            let mut options = if url.starts_with("sqlite:") {
+                sqlite(url, size, read_only)
+            } else {
+                postgres(url, size, read_only)
+            };
+            options
+                .sqlx_logging(true)
+                .sqlx_logging_level(LevelFilter::Off)
+                .sqlx_slow_statements_logging_settings(LevelFilter::Warn, slow);
+            Database::connect(options)
         };
+        // The writer comes first: it creates the file that readers of SQLite may only open.
+        let writers = if url.starts_with("sqlite:") { 1 } else { size };
+        let write = open(writers, false).await?;
+        let read = open(size, true).await?;
         Ok(Self { read, write })
     }
 
@@ -84,8 +103,7 @@ fn options(url: &str, size: u32) -> ConnectOptions {
     options
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(5))
-        .test_before_acquire(false)
-        .sqlx_logging(false);
+        .test_before_acquire(false);
     options
 }
 

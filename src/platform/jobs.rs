@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Insert, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    QueryOrder, Statement,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::{Value, json};
@@ -250,19 +250,6 @@ pub async fn replay(tx: &Tx, only: Option<JobId>) -> Result<u64> {
         update = update.filter(job::Column::Id.eq(id));
     }
     Ok(update.exec(tx).await?.rows_affected)
-}
-
-/// The oldest dead letters.
-///
-/// # Errors
-/// The database failed.
-pub async fn dead<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<job::Model>> {
-    Ok(job::Entity::find()
-        .filter(job::Column::Status.eq(JobStatus::Dead))
-        .order_by_asc(job::Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?)
 }
 
 /// Removes what was finished before an instant; dead letters stay.

@@ -294,10 +294,10 @@ pub fn proportion(amount_minor: i64, part: i64, whole: i64) -> Result<i64, Money
     if whole <= 0 {
         return Err(MoneyError::NoWeight);
     }
-    divide(
+    minor(half_to_even(
         i128::from(amount_minor) * i128::from(part),
         i128::from(whole),
-    )
+    ))
 }
 
 /// Σ `amount_minor` × `ppm` ÷ 1,000,000, rounded once, half to even.
@@ -309,18 +309,18 @@ pub fn rates(parts: impl IntoIterator<Item = (i64, Ppm)>) -> Result<i64, MoneyEr
     let products = parts
         .into_iter()
         .map(|(amount, ppm)| i128::from(amount) * i128::from(ppm.parts()));
-    divide(products.sum(), i128::from(Ppm::WHOLE.parts()))
+    minor(half_to_even(
+        products.sum(),
+        i128::from(Ppm::WHOLE.parts()),
+    ))
 }
 
-/// Rounded half to even; `whole` is positive.
-fn divide(product: i128, whole: i128) -> Result<i64, MoneyError> {
-    let (floor, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
-    let up = match (rest * 2).cmp(&whole) {
-        std::cmp::Ordering::Less => 0,
-        std::cmp::Ordering::Equal => floor.rem_euclid(2),
-        std::cmp::Ordering::Greater => 1,
-    };
-    minor(floor + up)
+/// `dividend` ÷ `divisor`, rounded half to even; `divisor` must be positive and below a quarter of 128 bits.
+#[must_use]
+pub const fn half_to_even(dividend: i128, divisor: i128) -> i128 {
+    let (floor, rest) = (dividend.div_euclid(divisor), dividend.rem_euclid(divisor));
+    let up = rest * 2 > divisor || (rest * 2 == divisor && floor % 2 != 0);
+    if up { floor + 1 } else { floor }
 }
 
 /// The sum of amounts in one currency.

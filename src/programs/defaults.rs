@@ -14,6 +14,7 @@ impl Default for ProgramSettings {
     fn default() -> Self {
         Self {
             reporting_currency: "USD".to_owned(),
+            rate_max_age_days: 7,
             default_time_zone: Tz::UTC,
             tiers: default_tiers(),
             stages: default_stages(),

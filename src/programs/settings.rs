@@ -21,6 +21,9 @@ use crate::deals::stage::Stage;
 pub struct ProgramSettings {
     /// ISO 4217 code of the currency that sums over deals are shown in.
     pub reporting_currency: String,
+    /// Days by which an exchange rate may be older than the day it is wanted for, 0 to 31: rates rest at weekends.
+    #[serde(default = "seven")]
+    pub rate_max_age_days: u16,
     /// IANA time zone of registrations that bring none of their own.
     pub default_time_zone: Tz,
     /// Levels of partnership. At most 20.
@@ -100,6 +103,10 @@ pub struct AttributionSettings {
     /// Verified touchpoints from which a partner without a role counts as having influenced a deal, at least 1.
     #[serde(default = "one")]
     pub influence_threshold: u16,
+}
+
+const fn seven() -> u16 {
+    7
 }
 
 const fn one() -> u16 {

@@ -184,6 +184,7 @@ impl ProgramSettings {
             check.within(*days, 1, 1_000, &path);
             check.that(seen.insert(days), &path, "is listed twice");
         }
+        check.within(self.rate_max_age_days, 0, 31, "rateMaxAgeDays");
         check.within(self.review_sla_hours, 1, 2_000, "reviewSlaHours");
         check.within(self.invitation_days, 1, 365, "invitationDays");
     }

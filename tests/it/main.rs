@@ -2,7 +2,7 @@
 //!
 //! A case is an async function over a [`TestApp`]; it runs once per database, on a database of its own. Set
 //! `ENSEMBLE_TEST_POSTGRES` to the URL of a server whose user may create databases; without it the
-//! PostgreSQL half is listed as ignored.
+//! PostgreSQL half is listed as ignored, as are the tests of real files where those are not there.
 
 #![recursion_limit = "512"]
 #![expect(
@@ -13,6 +13,7 @@
 
 mod bulk;
 mod api;
+mod catalogue;
 mod credit;
 mod deals;
 mod directory;
@@ -21,6 +22,7 @@ mod identity;
 mod import;
 mod money;
 mod notifications;
+mod observed;
 mod platform;
 mod schema;
 mod story;
@@ -42,9 +44,15 @@ fn main() {
     if databases.postgres().is_none() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
+    if import::crm_folder().is_none() {
+        eprintln!(
+            "the files of a real sales system are not there: the tests of their import are skipped"
+        );
+    }
     let cases = [
         bulk::cases(),
         api::cases(),
+        catalogue::cases(),
         credit::cases(),
         deals::cases(),
         directory::cases(),
@@ -53,6 +61,7 @@ fn main() {
         import::cases(),
         money::cases(),
         notifications::cases(),
+        observed::cases(),
         platform::cases(),
         schema::cases(),
         story::cases(),
@@ -75,11 +84,12 @@ fn trials(
 ) -> [Trial; 2] {
     let sqlite = Trial::test(format!("sqlite::{}", case.name), move || {
         runtime.block_on(async { run(databases.sqlite().await, case).await })
-    });
+    })
+    .with_ignored_flag(case.skipped);
     let postgres = Trial::test(format!("postgres::{}", case.name), move || {
         runtime.block_on(async { run(databases.postgres_database().await, case).await })
     })
-    .with_ignored_flag(databases.postgres().is_none());
+    .with_ignored_flag(case.skipped || databases.postgres().is_none());
     [sqlite, postgres]
 }
 

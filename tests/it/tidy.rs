@@ -12,8 +12,9 @@ cases!(
 );
 
 /// The business domains in the order of the money; each may use those before it.
-const DOMAINS: [&str; 11] = [
+const DOMAINS: [&str; 12] = [
     "identity",
+    "rates",
     "partners",
     "programs",
     "catalog",
@@ -27,7 +28,8 @@ const DOMAINS: [&str; 11] = [
 ];
 
 /// Files that only decide: they may not read, write, log or look at the clock.
-const PURE: [&str; 22] = [
+const PURE: [&str; 23] = [
+    "rates/rate.rs",
     "partners/status.rs",
     "programs/settings.rs",
     "programs/validation.rs",

@@ -3,6 +3,7 @@
 pub mod deal;
 pub mod deal_inputs;
 pub mod deal_mutations;
+pub mod forecast;
 pub mod loaders;
 pub mod parts;
 pub mod pipeline;
@@ -19,7 +20,11 @@ pub use registration::DealRegistration;
 
 /// What can be read about registrations and deals.
 #[derive(MergedObject, Default)]
-pub struct DealsQuery(queries::ListQuery, pipeline::PipelineQuery);
+pub struct DealsQuery(
+    queries::ListQuery,
+    pipeline::PipelineQuery,
+    forecast::ForecastQuery,
+);
 
 /// What can be done to registrations and deals.
 #[derive(MergedObject, Default)]

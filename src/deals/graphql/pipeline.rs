@@ -23,7 +23,7 @@ use crate::{
     programs::rules,
 };
 
-/// Which open deals. Conditions that are left out do not restrict; those given hold together.
+/// Which deals. Conditions that are left out do not restrict; those given hold together.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct DealPipelineFilter {
     /// Owned by this partner, or with it as a live participant. For a partner's people any but their own gives an
@@ -32,7 +32,7 @@ pub struct DealPipelineFilter {
     /// For this customer.
     customer_id: Option<ID>,
     /// Of this programme.
-    program_id: Option<ID>,
+    pub(super) program_id: Option<ID>,
 }
 
 /// The open deals of one currency.
@@ -75,7 +75,7 @@ impl PipelineQuery {
 }
 
 impl DealPipelineFilter {
-    fn condition(self, own: Option<PartnerId>) -> Result<Condition, Nothing> {
+    pub(super) fn condition(self, own: Option<PartnerId>) -> Result<Condition, Nothing> {
         let partner: Option<PartnerId> = wanted(self.partner_id.as_ref())?;
         let customer: Option<CustomerId> = wanted(self.customer_id.as_ref())?;
         let program: Option<ProgramId> = wanted(self.program_id.as_ref())?;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
@@ -32,6 +33,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// The most connections to the database. `ENSEMBLE_DATABASE_CONNECTIONS`; default 16.
     pub database_connections: u32,
+    /// From which time on a statement is told in the log. `ENSEMBLE_SLOW_STATEMENT_MS`; default 250.
+    pub slow_statement: Duration,
     /// The folder for everything kept in files. `ENSEMBLE_DATA_DIR`; default `data`.
     pub data_dir: PathBuf,
     /// The master secret, at least 32 bytes. `ENSEMBLE_SECRET`; in development made once and kept in `data_dir`.
@@ -102,6 +105,7 @@ impl Config {
         let public_url = public_url(from, mode, listen);
         let database_url = database_url(from, mode, &data_dir);
         let database_connections = from.number("database_connections", 1..=500, 16);
+        let slow_statement = from.number("slow_statement_ms", 1..=600_000, 250);
         let secret = secret(from, mode, &data_dir, keep);
         let previous_secret = from
             .text("previous_secret")
@@ -129,6 +133,7 @@ impl Config {
             public_url,
             database_url,
             database_connections,
+            slow_statement: Duration::from_millis(slow_statement),
             data_dir,
             secret,
             previous_secret,
@@ -210,6 +215,7 @@ mod tests {
             (config.worker_concurrency, config.database_connections),
             (4, 16)
         );
+        assert_eq!(config.slow_statement, Duration::from_millis(250));
     }
 
     #[test]

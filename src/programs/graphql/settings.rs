@@ -22,6 +22,11 @@ impl ProgramSettings {
         &self.0.reporting_currency
     }
 
+    /// Days by which an exchange rate may be older than the day it is wanted for: rates rest at weekends.
+    async fn rate_max_age_days(&self) -> u16 {
+        self.0.rate_max_age_days
+    }
+
     /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
     async fn default_time_zone(&self) -> &str {
         self.0.default_time_zone.name()

@@ -31,6 +31,8 @@ const MAX_MINIMUMS: usize = 30;
 pub struct ProgramSettingsInput {
     /// The currency in which sums over deals are shown.
     reporting_currency: Option<CurrencyCode>,
+    /// Days by which an exchange rate may be older than the day it is wanted for, 0 to 31: rates rest at weekends.
+    rate_max_age_days: Option<u16>,
     /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
     default_time_zone: Option<String>,
     /// The levels of partnership, 1 to 20. A tier that partners have cannot be left out.
@@ -187,6 +189,7 @@ impl Amendment for ProgramSettingsInput {
                     ),
                 }),
             reminder_days: given.reminder_days.unwrap_or(last.reminder_days),
+            rate_max_age_days: given.rate_max_age_days.unwrap_or(last.rate_max_age_days),
             review_sla_hours: given.review_sla_hours.unwrap_or(last.review_sla_hours),
             invitation_days: given.invitation_days.unwrap_or(last.invitation_days),
             minimum_payout: given.minimum_payout.map_or(last.minimum_payout, |amounts| {

@@ -213,7 +213,7 @@ pub async fn decide(t: &TestApp, person: &Person, mutation: &str, input: Value) 
         "mutation($input: {type_name}!) {{ {mutation}(input: $input) {{
             dealRegistration {{ id status version protectedUntil reviewDueAt extensions question answer allowedActions
                 decision {{ by at reason note }} deal {{ id number status }} }}
-            userErrors {{ code message field }} }} }}"
+            userErrors {{ code message field ... on ExtensionError {{ reasons }} }} }} }}"
     );
     t.ask(person, &document, json!({ "input": input })).await
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod conflicts;
+mod forecast;
 mod market;
 mod participants;
 mod pipeline;
@@ -17,6 +18,7 @@ pub fn cases() -> Vec<Case> {
     [
         access::cases(),
         conflicts::cases(),
+        forecast::cases(),
         participants::cases(),
         pipeline::cases(),
         protection::cases(),

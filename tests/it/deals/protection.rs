@@ -6,10 +6,13 @@ use ensemble::{
     identity::Role,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::market::*;
-use crate::{cases, support::TestApp};
+use crate::{
+    cases,
+    support::{Answer, TestApp},
+};
 
 cases!(
     protection_ends_at_midnight_of_the_deal_s_zone,
@@ -112,6 +115,11 @@ async fn reminded(t: &TestApp) -> Vec<i64> {
         .collect()
 }
 
+/// Why an extension was refused, for programs.
+fn reasons(answer: &Answer) -> &Value {
+    answer.at("dealRegistrationExtend/userErrors/0/reasons")
+}
+
 async fn an_extension_needs_progress_and_is_granted_once(t: TestApp) {
     let market = market(&t).await;
     let (a, reviewer) = (
@@ -129,6 +137,7 @@ async fn an_extension_needs_progress_and_is_granted_once(t: TestApp) {
     let before = written(&t).await;
     let idle = decide(&t, &a.manager, "dealRegistrationExtend", input.clone()).await;
     assert_eq!(idle.refusal("dealRegistrationExtend"), "EXTENSION_REFUSED");
+    assert_eq!(reasons(&idle), &json!(["NO_PROGRESS"]));
     assert_eq!(written(&t).await, before);
     t.advance(chrono::TimeDelta::days(20));
     on_deal(
@@ -162,6 +171,7 @@ async fn an_extension_needs_progress_and_is_granted_once(t: TestApp) {
     .done("dealStageChange");
     let again = decide(&t, &a.manager, "dealRegistrationExtend", input).await;
     assert_eq!(again.refusal("dealRegistrationExtend"), "EXTENSION_REFUSED");
+    assert_eq!(reasons(&again), &json!(["LIMIT_REACHED"]));
     t.clock.set(at("2026-06-16T00:00:00Z"));
     t.settle().await;
     assert_eq!(reminded(&t).await, [14], "counted from the new end");
@@ -195,6 +205,7 @@ async fn an_extension_is_too_late_at_the_end(t: TestApp) {
     t.clock.set(at("2026-05-31T00:00:00Z"));
     let late = decide(&t, &a.manager, "dealRegistrationExtend", extend(&deals[1])).await;
     assert_eq!(late.refusal("dealRegistrationExtend"), "EXTENSION_REFUSED");
+    assert_eq!(reasons(&late), &json!(["ENDED"]));
     t.settle().await;
     let expired = decide(&t, &a.manager, "dealRegistrationExtend", extend(&deals[1])).await;
     assert_eq!(

@@ -35,10 +35,11 @@ pub fn cases() -> Vec<Case> {
     .concat()
 }
 
-const PASSWORD: &str = "correct horse battery";
+/// The password of [`member`].
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A user who can sign in with [`PASSWORD`].
-async fn member(t: &TestApp, email: &str, role: Role, partner_id: Option<PartnerId>) -> UserId {
+pub async fn member(t: &TestApp, email: &str, role: Role, partner_id: Option<PartnerId>) -> UserId {
     let hash = t.app.passwords().hash(PASSWORD.into()).await.unwrap();
     let command = admin::Create {
         email: email.to_owned(),

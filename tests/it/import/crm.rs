@@ -1,5 +1,7 @@
 //! The four files of a real sales system, to the cent.
 
+use std::collections::BTreeMap;
+
 use ensemble::{
     deals::{ParticipantRole, ParticipantStatus, SalesStatus},
     entity::{
@@ -16,10 +18,7 @@ use crate::{cases, support::TestApp};
 cases!(real_files_come_in_to_the_cent_and_only_once);
 
 async fn real_files_come_in_to_the_cent_and_only_once(t: TestApp) {
-    let Some(folder) = crm_folder() else {
-        eprintln!("../shared/data/crm is not there: the import of real files is skipped");
-        return;
-    };
+    let folder = crm_folder().unwrap();
     let created = vec![[35, 0, 0, 0], [85, 0, 0, 0], [7, 0, 0, 0], [8_800, 0, 0, 0]];
     let empty = contents(&t).await;
     let report = import_crm(&t, folder.clone(), true).await;
@@ -36,9 +35,22 @@ async fn real_files_come_in_to_the_cent_and_only_once(t: TestApp) {
     products(&t).await;
     deals(&t).await;
     histories(&t).await;
+    // What was taken over stands in the audit trail, an event for each unit of work.
     let events =
-        audit_event::Entity::find().filter(audit_event::Column::Action.eq("import.finished"));
-    assert_eq!(events.count(t.app.db().reader()).await.unwrap(), 4);
+        audit_event::Entity::find().filter(audit_event::Column::Action.eq("import.rows_taken"));
+    let mut taken: BTreeMap<String, u64> = BTreeMap::new();
+    for event in events.all(t.app.db().reader()).await.unwrap() {
+        let entity = event.details["entity"].as_str().unwrap().to_owned();
+        *taken.entry(entity).or_default() += event.details["created"].as_u64().unwrap();
+    }
+    let expected = [
+        ("customer", 85),
+        ("deal", 8_800),
+        ("partner", 35),
+        ("product", 7),
+    ];
+    let expected = expected.map(|(entity, rows)| (entity.to_owned(), rows));
+    assert_eq!(taken, BTreeMap::from(expected));
 
     let before = contents(&t).await;
     t.advance(chrono::TimeDelta::hours(1));

@@ -3,7 +3,8 @@
 use ensemble::{
     deals::{DealBusiness, ParticipantStatus, SalesStatus},
     entity::{
-        customer, deal, deal_participant, deal_stage_change, partner, partner_attribute, touchpoint,
+        audit_event, customer, deal, deal_participant, deal_stage_change, partner,
+        partner_attribute, touchpoint,
     },
     error::{Code, Error},
 };
@@ -17,6 +18,8 @@ cases!(
     a_dry_run_of_everything_writes_nothing_and_tells_the_same,
     json_lines_come_in_with_lists_numbers_and_other_conventions,
     parents_may_follow_their_children,
+    a_known_parent_moves_with_all_that_hangs_under_it,
+    every_unit_of_work_leaves_its_own_event,
     open_deals_follow_the_file_and_won_ones_keep_their_money,
     every_fault_of_a_deal_is_told,
     a_file_may_tell_renewals_from_new_business,
@@ -373,6 +376,73 @@ columns = { external_id = "id", name = "name", parent = "parent" }
         [(5, "parent"), (6, "parent"), (7, "parent"), (8, "parent")]
     );
     assert_eq!(counts(&files.import(&t).await), [[0, 0, 4, 4]]);
+}
+
+async fn a_known_parent_moves_with_all_that_hangs_under_it(t: TestApp) {
+    for (entity, name) in [("customer", "name"), ("partner", "legal_name")] {
+        let mapping = format!(
+            "program = \"Partner programme\"\n[[files]]\nfile = \"tree.csv\"\nformat = \"csv\"\nentity = \"{entity}\"\n\
+             columns = {{ external_id = \"id\", {name} = \"name\", parent = \"parent\" }}\n"
+        );
+        // A trunk of five and a branch of four.
+        let tree = "id,name,parent\nt1,Trunk One,\nt2,Trunk Two,t1\nt3,Trunk Three,t2\nt4,Trunk Four,t3\nt5,Trunk Five,t4\n\
+             b1,Branch One,\nb2,Branch Two,b1\nb3,Branch Three,b2\nb4,Branch Four,b3\n";
+        let files = Files::new(&mapping, &[("tree.csv", tree)]);
+        assert_eq!(counts(&files.import(&t).await), [[9, 0, 0, 0]]);
+        let moved = |under: &str| format!("id,name,parent\nb1,Branch One,{under}\n");
+        files.write("tree.csv", &moved("t5"));
+        let before = contents(&t).await;
+        for dry_run in [true, false] {
+            let report = files.try_import(&t, dry_run, None).await.unwrap();
+            assert_eq!(
+                refusals(&report),
+                ["2 parent: would make more than 8 levels"]
+            );
+        }
+        files.write("tree.csv", &moved("b4"));
+        let circle = files.import(&t).await;
+        assert_eq!(refusals(&circle), ["2 parent: would make a circle"]);
+        assert_eq!(contents(&t).await, before);
+        // What goes away in the same unit of work does not count, what comes does.
+        files.write(
+            "tree.csv",
+            "id,name,parent\nb4,Branch Four,\nb1,Branch One,t5\nt1,Trunk One,b4\n",
+        );
+        let report = files.import(&t).await;
+        assert_eq!(counts(&report), [[0, 2, 0, 1]]);
+        assert_eq!(
+            refusals(&report),
+            ["4 parent: would make more than 8 levels"]
+        );
+    }
+}
+
+async fn every_unit_of_work_leaves_its_own_event(t: TestApp) {
+    let all = |n: usize| (n > 900).then(|| format!("p{n},,DE,SI"));
+    let text = partners(all);
+    let more = (1_001..=1_200).map(|n| format!("p{n},Partner {n} Ltd,DE,SI\r\n"));
+    let files = Files::new(
+        PARTNERS,
+        &[(
+            "partners.csv",
+            &format!("{text}{}", more.collect::<String>()),
+        )],
+    );
+    assert_eq!(counts(&files.import(&t).await), [[1_100, 0, 0, 100]]);
+    let taken = || async {
+        let events = audit_event::Entity::find()
+            .filter(audit_event::Column::Action.eq("import.rows_taken"))
+            .order_by_asc(audit_event::Column::Id);
+        let rows = events.all(t.app.db().reader()).await.unwrap();
+        let count = |row: &audit_event::Model| {
+            ["created", "changed"].map(|field| row.details[field].as_u64().unwrap())
+        };
+        rows.iter().map(count).collect::<Vec<_>>()
+    };
+    assert_eq!(taken().await, [[900, 0], [200, 0]]);
+    // What changes nothing leaves none.
+    files.import(&t).await;
+    assert_eq!(taken().await.len(), 2);
 }
 
 async fn open_deals_follow_the_file_and_won_ones_keep_their_money(t: TestApp) {

@@ -28,6 +28,7 @@ cases!(
     a_silent_server_is_tried_again,
     what_is_refused_for_good_waits_for_an_operator_who_replays_it,
     dead_letters_are_the_administrators_business,
+    the_history_of_jobs_is_listed_by_status_and_topic,
     somebody_deactivated_meanwhile_gets_no_mail,
     a_worker_past_its_lease_settles_and_sends_nothing,
     an_event_expanded_twice_makes_each_mail_once,
@@ -85,9 +86,9 @@ async fn a_silent_server_is_tried_again(t: TestApp) {
     assert_eq!(told(&t).len(), 1);
 }
 
-const DEAD: &str = "{ deadLetters { totalCount nodes { id topic attempts lastError createdAt } } }";
+const DEAD: &str = "{ jobs(filter: {status: [DEAD]}) { totalCount nodes { id topic attempts lastError createdAt } } }";
 
-const REPLAY: &str = "mutation($id: ID!) { jobReplay(input: {jobId: $id}) { deadLetter { id attempts } userErrors { code field } } }";
+const REPLAY: &str = "mutation($id: ID!) { jobReplay(input: {jobId: $id}) { job { id attempts } userErrors { code field } } }";
 
 async fn what_is_refused_for_good_waits_for_an_operator_who_replays_it(t: TestApp) {
     let world = World::new(&t).await;
@@ -105,7 +106,7 @@ async fn what_is_refused_for_good_waits_for_an_operator_who_replays_it(t: TestAp
     let job = jobs_of(&t, "mail").await.remove(0);
     let listed = t.ask(&admin, DEAD, json!({})).await;
     assert_eq!(
-        listed.at("deadLetters"),
+        listed.at("jobs"),
         &json!({ "totalCount": 1, "nodes": [{
             "id": job.id.text(), "topic": "mail", "attempts": 1, "createdAt": "2026-03-01T09:00:00Z",
             "lastError": "The mail cannot be sent: the mail server answered 550.",
@@ -113,15 +114,13 @@ async fn what_is_refused_for_good_waits_for_an_operator_who_replays_it(t: TestAp
     );
     let replayed = t.ask(&admin, REPLAY, json!({"id": job.id.text()})).await;
     assert_eq!(
-        replayed.done("jobReplay").at("jobReplay/deadLetter"),
+        replayed.done("jobReplay").at("jobReplay/job"),
         &json!({"id": job.id.text(), "attempts": 0})
     );
     t.settle().await;
     assert_eq!(told(&t).len(), 1);
     assert_eq!(
-        t.ask(&admin, DEAD, json!({}))
-            .await
-            .at("deadLetters/totalCount"),
+        t.ask(&admin, DEAD, json!({})).await.at("jobs/totalCount"),
         &json!(0)
     );
     let again = t.ask(&admin, REPLAY, json!({"id": job.id.text()})).await;
@@ -129,6 +128,53 @@ async fn what_is_refused_for_good_waits_for_an_operator_who_replays_it(t: TestAp
     let actions =
         audit_event::Entity::find().filter(audit_event::Column::Action.eq("job.replayed"));
     assert_eq!(actions.count(t.app.db().reader()).await.unwrap(), 1);
+}
+
+async fn the_history_of_jobs_is_listed_by_status_and_topic(t: TestApp) {
+    let world = World::new(&t).await;
+    let admin = t.admin().await;
+    t.settle().await;
+    let document = "query($filter: JobFilter) { jobs(filter: $filter) { totalCount nodes {
+        topic status attempts lastError requestId createdAt dueAt finishedAt } } }";
+    let ask = |filter: Value| t.ask(&admin, document, json!({ "filter": filter }));
+    let before = ask(json!({})).await.at("jobs/totalCount").clone();
+    assert_eq!(before, json!(0));
+    record(&t, approved(&world)).await;
+    let waiting = ask(json!({ "status": ["PENDING"] })).await;
+    assert_eq!(
+        waiting.at("jobs"),
+        &json!({ "totalCount": 1, "nodes": [{ "topic": "event", "status": "PENDING", "attempts": 0, "lastError": null,
+            "requestId": null, "createdAt": "2026-03-01T09:00:00Z", "dueAt": "2026-03-01T09:00:00Z", "finishedAt": null }] })
+    );
+    t.outbox.fail(1, MailFault::Permanent("no".to_owned()));
+    t.settle().await;
+    for (filter, topics) in [
+        (
+            json!(null),
+            json!([{ "topic": "mail" }, { "topic": "event" }]),
+        ),
+        (json!({ "status": ["DONE"] }), json!([{ "topic": "event" }])),
+        (
+            json!({ "status": ["DONE", "DEAD"], "topic": "mail" }),
+            json!([{ "topic": "mail" }]),
+        ),
+        (json!({ "status": ["DONE"], "topic": "mail" }), json!([])),
+        (json!({ "topic": "nothing" }), json!([])),
+    ] {
+        let listed = t
+            .ask(
+                &admin,
+                "query($filter: JobFilter) { jobs(filter: $filter) { nodes { topic } } }",
+                json!({ "filter": filter }),
+            )
+            .await;
+        assert_eq!(listed.at("jobs/nodes"), &topics, "{filter}");
+    }
+    let done = ask(json!({ "status": ["DONE"] })).await;
+    assert_eq!(
+        done.at("jobs/nodes/0/finishedAt"),
+        &json!("2026-03-01T09:00:00Z")
+    );
 }
 
 async fn dead_letters_are_the_administrators_business(t: TestApp) {
@@ -282,9 +328,6 @@ async fn an_unreadable_job_becomes_a_dead_letter(t: TestApp) {
     .unwrap();
     t.settle().await;
     let listed = t.ask(&admin, DEAD, json!({})).await;
-    assert_eq!(
-        listed.at("deadLetters/nodes/0/topic"),
-        &Value::from("event")
-    );
-    assert!(JobId::parse(&listed.text("deadLetters/nodes/0/id")).is_some());
+    assert_eq!(listed.at("jobs/nodes/0/topic"), &Value::from("event"));
+    assert!(JobId::parse(&listed.text("jobs/nodes/0/id")).is_some());
 }

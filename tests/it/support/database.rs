@@ -132,6 +132,11 @@ impl Database {
         Db::connect(&self.url, 5).await.unwrap()
     }
 
+    /// Opens pools that tell statements that take so long.
+    pub async fn connect_telling(&self, slow: std::time::Duration) -> Db {
+        Db::telling(&self.url, 2, slow).await.unwrap()
+    }
+
     /// Another database, without tables; it goes with this one.
     pub async fn fresh(&self) -> String {
         let number = self.others.fetch_add(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 mod answer;
 mod database;
 pub mod http;
+pub mod export;
 pub mod logs;
 pub mod program;
 
@@ -54,6 +55,8 @@ pub struct Case {
     pub name: &'static str,
     /// The body.
     pub body: fn(TestApp) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whether it needs what is not there.
+    pub skipped: bool,
 }
 
 /// Lists test functions as cases; one that is left out is an unused function, which the lints refuse.
@@ -65,6 +68,7 @@ macro_rules! cases {
             vec![$($crate::support::Case {
                 name: concat!(module_path!(), "::", stringify!($test)),
                 body: |app| Box::pin($test(app)),
+                skipped: false,
             }),+]
         }
     };
@@ -126,6 +130,10 @@ impl TestApp {
             self.clock.clone(),
             mailer(transport, limit),
             self.outbox.clone(),
+    /// The same application once more on the same database, which tells statements that take so long in the log.
+    pub async fn telling(&self, slow: std::time::Duration) -> Self {
+        Self::over(
+            self.database.connect_telling(slow).await,
             Arc::clone(&self.database),
         )
     }
