@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     error::{Code, Faults, Refusal, Result},
-    platform::{ids::TypedId, text::Part},
+    platform::{ids::TypedId, text::Part, window::Window},
 };
 
 /// Rows of a page unless the caller asks for another number.
@@ -201,20 +201,6 @@ pub fn cut<M>(rows: Vec<M>, id: impl Fn(&M) -> String, args: &PageArgs) -> Resul
     })
 }
 
-/// A page of the lists of many parents at once, for lists that hang below the rows of another: the same page of each is
-/// read in one statement, and callers that ask for the same page share it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Window {
-    /// Rows after this id.
-    pub after: Option<uuid::Uuid>,
-    /// Rows before this id.
-    pub before: Option<uuid::Uuid>,
-    /// How many rows of each list to read: one more than the page holds, to know whether more follow.
-    pub rows: u64,
-    /// Whether the page is counted from the end; the rows are then read from there.
-    pub backward: bool,
-}
-
 impl Window {
     /// The page of a list in the order of its ids. Cursors are ids in text.
     ///
@@ -223,10 +209,11 @@ impl Window {
     pub fn of<I: TypedId>(args: &PageArgs) -> Result<Self> {
         let (limit, backward) = limits(args)?;
         let cursor = |text: &Option<String>, path: &str| {
-            let id = text.as_ref().map(|text| I::parse(text)).transpose();
-            id.map(|id| id.map(I::uuid)).map_err(|_| {
-                Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path)
-            })
+            let Some(text) = text else { return Ok(None) };
+            let unknown = "The cursor is not one of this list.";
+            let id = I::parse(text)
+                .ok_or_else(|| Refusal::new(Code::InvalidCursor, unknown).at(path))?;
+            Ok::<_, Refusal>(Some(id.uuid()))
         };
         Ok(Self {
             after: cursor(&args.after, "after")?,

@@ -21,10 +21,9 @@ use crate::{
         incentive_plan, ledger_transaction, product, product_family,
     },
     error::{Error, Result},
-    graphql::paging::Window,
     identity::Scope,
     ledger::TransactionKind,
-    platform::{ids::TypedId, sql},
+    platform::{ids::TypedId, sql, window::Window},
     tx::{CHUNK, Tx},
 };
 

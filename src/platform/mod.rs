@@ -21,3 +21,4 @@ pub mod telemetry;
 pub mod templates;
 pub mod text;
 pub mod transition;
+pub mod window;

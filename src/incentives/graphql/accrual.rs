@@ -18,7 +18,7 @@ use crate::{
         ContextExt,
         context::{LoadError, Rows},
         errors::top_level,
-        paging::{self, PageArgs, Window},
+        paging::{self, PageArgs},
         scalars::{DateTime, Decimal, Money, percent},
     },
     identity::Action,
@@ -28,6 +28,7 @@ use crate::{
         ids::TypedId,
         money::{proportion, sum},
         ppm::Ppm,
+        window::Window,
     },
 };
 
