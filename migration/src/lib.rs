@@ -17,6 +17,7 @@ mod m0007_attribution;
 mod m0008_ledger;
 mod m0009_payouts;
 mod m0010_incentives;
+mod m0011_renewals_and_rebates;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_ledger::Migration),
             Box::new(m0009_payouts::Migration),
             Box::new(m0010_incentives::Migration),
+            Box::new(m0011_renewals_and_rebates::Migration),
         ]
     }
 }

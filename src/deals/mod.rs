@@ -36,4 +36,4 @@ pub mod store;
 pub use participant::{ParticipantRole, ParticipantStatus};
 pub use place::{Contact, Contacts, ProtectionStatus};
 pub use registration_status::{RegistrationStatus, RejectionReason};
-pub use stage::{LossReason, SalesStatus};
+pub use stage::{DealBusiness, LossReason, SalesStatus};

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{
-    ParticipantRole, ParticipantStatus, SalesStatus,
+    DealBusiness, ParticipantRole, ParticipantStatus, SalesStatus,
     input::{self, Amount, Line},
     stage::{self, Stage},
     store,
@@ -32,6 +32,8 @@ pub struct Create {
     pub program: Option<ProgramId>,
     /// The customer; none when it is not known yet.
     pub customer: Option<CustomerId>,
+    /// Whether the customer is new to it or goes on with it.
+    pub business: DealBusiness,
     /// The partner that leads it, if any.
     pub owner: Option<PartnerId>,
     /// What is to be sold.
@@ -80,6 +82,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
         program_version_id: Set(rules.version_id),
         customer_id: Set(command.customer),
         partner_id: Set(command.owner),
+        business: Set(command.business),
         value_minor: Set(value.minor()),
         currency: Set(value.currency()),
         time_zone: Set(zone.name().to_owned()),
@@ -109,6 +112,7 @@ pub(super) async fn from_registration(
         program_version_id: Set(registration.program_version_id),
         customer_id: Set(Some(registration.customer_id)),
         partner_id: Set(Some(registration.partner_id)),
+        business: Set(registration.business),
         value_minor: Set(registration.value_minor),
         currency: Set(registration.currency),
         time_zone: Set(registration.time_zone.clone()),

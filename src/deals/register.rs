@@ -5,7 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    Contact, Contacts, RegistrationStatus,
+    Contact, Contacts, DealBusiness, RegistrationStatus,
     conflict::{self, Claim, Verdict},
     expiry,
     input::{self, Amount, Line, Lines},
@@ -46,6 +46,8 @@ pub struct Submit {
     pub customer: ClaimedCustomer,
     /// What is to be sold.
     pub lines: Vec<Line>,
+    /// Whether the customer is new to it or goes on with it.
+    pub business: DealBusiness,
     /// What the deal is worth.
     pub value: Amount,
     /// When the customer is expected to buy.
@@ -245,6 +247,7 @@ async fn insert(
         customer_name: Set(typed.customer.name.trim().to_owned()),
         customer_domain: Set(typed.customer.domain),
         customer_country: Set(typed.customer.country),
+        business: Set(typed.business),
         value_minor: Set(sound.value.minor()),
         currency: Set(sound.value.currency()),
         expected_close_on: Set(typed.expected_close_on),

@@ -112,6 +112,37 @@ pub enum LossReason {
     Other,
 }
 
+/// What kind of sale a deal is; incentive plans tell them apart.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum DealBusiness {
+    /// The customer buys something for the first time.
+    #[default]
+    NewBusiness,
+    /// The customer goes on with what it has.
+    Renewal,
+}
+
 /// One stage of a programme's pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -51,6 +51,8 @@ crate::typed_ids! {
     AttributionCreditId = "credit";
     /// One version of an incentive plan.
     IncentivePlanId = "plan";
+    /// What a deal or a refund added to a volume.
+    RebateEntryId = "rebate";
     /// A commission line.
     AccrualId = "accrual";
     /// A ledger account.

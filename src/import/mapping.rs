@@ -107,6 +107,7 @@ impl Entity {
                 "quantity",
                 "stage",
                 "opening_stage",
+                "business",
                 "value",
                 "currency",
                 "opened_on",

@@ -7,6 +7,7 @@ use sea_orm::ActiveValue::Set;
 
 use super::{
     PlanStatus, PlanTerms,
+    rebate::{MAX_TIERS, Method, Period, Rebate, Tier},
     status::PlanAction,
     store,
     terms::{Component, ComponentKind, Holdback},
@@ -62,6 +63,21 @@ pub struct DraftComponent {
     pub cap: Option<String>,
     /// Code of the product family that the deal must hold.
     pub product_family: Option<String>,
+    /// Whether renewals are paid like new business.
+    pub includes_renewals: bool,
+    /// The terms of a volume rebate.
+    pub rebate: Option<DraftRebate>,
+}
+
+/// A volume rebate as somebody types it.
+#[derive(Clone, Debug)]
+pub struct DraftRebate {
+    /// Over which period volume is counted.
+    pub period: Period,
+    /// What the rates apply to.
+    pub method: Method,
+    /// From which amount on which percentage.
+    pub tiers: Vec<(String, String)>,
 }
 
 /// A plan to be moved.
@@ -260,6 +276,10 @@ fn component(
             .map(Some),
         None => Some(None),
     };
+    let rebate = match &typed.rebate {
+        Some(typed) => rebate(typed, currency, path, faults).map(Some),
+        None => Some(None),
+    };
     let product_family = typed
         .product_family
         .as_ref()
@@ -270,6 +290,37 @@ fn component(
         flat_minor: flat_minor?,
         cap_minor: cap_minor?,
         product_family,
+        includes_renewals: typed.includes_renewals,
+        rebate: rebate?,
+    })
+}
+
+fn rebate(
+    typed: &DraftRebate,
+    currency: Option<Currency>,
+    path: &str,
+    faults: &mut Faults,
+) -> Option<Rebate> {
+    if typed.tiers.len() > MAX_TIERS {
+        let problem = format!("must be 1 to {MAX_TIERS}, not {}", typed.tiers.len());
+        faults.add(&format!("{path}.rebate.tiers"), problem);
+        return None;
+    }
+    let mut tiers = Vec::with_capacity(typed.tiers.len());
+    for (place, (from, rate)) in typed.tiers.iter().enumerate() {
+        let at = |field: &str| format!("{path}.rebate.tiers.{place}.{field}");
+        let rate_ppm = faults.take(&at("ratePercent"), Ppm::from_str(rate));
+        let from =
+            currency.and_then(|currency| faults.take(&at("from"), Money::parse(from, currency)));
+        tiers.push(from.zip(rate_ppm).map(|(from, rate_ppm)| Tier {
+            from_minor: from.minor(),
+            rate_ppm,
+        }));
+    }
+    Some(Rebate {
+        period: typed.period,
+        method: typed.method,
+        tiers: tiers.into_iter().collect::<Option<_>>()?,
     })
 }
 
@@ -278,6 +329,8 @@ fn path_of_input(path: &str) -> String {
     path.replace("holdback.rate_ppm", "holdback.percent")
         .replace("rate_ppm", "ratePercent")
         .replace("flat_minor", "flatAmount")
+        .replace("from_minor", "from")
+        .replace("includes_renewals", "includesRenewals")
         .replace("cap_minor", "cap")
         .replace("product_family", "productFamily")
         .replace("clawback_days", "clawbackDays")

@@ -11,10 +11,11 @@ use super::{
     compute::{self, DealFacts},
     store,
     terms::ComponentKind,
+    volume,
 };
 use crate::{
     attribution::{attribute, facts::out_of_bounds},
-    deals::ParticipantRole,
+    deals::{DealBusiness, ParticipantRole},
     entity::{
         deal,
         ids::{PartnerId, ProgramId},
@@ -42,6 +43,10 @@ pub struct Imagined {
     pub program: ProgramId,
     /// Its value.
     pub value: Money,
+    /// New business or a renewal.
+    pub business: DealBusiness,
+    /// Whose volume counts for rebates; nothing was sold before where nobody is asked about.
+    pub partner: Option<PartnerId>,
     /// The share of the credit.
     pub share: Ppm,
     /// The roles one would have.
@@ -61,20 +66,23 @@ pub async fn imagined<C: ConnectionTrait>(
 ) -> Result<Vec<Expected>> {
     let plans = store::active_plans(db, &[deal.program].into()).await?;
     let roles: Vec<String> = deal.roles.iter().map(ActiveEnum::to_value).collect();
+    let facts = compute::imagined(
+        (deal.value.minor(), deal.value.currency()),
+        deal.business == DealBusiness::Renewal,
+        now,
+        deal.share,
+        &roles,
+        deal.families.clone(),
+    );
+    let facts = facts.map_err(out_of_bounds)?;
     let mut expected = Vec::new();
     for plan in plans
         .into_iter()
         .filter(|plan| accrue::in_force(plan, now) && plan.currency == deal.value.currency())
     {
-        let value = (deal.value.minor(), deal.value.currency());
-        let lines = compute::preview(
-            value,
-            now,
-            deal.share,
-            &roles,
-            deal.families.clone(),
-            &plan.terms,
-        );
+        let counted = volume::of_partner(&plan, &facts, deal.partner);
+        let volumes = volume::look(db, &counted, None).await?;
+        let lines = compute::lines(&facts, &plan.terms, &volumes);
         expected.extend(told(&plan, lines.map_err(out_of_bounds)?, |()| None));
     }
     Ok(expected)
@@ -96,6 +104,8 @@ pub async fn of_deal<C: ConnectionTrait>(
         value_minor: deal.value_minor,
         currency: deal.currency,
         won_at: credit.close,
+        is_renewal: deal.business == DealBusiness::Renewal,
+        leader: deal.partner_id,
         participants: accrue::participants(&credit.participants),
         credits: credit.credits,
         product_families: families.unwrap_or_default(),
@@ -105,7 +115,9 @@ pub async fn of_deal<C: ConnectionTrait>(
         .into_iter()
         .filter(|plan| accrue::in_force(plan, credit.close) && plan.currency == deal.currency)
     {
-        let lines = compute::lines(&facts, &plan.terms).map_err(out_of_bounds)?;
+        let counted = volume::counted(&plan, &facts);
+        let volumes = volume::look(db, &counted, Some(deal.id)).await?;
+        let lines = compute::lines(&facts, &plan.terms, &volumes).map_err(out_of_bounds)?;
         expected.extend(told(&plan, lines, Some));
     }
     Ok(expected)

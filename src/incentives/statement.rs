@@ -24,7 +24,8 @@ use crate::{
 /// The rule under which every line was rounded, for people.
 pub const ROUNDING: &str = "Each pool is a rate times the value of the deal, rounded once, half to even, to the smallest \
     unit of the currency. A pool is divided by largest remainder: every part is rounded down, and the units left over go \
-    one each to the largest remainders, at equal remainders to the earliest touch. The parts sum to the pool exactly.";
+    one each to the largest remainders, at equal remainders to the earliest touch. The parts sum to the pool exactly. A volume \
+    rebate is the rebate on the volume so far, rounded once in the same way, less what was booked of it before.";
 
 /// A span of days in UTC, as instants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

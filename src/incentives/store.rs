@@ -10,7 +10,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{AccrualKind, PlanStatus};
+use super::{AccrualKind, PlanStatus, volume_store};
 use crate::{
     deals::SalesStatus,
     entity::{
@@ -222,7 +222,7 @@ pub async fn families_of<C: ConnectionTrait>(
     Ok(families)
 }
 
-/// Which deals earned under which plans already.
+/// Which deals earned, or counted for a rebate, under which plans already.
 ///
 /// # Errors
 /// The database failed.
@@ -244,6 +244,8 @@ pub async fn booked<C: ConnectionTrait>(
             .await?;
         booked.extend(rows);
     }
+    let counted = volume_store::entries(db, deals).await?;
+    booked.extend(counted.iter().map(|entry| (entry.deal_id, entry.plan_id)));
     Ok(booked)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::rebate::Rebate;
 use crate::platform::fault::Fault;
 use crate::platform::money::{Currency, MAX_MINOR, Money, MoneyError};
 use crate::platform::ppm::Ppm;
@@ -45,16 +46,34 @@ pub enum ComponentKind {
     InfluencePool,
     /// A flat bonus to the partner who brought the deal (role SOURCER), if it holds a product of the family.
     Spiff,
+    /// A rebate on all that a partner sold in a calendar period, to the partner of record: who resold a deal (role
+    /// RESELLER), else the partner that leads it.
+    VolumeRebate,
+    /// A commission on renewals, to the partner of record: who resold the renewal (role RESELLER), else the partner that
+    /// leads it.
+    Renewal,
+}
+
+/// Whom a component pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payee {
+    /// The partners in a role.
+    Role(&'static str),
+    /// All partners, by their credit.
+    Credit,
+    /// The partner of record.
+    OfRecord,
 }
 
 impl ComponentKind {
-    /// The role that is paid, or `None` if all partners share by their credit.
+    /// Whom it pays.
     #[must_use]
-    pub const fn role(self) -> Option<&'static str> {
+    pub const fn payee(self) -> Payee {
         match self {
-            Self::ReferralFee | Self::Spiff => Some("SOURCER"),
-            Self::ResaleMargin => Some("RESELLER"),
-            Self::InfluencePool => None,
+            Self::ReferralFee | Self::Spiff => Payee::Role("SOURCER"),
+            Self::ResaleMargin => Payee::Role("RESELLER"),
+            Self::InfluencePool => Payee::Credit,
+            Self::VolumeRebate | Self::Renewal => Payee::OfRecord,
         }
     }
 
@@ -65,6 +84,8 @@ impl ComponentKind {
             Self::ResaleMargin => "goes to the partner who resold it, as a resale margin",
             Self::InfluencePool => "is shared among its partners in proportion to their credit",
             Self::Spiff => "goes to the partner who brought the deal, as a bonus",
+            Self::VolumeRebate => "is paid as a rebate",
+            Self::Renewal => "goes to the partner who resold it, or else leads it",
         }
     }
 }
@@ -85,24 +106,31 @@ pub struct PlanTerms {
     pub clawback_days: u32,
 }
 
-/// One promise of a plan: a rate of the deal's value or a flat amount.
+/// One promise of a plan: a rate of the deal's value or a flat amount, or a volume rebate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
     /// What it pays for.
     pub kind: ComponentKind,
-    /// The rate of the deal's value; either this or `flat_minor`.
+    /// The rate of the deal's value; either this or `flat_minor`, and none for a VOLUME_REBATE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_ppm: Option<Ppm>,
     /// The amount per deal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flat_minor: Option<i64>,
-    /// The most that a rate yields per deal, before it is shared.
+    /// The most that a rate yields per deal, before it is shared; that a VOLUME_REBATE yields per partner and period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_minor: Option<i64>,
     /// SPIFF only: the product family that the deal must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_family: Option<String>,
+    /// Whether renewals are paid like new business. A RENEWAL pays for renewals only, everything else unless told
+    /// otherwise for new business only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub includes_renewals: bool,
+    /// VOLUME_REBATE only: period, method and tiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebate: Option<Rebate>,
 }
 
 /// The part of a line that is paid later.
@@ -163,11 +191,19 @@ impl PlanTerms {
                 days(self.holdback.days)
             ));
         }
+        let rebates = self.components.iter().filter(|one| one.rebate.is_some());
+        let each = match rebates.count() {
+            // A rebate tells of refunds itself.
+            count if count == self.components.len() => return Ok(sentences.join(" ")),
+            0 => ("What", "each amount"),
+            _ => ("Else, what", "each other amount"),
+        };
         sentences.push(match self.clawback_days {
-            0 => "What was earned is kept when the customer is refunded.".to_owned(),
+            0 => format!("{} was earned is kept when the customer is refunded.", each.0),
             limit => format!(
-                "If the customer is refunded within {} of the win, the refunded part of each amount is taken back.",
-                days(limit)
+                "If the customer is refunded within {} of the win, the refunded part of {} is taken back.",
+                days(limit),
+                each.1
             ),
         });
         Ok(sentences.join(" "))
@@ -178,8 +214,20 @@ impl Component {
     fn check(&self, path: &str, faults: &mut Vec<Fault>) {
         let mut fault =
             |field: &str, problem: &str| faults.push(Fault::at(format!("{path}.{field}"), problem));
-        if self.rate_ppm.is_some() == self.flat_minor.is_some() {
+        let is_rebate = self.kind == ComponentKind::VolumeRebate;
+        if is_rebate && (self.rate_ppm.is_some() || self.flat_minor.is_some()) {
+            fault(
+                "rate_ppm",
+                "the rates of a VOLUME_REBATE are those of its tiers",
+            );
+        } else if !is_rebate && self.rate_ppm.is_some() == self.flat_minor.is_some() {
             fault("rate_ppm", "needs either a rate or a flat amount");
+        }
+        if is_rebate != self.rebate.is_some() {
+            fault("rebate", "belongs to a VOLUME_REBATE, and to nothing else");
+        }
+        if self.includes_renewals && self.kind == ComponentKind::Renewal {
+            fault("includes_renewals", "a RENEWAL pays for renewals only");
         }
         if self
             .rate_ppm
@@ -196,7 +244,7 @@ impl Component {
                 fault(field, "must be positive and within the range of amounts");
             }
         }
-        if self.cap_minor.is_some() && self.rate_ppm.is_none() {
+        if self.cap_minor.is_some() && self.rate_ppm.is_none() && !is_rebate {
             fault("cap_minor", "limits a rate; a flat amount has no cap");
         }
         if self.kind == ComponentKind::Spiff && self.rate_ppm.is_some() {
@@ -211,9 +259,34 @@ impl Component {
             }
             _ => {}
         }
+        if let Some(rebate) = &self.rebate {
+            rebate.check(&format!("{path}.rebate"), faults);
+        }
+    }
+
+    /// Whether it pays for a deal of this kind.
+    #[must_use]
+    pub fn pays_for(&self, is_renewal: bool) -> bool {
+        match self.kind {
+            ComponentKind::Renewal => is_renewal,
+            _ => !is_renewal || self.includes_renewals,
+        }
     }
 
     fn sentence(&self, currency: Currency) -> Result<String, MoneyError> {
+        if let Some(rebate) = &self.rebate {
+            let deals = if self.includes_renewals {
+                "deals won, renewals included,"
+            } else {
+                "new business won"
+            };
+            return rebate.sentences(currency, self.cap_minor, deals);
+        }
+        let deal = match (self.kind, self.includes_renewals) {
+            (ComponentKind::Renewal, _) => "won renewal",
+            (_, true) => "won deal, renewals included,",
+            (_, false) => "won deal that is new business",
+        };
         let money = |minor: Option<i64>| minor.map(|minor| Money::new(minor, currency)).transpose();
         let holding = match &self.product_family {
             Some(family) => format!(" with a product of the family {family}"),
@@ -227,7 +300,7 @@ impl Component {
         let cap =
             money(self.cap_minor)?.map_or_else(String::new, |cap| format!(", at most {cap},"));
         Ok(format!(
-            "For each won deal{holding}, {amount}{cap} {}.",
+            "For each {deal}{holding}, {amount}{cap} {}.",
             self.kind.destination()
         ))
     }
@@ -274,7 +347,7 @@ mod tests {
         assert_eq!(terms(POOL).validate(), []);
         assert_eq!(
             terms(POOL).plan_text().unwrap(),
-            "For each won deal, 10 % of its value, at most 20,000.00 USD, is shared among its partners in \
+            "For each won deal that is new business, 10 % of its value, at most 20,000.00 USD, is shared among its partners in \
              proportion to their credit. 10 % of each partner's amount is held back and released 90 days \
              after the win. If the customer is refunded within 90 days of the win, the refunded part of each \
              amount is taken back."
@@ -282,8 +355,86 @@ mod tests {
         let spiff = r#"{"currency": "JPY", "components": [{"kind": "SPIFF", "flat_minor": 50000, "product_family": "Backup"}]}"#;
         assert_eq!(
             terms(spiff).plan_text().unwrap(),
-            "For each won deal with a product of the family Backup, 50,000 JPY goes to the partner who brought \
+            "For each won deal that is new business with a product of the family Backup, 50,000 JPY goes to the partner who brought \
              the deal, as a bonus. What was earned is kept when the customer is refunded."
+        );
+    }
+
+    const REBATE: &str = r#"{"currency": "USD", "components": [{"kind": "VOLUME_REBATE", "rebate": {"period": "QUARTER",
+        "method": "MARGINAL", "tiers": [{"from_minor": 0, "rate_ppm": 20000}, {"from_minor": 10000000, "rate_ppm": 30000}]}},
+        {"kind": "RENEWAL", "rate_ppm": 30000}], "clawback_days": 90}"#;
+
+    #[test]
+    fn a_rebate_and_a_renewal_are_told_from_their_data() {
+        assert_eq!(terms(REBATE).validate(), []);
+        assert_eq!(
+            terms(REBATE).plan_text().unwrap(),
+            "On the value of all new business won in a calendar quarter, the partner who resold them, or else leads them, \
+             gets a rebate: 2 % of the part up to 100,000.00 USD, 3 % of the part above 100,000.00 USD. A refund, \
+             whenever it happens, lowers that value, and takes back what the rebate is then too high by. For each won \
+             renewal, 3 % of its value goes to the partner who resold it, or else leads it. If the customer is refunded \
+             within 90 days of the win, the refunded part of each other amount is taken back."
+        );
+        let yearly = terms(
+            &REBATE
+                .replace("MARGINAL", "RETROACTIVE")
+                .replace("QUARTER", "YEAR"),
+        );
+        let told = yearly.plan_text().unwrap();
+        assert!(
+            told.contains("calendar year")
+                && told
+                    .contains("2 % of all of it, 3 % of all of it once it reaches 100,000.00 USD."),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_rebate_needs_tiers_that_rise_and_nothing_of_other_kinds() {
+        let plan = terms(
+            r#"{"currency": "USD", "components": [
+                {"kind": "VOLUME_REBATE", "rate_ppm": 1, "product_family": "Backup"},
+                {"kind": "RENEWAL", "rate_ppm": 1, "includes_renewals": true, "rebate": {"period": "YEAR", "method": "MARGINAL",
+                 "tiers": [{"from_minor": -1, "rate_ppm": 30000}, {"from_minor": -1, "rate_ppm": 20000},
+                 {"from_minor": -2, "rate_ppm": 1000001}]}}
+            ]}"#,
+        );
+        let faults = plan.validate();
+        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "components.0.rate_ppm",
+                "components.0.rebate",
+                "components.0.product_family",
+                "components.1.rebate",
+                "components.1.includes_renewals",
+                "components.1.rebate.tiers.0.from_minor",
+                "components.1.rebate.tiers.1.from_minor",
+                "components.1.rebate.tiers.1.rate_ppm",
+                "components.1.rebate.tiers.2.from_minor",
+                "components.1.rebate.tiers.2.rate_ppm",
+            ]
+        );
+        let mut rebate = terms(REBATE);
+        rebate.components[0]
+            .rebate
+            .as_mut()
+            .unwrap()
+            .tiers
+            .swap(0, 1);
+        assert_eq!(
+            rebate.validate(),
+            [
+                Fault::at(
+                    "components.0.rebate.tiers.1.from_minor",
+                    "must be above that of the tier before"
+                ),
+                Fault::at(
+                    "components.0.rebate.tiers.1.rate_ppm",
+                    "must not be below that of the tier before"
+                ),
+            ]
         );
     }
 
@@ -307,6 +458,8 @@ mod tests {
             flat_minor: Some(1),
             cap_minor: None,
             product_family: None,
+            includes_renewals: false,
+            rebate: None,
         });
         assert_eq!(
             plan.validate(),

@@ -294,10 +294,26 @@ pub fn proportion(amount_minor: i64, part: i64, whole: i64) -> Result<i64, Money
     if whole <= 0 {
         return Err(MoneyError::NoWeight);
     }
-    let (product, whole) = (
+    divide(
         i128::from(amount_minor) * i128::from(part),
         i128::from(whole),
-    );
+    )
+}
+
+/// Σ `amount_minor` × `ppm` ÷ 1,000,000, rounded once, half to even.
+///
+/// # Errors
+///
+/// [`MoneyError::OutOfRange`] if the result does not fit 64 bits.
+pub fn rates(parts: impl IntoIterator<Item = (i64, Ppm)>) -> Result<i64, MoneyError> {
+    let products = parts
+        .into_iter()
+        .map(|(amount, ppm)| i128::from(amount) * i128::from(ppm.parts()));
+    divide(products.sum(), i128::from(Ppm::WHOLE.parts()))
+}
+
+/// Rounded half to even; `whole` is positive.
+fn divide(product: i128, whole: i128) -> Result<i64, MoneyError> {
     let (floor, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
     let up = match (rest * 2).cmp(&whole) {
         std::cmp::Ordering::Less => 0,

@@ -19,7 +19,7 @@ use crate::{
         graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
     },
     customers::graphql::Customer,
-    deals::{LossReason, SalesStatus, pipeline, store},
+    deals::{DealBusiness, LossReason, SalesStatus, pipeline, store},
     entity::{deal, deal_stage_change, ids::DealId},
     error::{Error, Result},
     graphql::{
@@ -73,6 +73,11 @@ impl Deal {
         stage
             .map(DealStage::from)
             .ok_or_else(|| top_level(Error::internal(format!("no stage {}", self.0.stage))))
+    }
+
+    /// Whether the customer buys something new or goes on with what it has; incentive plans pay by it.
+    async fn business(&self) -> DealBusiness {
+        self.0.business
     }
 
     /// What it is worth; the final value once it is won.

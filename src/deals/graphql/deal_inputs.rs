@@ -5,7 +5,7 @@ use async_graphql::{ID, InputObject};
 use super::registration_inputs::{ProductLineInput, amount, lines};
 use crate::{
     deals::{
-        LossReason, ParticipantRole,
+        DealBusiness, LossReason, ParticipantRole,
         advance::Advance,
         close::{Lose, Win},
         invite::{Answer, Invite, Remove},
@@ -32,6 +32,9 @@ pub struct DealCreateInput {
     owner_partner_id: Option<ID>,
     /// What is to be sold: 1 to 50 products, each once.
     products: Vec<ProductLineInput>,
+    /// Whether the customer buys something new or goes on with what it has; incentive plans pay by it.
+    #[graphql(default)]
+    business: DealBusiness,
     /// What it is worth; more than zero.
     value: MoneyInput,
     /// When the customer is expected to buy; not in the past in `timeZone`.
@@ -146,6 +149,7 @@ impl DealCreateInput {
                 .map(|text| id(&text, "ownerPartnerId"))
                 .transpose()?,
             lines: lines(&self.products),
+            business: self.business,
             value: amount(self.value),
             expected_close_on: self.expected_close_on.map(|day| day.0),
             time_zone: self.time_zone,

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     customers::{MatchOutcome, MatchReason, graphql::Customer},
-    deals::{RegistrationStatus, RejectionReason, registration_status::RegistrationAction, store},
+    deals::{
+        DealBusiness, RegistrationStatus, RejectionReason, registration_status::RegistrationAction,
+        store,
+    },
     entity::{deal_registration, ids::DealRegistrationId},
     error::{Error, Result},
     graphql::{
@@ -149,6 +152,11 @@ impl DealRegistration {
                 quantity: row.quantity,
             })
             .collect())
+    }
+
+    /// Whether the customer buys something new or goes on with what it has; incentive plans pay by it.
+    async fn business(&self) -> DealBusiness {
+        self.0.business
     }
 
     /// What the deal is worth, as the partner expects.

@@ -5,7 +5,7 @@ use async_graphql::{ID, InputObject};
 use crate::{
     customers::resolve::ClaimedCustomer,
     deals::{
-        Contact, RejectionReason,
+        Contact, DealBusiness, RejectionReason,
         extend::Extend,
         input::{Amount, Line},
         register::Submit,
@@ -30,6 +30,9 @@ pub struct DealRegistrationSubmitInput {
     customer: RegisteredCustomerInput,
     /// What is to be sold: 1 to 50 products, each once. The place is taken for each product family among them.
     products: Vec<ProductLineInput>,
+    /// Whether the customer buys something new or goes on with what it has; incentive plans pay by it.
+    #[graphql(default)]
+    business: DealBusiness,
     /// What the deal is worth; more than zero.
     value: MoneyInput,
     /// When the customer is expected to buy; not in the past in `timeZone`.
@@ -179,6 +182,7 @@ impl DealRegistrationSubmitInput {
                 .transpose()?,
             customer,
             lines: lines(&self.products),
+            business: self.business,
             value: amount(self.value),
             expected_close_on: self.expected_close_on.0,
             time_zone: self.time_zone,

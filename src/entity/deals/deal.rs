@@ -16,6 +16,7 @@ pub struct Model {
     pub program_version_id: ProgramVersionId,
     pub customer_id: Option<CustomerId>,
     pub partner_id: Option<PartnerId>,
+    pub business: crate::deals::DealBusiness,
     pub value_minor: i64,
     pub currency: crate::platform::money::Currency,
     pub stage: String,

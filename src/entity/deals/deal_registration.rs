@@ -20,6 +20,7 @@ pub struct Model {
     pub customer_name: String,
     pub customer_domain: Option<String>,
     pub customer_country: Option<String>,
+    pub business: crate::deals::DealBusiness,
     pub value_minor: i64,
     pub currency: crate::platform::money::Currency,
     pub expected_close_on: Date,

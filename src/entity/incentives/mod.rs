@@ -2,3 +2,5 @@
 
 pub mod accrual;
 pub mod incentive_plan;
+pub mod rebate_entry;
+pub mod rebate_volume;

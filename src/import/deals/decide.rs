@@ -190,6 +190,7 @@ fn create(
         program_version_id: rules.id,
         customer_id: named.customer,
         partner_id: named.partner,
+        business: facts.business,
         value_minor: value(status, currency, facts, named, None)?,
         currency,
         stage: current.key.clone(),
@@ -368,6 +369,9 @@ fn updated(
         currency,
         ..before.clone()
     };
+    if gives("business") {
+        after.business = facts.business;
+    }
     if gives("value") {
         after.value_minor = value(status, currency, facts, named, Some(before.value_minor))?;
     }
@@ -423,6 +427,7 @@ fn refuse_rewriting(
         return Ok(());
     }
     let facts = [
+        ("business", after.business != before.business),
         ("value", after.value_minor != before.value_minor),
         ("currency", after.currency != before.currency),
         ("partner", after.partner_id != before.partner_id),

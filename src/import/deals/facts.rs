@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::{
-    deals::{LossReason, ParticipantRole},
+    deals::{DealBusiness, LossReason, ParticipantRole},
     import::cells::{Cells, NAME, TEXT},
     platform::money::Currency,
 };
@@ -28,6 +28,8 @@ pub struct Facts {
     pub stage: String,
     /// Key of the stage in which it was opened, for closed deals.
     pub opening_stage: Option<String>,
+    /// New business or a renewal; new business unless the file says otherwise.
+    pub business: DealBusiness,
     /// Its value in minor units.
     pub value: Option<i64>,
     /// The currency of the value.
@@ -61,6 +63,7 @@ impl Facts {
             quantity: cells.whole("quantity", 1).unwrap_or(1),
             stage: cells.required("stage", NAME),
             opening_stage: cells.text("opening_stage", NAME),
+            business: cells.word("business").unwrap_or_default(),
             value: cells.amount("value", currency),
             currency,
             opened_at: cells.instant("opened_on"),

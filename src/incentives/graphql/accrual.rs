@@ -89,7 +89,8 @@ impl Accrual {
         Money::minor(self.0.amount_minor, self.0.currency)
     }
 
-    /// The pool that was divided among the partners.
+    /// The pool that was divided among the partners; of a VOLUME_REBATE, which is the partner's alone, the whole rebate of
+    /// the period up to this line.
     async fn pool(&self) -> Money {
         Money::minor(self.0.pool_minor, self.0.currency)
     }
@@ -133,7 +134,11 @@ impl Accrual {
     }
 
     async fn share_of_pool(&self, ctx: &Context<'_>) -> Result<Ppm> {
-        if self.component_kind(ctx).await? == ComponentKind::InfluencePool {
+        let kind = self.component_kind(ctx).await?;
+        if kind == ComponentKind::VolumeRebate {
+            return Ok(Ppm::WHOLE);
+        }
+        if kind == ComponentKind::InfluencePool {
             let credit = ctx.loaders().load_one(CreditOf(self.0.deal_id)).await;
             let credit = credit.map_err(|error| Error::Internal(Box::new(error)))?;
             if let Some(share) = credit.and_then(|credit| credit.share_of(self.0.partner_id)) {

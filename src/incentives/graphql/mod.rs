@@ -1,6 +1,7 @@
 //! The API of `incentives`: plans, previews, commission lines, and the run over deals that lack them.
 
 mod accrual;
+mod component;
 mod plan;
 mod preview;
 
@@ -9,11 +10,14 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 pub use accrual::{
     Accrual, AccrualConnection, AccrualEdge, AccrualsOf, PaidBy, accruals_for, accruals_paid_by,
 };
+pub use component::{
+    IncentiveComponent, IncentiveComponentInput, IncentiveHoldback, IncentiveHoldbackInput,
+    IncentiveRebate, IncentiveRebateInput, IncentiveRebateTier, IncentiveRebateTierInput,
+};
 pub use plan::{
-    IncentiveComponentInput, IncentiveHoldbackInput, IncentivePlan, IncentivePlanActivateInput,
-    IncentivePlanActivatePayload, IncentivePlanConnection, IncentivePlanCreateInput,
-    IncentivePlanCreatePayload, IncentivePlanEdge, IncentivePlanFilter, IncentivePlanRetireInput,
-    IncentivePlanRetirePayload,
+    IncentivePlan, IncentivePlanActivateInput, IncentivePlanActivatePayload,
+    IncentivePlanConnection, IncentivePlanCreateInput, IncentivePlanCreatePayload,
+    IncentivePlanEdge, IncentivePlanFilter, IncentivePlanRetireInput, IncentivePlanRetirePayload,
 };
 pub use preview::{PayoutPreview, PayoutPreviewInput, PayoutPreviewLine};
 

@@ -4,6 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
 
+use super::component::{
+    IncentiveComponent, IncentiveComponentInput, IncentiveHoldback, IncentiveHoldbackInput,
+};
 use crate::{
     connection,
     entity::{
@@ -15,18 +18,18 @@ use crate::{
         ContextExt,
         context::{LoadError, Rows, id, id_in},
         errors::top_level,
-        scalars::{CurrencyCode, DateTime, Decimal, Money, percent},
+        scalars::{CurrencyCode, DateTime},
     },
     identity::Action,
     incentives::{
         PlanStatus,
-        plan::{Draft, DraftComponent},
+        plan::Draft,
         status::PlanAction,
         store,
-        terms::{Component, ComponentKind, Holdback},
+        terms::{Component, Holdback},
     },
     payload,
-    platform::{money::Currency, transition::StateMachine},
+    platform::transition::StateMachine,
     programs::graphql::Program,
 };
 
@@ -142,62 +145,6 @@ impl IncentivePlan {
     }
 }
 
-/// One promise of a plan.
-#[derive(Clone, Debug, Description)]
-pub struct IncentiveComponent {
-    component: Component,
-    currency: Currency,
-}
-
-#[Object(use_type_description)]
-impl IncentiveComponent {
-    /// What it pays for, and whom.
-    async fn kind(&self) -> ComponentKind {
-        self.component.kind
-    }
-
-    /// The percentage of the deal's value; null for a flat amount.
-    async fn rate_percent(&self) -> Option<Decimal> {
-        self.component.rate_ppm.map(percent)
-    }
-
-    /// The amount per deal; null for a percentage.
-    async fn flat_amount(&self) -> Option<Money> {
-        self.component
-            .flat_minor
-            .map(|minor| Money::minor(minor, self.currency))
-    }
-
-    /// The most that the percentage yields per deal, before it is shared; null for no limit.
-    async fn cap(&self) -> Option<Money> {
-        self.component
-            .cap_minor
-            .map(|minor| Money::minor(minor, self.currency))
-    }
-
-    /// The code of the product family that the deal must hold; null for any.
-    async fn product_family(&self) -> Option<&str> {
-        self.component.product_family.as_deref()
-    }
-}
-
-/// The part of each amount that is paid later.
-#[derive(Clone, Copy, Debug, Description)]
-pub struct IncentiveHoldback(Holdback);
-
-#[Object(use_type_description)]
-impl IncentiveHoldback {
-    /// How much of each partner's amount, in percent.
-    async fn percent(&self) -> Decimal {
-        percent(self.0.rate_ppm)
-    }
-
-    /// How many days after the win it becomes available.
-    async fn days(&self) -> i32 {
-        i32::try_from(self.0.days).unwrap_or(i32::MAX)
-    }
-}
-
 impl IncentivePlan {
     /// The object under the caller's scope; none when it is absent or hidden.
     ///
@@ -299,31 +246,6 @@ pub struct IncentivePlanCreateInput {
     effective_to: Option<DateTime>,
 }
 
-/// One promise of a plan: a percentage or a flat amount.
-#[derive(Clone, Debug, InputObject)]
-pub struct IncentiveComponentInput {
-    /// What it pays for, and whom.
-    kind: ComponentKind,
-    /// The percentage of the deal's value, above 0 and at most 100, with at most four decimals; either this or
-    /// `flatAmount`.
-    rate_percent: Option<Decimal>,
-    /// The amount per deal, in the plan's currency. A SPIFF has one.
-    flat_amount: Option<Decimal>,
-    /// The most that the percentage yields per deal, before it is shared; no limit when left out.
-    cap: Option<Decimal>,
-    /// SPIFF only: the code of the product family that the deal must hold.
-    product_family: Option<String>,
-}
-
-/// The part of each amount that is to be paid later.
-#[derive(Clone, Debug, InputObject)]
-pub struct IncentiveHoldbackInput {
-    /// How much of each partner's amount, in percent, 0 to 100 with at most four decimals.
-    percent: Decimal,
-    /// How many days after the win it becomes available, at most 3,660.
-    days: i32,
-}
-
 impl IncentivePlanCreateInput {
     pub(super) fn draft(self, ctx: &Context<'_>) -> Result<Draft> {
         ctx.actor().may(Action::PlanManage)?;
@@ -333,18 +255,15 @@ impl IncentivePlanCreateInput {
             .as_ref()
             .and_then(|text| id_in::<ProgramId>(&mut faults, text, "programId"));
         faults.check()?;
-        let component = |typed: IncentiveComponentInput| DraftComponent {
-            kind: typed.kind,
-            rate_percent: typed.rate_percent.map(|rate| rate.0),
-            flat_amount: typed.flat_amount.map(|amount| amount.0),
-            cap: typed.cap.map(|amount| amount.0),
-            product_family: typed.product_family,
-        };
         Ok(Draft {
             program,
             name: self.name,
             currency: self.currency.0,
-            components: self.components.into_iter().map(component).collect(),
+            components: self
+                .components
+                .into_iter()
+                .map(IncentiveComponentInput::draft)
+                .collect(),
             holdback: self
                 .holdback
                 .map(|holdback| (holdback.percent.0, holdback.days)),

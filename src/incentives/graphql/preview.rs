@@ -6,7 +6,7 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::IncentivePlan;
 use crate::{
-    deals::{ParticipantRole, graphql::Deal},
+    deals::{DealBusiness, ParticipantRole, graphql::Deal},
     entity::ids::{DealId, PartnerId, ProgramId},
     error::{Error, Faults, Refusal, Result},
     graphql::{
@@ -90,7 +90,7 @@ impl PayoutPreviewLine {
         Money::minor(self.0.line.amount_minor, self.0.plan.currency)
     }
 
-    /// The pool that would be divided, its cap applied.
+    /// The pool that would be divided, its cap applied; for a VOLUME_REBATE the rebate of the period with this deal.
     async fn pool(&self) -> Money {
         Money::minor(self.0.line.pool_minor, self.0.plan.currency)
     }
@@ -101,7 +101,7 @@ impl PayoutPreviewLine {
     }
 }
 
-/// A deal that exists, or one that you imagine.
+/// A deal that exists, or one that you imagine; of an imagined deal you are taken to be the leading partner.
 #[derive(Clone, Debug, InputObject)]
 pub struct PayoutPreviewInput {
     /// The deal; the other fields are then left out.
@@ -114,6 +114,12 @@ pub struct PayoutPreviewInput {
     roles: Option<Vec<ParticipantRole>>,
     /// The codes of the product families it would hold; none when left out. At most 50.
     product_families: Option<Vec<String>>,
+    /// Whether it would be new business or a renewal.
+    #[graphql(default)]
+    business: DealBusiness,
+    /// The partner whose volume so far counts for volume rebates: a partner's people leave it out or name their own.
+    /// When the vendor's people leave it out, nothing was sold before.
+    partner_id: Option<ID>,
     /// The programme; the only active one when left out.
     program_id: Option<ID>,
 }
@@ -166,6 +172,10 @@ async fn imagined(ctx: &Context<'_>, input: PayoutPreviewInput) -> Result<Payout
     if families.len() > 50 {
         faults.add("input.productFamilies", "at most 50");
     }
+    let asked = input
+        .partner_id
+        .as_ref()
+        .and_then(|text| id_in::<PartnerId>(&mut faults, text, "input.partnerId"));
     let named = input
         .program_id
         .as_ref()
@@ -174,10 +184,16 @@ async fn imagined(ctx: &Context<'_>, input: PayoutPreviewInput) -> Result<Payout
     let (Some(value), Some(share)) = (value, share) else {
         return Err(Error::internal("a missing value was not noted"));
     };
+    let own = ctx.actor().partner_id();
+    if own.is_some() && asked.is_some() && own != asked {
+        return Err(Error::not_found("input.partnerId"));
+    }
     let program = rules::choose(ctx.db(), named).await?;
     let deal = Imagined {
         program,
         value,
+        business: input.business,
+        partner: own.or(asked),
         share,
         roles: input.roles.unwrap_or_default(),
         families,

@@ -4,7 +4,7 @@ use super::Check;
 use crate::{
     entity::ids::{
         AttributionRunId, DealId, LedgerAccountId, LedgerEntryId, LedgerTransactionId, PartnerId,
-        PayoutId,
+        PayoutId, RebateEntryId,
     },
     platform::ids::TypedId,
 };
@@ -65,6 +65,29 @@ pub(super) const ALL: &[Check] = &[
               CAST(COALESCE(s.total, 0) AS TEXT) AS detail FROM attribution_run r LEFT JOIN \
               (SELECT run_id, CAST(SUM(amount_minor) AS BIGINT) AS total FROM attribution_credit GROUP BY run_id) s \
               ON s.run_id = r.id WHERE r.value_minor <> COALESCE(s.total, 0)",
+    },
+    Check {
+        promise: "the volume and the rebate of every partner and period are the sums of their entries",
+        prefix: PartnerId::PREFIX,
+        sql: "SELECT v.partner_id AS id, 'volume ' || CAST(v.volume_minor AS TEXT) || ' of ' || \
+              CAST(COALESCE(s.volume, 0) AS TEXT) || ', rebate ' || CAST(v.rebate_minor AS TEXT) || ' of ' || \
+              CAST(COALESCE(s.rebate, 0) AS TEXT) AS detail FROM rebate_volume v LEFT JOIN \
+              (SELECT plan_id, component, partner_id, period_start, CAST(SUM(volume_minor) AS BIGINT) AS volume, \
+              CAST(SUM(rebate_minor) AS BIGINT) AS rebate FROM rebate_entry \
+              GROUP BY plan_id, component, partner_id, period_start) s ON s.plan_id = v.plan_id \
+              AND s.component = v.component AND s.partner_id = v.partner_id AND s.period_start = v.period_start \
+              WHERE v.volume_minor <> COALESCE(s.volume, 0) OR v.rebate_minor <> COALESCE(s.rebate, 0)",
+    },
+    Check {
+        promise: "the commission lines of every deal and refund add to a rebate what was counted of it",
+        prefix: RebateEntryId::PREFIX,
+        sql: "SELECT e.id AS id, 'rebate ' || CAST(e.rebate_minor AS TEXT) || ', lines ' || \
+              CAST(COALESCE(l.total, 0) AS TEXT) AS detail FROM rebate_entry e LEFT JOIN \
+              (SELECT deal_id, plan_id, component, partner_id, refund_id, CAST(SUM(amount_minor) AS BIGINT) AS total \
+              FROM accrual GROUP BY deal_id, plan_id, component, partner_id, refund_id) l ON l.deal_id = e.deal_id \
+              AND l.plan_id = e.plan_id AND l.component = e.component AND l.partner_id = e.partner_id \
+              AND (l.refund_id = e.refund_id OR (l.refund_id IS NULL AND e.refund_id IS NULL)) \
+              WHERE e.rebate_minor <> COALESCE(l.total, 0)",
     },
     Check {
         promise: "the refunds of every deal sum to what it counts as refunded, and to no more than its value",

@@ -3,6 +3,7 @@
 mod attribution;
 mod commission;
 mod plans;
+mod rebates;
 mod touchpoints;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,6 +39,7 @@ pub fn cases() -> Vec<Case> {
         attribution::cases(),
         plans::cases(),
         commission::cases(),
+        rebates::cases(),
     ]
     .concat()
 }
@@ -166,6 +168,7 @@ impl World {
             program_version_id: self.version,
             customer_id: None,
             partner_id: None,
+            business: Default::default(),
             value_minor,
             currency: currency.parse().unwrap(),
             stage: "PROPOSAL".to_owned(),

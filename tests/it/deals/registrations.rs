@@ -16,6 +16,7 @@ cases!(
     the_limit_of_the_tier_holds,
     only_active_partners_register,
     a_repetition_returns_the_same_registration,
+    a_renewal_stays_one_from_the_registration_to_the_deal,
 );
 
 async fn a_registration_gets_a_number_and_a_promise(t: TestApp) {
@@ -192,4 +193,28 @@ async fn a_repetition_returns_the_same_registration(t: TestApp) {
         .await;
     assert_eq!(nobody.error(), "UNAUTHENTICATED");
     assert_eq!(written(&t).await, before);
+}
+
+async fn a_renewal_stays_one_from_the_registration_to_the_deal(t: TestApp) {
+    let market = market(&t).await;
+    let a = gold(&t, market, "Northwind Partners").await;
+    let mut input = claim(market.router, "Acme Corp.", Some("acme.com"));
+    input["business"] = json!("RENEWAL");
+    let renewal = registered(&t, &a.manager, input).await;
+    let new = registered(
+        &t,
+        &a.manager,
+        claim(market.router, "Initech", Some("initech.com")),
+    )
+    .await;
+    let reviewer = t.admin().await;
+    for (registration, business) in [(renewal, "RENEWAL"), (new, "NEW_BUSINESS")] {
+        let deal = approved(&t, &reviewer, &registration).await;
+        let query = "query($r: ID!, $d: ID!) { dealRegistration(id: $r) { business } deal(id: $d) { business } }";
+        let told = t
+            .ask(&a.manager, query, json!({"r": registration, "d": deal}))
+            .await;
+        assert_eq!(told.text("dealRegistration/business"), business);
+        assert_eq!(told.text("deal/business"), business);
+    }
 }

@@ -1,7 +1,7 @@
 //! One row at a time: what is refused and why, what changes, what stays.
 
 use ensemble::{
-    deals::{ParticipantStatus, SalesStatus},
+    deals::{DealBusiness, ParticipantStatus, SalesStatus},
     entity::{
         customer, deal, deal_participant, deal_stage_change, partner, partner_attribute, touchpoint,
     },
@@ -19,6 +19,7 @@ cases!(
     parents_may_follow_their_children,
     open_deals_follow_the_file_and_won_ones_keep_their_money,
     every_fault_of_a_deal_is_told,
+    a_file_may_tell_renewals_from_new_business,
     customers_are_recognised_before_they_are_doubled,
     touchpoints_are_recorded_once,
     a_mapping_is_refused_with_every_fault,
@@ -568,4 +569,41 @@ async fn missing_columns_stop_the_import_before_it_begins(t: TestApp) {
     assert_eq!(told[0], "products.csv: there are two columns \"name\"");
     assert_eq!(told[1], "products.csv: there is no column \"family\"");
     assert_eq!(contents(&t).await, empty);
+}
+
+async fn a_file_may_tell_renewals_from_new_business(t: TestApp) {
+    let mapping = r#"
+program = "Partner programme"
+[conventions]
+currency = "EUR"
+[[files]]
+file = "deals.csv"
+format = "csv"
+entity = "deal"
+columns = { external_id = "id", name = "id", stage = "stage", value = "value", closed_on = "closed", business = "type" }
+values = { business = { Upsell = "NEW_BUSINESS", Renewal = "RENEWAL" } }
+"#;
+    let rows = "id,stage,value,closed,type\nd1,WON,100,2026-02-01,Renewal\nd2,PROPOSAL,100,,Upsell\nd3,PROPOSAL,100,,\nd4,PROPOSAL,100,,Other\n";
+    let report = Files::new(mapping, &[("deals.csv", rows)]).import(&t).await;
+    assert_eq!(counts(&report), [[3, 0, 0, 1]]);
+    assert_eq!(
+        refusals(&report),
+        ["5 business: \"Other\" is not one of NEW_BUSINESS, RENEWAL"]
+    );
+    for (name, business) in [
+        ("d1", DealBusiness::Renewal),
+        ("d2", DealBusiness::NewBusiness),
+        ("d3", DealBusiness::NewBusiness),
+    ] {
+        assert_eq!(stored_deal(&t, name).await.business, business);
+    }
+    // What a won deal is paid by does not change any more.
+    let other =
+        "id,stage,value,closed,type\nd1,WON,100,2026-02-01,Upsell\nd2,PROPOSAL,100,,Renewal\n";
+    let again = Files::new(mapping, &[("deals.csv", other)])
+        .import(&t)
+        .await;
+    assert_eq!(counts(&again), [[0, 1, 0, 1]]);
+    assert_eq!(stored_deal(&t, "d1").await.business, DealBusiness::Renewal);
+    assert_eq!(stored_deal(&t, "d2").await.business, DealBusiness::Renewal);
 }

@@ -333,6 +333,7 @@ impl Books {
             program_version_id: self.version,
             customer_id: None,
             partner_id: None,
+            business: Default::default(),
             value_minor: 10_000_000,
             currency,
             stage: "WON".to_owned(),
