@@ -60,6 +60,8 @@ events! {
     PartnerUpdated = "partner.updated" on partner_id: PartnerId { fields: Vec<String> }
     /// A partner moved in its life.
     PartnerStatusChanged = "partner.status_changed" on partner_id: PartnerId { from: String, to: String }
+    /// A partner is paid to another account from now on.
+    PaymentDetailsChanged = "payment_details.changed" on details_id: PaymentDetailsId { partner_id: PartnerId }
     /// A partner joined a programme or changed its tier.
     PartnerEnrolled = "partner.enrolled" on partner_id: PartnerId { program_id: ProgramId, tier: String }
 

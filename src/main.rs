@@ -13,7 +13,7 @@ use ensemble::{
     app::App,
     backup,
     identity::{self, Role},
-    import, incentives, ledger,
+    import, incentives, ledger, partners,
     platform::{
         config::{Config, Mode, Options, environment},
         migrations, telemetry,
@@ -166,6 +166,8 @@ enum Batch {
         #[arg(long, value_name = "NAME")]
         program: String,
     },
+    /// Seal the partners' accounts under the present secret, after which the previous one is no longer needed for them.
+    Reseal,
 }
 
 #[derive(Subcommand)]
@@ -240,6 +242,11 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
                 "{} won deals looked at, {} commission lines booked.",
                 report.deals, report.lines
             );
+        }
+        Command::Run(Batch::Reseal) => {
+            let app = server::open(config).await?;
+            let resealed = partners::payment::reseal(&app).await?;
+            println!("{resealed} accounts sealed anew.");
         }
         Command::Schema => {}
         Command::Verify => return verify(config).await,

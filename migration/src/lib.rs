@@ -18,6 +18,7 @@ mod m0008_ledger;
 mod m0009_payouts;
 mod m0010_incentives;
 mod m0011_renewals_and_rebates;
+mod m0012_payment_details;
 mod m0013_market;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_payouts::Migration),
             Box::new(m0010_incentives::Migration),
             Box::new(m0011_renewals_and_rebates::Migration),
+            Box::new(m0012_payment_details::Migration),
             Box::new(m0013_market::Migration),
         ]
     }

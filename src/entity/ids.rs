@@ -17,6 +17,8 @@ crate::typed_ids! {
     AuditEventId = "audit";
     /// A partner company.
     PartnerId = "partner";
+    /// An account of a partner.
+    PaymentDetailsId = "paymentdetails";
     /// A move in a partner's life.
     LifecycleEventId = "lifecycle";
     /// A partner programme.

@@ -23,7 +23,7 @@ pub use deals::{
 pub use identity::{login_failure, refresh_token, session, user, user_token};
 pub use incentives::{accrual, incentive_plan, rebate_entry, rebate_volume};
 pub use ledger::{ledger_account, ledger_entry, ledger_transaction};
-pub use partners::{partner, partner_attribute, partner_lifecycle_event};
+pub use partners::{partner, partner_attribute, partner_lifecycle_event, payment_details};
 pub use payouts::{payout, payout_exception, payout_run};
 pub use platform::{audit_event, audit_seal, idempotency, job, schedule_run};
 pub use programs::{enrollment, product, product_family, program, program_version};

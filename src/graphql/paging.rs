@@ -209,10 +209,11 @@ impl Window {
     pub fn of<I: TypedId>(args: &PageArgs) -> Result<Self> {
         let (limit, backward) = limits(args)?;
         let cursor = |text: &Option<String>, path: &str| {
-            let id = text.as_ref().map(|text| I::parse(text)).transpose();
-            id.map(|id| id.map(I::uuid)).map_err(|_| {
-                Refusal::new(Code::InvalidCursor, "The cursor is not one of this list.").at(path)
-            })
+            let Some(text) = text else { return Ok(None) };
+            let unknown = "The cursor is not one of this list.";
+            let id = I::parse(text)
+                .ok_or_else(|| Refusal::new(Code::InvalidCursor, unknown).at(path))?;
+            Ok::<_, Refusal>(Some(id.uuid()))
         };
         Ok(Self {
             after: cursor(&args.after, "after")?,

@@ -154,6 +154,10 @@ pub enum Action {
     PayoutRunExecute,
     /// Read payouts and statements; a partner's people read their own.
     PayoutRead,
+    /// See to which accounts partners are paid, masked; a partner's people see their own.
+    PaymentDetailsRead,
+    /// Set to which account a partner is paid; a partner's people their own.
+    PaymentDetailsSet,
     /// Read the ledger.
     LedgerRead,
     /// Read aggregates over all partners.
@@ -238,6 +242,18 @@ pub fn permits(role: Role, action: Action) -> bool {
         A::PlanActivate | A::PayoutRunExecute | A::DealRefund | A::RateRecord => {
             matches!(role, R::Administrator | R::Finance)
         }
+        A::PaymentDetailsRead => matches!(
+            role,
+            R::Administrator
+                | R::AllianceManager
+                | R::Finance
+                | R::Auditor
+                | R::PartnerAdministrator
+        ),
+        A::PaymentDetailsSet => matches!(
+            role,
+            R::Administrator | R::Finance | R::PartnerAdministrator
+        ),
         A::LedgerRead => matches!(role, R::Administrator | R::Finance | R::Auditor),
         A::AuditRead => matches!(role, R::Administrator | R::Auditor),
         A::InsightRead => role.is_vendor(),
@@ -311,6 +327,8 @@ mod tests {
         PAYOUT_RUN_APPROVE       x x x . . . . .
         PAYOUT_RUN_EXECUTE       x . x . . . . .
         PAYOUT_READ              x x x x . x x .
+        PAYMENT_DETAILS_READ     x x x x . x . .
+        PAYMENT_DETAILS_SET      x . x . . x . .
         LEDGER_READ              x . x x . . . .
         INSIGHT_READ             x x x x x . . .
         AUDIT_READ               x . . x . . . .

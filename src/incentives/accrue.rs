@@ -62,11 +62,14 @@ pub async fn won(tx: &Tx, deals: &[Attributed]) -> Result<u64> {
             due.push((won, deal_facts(won, families.get(&won.deal.id))?, plans));
         }
     }
-    let keys = due.iter().flat_map(|(_, facts, plans)| {
-        let of_plan = |plan: &&incentive_plan::Model| volume::counted(plan, facts);
-        plans.iter().flat_map(of_plan).map(|counted| counted.key)
-    });
-    let mut volumes = Volumes::hold(tx, keys.collect()).await?;
+    let mut keys = BTreeSet::new();
+    for (_, facts, plans) in &due {
+        for plan in plans {
+            let counted = volume::counted(plan, facts);
+            keys.extend(counted.iter().map(|counted| counted.key));
+        }
+    }
+    let mut volumes = Volumes::hold(tx, keys).await?;
     let mut bookings = Vec::new();
     for (won, facts, plans) in &due {
         for plan in plans {

@@ -166,7 +166,7 @@ impl Volumes {
             .collect();
         volume_store::save(tx, &volumes).await?;
         let entries = self.entries.into_iter();
-        tx.insert_all(entries.map(|row| row.into_active_model().reset_all()))
+        tx.insert_all(entries.map(IntoActiveModel::into_active_model))
             .await
     }
 }
@@ -185,7 +185,7 @@ pub async fn look<C: ConnectionTrait>(
     }
     let keys: Vec<Key> = counted.iter().map(|counted| counted.key).collect();
     let rows = volume_store::find(db, &keys).await?;
-    let mut known: BTreeMap<Key, Volume> = rows.into_iter().map(self::known).collect();
+    let mut volumes: BTreeMap<Key, Volume> = rows.into_iter().map(known).collect();
     if let Some(deal) = deal {
         for entry in volume_store::entries(db, &[deal]).await? {
             if entry.refund_id.is_none() {
@@ -193,11 +193,11 @@ pub async fn look<C: ConnectionTrait>(
                     volume_minor: entry.volume_after_minor - entry.volume_minor,
                     rebate_minor: entry.rebate_after_minor - entry.rebate_minor,
                 };
-                known.insert(key_of(&entry), before);
+                volumes.insert(key_of(&entry), before);
             }
         }
     }
-    let volume = |counted: &Counted<'_>| Some((counted.place, *known.get(&counted.key)?));
+    let volume = |counted: &Counted<'_>| Some((counted.place, *volumes.get(&counted.key)?));
     Ok(counted.iter().filter_map(volume).collect())
 }
 

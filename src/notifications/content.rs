@@ -19,10 +19,10 @@ use crate::{
     entity::{
         accrual, customer, deal, deal_participant, deal_registration,
         ids::{
-            DealId, DealParticipantId, DealRefundId, DealRegistrationId, PartnerId, PayoutId,
-            PayoutRunId, TouchpointId, UserTokenId,
+            DealId, DealParticipantId, DealRefundId, DealRegistrationId, PartnerId,
+            PaymentDetailsId, PayoutId, PayoutRunId, TouchpointId, UserTokenId,
         },
-        partner, payout, payout_run, touchpoint, user,
+        partner, payment_details, payout, payout_run, touchpoint, user,
     },
     error::{Error, Result},
     events::Event,
@@ -123,6 +123,10 @@ impl View<'_> {
             } if self.sees(*partner_id) => {
                 self.clawed_back(*deal_id, *partner_id, *refund_id).await
             }
+            Event::PaymentDetailsChanged {
+                details_id,
+                partner_id,
+            } if self.sees(*partner_id) => self.account(*details_id).await,
             Event::PayoutRunCreated { run_id } if self.own.is_none() => self.run(*run_id).await,
             Event::PayoutPaid { payout_id, .. } | Event::PayoutFailed { payout_id, .. } => {
                 self.payout(*payout_id).await
@@ -317,6 +321,16 @@ impl View<'_> {
                 "payouts": totals.iter().map(|total| total.payouts).sum::<i64>(),
                 "totals": totals.iter().map(|total| money(total.minor, total.currency)).collect::<Vec<_>>(),
             },
+        })))
+    }
+
+    async fn account(&self, id: PaymentDetailsId) -> Result<Option<Value>> {
+        let row = payment_details::Entity::find_by_id(id).one(self.db).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(json!({
+            "url": self.page("partners", &row.partner_id.text()),
+            "partner": self.partner(row.partner_id).await?,
+            "account": { "lastFour": row.last_four, "changed": moment(row.created_at, Tz::UTC) },
         })))
     }
 

@@ -27,6 +27,7 @@
 //! | touchpoint.verified | touchpoint_verified | deciders of the partner |
 //! | touchpoint.rejected | touchpoint_rejected | deciders of the partner |
 //! | payout_run.created | payout_run_to_approve | finance and administrators, without its creator |
+//! | payment_details.changed | payment_details_changed | administrators of the partner |
 //! | payout.paid | payout_paid | deciders of the partner |
 //! | payout.failed | payout_failed | deciders of the partner |
 //! | | payout_to_mend | finance |
@@ -45,6 +46,8 @@ use crate::{
 
 /// Who at a partner decides for it.
 const DECIDERS: &[Role] = &[Role::PartnerAdministrator, Role::PartnerManager];
+/// Who at a partner answers for its account.
+const ADMINISTRATORS: &[Role] = &[Role::PartnerAdministrator];
 /// Who at the vendor looks after partners and their deals.
 const ALLIANCE: &[Role] = &[Role::AllianceManager];
 /// Who at the vendor mends a failed payment.
@@ -141,6 +144,10 @@ pub fn decide(event: &Event, known: &Circumstances) -> Vec<(Audience, Mail)> {
                 .collect()
         }
         Event::TouchpointRecorded { .. } if !known.recorded_by_partner => Vec::new(),
+        Event::PaymentDetailsChanged { partner_id, .. } => vec![(
+            Audience::Partner(*partner_id, ADMINISTRATORS),
+            Mail::PaymentDetailsChanged,
+        )],
         Event::PayoutRunCreated { .. } => {
             vec![(
                 Audience::Vendor(APPROVERS, known.creator),

@@ -94,6 +94,8 @@ mails! {
     TouchpointRejected = "touchpoint_rejected" in ["en"];
     /// A payout run waits for a second person.
     PayoutRunToApprove = "payout_run_to_approve" in ["en", "de"];
+    /// The partner is paid to another account from now on.
+    PaymentDetailsChanged = "payment_details_changed" in ["en", "de"];
     /// Money is on its way.
     PayoutPaid = "payout_paid" in ["en", "de"];
     /// Money could not be sent; the partner keeps its claim.
@@ -143,6 +145,7 @@ mod tests {
             "refund": {"amount": money},
             "run": {"number": "PR-1", "periodStart": "2026-03-01", "periodEnd": "2026-03-31", "creator": "Finn",
                 "totals": [money], "payouts": 2},
+            "account": {"lastFour": "4931", "changed": "2026-03-01 09:00 (UTC)"},
             "payout": {"number": "P-1", "amount": money, "failure": note},
         }))
     }

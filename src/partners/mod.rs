@@ -8,13 +8,15 @@
 //!
 //! Administrators and alliance managers of the vendor create, change and move partners; everybody at the vendor
 //! reads them. A partner's people see their own company and no other; its administrator keeps display name, website,
-//! industries and competencies up to date.
+//! industries and competencies up to date, and says to which account it is paid.
 
+pub mod account;
 pub mod attribute;
 pub mod create;
 mod facts;
 pub mod graphql;
 pub mod lifecycle;
+pub mod payment;
 pub mod search;
 pub mod standing;
 pub mod status;
@@ -22,6 +24,7 @@ pub mod store;
 pub mod update;
 pub mod wall;
 
+pub use account::AccountKind;
 pub use attribute::AttributeKind;
 pub use facts::name_key;
 pub use status::{PartnerAction, PartnerSize, PartnerStatus, PartnerType};

@@ -2,15 +2,18 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, Select, Statement, Value,
 };
 
 use super::{AttributeKind, wall::only};
 use crate::{
-    entity::{ids::PartnerId, partner, partner_attribute, partner_lifecycle_event},
+    entity::{
+        ids::{PartnerId, PaymentDetailsId},
+        partner, partner_attribute, partner_lifecycle_event, payment_details,
+    },
     error::Result,
     identity::Scope,
-    platform::hierarchy::Tree,
+    platform::{hierarchy::Tree, ids::TypedId, sql},
     tx::{CHUNK, Tx},
 };
 
@@ -162,4 +165,90 @@ pub async fn replace(
         .await?
         .rows_affected
         == 1)
+}
+
+/// The accounts to which partners are paid now.
+///
+/// # Errors
+/// The database failed.
+pub async fn current_details<C: ConnectionTrait>(
+    db: &C,
+    partners: &[PartnerId],
+) -> Result<Vec<payment_details::Model>> {
+    use payment_details::Column;
+    let of_partners = Column::PartnerId.is_in(partners.iter().copied());
+    let current = payment_details::Entity::find()
+        .filter(of_partners)
+        .filter(Column::ReplacedAt.is_null());
+    Ok(current.all(db).await?)
+}
+
+/// Accounts by id, whether paid to now or before, as far as the caller sees their partners.
+///
+/// # Errors
+/// The database failed.
+pub async fn details<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[PaymentDetailsId],
+) -> Result<Vec<payment_details::Model>> {
+    use payment_details::Column;
+    let by_id = payment_details::Entity::find()
+        .filter(only(scope, Column::PartnerId))
+        .filter(Column::Id.is_in(ids.iter().copied()));
+    Ok(by_id.all(db).await?)
+}
+
+/// Notes that another account takes the place of this one.
+///
+/// # Errors
+/// The database failed.
+pub async fn replace_details(tx: &Tx, id: PaymentDetailsId) -> Result<()> {
+    let change = payment_details::ActiveModel {
+        replaced_at: Set(Some(tx.now())),
+        ..Default::default()
+    };
+    let replaced = payment_details::Entity::update_many().set(change);
+    replaced
+        .filter(payment_details::Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Some accounts after one, in the order of their ids.
+///
+/// # Errors
+/// The database failed.
+pub async fn some_details(
+    tx: &Tx,
+    after: Option<PaymentDetailsId>,
+) -> Result<Vec<payment_details::Model>> {
+    use payment_details::Column;
+    let mut select = payment_details::Entity::find();
+    if let Some(after) = after {
+        select = select.filter(Column::Id.gt(after));
+    }
+    let limit = u64::try_from(CHUNK).unwrap_or(u64::MAX);
+    Ok(select.order_by_asc(Column::Id).limit(limit).all(tx).await?)
+}
+
+/// Keeps accounts under other seals.
+///
+/// # Errors
+/// The database failed.
+pub async fn reseal_details(tx: &Tx, sealed: &[(PaymentDetailsId, String)]) -> Result<()> {
+    if sealed.is_empty() {
+        return Ok(());
+    }
+    let values = sealed
+        .iter()
+        .flat_map(|(id, sealed)| -> [Value; 2] { [id.uuid().into(), sealed.as_str().into()] });
+    let sql = format!(
+        "UPDATE payment_details SET sealed = s.column2 FROM (VALUES {}) AS s WHERE payment_details.id = s.column1",
+        sql::rows(sealed.len(), 2)
+    );
+    let statement = Statement::from_sql_and_values(tx.backend(), sql, values);
+    tx.execute_raw(statement).await?;
+    Ok(())
 }

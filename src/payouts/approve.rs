@@ -21,7 +21,8 @@ use crate::{
 /// Records [`Event::PayoutRunApproved`].
 ///
 /// # Errors
-/// `FORBIDDEN`, `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the run waits for review; `SAME_PERSON` for its creator.
+/// `FORBIDDEN`, `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the run waits for review; `SAME_PERSON` for its creator, and
+/// for whoever set an account that it pays to.
 pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
     tx.actor().may(Action::PayoutRunApprove)?;
     let approver = tx.actor().person()?;
@@ -34,6 +35,13 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         return Err(Refusal::new(
             Code::SamePerson,
             "Somebody else must approve what you created.",
+        )
+        .into());
+    }
+    if store::pays_to_details_of(tx, run_id, approver).await? {
+        return Err(Refusal::new(
+            Code::SamePerson,
+            "Somebody else must approve payments to an account that you set.",
         )
         .into());
     }

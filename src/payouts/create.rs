@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     entity::{
-        ids::{PartnerId, PayoutId, PayoutRunId, ProgramId},
+        ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId, ProgramId},
         payout, payout_exception, payout_run,
     },
     error::{Code, Error, Refusal, Result},
@@ -80,6 +80,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PayoutRunId> {
     let rules = select::Rules {
         today: tx.now().date_naive(),
         minimum: minimums(&in_force.settings.minimum_payout),
+        requires_payment_details: in_force.settings.requires_payment_details,
     };
     let claim = store::Claim {
         run_id,
@@ -101,12 +102,12 @@ fn minimums(by_code: &BTreeMap<String, i64>) -> BTreeMap<Currency, i64> {
 /// Decides about everything that is due, writes payments and exceptions, and claims the lines of the payments.
 async fn collect(tx: &Tx, claim: store::Claim, rules: &select::Rules) -> Result<()> {
     let (mut payments, mut exceptions, mut lines) = (Vec::new(), Vec::new(), 0_i64);
-    for due in store::due(tx, claim).await? {
+    for (due, account) in store::due(tx, claim).await? {
         match rules.exception(&due) {
             Some(reason) => exceptions.push(exception(tx, claim.run_id, &due, reason)),
             None => {
                 lines += due.line_count;
-                payments.push(payment(tx, claim.run_id, &due));
+                payments.push(payment(tx, claim.run_id, &due, account));
             }
         }
     }
@@ -123,7 +124,12 @@ async fn collect(tx: &Tx, claim: store::Claim, rules: &select::Rules) -> Result<
     Ok(())
 }
 
-fn payment(tx: &Tx, run_id: PayoutRunId, due: &Due<PartnerId>) -> payout::ActiveModel {
+fn payment(
+    tx: &Tx,
+    run_id: PayoutRunId,
+    due: &Due<PartnerId>,
+    account: Option<PaymentDetailsId>,
+) -> payout::ActiveModel {
     let id: PayoutId = tx.id();
     payout::ActiveModel {
         id: Set(id),
@@ -137,6 +143,7 @@ fn payment(tx: &Tx, run_id: PayoutRunId, due: &Due<PartnerId>) -> payout::Active
         provider: Set(None),
         provider_reference: Set(None),
         failure: Set(None),
+        payment_details_id: Set(account),
         paid_at: Set(None),
         version: Set(1),
         created_at: Set(tx.now()),

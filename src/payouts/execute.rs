@@ -156,11 +156,23 @@ async fn open_batch(
         return Ok(None);
     }
     let name = match (only, payments.first()) {
-        (Some(_), Some(payment)) => payment.number.clone(),
+        (Some(_), Some(payment)) => alone(payment),
         _ => run.number,
     };
     Ok(Some(Batch {
         name,
-        payments: store::to_provider(db, &payments).await?,
+        payments: store::to_provider(db, &app.tokens().seals(), &payments).await?,
     }))
+}
+
+/// The name under which a payment is handed over alone: another account makes it another batch.
+fn alone(payment: &payout::Model) -> String {
+    match payment.payment_details_id {
+        Some(details) => {
+            let id = details.text();
+            let end = id.len().saturating_sub(8);
+            format!("{}-{}", payment.number, id.get(end..).unwrap_or_default())
+        }
+        None => payment.number.clone(),
+    }
 }

@@ -8,7 +8,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::provider::{Batch, Outcome, PayoutProvider};
-use crate::platform::spreadsheet;
+use crate::{
+    partners::{AccountKind, account::Account},
+    platform::spreadsheet,
+};
 
 /// Writes payments to files in a folder.
 #[derive(Clone, Debug)]
@@ -56,25 +59,59 @@ impl PayoutProvider for FileExport {
     }
 }
 
+/// What the file tells of each payment; the columns of the account are empty where the partner has none.
+const COLUMNS: [&str; 11] = [
+    "payout",
+    "partner",
+    "amount",
+    "currency",
+    "reference",
+    "account_holder",
+    "iban",
+    "account_number",
+    "bank_code",
+    "bic",
+    "bank_country",
+];
+
 /// The file: a header and one row per payment.
 ///
 /// # Errors
 /// Never for rows of equal length in memory; the signature follows the writer.
 pub fn content(batch: &Batch) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["payout", "partner", "amount", "currency", "reference"])?;
+    writer.write_record(COLUMNS)?;
     for payment in &batch.payments {
         let partner = spreadsheet::harmless(&payment.partner);
         let (amount, currency) = (
             payment.amount.to_decimal_string(),
             payment.amount.currency(),
         );
+        let account = payment.account.as_ref();
+        let holder = account.map_or_else(String::new, |account| {
+            spreadsheet::harmless(&account.holder).into_owned()
+        });
+        let (iban, number) = match account {
+            Some(account) if account.kind == AccountKind::Iban => (account.number.as_str(), ""),
+            Some(account) => ("", account.number.as_str()),
+            None => ("", ""),
+        };
+        let optional = |field: fn(&Account) -> Option<&str>| account.and_then(field).unwrap_or("");
+        let bank_code = optional(|account| account.bank_code.as_deref());
+        let bic = optional(|account| account.bic.as_deref());
+        let country = optional(|account| Some(&account.country));
         writer.write_record([
             payment.key.to_string().as_str(),
             &partner,
             &amount,
             currency.code(),
             &payment.reference,
+            &holder,
+            iban,
+            number,
+            bank_code,
+            bic,
+            country,
         ])?;
     }
     writer
@@ -92,10 +129,19 @@ fn write_once(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     // Two workers may write the same file at once; each has a temporary one of its own.
     let temporary = path.with_extension(format!("{:016x}.part", rand::random::<u64>()));
-    let mut file = std::fs::File::create_new(&temporary)?;
+    let mut file = private(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
     // The name is as durable as the content only when the folder is written too.
     std::fs::File::open(folder)?.sync_all()
+}
+
+/// A new file that only the server's user and group can read: it names accounts.
+fn private(path: &Path) -> io::Result<std::fs::File> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    options.open(path)
 }

@@ -63,6 +63,10 @@ pub struct PayoutRunExecuteInput {
 pub struct PayoutRetryInput {
     /// The payout.
     pub payout_id: ID,
+    /// Whether to pay to the account that the partner has now. Otherwise, and unless you say so, the payment goes to the
+    /// account that was approved with its run.
+    #[graphql(default)]
+    pub use_current_payment_details: bool,
 }
 
 payload!(
@@ -118,7 +122,8 @@ impl PayoutsMutation {
         PayoutRunCreatePayload::of(created(ctx, input).await)
     }
 
-    /// Agrees to a run, which makes its amounts payable. Whoever created a run cannot approve it (`SAME_PERSON`).
+    /// Agrees to a run, which makes its amounts payable. Whoever created a run, or set an account that it pays to, cannot
+    /// approve it (`SAME_PERSON`). Later changes of accounts do not redirect its payments.
     /// Refused with `ILLEGAL_TRANSITION` unless the run waits for review.
     async fn payout_run_approve(
         &self,
@@ -149,13 +154,14 @@ impl PayoutsMutation {
     }
 
     /// Hands a failed payment to the provider again: the same payment under the same key. Needs `@idempotent`. Refused
-    /// with `ILLEGAL_TRANSITION` unless the payment failed.
+    /// with `ILLEGAL_TRANSITION` unless the payment failed; to the account of now, with `NOT_ELIGIBLE` when there is none
+    /// and `SAME_PERSON` for whoever set it.
     async fn payout_retry(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The payment to be tried again.")] input: PayoutRetryInput,
     ) -> async_graphql::Result<PayoutRetryPayload> {
-        PayoutRetryPayload::of(retried(ctx, &input.payout_id).await)
+        PayoutRetryPayload::of(retried(ctx, &input).await)
     }
 }
 
@@ -217,13 +223,17 @@ async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
     PayoutRun::fresh(ctx, id).await
 }
 
-async fn retried(ctx: &Context<'_>, id: &ID) -> Result<Payout> {
-    let id: PayoutId = context::id(id, "payoutId")?;
+async fn retried(ctx: &Context<'_>, input: &PayoutRetryInput) -> Result<Payout> {
+    let id: PayoutId = context::id(&input.payout_id, "payoutId")?;
+    let command = retry::Retry {
+        payout: id,
+        to_current_account: input.use_current_payment_details,
+    };
     let provider = super::provider::configured(ctx.app());
     let name = provider.name();
     let run = ctx
         .write_once("payoutRetry", KEPT_FOR_PAYOUTS, move |tx| {
-            Box::pin(retry::start(tx, id, name))
+            Box::pin(retry::start(tx, command, name))
         })
         .await?;
     let (app, call) = (ctx.app().clone(), call(ctx, "payoutRetry"));

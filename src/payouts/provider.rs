@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::export::FileExport;
-use crate::{app::App, entity::ids::PayoutId, platform::money::Money};
+use crate::{app::App, entity::ids::PayoutId, partners::account::Account, platform::money::Money};
 
 /// One payment to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Payment {
     pub partner: String,
     /// How much.
     pub amount: Money,
+    /// The account it goes to; none where the partner had none when the payment was calculated.
+    pub account: Option<Account>,
     /// The text for the bank statement: the payout's number.
     pub reference: String,
 }

@@ -5,23 +5,38 @@ use std::sync::Arc;
 use super::{execute, provider, refusal, status::PayoutAction, store};
 use crate::{
     app::App,
-    entity::ids::{PayoutId, PayoutRunId},
-    error::{Error, Result},
+    entity::{
+        ids::{PaymentDetailsId, PayoutId, PayoutRunId},
+        payout,
+    },
+    error::{Code, Error, Refusal, Result},
     events::Event,
     identity::Action,
+    partners::payment,
     platform::transition::StateMachine,
     tx::{Call, Tx},
 };
 
-/// Hands a failed payment over again: the same payment, with the same lines, amount and key. Its run is completed when
-/// no failed payment is left.
+/// A failed payment to be tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// Which payment.
+    pub payout: PayoutId,
+    /// Whether it goes to the account that its partner has now; else to the one that was approved.
+    pub to_current_account: bool,
+}
+
+/// Hands a failed payment over again: the same payment, with the same lines, amount and key, to the same account unless
+/// whoever retries it says otherwise. Its run is completed when no failed payment is left.
 ///
 /// Records [`Event::PayoutRetried`].
 ///
 /// # Errors
-/// `FORBIDDEN`, `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the payment failed.
-pub async fn start(tx: &Tx, payout_id: PayoutId, provider: &'static str) -> Result<PayoutRunId> {
+/// `FORBIDDEN`, `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the payment failed; for the account of now, `NOT_ELIGIBLE` when the
+/// partner has none and `SAME_PERSON` for whoever set it.
+pub async fn start(tx: &Tx, command: Retry, provider: &'static str) -> Result<PayoutRunId> {
     tx.actor().may(Action::PayoutRunExecute)?;
+    let payout_id = command.payout;
     let found = store::payments(tx, &[payout_id]).await?;
     let run_id = found
         .first()
@@ -35,7 +50,12 @@ pub async fn start(tx: &Tx, payout_id: PayoutId, provider: &'static str) -> Resu
         .status
         .apply(PayoutAction::Retry)
         .map_err(refusal::illegal_move)?;
-    let payment = store::retry_payment(tx, payment, provider, status).await?;
+    let account = if command.to_current_account {
+        Some(current_account(tx, payment).await?)
+    } else {
+        payment.payment_details_id
+    };
+    let payment = store::retry_payment(tx, payment, provider, status, account).await?;
     execute::post_start(tx, std::slice::from_ref(&payment)).await?;
     tx.enqueue(super::jobs::resume(
         run_id,
@@ -48,16 +68,28 @@ pub async fn start(tx: &Tx, payout_id: PayoutId, provider: &'static str) -> Resu
     Ok(run_id)
 }
 
+async fn current_account(tx: &Tx, failed: &payout::Model) -> Result<PaymentDetailsId> {
+    let Some(details) = payment::current(tx, failed.partner_id).await? else {
+        let none = "The partner has no payment details.";
+        return Err(Refusal::new(Code::NotEligible, none).at("payoutId").into());
+    };
+    if Some(details.set_by) == tx.actor().user_id() {
+        let own = "Somebody else must send money to an account that you set.";
+        return Err(Refusal::new(Code::SamePerson, own).into());
+    }
+    Ok(details.id)
+}
+
 /// Starts the new attempt and settles what the provider answers at once. What stays open is settled by the job.
 ///
 /// # Errors
 /// As [`start`]; the database failed.
-pub async fn retry(app: &App, call: Call, payout_id: PayoutId) -> Result<PayoutId> {
+pub async fn retry(app: &App, call: Call, command: Retry) -> Result<PayoutId> {
     let provider: Arc<dyn provider::PayoutProvider> = provider::configured(app);
     let name = provider.name();
     let run_id = app
-        .write(call.clone(), move |tx| Box::pin(start(tx, payout_id, name)))
+        .write(call.clone(), move |tx| Box::pin(start(tx, command, name)))
         .await?;
-    execute::go_on(app, &call, &provider, run_id, Some(payout_id)).await?;
-    Ok(payout_id)
+    execute::go_on(app, &call, &provider, run_id, Some(command.payout)).await?;
+    Ok(command.payout)
 }

@@ -25,6 +25,8 @@ pub struct Due<K> {
     pub status: PartnerStatus,
     /// The last day on which the data processing agreement on file is valid; `None` where none is on file.
     pub agreement_until: Option<NaiveDate>,
+    /// Whether an account is set to which the partner is paid.
+    pub has_account: bool,
 }
 
 /// What a run goes by.
@@ -34,6 +36,8 @@ pub struct Rules {
     pub today: NaiveDate,
     /// The minimum payment in minor units by currency; a currency that is not listed has none.
     pub minimum: BTreeMap<Currency, i64>,
+    /// Whether a partner without an account waits.
+    pub requires_payment_details: bool,
 }
 
 /// The instant before which lines must have been earned and be available: the end of the last day of the period,
@@ -51,7 +55,7 @@ impl Rules {
     /// Whether the lines are paid (`None`), or why they wait.
     ///
     /// A negative sum is carried forward, whatever else is true; then a hold applies: the partner's state, then an
-    /// expired agreement; then a sum below the minimum, or of zero, is carried forward; the rest is paid.
+    /// expired agreement, then a missing account; then a sum below the minimum, or of zero, is carried forward; the rest is paid.
     #[must_use]
     pub fn exception<K>(&self, due: &Due<K>) -> Option<ExceptionReason> {
         let minimum = self.minimum.get(&due.currency).copied().unwrap_or(0).max(1);
@@ -64,6 +68,8 @@ impl Rules {
             .is_some_and(|last_day| last_day < self.today)
         {
             Some(ExceptionReason::AgreementExpired)
+        } else if self.requires_payment_details && !due.has_account {
+            Some(ExceptionReason::NoPaymentDetails)
         } else if due.amount_minor < minimum {
             Some(ExceptionReason::BelowMinimum)
         } else {
@@ -86,6 +92,7 @@ mod tests {
         Rules {
             today: day("2026-03-31"),
             minimum: BTreeMap::from([(Currency::USD, 150_000)]),
+            requires_payment_details: false,
         }
     }
 
@@ -98,6 +105,7 @@ mod tests {
             line_count: 1,
             status,
             agreement_until: None,
+            has_account: false,
         }
     }
 
@@ -163,6 +171,23 @@ mod tests {
         };
         assert_eq!(with("2026-03-31"), None);
         assert_eq!(with("2026-03-30"), Some(ExceptionReason::AgreementExpired));
+    }
+
+    #[test]
+    fn without_an_account_a_partner_waits_where_one_is_required() {
+        let strict = Rules {
+            requires_payment_details: true,
+            ..rules()
+        };
+        let with = Due {
+            has_account: true,
+            ..due(500_000)
+        };
+        let missing = Some(ExceptionReason::NoPaymentDetails);
+        assert_eq!(rules().exception(&due(500_000)), None);
+        assert_eq!(strict.exception(&due(500_000)), missing);
+        assert_eq!(strict.exception(&due(1)), missing);
+        assert_eq!(strict.exception(&with), None);
     }
 
     #[test]

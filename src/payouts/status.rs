@@ -237,6 +237,8 @@ pub enum ExceptionReason {
     NotPayable,
     /// The data processing agreement on file has expired.
     AgreementExpired,
+    /// The programme pays only to accounts that are set, and the partner has none.
+    NoPaymentDetails,
 }
 
 #[cfg(test)]

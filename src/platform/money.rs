@@ -309,10 +309,7 @@ pub fn rates(parts: impl IntoIterator<Item = (i64, Ppm)>) -> Result<i64, MoneyEr
     let products = parts
         .into_iter()
         .map(|(amount, ppm)| i128::from(amount) * i128::from(ppm.parts()));
-    minor(half_to_even(
-        products.sum(),
-        i128::from(Ppm::WHOLE.parts()),
-    ))
+    minor(half_to_even(products.sum(), i128::from(Ppm::WHOLE.parts())))
 }
 
 /// `dividend` ÷ `divisor`, rounded half to even; `divisor` must be positive and below a quarter of 128 bits.

@@ -37,6 +37,7 @@ impl Default for ProgramSettings {
             review_sla_hours: 48,
             invitation_days: 15,
             minimum_payout: BTreeMap::from([("USD".to_owned(), 5_000)]),
+            requires_payment_details: false,
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct ProgramSettings {
     /// Smallest payout by currency code, in minor units; less is carried forward. None where a
     /// currency is not listed.
     pub minimum_payout: BTreeMap<String, i64>,
+    /// Whether only partners with payment details are paid; what others earned waits until they have set them.
+    #[serde(default)]
+    pub requires_payment_details: bool,
 }
 
 /// A level of partnership.

@@ -11,8 +11,8 @@
     reason = "a test fails by panicking"
 )]
 
-mod bulk;
 mod api;
+mod bulk;
 mod catalogue;
 mod credit;
 mod deals;

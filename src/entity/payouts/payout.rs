@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::entity::ids::{PartnerId, PayoutId, PayoutRunId};
+use crate::entity::ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "payout")]
@@ -19,6 +19,7 @@ pub struct Model {
     pub provider: Option<String>,
     pub provider_reference: Option<String>,
     pub failure: Option<String>,
+    pub payment_details_id: Option<PaymentDetailsId>,
     pub paid_at: Option<DateTimeUtc>,
     pub version: i64,
     pub created_at: DateTimeUtc,

@@ -196,7 +196,7 @@ pub struct IncentiveRebateTierInput {
 #[derive(Clone, Debug, InputObject)]
 pub struct IncentiveHoldbackInput {
     /// How much of each partner's amount, in percent, 0 to 100 with at most four decimals.
-    percent: Decimal,
+    pub(super) percent: Decimal,
     /// How many days after the win it becomes available, at most 3,660.
-    days: i32,
+    pub(super) days: i32,
 }

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object};
 use sea_orm::{ActiveEnum, ColumnTrait, QueryFilter};
 
 use super::{
+    PaymentDetails,
     filter::{PartnerFilter, PartnerOrder},
     history::{LifecycleEvent, LifecycleEventConnection},
     loaders::AttributesOf,
@@ -247,6 +248,15 @@ impl Partner {
         currency: Option<CurrencyCode>,
     ) -> async_graphql::Result<PartnerStatement> {
         statement(ctx, self.0.id, period_start, period_end, currency).await
+    }
+
+    /// The account to which it is paid, masked; null where none is set. Administrators, alliance managers, finance and
+    /// auditors see every partner's, a partner's administrators their own; FORBIDDEN for others.
+    async fn payment_details(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<PaymentDetails>> {
+        PaymentDetails::of_partner(ctx, self.0.id).await.transpose()
     }
 
     /// When it entered the directory.

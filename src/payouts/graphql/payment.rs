@@ -21,7 +21,7 @@ use crate::{
     },
     identity::{Action, Scope},
     incentives::graphql::{AccrualConnection, accruals_paid_by},
-    partners::graphql::Partner,
+    partners::graphql::{Partner, PaymentDetails},
     payouts::{
         PayoutStatus,
         store::{self, WantedPayments},
@@ -121,6 +121,17 @@ impl Payout {
     /// Why the last attempt failed; null unless it did.
     async fn failure(&self) -> Option<&str> {
         self.0.failure.as_deref()
+    }
+
+    /// The account it goes to, masked: the one that the partner had when the payment was calculated, which later changes
+    /// do not redirect. Null where the partner had none; FORBIDDEN for who may not see accounts.
+    async fn payment_details(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<PaymentDetails>> {
+        PaymentDetails::by_id(ctx, self.0.payment_details_id?)
+            .await
+            .transpose()
     }
 
     /// When it was paid; null before.

@@ -10,7 +10,7 @@ use sea_orm::{
 use crate::{
     entity::{
         accrual,
-        ids::{PartnerId, PayoutId, PayoutRunId, ProgramId, UserId},
+        ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId, ProgramId, UserId},
         payout, payout_run, program,
     },
     error::{Error, Result},
@@ -50,27 +50,39 @@ struct DueRow {
     line_count: i64,
     status: PartnerStatus,
     dpa_valid_until: Option<NaiveDate>,
+    payment_details_id: Option<PaymentDetailsId>,
 }
 
-/// What is due, by partner and currency in a stable order.
-pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<Due<PartnerId>>> {
+impl DueRow {
+    const fn due(&self) -> Due<PartnerId> {
+        Due {
+            partner: self.partner_id,
+            currency: self.currency,
+            amount_minor: self.amount_minor,
+            line_count: self.line_count,
+            status: self.status,
+            agreement_until: self.dpa_valid_until,
+            has_account: self.payment_details_id.is_some(),
+        }
+    }
+}
+
+/// What is due, by partner and currency in a stable order, each with the account that the partner has now.
+pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<(Due<PartnerId>, Option<PaymentDetailsId>)>> {
     let sql = "SELECT p.id AS partner_id, l.currency AS currency, l.amount_minor AS amount_minor, l.line_count AS line_count, \
-         p.status AS status, p.dpa_valid_until AS dpa_valid_until \
+         p.status AS status, p.dpa_valid_until AS dpa_valid_until, d.id AS payment_details_id \
          FROM (SELECT partner_id, currency, CAST(SUM(amount_minor) AS BIGINT) AS amount_minor, COUNT(*) AS line_count \
            FROM accrual WHERE program_id = $1 AND payout_id IS NULL AND available_at < $2 AND earned_at < $2 \
            GROUP BY partner_id, currency) l \
-         JOIN partner p ON p.id = l.partner_id ORDER BY p.id, l.currency";
+         JOIN partner p ON p.id = l.partner_id \
+         LEFT JOIN payment_details d ON d.partner_id = p.id AND d.replaced_at IS NULL ORDER BY p.id, l.currency";
     let values = [claim.program_id.uuid().into(), claim.before.into()];
     let rows = DueRow::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values))
         .all(tx)
         .await?;
-    let due = |row: DueRow| Due {
-        partner: row.partner_id,
-        currency: row.currency,
-        amount_minor: row.amount_minor,
-        line_count: row.line_count,
-        status: row.status,
-        agreement_until: row.dpa_valid_until,
+    let due = |row: DueRow| {
+        let account = row.payment_details_id;
+        (row.due(), account)
     };
     Ok(rows.into_iter().map(due).collect())
 }
@@ -208,6 +220,15 @@ pub async fn free_lines(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Whether a run pays to an account that this person set.
+pub async fn pays_to_details_of(tx: &Tx, run_id: PayoutRunId, person: UserId) -> Result<bool> {
+    let sql = "SELECT p.id AS id FROM payout p JOIN payment_details d ON d.id = p.payment_details_id \
+         WHERE p.run_id = $1 AND d.set_by = $2 LIMIT 1";
+    let values = [run_id.uuid().into(), person.uuid().into()];
+    let found = Statement::from_sql_and_values(tx.backend(), sql, values);
+    Ok(tx.query_one_raw(found).await?.is_some())
 }
 
 /// How many holdbacks are released at a time.

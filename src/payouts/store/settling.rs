@@ -9,12 +9,13 @@ use sea_orm::{
 
 use crate::{
     entity::{
-        ids::{PartnerId, PayoutId, PayoutRunId},
+        ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId},
         partner, payout, payout_run,
     },
     error::{Error, Result},
+    partners::payment,
     payouts::{PayoutStatus, provider::Payment, settle::Settled},
-    platform::{ids::TypedId, money::Money, sql},
+    platform::{auth::seal::Seals, ids::TypedId, money::Money, sql},
     tx::{CHUNK, Tx},
 };
 
@@ -51,8 +52,12 @@ pub async fn choose_provider(tx: &Tx, run_id: PayoutRunId, provider: &str) -> Re
 }
 
 /// Payments as the provider is told them.
+///
+/// # Errors
+/// The database failed; an account cannot be opened with the secrets of this installation.
 pub async fn to_provider<C: ConnectionTrait>(
     db: &C,
+    seals: &Seals,
     payments: &[payout::Model],
 ) -> Result<Vec<Payment>> {
     let mut names: HashMap<PartnerId, String> = HashMap::with_capacity(payments.len());
@@ -66,6 +71,14 @@ pub async fn to_provider<C: ConnectionTrait>(
             .await?;
         names.extend(rows);
     }
+    let details = payments
+        .iter()
+        .filter_map(|payment| payment.payment_details_id);
+    let accounts = payment::accounts(db, seals, &details.collect::<Vec<_>>()).await?;
+    let account = |id: &PaymentDetailsId| {
+        let found = accounts.get(id).cloned();
+        found.ok_or_else(|| Error::internal("a payout has no account"))
+    };
     let told = |payment: &payout::Model| {
         Ok(Payment {
             key: payment.id,
@@ -75,6 +88,11 @@ pub async fn to_provider<C: ConnectionTrait>(
                 .ok_or_else(|| Error::internal("a payout has no partner"))?,
             amount: Money::new(payment.amount_minor, payment.currency)
                 .map_err(|error| Error::Internal(Box::new(error)))?,
+            account: payment
+                .payment_details_id
+                .as_ref()
+                .map(account)
+                .transpose()?,
             reference: payment.number.clone(),
         })
     };
@@ -119,12 +137,14 @@ pub async fn retry_payment(
     payment: &payout::Model,
     provider: &str,
     status: PayoutStatus,
+    payment_details_id: Option<PaymentDetailsId>,
 ) -> Result<payout::Model> {
     use payout::Column;
     let changed = payout::Model {
         status,
         provider: Some(provider.to_owned()),
         failure: None,
+        payment_details_id,
         version: payment.version + 1,
         updated_at: tx.now(),
         ..payment.clone()
@@ -133,6 +153,7 @@ pub async fn retry_payment(
         .col_expr(Column::Status, Expr::value(status))
         .col_expr(Column::Provider, Expr::value(provider))
         .col_expr(Column::Failure, Expr::value(None::<String>))
+        .col_expr(Column::PaymentDetailsId, Expr::value(payment_details_id))
         .col_expr(Column::Version, Expr::value(changed.version))
         .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
         .filter(Column::Id.eq(payment.id))

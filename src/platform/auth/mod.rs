@@ -3,5 +3,6 @@
 
 pub mod opaque;
 pub mod password;
+pub mod seal;
 mod secret;
 pub mod token;

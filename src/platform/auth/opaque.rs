@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::secret::{hex, mac};
+use super::{
+    seal::Seals,
+    secret::{hex, mac},
+};
 
 /// Keeps these tokens apart from every other use of the master secret.
 const DOMAIN: &[u8] = b"ensemble opaque token v1\0";
@@ -44,6 +47,12 @@ impl OpaqueTokens {
     /// Tokens under `current`; those made under `previous` stay recognised.
     pub fn new(current: SecretSlice<u8>, previous: Option<SecretSlice<u8>>) -> Self {
         Self { current, previous }
+    }
+
+    /// Seals under the same secrets.
+    #[must_use]
+    pub fn seals(&self) -> Seals {
+        Seals::new(self.current.clone(), self.previous.clone())
     }
 
     /// The token of the row `id`: prefix, id (32 hexadecimal digits), 256 bits of HMAC-SHA256 (64 digits). The same

@@ -93,6 +93,12 @@ impl ProgramSettings {
             .filter_map(|(code, minor)| Some(Money::minor(*minor, code.parse::<Currency>().ok()?)))
             .collect()
     }
+
+    /// Whether only partners with payment details are paid; what others earned is listed as an exception of each run and
+    /// waits until they have set them.
+    async fn requires_payment_details(&self) -> bool {
+        self.0.requires_payment_details
+    }
 }
 
 /// A level of partnership.

@@ -55,6 +55,9 @@ pub struct ProgramSettingsInput {
     invitation_days: Option<u16>,
     /// The smallest payout by currency, each currency once; less is carried forward. At most 30.
     minimum_payout: Option<Vec<MoneyInput>>,
+    /// Whether only partners with payment details are paid; what others earned waits until they have set them. A new
+    /// programme pays without.
+    requires_payment_details: Option<bool>,
 }
 
 /// A level of partnership.
@@ -195,6 +198,9 @@ impl Amendment for ProgramSettingsInput {
             minimum_payout: given.minimum_payout.map_or(last.minimum_payout, |amounts| {
                 read_minimums(&amounts, faults)
             }),
+            requires_payment_details: given
+                .requires_payment_details
+                .unwrap_or(last.requires_payment_details),
         }
     }
 }

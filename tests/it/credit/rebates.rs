@@ -388,7 +388,10 @@ async fn only_what_includes_renewals_pays_for_both(t: TestApp) {
     let w = World::paying_by(&t, Model::Linear).await;
     let mut input = rebate("MARGINAL");
     input["components"][0]["includesRenewals"] = json!(true);
-    input["components"][1] = json!({"kind": "RESALE_MARGIN", "ratePercent": "5"});
+    input["components"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"kind": "RESALE_MARGIN", "ratePercent": "5"}));
     w.plan(input).await;
     let partner = w.partner("Alpha").await;
     let renewal = w.renewal(partner, 10_000_000).await;
@@ -403,8 +406,10 @@ async fn the_faults_of_a_rebate_are_told_at_their_fields(t: TestApp) {
     let mut input = rebate("MARGINAL");
     input["components"][0]["ratePercent"] = json!("5");
     input["components"][0]["rebate"]["tiers"][1] = json!({"from": "0.00", "ratePercent": "1"});
-    input["components"][1] =
-        json!({"kind": "RENEWAL", "ratePercent": "3", "includesRenewals": true});
+    input["components"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"kind": "RENEWAL", "ratePercent": "3", "includesRenewals": true}));
     let answer = w.draft(input).await;
     let errors = answer
         .at("incentivePlanCreate/userErrors")

@@ -45,11 +45,13 @@ async fn the_export_file_is_exact(t: TestApp) {
         285_714 => ("Beta", "2857.14"),
         _ => ("\"'=Gamma, Inc.\"", "5714.29"),
     };
-    let mut expected = "payout,partner,amount,currency,reference\n".to_owned();
+    let mut expected =
+        "payout,partner,amount,currency,reference,account_holder,iban,account_number,bank_code,bic,bank_country\n"
+            .to_owned();
     for row in &rows {
         let (partner, amount) = name(row.amount_minor);
         expected.push_str(&format!(
-            "{},{partner},{amount},USD,{}\n",
+            "{},{partner},{amount},USD,{},,,,,,\n",
             row.id, row.number
         ));
     }
@@ -147,13 +149,13 @@ async fn an_interrupted_execution_is_finished_by_the_worker(t: TestApp) {
 }
 
 /// A provider that answers what it is told to.
-struct Scripted {
+pub struct Scripted {
     answers: Mutex<Vec<Outcome>>,
-    asked: Mutex<Vec<Batch>>,
+    pub asked: Mutex<Vec<Batch>>,
 }
 
 impl Scripted {
-    fn new(answers: Vec<Outcome>) -> Arc<Self> {
+    pub fn new(answers: Vec<Outcome>) -> Arc<Self> {
         Arc::new(Self {
             answers: Mutex::new(answers),
             asked: Mutex::default(),

@@ -1,5 +1,6 @@
 //! Money: the ledger, payouts and statements, on commission that is booked as winning and refunding book it.
 
+pub mod accounts;
 pub mod execution;
 pub mod ledger;
 pub mod payouts;
@@ -44,6 +45,7 @@ use crate::support::{Answer, Case, Person, TestApp};
 /// All cases of this folder.
 pub fn cases() -> Vec<Case> {
     [
+        accounts::cases(),
         execution::cases(),
         ledger::cases(),
         payouts::cases(),

@@ -232,6 +232,7 @@ async fn payment(t: &TestApp, run: PayoutRunId, line: Line, number: &str) -> Pay
         provider: Set(None),
         provider_reference: Set(None),
         failure: Set(Some("account 4711 closed".to_owned())),
+        payment_details_id: Set(None),
         paid_at: Set(None),
         version: Set(1),
         created_at: Set(now),

@@ -2,8 +2,8 @@
 
 mod answer;
 mod database;
-pub mod http;
 pub mod export;
+pub mod http;
 pub mod logs;
 pub mod program;
 
@@ -130,8 +130,12 @@ impl TestApp {
             self.clock.clone(),
             mailer(transport, limit),
             self.outbox.clone(),
+            Arc::clone(&self.database),
+        )
+    }
+
     /// The same application once more on the same database, which tells statements that take so long in the log.
-    pub async fn telling(&self, slow: std::time::Duration) -> Self {
+    pub async fn telling(&self, slow: Duration) -> Self {
         Self::over(
             self.database.connect_telling(slow).await,
             Arc::clone(&self.database),

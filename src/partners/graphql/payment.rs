@@ -1,0 +1,221 @@
+//! Where a partner is paid, in the API.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
+
+use crate::{
+    entity::{
+        ids::{PartnerId, PaymentDetailsId},
+        payment_details,
+    },
+    error::{Error, Result},
+    graphql::{
+        ContextExt,
+        context::{self, LoadError, Rows},
+        errors::top_level,
+        scalars::{CountryCode, DateTime},
+    },
+    identity::{Action, Scope, graphql::User},
+    partners::{
+        AccountKind,
+        account::Typed,
+        payment::{self, Set},
+        store,
+    },
+    payload,
+};
+
+/// The account to which a partner is paid, masked: the account itself is shown to nobody, and stands in the payment file
+/// only. Administrators, alliance managers, finance and auditors see every partner's, a partner's administrators their own.
+#[derive(Clone, Debug, Description)]
+pub struct PaymentDetails(payment_details::Model);
+
+#[Object(use_type_description)]
+impl PaymentDetails {
+    /// The id of these details; another account has another one.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// How the account is written.
+    async fn kind(&self) -> AccountKind {
+        self.0.kind
+    }
+
+    /// Where the bank is.
+    async fn country(&self) -> CountryCode {
+        CountryCode(self.0.country.clone())
+    }
+
+    /// The last four characters of the IBAN or account number.
+    async fn last_four(&self) -> &str {
+        &self.0.last_four
+    }
+
+    /// When they were set.
+    async fn set_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// Who set them; null for a person you may not see.
+    async fn set_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
+        User::mentioned(ctx, self.0.set_by)
+            .await
+            .map_err(top_level)
+            .transpose()
+    }
+
+    /// When others took their place; null for those that the next payout run pays to.
+    async fn replaced_at(&self) -> Option<DateTime> {
+        self.0.replaced_at.map(DateTime)
+    }
+}
+
+impl PaymentDetails {
+    /// The details that a partner is paid to now; none where there are none.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for roles that do not read them.
+    pub async fn of_partner(
+        ctx: &Context<'_>,
+        partner: PartnerId,
+    ) -> async_graphql::Result<Option<Self>> {
+        ctx.may(Action::PaymentDetailsRead)?;
+        let row = ctx.loaders().load_one(DetailsOf(partner)).await;
+        Ok(row.map_err(top_level)?.map(Self))
+    }
+
+    /// The details that a payment goes to.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for roles that do not read them.
+    pub async fn by_id(
+        ctx: &Context<'_>,
+        id: PaymentDetailsId,
+    ) -> async_graphql::Result<Option<Self>> {
+        ctx.may(Action::PaymentDetailsRead)?;
+        let row = ctx.loaders().load_one(id).await.map_err(top_level)?;
+        Ok(row.map(Self))
+    }
+}
+
+/// The details that a partner is paid to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DetailsOf(PartnerId);
+
+fn scope(rows: &Rows) -> Scope {
+    if rows.actor.can(Action::PaymentDetailsRead) {
+        rows.scope()
+    } else {
+        Scope::Nothing
+    }
+}
+
+impl Loader<DetailsOf> for Rows {
+    type Value = payment_details::Model;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>, LoadError> {
+        let visible = |partner: &PartnerId| match scope(self) {
+            Scope::All => true,
+            Scope::Partner(own) => own == *partner,
+            Scope::Nothing => false,
+        };
+        let partners: Vec<PartnerId> = keys.iter().map(|key| key.0).filter(visible).collect();
+        let rows = store::current_details(&self.db, &partners).await;
+        let rows = rows.map_err(Arc::new)?.into_iter();
+        Ok(rows.map(|row| (DetailsOf(row.partner_id), row)).collect())
+    }
+}
+
+impl Loader<PaymentDetailsId> for Rows {
+    type Value = payment_details::Model;
+    type Error = LoadError;
+
+    async fn load(
+        &self,
+        ids: &[PaymentDetailsId],
+    ) -> Result<HashMap<PaymentDetailsId, Self::Value>, LoadError> {
+        let rows = store::details(&self.db, scope(self), ids).await;
+        let rows = rows.map_err(Arc::new)?.into_iter();
+        Ok(rows.map(|row| (row.id, row)).collect())
+    }
+}
+
+/// The account to which a partner is to be paid: an IBAN, or, in countries without, number, bank and country.
+#[derive(Clone, InputObject)]
+pub struct PartnerPaymentDetailsSetInput {
+    /// The partner.
+    partner_id: ID,
+    /// In whose name the account is; at most 140 characters.
+    account_holder: String,
+    /// The IBAN, with or without spaces; its country, length and check digits are verified.
+    iban: Option<String>,
+    /// Without IBAN: the number, 4 to 34 letters and digits.
+    account_number: Option<String>,
+    /// Without IBAN: the code of the bank, such as a routing number or sort code, 3 to 20 letters and digits.
+    bank_code: Option<String>,
+    /// Without IBAN: where the bank is.
+    country: Option<CountryCode>,
+    /// The bank's BIC of 8 or 11 characters, where payments there need it.
+    bic: Option<String>,
+}
+
+impl PartnerPaymentDetailsSetInput {
+    fn command(self) -> Result<Set> {
+        Ok(Set {
+            partner: context::id(&self.partner_id, "partnerId")?,
+            account: Typed {
+                holder: self.account_holder.into(),
+                iban: self.iban.map(Into::into),
+                account_number: self.account_number.map(Into::into),
+                bank_code: self.bank_code.map(Into::into),
+                country: self.country.map(|country| country.0),
+                bic: self.bic.map(Into::into),
+            },
+        })
+    }
+}
+
+payload! {
+    /// What became of setting payment details.
+    PartnerPaymentDetailsSetPayload {
+        /// The details, masked; null exactly when there are errors.
+        payment_details: PaymentDetails
+    }
+}
+
+/// Setting payment details.
+#[derive(Default)]
+pub struct PaymentMutation;
+
+#[Object]
+impl PaymentMutation {
+    /// Sets the account to which a partner is paid, from the next payout run on: payments that are calculated already go to
+    /// the account that the partner had then. For the partner's own administrators, and the vendor's finance and
+    /// administrators. The partner's administrators are told by mail. Refused with `BAD_USER_INPUT` at every field that is
+    /// wrong; errors never repeat what was typed.
+    async fn partner_payment_details_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] input: PartnerPaymentDetailsSetInput,
+    ) -> async_graphql::Result<PartnerPaymentDetailsSetPayload> {
+        let result = async {
+            ctx.actor().may(Action::PaymentDetailsSet)?;
+            let command = input.command()?;
+            let seals = ctx.app().tokens().seals();
+            let id = ctx
+                .write("partnerPaymentDetailsSet", move |tx| {
+                    let (seals, command) = (seals.clone(), command.clone());
+                    Box::pin(async move { payment::set(tx, &seals, command).await })
+                })
+                .await?;
+            let rows = store::details(ctx.db(), ctx.actor().scope(), &[id]).await?;
+            let row = rows.into_iter().next();
+            row.map(PaymentDetails)
+                .ok_or_else(|| Error::not_found("partnerId"))
+        };
+        PartnerPaymentDetailsSetPayload::of(result.await)
+    }
+}
