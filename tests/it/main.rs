@@ -19,6 +19,7 @@ mod import;
 mod money;
 mod notifications;
 mod platform;
+mod races;
 mod schema;
 mod story;
 mod support;
@@ -48,6 +49,7 @@ fn main() {
         money::cases(),
         notifications::cases(),
         platform::cases(),
+        races::cases(),
         schema::cases(),
         story::cases(),
         tidy::cases(),

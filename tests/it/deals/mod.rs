@@ -2,7 +2,7 @@
 
 mod access;
 mod conflicts;
-mod market;
+pub mod market;
 mod participants;
 mod pipeline;
 mod protection;
