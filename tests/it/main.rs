@@ -24,6 +24,7 @@ mod money;
 mod notifications;
 mod observed;
 mod platform;
+mod races;
 mod schema;
 mod story;
 mod support;
@@ -63,6 +64,7 @@ fn main() {
         notifications::cases(),
         observed::cases(),
         platform::cases(),
+        races::cases(),
         schema::cases(),
         story::cases(),
         tidy::cases(),

@@ -3,7 +3,7 @@
 mod access;
 mod conflicts;
 mod forecast;
-mod market;
+pub mod market;
 mod participants;
 mod pipeline;
 mod protection;

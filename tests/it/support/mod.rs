@@ -142,6 +142,24 @@ impl TestApp {
         )
     }
 
+    /// Another process on the same database: pools, mail and API of its own, the same time.
+    pub async fn beside(&self) -> Self {
+        self.beside_at(&self.clock).await
+    }
+
+    /// The same with a clock of its own.
+    pub async fn beside_at(&self, clock: &ManualClock) -> Self {
+        let other = Self::over(self.database.connect().await, Arc::clone(&self.database));
+        let app = other.app.with_clock(Clock::from(clock));
+        Self {
+            api: Api::new(app.clone()),
+            app,
+            clock: clock.clone(),
+            books_altered: Arc::clone(&self.books_altered),
+            ..other
+        }
+    }
+
     fn over(db: Db, database: Arc<Database>) -> Self {
         let start: DateTime<Utc> = "2026-03-01T09:00:00Z".parse().unwrap();
         let outbox = MemoryMail::default();

@@ -1,0 +1,256 @@
+//! Payout runs and refunds from two processes at once: no line twice, no cent lost.
+
+use std::collections::BTreeMap;
+
+use ensemble::{
+    entity::{accrual, ids::PayoutRunId, payout, payout_run},
+    incentives::AccrualKind,
+    payouts::{PayoutStatus, RunStatus},
+    platform::ids::TypedId,
+};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use serde_json::json;
+
+use super::{Realm, answered, at_once, tally};
+use crate::{cases, deals::market::*, support::TestApp};
+
+cases!(
+    runs_created_by_two_processes_claim_each_line_once,
+    approving_and_cancelling_a_run_at_once_has_one_winner,
+    two_processes_execute_a_run_once,
+    refunds_while_a_run_is_approved_and_executed_are_carried,
+    refunds_while_runs_are_created_lose_nothing,
+);
+
+async fn run_row(t: &TestApp, run: &str) -> payout_run::Model {
+    payout_run::Entity::find_by_id(PayoutRunId::parse(run).unwrap())
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+async fn runs_created_by_two_processes_claim_each_line_once(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let mut earned = BTreeMap::new();
+    for (n, name) in ["Alpha", "Beta", "Gamma", "Delta"].into_iter().enumerate() {
+        let seller = realm.seller(name).await;
+        let value = 100_000 * (i64::try_from(n).unwrap() + 1);
+        realm.win(&seller, value).await;
+        realm.win(&seller, value).await;
+        // Ten percent of two deals, a quarter of it held back.
+        earned.insert(seller.partner, value * 2 / 10 * 3 / 4);
+    }
+    let other = t.beside().await;
+    let answers = at_once((0..8).map(|n| {
+        let (realm, on) = (
+            realm.clone(),
+            if n % 2 == 0 { t.clone() } else { other.clone() },
+        );
+        async move { answered(|| realm.create(&on)).await }
+    }))
+    .await;
+    assert_eq!(tally(&answers, "payoutRunCreate"), (8, vec![]));
+    let db = t.app.db().reader();
+    let payments = payout::Entity::find().all(db).await.unwrap();
+    let paid: BTreeMap<_, _> = payments
+        .iter()
+        .map(|row| (row.partner_id, row.amount_minor))
+        .collect();
+    assert_eq!((payments.len(), paid), (4, earned));
+    let runs: std::collections::BTreeSet<_> = payments.iter().map(|row| row.run_id).collect();
+    assert_eq!(runs.len(), 1, "one run claimed everything");
+    let lines = accrual::Entity::find().all(db).await.unwrap();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.payout_id.is_some() == (line.kind == AccrualKind::Earned))
+    );
+}
+
+async fn approving_and_cancelling_a_run_at_once_has_one_winner(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let seller = realm.seller("Alpha").await;
+    let other = t.beside().await;
+    let (mut approved, mut waiting) = (0, 0);
+    for _ in 0..6 {
+        realm.win(&seller, 100_000).await;
+        waiting += 7_500;
+        let run = realm.created().await;
+        let (approval, cancellation) =
+            tokio::join!(realm.approve(&t, &run), realm.cancel(&other, &run));
+        let refused = [
+            approval.refusals("payoutRunApprove"),
+            cancellation.refusals("payoutRunCancel"),
+        ];
+        assert_eq!(refused.concat(), ["ILLEGAL_TRANSITION"]);
+        let won = refused[0].is_empty();
+        let (run_status, payout_status) = if won {
+            (RunStatus::Approved, PayoutStatus::Approved)
+        } else {
+            (RunStatus::Cancelled, PayoutStatus::Cancelled)
+        };
+        let row = run_row(&t, &run).await;
+        assert_eq!((row.status, row.approved_by.is_some()), (run_status, won));
+        let payment = payout::Entity::find()
+            .filter(payout::Column::RunId.eq(row.id))
+            .one(t.app.db().reader())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (payment.status, payment.amount_minor),
+            (payout_status, waiting)
+        );
+        let lines = accrual::Entity::find()
+            .filter(accrual::Column::PayoutId.eq(payment.id))
+            .count(t.app.db().reader())
+            .await
+            .unwrap();
+        assert_eq!(lines > 0, won);
+        if won {
+            approved += waiting;
+            waiting = 0;
+        }
+        let balance = realm.balance(seller.partner).await;
+        assert_eq!((balance.accrued, balance.payable), (waiting, approved));
+    }
+}
+
+async fn two_processes_execute_a_run_once(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let (a, b) = (realm.seller("Alpha").await, realm.seller("Beta").await);
+    for seller in [&a, &b] {
+        realm.win(seller, 100_000).await;
+    }
+    let run = realm.created().await;
+    realm.approve(&t, &run).await.done("payoutRunApprove");
+    let other = t.beside().await;
+    let answers = at_once((0..8).map(|n| {
+        let (realm, run) = (realm.clone(), run.clone());
+        let on = if n % 2 == 0 { t.clone() } else { other.clone() };
+        async move { answered(|| realm.execute(&on, &run)).await }
+    }))
+    .await;
+    // Whoever comes while it is executed goes on with it; whoever comes later is told that it is over.
+    let (done, codes) = tally(&answers, "payoutRunExecute");
+    assert!(done >= 1, "{codes:?}");
+    assert_eq!(codes, vec!["ILLEGAL_TRANSITION"; 8 - done]);
+    assert_eq!(run_row(&t, &run).await.status, RunStatus::Completed);
+    for seller in [&a, &b] {
+        let balance = realm.balance(seller.partner).await;
+        assert_eq!(
+            (balance.paid, balance.in_payout, balance.payable),
+            (7_500, 0, 0)
+        );
+    }
+    assert_eq!(events(&t, "payout.paid").await.len(), 2);
+    assert_eq!(events(&t, "payout_run.completed").await.len(), 1);
+    t.settle().await;
+    other.settle().await;
+    assert_eq!(events(&t, "payout.paid").await.len(), 2);
+}
+
+async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let seller = realm.seller("Alpha").await;
+    let other = t.beside().await;
+    let mut paid = 0;
+    for round in 0..4 {
+        let deal = realm.win(&seller, 1_000_000).await;
+        let due = realm.balance(seller.partner).await;
+        let due = due.accrued - due.clawback_receivable;
+        let run = realm.created().await;
+        let pay = {
+            let (realm, on, run) = (realm.clone(), t.clone(), run.clone());
+            tokio::spawn(async move {
+                realm.approve(&on, &run).await.done("payoutRunApprove");
+                realm.execute(&on, &run).await.done("payoutRunExecute");
+            })
+        };
+        let refunds = at_once((0..4).map(|_| {
+            let (realm, on, deal) = (realm.clone(), other.clone(), deal.clone());
+            async move { realm.refund(&on, &deal, 50_000).await }
+        }))
+        .await;
+        pay.await.unwrap();
+        assert_eq!(tally(&refunds, "dealRefund"), (4, vec![]));
+        paid += due;
+        let balance = realm.balance(seller.partner).await;
+        // Four refunds of five percent take a fifth of 1,000.00 back; the run had taken what was due before.
+        assert_eq!(
+            (
+                balance.paid,
+                balance.accrued,
+                balance.payable,
+                balance.in_payout
+            ),
+            (paid, 0, 0, 0),
+            "round {round}"
+        );
+        assert_eq!(balance.clawback_receivable, 20_000, "round {round}");
+        let report = ensemble::ledger::verify::verify(t.app.db().reader())
+            .await
+            .unwrap();
+        assert!(report.is_clean(), "{report}");
+    }
+    // What was taken back last is more than nothing and nets against nothing: it is carried, not paid.
+    let answer = realm.create(&t).await;
+    assert_eq!(
+        answer
+            .done("payoutRunCreate")
+            .at("payoutRunCreate/payoutRun/payoutCount"),
+        0
+    );
+    assert_eq!(
+        realm.balance(seller.partner).await.clawback_receivable,
+        20_000
+    );
+    // 750.00 of the first deal, 550.00 of each of the three that followed.
+    assert_eq!(paid, 75_000 + 3 * 55_000);
+}
+
+async fn refunds_while_runs_are_created_lose_nothing(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let seller = realm.seller("Alpha").await;
+    let mut deals = Vec::new();
+    for _ in 0..6 {
+        deals.push(realm.win(&seller, 100_000).await);
+    }
+    let other = t.beside().await;
+    let runs = (0..4).map(|_| {
+        let (realm, on) = (realm.clone(), t.clone());
+        tokio::spawn(async move { answered(|| realm.create(&on)).await })
+    });
+    let runs: Vec<_> = runs.collect();
+    let refunds = at_once(deals.into_iter().map(|deal| {
+        let (realm, on) = (realm.clone(), other.clone());
+        async move { realm.refund(&on, &deal, 10_000).await }
+    }))
+    .await;
+    assert_eq!(tally(&refunds, "dealRefund"), (6, vec![]));
+    for run in runs {
+        run.await.unwrap().done("payoutRunCreate");
+    }
+    let db = t.app.db().reader();
+    let open = payout_run::Entity::find().all(db).await.unwrap();
+    for run in open {
+        let run = run.id.text();
+        realm.approve(&t, &run).await.done("payoutRunApprove");
+        realm.execute(&t, &run).await.done("payoutRunExecute");
+    }
+    // Six times 100.00 less the quarter held back is 450.00; six times 10.00 was taken back, before or after the run.
+    let balance = realm.balance(seller.partner).await;
+    assert_eq!(balance.paid - balance.clawback_receivable, 45_000 - 6_000);
+    assert_eq!((balance.accrued, balance.held), (0, 15_000));
+    realm.win(&seller, 1_000_000).await;
+    realm.pay().await;
+    let balance = realm.balance(seller.partner).await;
+    assert_eq!(
+        (balance.paid, balance.clawback_receivable),
+        (45_000 - 6_000 + 75_000, 0)
+    );
+    let list = "{ payoutRuns { nodes { status } } }";
+    let seen = t.ask(&realm.maker, list, json!({})).await;
+    assert_eq!(seen.count("payoutRuns/nodes"), 5);
+}
