@@ -213,7 +213,9 @@ impl<'a> Play<'a> {
             }
             Step::Pass(days) => {
                 self.t.advance(TimeDelta::days(*days));
-                worker::run_schedules(&self.t.app).await.unwrap();
+                worker::run_schedules(&self.t.app, &mut worker::Taken::default())
+                    .await
+                    .unwrap();
                 let now = self.now();
                 self.model.release(now);
             }

@@ -102,7 +102,7 @@ async fn a_due_time_is_taken_once_while_the_clocks_jump(t: TestApp) {
         }
         let outcomes = at_once((0..6).map(|n| {
             let app = if n % 2 == 0 { &t.app } else { &other.app }.clone();
-            async move { worker::run_schedules(&app).await }
+            async move { worker::run_schedules(&app, &mut worker::Taken::default()).await }
         }))
         .await;
         for outcome in outcomes {
@@ -298,7 +298,8 @@ async fn a_worker_past_its_lease_changes_nothing_about_a_payment(t: TestApp) {
     assert_eq!(state().await, (row, job, entries, paid));
 }
 
-const DEAD: &str = "{ jobs(filter: {status: [DEAD]}) { totalCount nodes { id topic attempts lastError } } }";
+const DEAD: &str =
+    "{ jobs(filter: {status: [DEAD]}) { totalCount nodes { id topic attempts lastError } } }";
 const REPLAY: &str = "mutation($id: ID!) { jobReplay(input: {jobId: $id}) { job { id attempts } userErrors { code } } }";
 
 async fn dead(t: &TestApp) -> Answer {
