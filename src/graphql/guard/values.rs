@@ -259,7 +259,7 @@ impl<'a> Values<'a> {
                 }
             }
             Value::Object(fields) => {
-                let kind = named(&slot.ty).and_then(|name| self.catalog.input(name));
+                let kind = self.catalog.input(named(&slot.ty));
                 if let Some(InputKind::Object {
                     fields: slots,
                     one_of,
@@ -447,12 +447,12 @@ fn shape<'k>(
     }
 }
 
-/// The name of a type that is no list.
-fn named(ty: &Type) -> Option<&str> {
+/// The name of a type, lists taken off.
+fn named(ty: &Type) -> &str {
     let mut ty = ty;
     loop {
         match &ty.base {
-            BaseType::Named(name) => return Some(name),
+            BaseType::Named(name) => return name,
             // A single value stands for a list of one.
             BaseType::List(inner) => ty = inner,
         }

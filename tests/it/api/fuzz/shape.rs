@@ -47,7 +47,7 @@ impl Checker<'_> {
         let mut faults = Vec::new();
         for candidate in &candidates {
             let mut expected = BTreeMap::new();
-            self.collect(candidate, items, &mut expected);
+            collect(candidate, items, &mut expected);
             let same = expected.len() == object.len()
                 && expected.keys().all(|key| object.contains_key(*key));
             if !same {
@@ -64,27 +64,6 @@ impl Checker<'_> {
             }
         }
         Err(faults.join("\n"))
-    }
-
-    /// The fields that are due for an object of this type, by their keys.
-    fn collect<'s>(
-        &self,
-        object: &str,
-        items: &[&'s Selected],
-        expected: &mut BTreeMap<&'s str, (&'s str, Vec<&'s Selected>)>,
-    ) {
-        for item in items {
-            match item {
-                Selected::Field { key, name, items } => {
-                    let entry = expected.entry(key).or_insert_with(|| (name, Vec::new()));
-                    entry.1.extend(items);
-                }
-                Selected::On { ty, items } if ty == object => {
-                    self.collect(object, &items.iter().collect::<Vec<_>>(), expected);
-                }
-                Selected::On { .. } => {}
-            }
-        }
     }
 
     fn fields(
@@ -155,6 +134,26 @@ impl Checker<'_> {
                     Err(format!("{path} is {value}, no {name}"))
                 }
             }
+        }
+    }
+}
+
+/// The fields that are due for an object of this type, by their keys.
+fn collect<'s>(
+    object: &str,
+    items: &[&'s Selected],
+    expected: &mut BTreeMap<&'s str, (&'s str, Vec<&'s Selected>)>,
+) {
+    for item in items {
+        match item {
+            Selected::Field { key, name, items } => {
+                let entry = expected.entry(key).or_insert_with(|| (name, Vec::new()));
+                entry.1.extend(items);
+            }
+            Selected::On { ty, items } if ty == object => {
+                collect(object, &items.iter().collect::<Vec<_>>(), expected);
+            }
+            Selected::On { .. } => {}
         }
     }
 }
