@@ -138,7 +138,10 @@ fn postgres(url: &str, size: u32, read_only: bool) -> ConnectOptions {
             ("timezone", "UTC"),
         ])
     });
-    if !read_only {
+    if read_only {
+        // After a restart of the server no pooled session is left, and nobody used one for a moment.
+        options.test_before_acquire_if_idle_for(Duration::from_secs(1));
+    } else {
         // Outside a transaction now() is the start of the statement; inside a forgotten one it stands still.
         options.map_sqlx_postgres_before_acquire(|connection, _| {
             Box::pin(async move {

@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use ensemble::{error::Code, identity::Role, tx::Call};
@@ -23,6 +24,7 @@ cases!(
     a_client_gone_at_any_packet_leaves_one_effect_and_no_open_transaction,
     a_reader_gone_at_any_packet_leaves_a_usable_pool,
     a_line_cut_at_any_packet_leaves_one_effect,
+    a_restart_of_the_database_server_fails_no_later_request,
     a_panicking_unit_of_work_is_an_internal_error_and_leaves_nothing,
 );
 
@@ -217,6 +219,24 @@ async fn a_line_cut_at_any_packet_leaves_one_effect(t: TestApp) {
         attempt += 1;
     }
     assert!(attempt > 5, "only {attempt} packets were met");
+}
+
+async fn a_restart_of_the_database_server_fails_no_later_request(t: TestApp) {
+    if t.app.db().backend() != DbBackend::Postgres {
+        return;
+    }
+    let admin = t.admin().await;
+    let db = observer(t.url()).await;
+    // Both pools are full of sessions.
+    for attempt in 0..8 {
+        repeat(&t, &db, &admin, attempt).await;
+    }
+    let ended = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND pg_terminate_backend(pid)";
+    assert!(number(&db, ended).await > 1);
+    // Sessions rest for at least as long as a server needs to come back.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    repeat(&t, &db, &admin, 8).await;
 }
 
 async fn a_panicking_unit_of_work_is_an_internal_error_and_leaves_nothing(t: TestApp) {
