@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod credit;
 mod deals;
 mod directory;
@@ -40,6 +41,7 @@ fn main() {
         eprintln!("ENSEMBLE_TEST_POSTGRES is not set: the PostgreSQL half of the tests is skipped");
     }
     let cases = [
+        access::cases(),
         credit::cases(),
         deals::cases(),
         directory::cases(),

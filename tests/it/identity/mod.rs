@@ -35,10 +35,11 @@ pub fn cases() -> Vec<Case> {
     .concat()
 }
 
-const PASSWORD: &str = "correct horse battery";
+/// What [`member`] signs in with.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A user who can sign in with [`PASSWORD`].
-async fn member(t: &TestApp, email: &str, role: Role, partner_id: Option<PartnerId>) -> UserId {
+pub async fn member(t: &TestApp, email: &str, role: Role, partner_id: Option<PartnerId>) -> UserId {
     let hash = t.app.passwords().hash(PASSWORD.into()).await.unwrap();
     let command = admin::Create {
         email: email.to_owned(),
@@ -124,7 +125,7 @@ async fn request_reset(t: &TestApp, email: &str) -> Answer {
 }
 
 /// The token in the link that the latest mail of this purpose would carry.
-async fn latest_token(t: &TestApp, purpose: TokenPurpose) -> String {
+pub async fn latest_token(t: &TestApp, purpose: TokenPurpose) -> String {
     let row = user_token::Entity::find()
         .filter(user_token::Column::Purpose.eq(purpose))
         .order_by_desc(user_token::Column::Id)

@@ -43,6 +43,9 @@ use serde_json::Value;
 pub use answer::Answer;
 pub use database::{Database, Databases};
 
+/// The master secret of every test application.
+pub const SECRET: &[u8] = b"a secret that only the tests know";
+
 /// A named test body.
 #[derive(Clone, Copy)]
 pub struct Case {
@@ -113,7 +116,7 @@ impl TestApp {
         let start: DateTime<Utc> = "2026-03-01T09:00:00Z".parse().unwrap();
         let clock = ManualClock::new(start);
         let outbox = MemoryMail::default();
-        let secret = || SecretSlice::from(b"a secret that only the tests know".to_vec());
+        let secret = || SecretSlice::from(SECRET.to_vec());
         let app = App::new(Parts {
             db,
             clock: Clock::from(&clock),
