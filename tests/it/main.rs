@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod api;
 mod bulk;
 mod catalogue;
@@ -54,6 +55,7 @@ fn main() {
         bulk::cases(),
         api::cases(),
         catalogue::cases(),
+        access::cases(),
         credit::cases(),
         deals::cases(),
         directory::cases(),

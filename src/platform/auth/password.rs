@@ -4,7 +4,10 @@
 //! processors; more would only make everybody wait longer. A sign-in with an unknown name does the same work as one with
 //! a known name, so that nobody can find out who has an account by measuring.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Argon2, Params};
@@ -64,6 +67,7 @@ impl Cost {
 pub struct Passwords {
     argon: Argon2<'static>,
     slots: Arc<Semaphore>,
+    computed: Arc<AtomicU64>,
 }
 
 impl Passwords {
@@ -73,7 +77,14 @@ impl Passwords {
         Self {
             argon: Argon2::from(cost.0),
             slots: Arc::new(Semaphore::new(processors)),
+            computed: Arc::default(),
         }
+    }
+
+    /// How many hashes were computed since the start, for whatever purpose.
+    #[must_use]
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// The text to store for a password: a PHC string with algorithm, cost and a fresh salt.
@@ -110,6 +121,7 @@ impl Passwords {
     ) -> Result<T, PasswordError> {
         let slot = Arc::clone(&self.slots).acquire_owned().await?;
         let argon = self.argon.clone();
+        self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
             // The slot goes with the work: a caller who hangs up does not free it while the processor is still busy.
             let _slot = slot;

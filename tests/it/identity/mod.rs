@@ -125,7 +125,7 @@ async fn request_reset(t: &TestApp, email: &str) -> Answer {
 }
 
 /// The token in the link that the latest mail of this purpose would carry.
-async fn latest_token(t: &TestApp, purpose: TokenPurpose) -> String {
+pub async fn latest_token(t: &TestApp, purpose: TokenPurpose) -> String {
     let row = user_token::Entity::find()
         .filter(user_token::Column::Purpose.eq(purpose))
         .order_by_desc(user_token::Column::Id)

@@ -48,6 +48,9 @@ use serde_json::Value;
 pub use answer::Answer;
 pub use database::{Database, Databases};
 
+/// The master secret of every test application.
+pub const SECRET: &[u8] = b"a secret that only the tests know";
+
 /// A named test body.
 #[derive(Clone, Copy)]
 pub struct Case {
@@ -178,7 +181,7 @@ impl TestApp {
         outbox: MemoryMail,
         database: Arc<Database>,
     ) -> Self {
-        let secret = || SecretSlice::from(b"a secret that only the tests know".to_vec());
+        let secret = || SecretSlice::from(SECRET.to_vec());
         let app = App::new(Parts {
             db,
             clock: Clock::from(&clock),

@@ -1,0 +1,256 @@
+//! A thousand guesses in every wrapping, and the owner who gets in again.
+
+use ensemble::{
+    entity::{login_failure, session},
+    identity::{Role, TokenPurpose},
+};
+use sea_orm::{EntityTrait, PaginatorTrait};
+use serde_json::json;
+
+use super::{
+    dump,
+    http::{Ask, Http, Reply},
+};
+use crate::{
+    cases,
+    identity::{PASSWORD, latest_token, member},
+    support::TestApp,
+};
+
+cases!(
+    a_thousand_guesses_in_one_request_are_none,
+    the_eleventh_wrong_password_waits_wherever_it_comes_from,
+    a_made_up_address_is_believed_from_a_trusted_proxy_only,
+    the_owner_of_a_locked_account_gets_in_by_a_reset,
+    an_unknown_address_costs_the_same_work_as_a_known_one,
+);
+
+const OWNER: &str = "anna@vendor.example";
+const LOGIN: &str = "mutation($email: String!, $password: String!) {
+    login(input: {email: $email, password: $password}) { accessToken userErrors { code message } } }";
+
+fn guess(email: &str, password: &str) -> Ask {
+    Ask::anonymous(LOGIN, json!({"email": email, "password": password}))
+}
+
+/// `signed in`, `wrong` or `waits`.
+fn outcome(reply: &Reply) -> &'static str {
+    let json = reply.json();
+    let payload = &json["data"]["login"];
+    if payload["accessToken"].is_string() {
+        "signed in"
+    } else if payload["userErrors"][0]["code"] == "UNAUTHENTICATED" {
+        "wrong"
+    } else {
+        assert_eq!(reply.code(), "THROTTLED", "{json:#}");
+        "waits"
+    }
+}
+
+async fn counted(t: &TestApp) -> u64 {
+    login_failure::Entity::find()
+        .count(t.app.db().reader())
+        .await
+        .unwrap()
+}
+
+async fn a_thousand_guesses_in_one_request_are_none(t: TestApp) {
+    member(&t, OWNER, Role::Finance, None).await;
+    let http = Http::of(&t.app);
+    let field = |name: &str, password: &str| {
+        format!(
+            "{name}: login(input: {{email: \"{OWNER}\", password: \"{password}\"}}) {{ accessToken }}"
+        )
+    };
+    let aliases = |count: usize| {
+        (0..count)
+            .map(|n| field(&format!("a{n}"), &format!("guess number {n}")))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let right = field("right", PASSWORD);
+    let operations = (0..1_000)
+        .map(|n| {
+            format!(
+                "mutation m{n} {{ {} }}",
+                field("a", &format!("guess number {n}"))
+            )
+        })
+        .collect::<Vec<_>>()
+        .join(" ");
+    let refused = [
+        (
+            "a thousand aliases",
+            format!("mutation {{ {} {right} }}", aliases(1_000)),
+        ),
+        (
+            "as many aliases as are allowed",
+            format!("mutation {{ {} {right} }}", aliases(49)),
+        ),
+        ("two", format!("mutation {{ {} {right} }}", aliases(1))),
+        (
+            "a fragment spread twice",
+            format!(
+                "mutation {{ ...g ...h }} fragment g on Mutation {{ {} }} fragment h on Mutation {{ {right} }}",
+                aliases(1)
+            ),
+        ),
+        (
+            "inline fragments",
+            format!(
+                "mutation {{ ... on Mutation {{ {} }} ... {{ {right} }} }}",
+                aliases(1)
+            ),
+        ),
+        (
+            "beside another mutation",
+            format!(
+                "mutation {{ {right} passwordResetRequest(input: {{email: \"{OWNER}\"}}) {{ accepted }} }}"
+            ),
+        ),
+        ("many operations, none named", operations),
+    ];
+    let before = dump::everything(&t).await;
+    for (what, document) in &refused {
+        let reply = http.send(Ask::anonymous(document, json!({}))).await;
+        assert_eq!(reply.status, 400, "{what}: {reply:?}");
+        assert!(!reply.text.contains("accessToken\":"), "{what}");
+    }
+    let mut batch = guess(OWNER, PASSWORD);
+    batch.body = json!([batch.body, batch.body]);
+    assert_eq!(http.send(batch).await.code(), "BAD_REQUEST");
+    dump::assert_same(&before, &dump::everything(&t).await);
+
+    // Of several operations the named one runs, once.
+    let both = format!(
+        "mutation a {{ {} }} mutation b {{ {} }}",
+        field("x", "guess number 1"),
+        field("y", "guess number 2")
+    );
+    let mut ask = Ask::anonymous(&both, json!({}));
+    ask.body["operationName"] = json!("a");
+    http.send(ask).await;
+    assert_eq!(counted(&t).await, 1);
+}
+
+async fn the_eleventh_wrong_password_waits_wherever_it_comes_from(t: TestApp) {
+    member(&t, OWNER, Role::Finance, None).await;
+    // Even when the addresses are true, one account gets ten guesses.
+    let http = Http::behind(&t.app, &["203.0.113.0/24"]);
+    let mut outcomes = Vec::new();
+    for number in 0..1_000 {
+        let mut ask = guess(OWNER, &format!("guess number {number}"));
+        ask.forwarded_for = Some(format!("198.51.{}.{}", number / 250, number % 250));
+        outcomes.push(outcome(&http.send(ask).await));
+    }
+    assert_eq!(outcomes[..10], ["wrong"; 10]);
+    assert!(outcomes[10..].iter().all(|outcome| *outcome == "waits"));
+    assert_eq!(counted(&t).await, 10);
+    assert_eq!(outcome(&http.send(guess(OWNER, PASSWORD)).await), "waits");
+}
+
+/// A wrong password for each of 101 accounts, each from another address if one believes it.
+async fn spray(http: &Http, from: usize) -> Vec<&'static str> {
+    let mut outcomes = Vec::new();
+    for number in from..from + 101 {
+        let mut ask = guess(&format!("user{number}@vendor.example"), "a wrong password");
+        ask.forwarded_for = Some(format!("198.51.100.{}", number % 250));
+        outcomes.push(outcome(&http.send(ask).await));
+    }
+    outcomes
+}
+
+async fn a_made_up_address_is_believed_from_a_trusted_proxy_only(t: TestApp) {
+    member(&t, OWNER, Role::Finance, None).await;
+    let open = spray(&Http::of(&t.app), 0).await;
+    assert_eq!(
+        (&open[..100], open[100]),
+        (["wrong"; 100].as_slice(), "waits")
+    );
+    let behind = spray(&Http::behind(&t.app, &["203.0.113.0/24"]), 1_000).await;
+    assert_eq!(behind, ["wrong"; 101]);
+}
+
+async fn the_owner_of_a_locked_account_gets_in_by_a_reset(t: TestApp) {
+    member(&t, OWNER, Role::Finance, None).await;
+    let http = Http::of(&t.app);
+    for _ in 0..10 {
+        assert_eq!(
+            outcome(&http.send(guess(OWNER, "a wrong password")).await),
+            "wrong"
+        );
+    }
+    // The owner comes from elsewhere, with the right password, and must wait like anybody.
+    let owner = |mut ask: Ask| {
+        ask.peer = "192.0.2.55:40000";
+        ask
+    };
+    assert_eq!(
+        outcome(&http.send(owner(guess(OWNER, PASSWORD))).await),
+        "waits"
+    );
+    // Whoever guesses can also ask for links; the owner's mailbox still gets one.
+    let request = "mutation($email: String!) { passwordResetRequest(input: {email: $email}) { accepted userErrors { code } } }";
+    for _ in 0..5 {
+        http.send(Ask::anonymous(request, json!({"email": OWNER})))
+            .await;
+        t.advance(chrono::TimeDelta::milliseconds(1));
+    }
+    let reply = http
+        .send(owner(Ask::anonymous(request, json!({"email": OWNER}))))
+        .await;
+    assert_eq!(
+        reply.json()["data"]["passwordResetRequest"]["accepted"],
+        true,
+        "{reply:?}"
+    );
+    t.settle().await;
+    let link = latest_token(&t, TokenPurpose::PasswordReset).await;
+    assert!(
+        t.outbox
+            .sent()
+            .iter()
+            .any(|mail| mail.message.to_address == OWNER && mail.message.text.contains(&link))
+    );
+    let reset = "mutation($token: String!, $password: String!) { passwordReset(input: {token: $token, password: $password}) { userErrors { code } } }";
+    let done = http
+        .send(owner(Ask::anonymous(
+            reset,
+            json!({"token": link, "password": "a new long password"}),
+        )))
+        .await;
+    assert_eq!(
+        done.json()["data"]["passwordReset"]["userErrors"],
+        json!([]),
+        "{done:?}"
+    );
+    assert_eq!(
+        outcome(&http.send(owner(guess(OWNER, "a new long password"))).await),
+        "signed in"
+    );
+    assert_eq!(
+        session::Entity::find()
+            .count(t.app.db().reader())
+            .await
+            .unwrap(),
+        1
+    );
+}
+
+async fn an_unknown_address_costs_the_same_work_as_a_known_one(t: TestApp) {
+    member(&t, OWNER, Role::Finance, None).await;
+    let http = Http::of(&t.app);
+    let mut costs = Vec::new();
+    for email in [OWNER, "nobody@vendor.example", "no address"] {
+        let (hashes, rows) = (t.app.passwords().computed(), counted(&t).await);
+        let reply = http.send(guess(email, "a wrong password")).await;
+        costs.push((
+            t.app.passwords().computed() - hashes,
+            counted(&t).await - rows,
+            reply,
+        ));
+    }
+    assert_eq!((costs[0].0, costs[0].1), (1, 1));
+    assert_eq!(costs[1], costs[0]);
+    assert_eq!(costs[2], costs[0]);
+}

@@ -1,0 +1,23 @@
+//! The promises on access: who may call what, who sees what, and what no attacker learns.
+
+mod dump;
+mod guessing;
+mod http;
+mod same_person;
+mod sdl;
+mod secrets;
+mod tokens;
+mod world;
+
+use crate::support::Case;
+
+/// The cases of this folder.
+pub fn cases() -> Vec<Case> {
+    [
+        guessing::cases(),
+        same_person::cases(),
+        secrets::cases(),
+        tokens::cases(),
+    ]
+    .concat()
+}
