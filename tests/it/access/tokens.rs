@@ -415,7 +415,7 @@ async fn whoever_is_deactivated_is_cut_off_from_an_open_socket(t: TestApp) {
                 theirs
                     .recv()
                     .await
-                    .map(|message| (Ok::<_, ()>(message), theirs))
+                    .map(|message| (Ok::<_, std::convert::Infallible>(message), theirs))
             },
         ));
         tokio::spawn(ws::serve(
