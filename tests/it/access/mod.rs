@@ -1,8 +1,11 @@
 //! The promises on access: who may call what, who sees what, and what no attacker learns.
 
 mod dump;
+mod fields;
 mod guessing;
 mod http;
+mod ids;
+mod operations;
 mod same_person;
 mod sdl;
 mod secrets;
@@ -14,7 +17,10 @@ use crate::support::Case;
 /// The cases of this folder.
 pub fn cases() -> Vec<Case> {
     [
+        fields::cases(),
         guessing::cases(),
+        ids::cases(),
+        operations::cases(),
         same_person::cases(),
         secrets::cases(),
         tokens::cases(),

@@ -510,6 +510,10 @@ impl World {
         for name in ["extend", "win", "lose"] {
             self.grant(name).await;
         }
+        let settings = json!({"attribution": {"kindWeights": [{"kind": "DEMO", "weight": 2}],
+            "phaseWeights": {"preSales": 30, "transaction": 40, "postSales": 30}}});
+        let input = json!({"programId": self.id("program"), "settings": settings});
+        self.act(luis, "programSettingsChange", input).await;
         self.t.advance(chrono::TimeDelta::days(1));
         self.player = Player::new(&self.t.app);
         self.play(
@@ -546,7 +550,8 @@ impl World {
         }
         for (name, title) in [("plan.activate", "Spring"), ("plan.retire", "Autumn")] {
             let input = json!({"programId": self.id("program"), "name": title, "currency": "EUR",
-                "components": [{"kind": "INFLUENCE_POOL", "ratePercent": "5"}]});
+                "components": [{"kind": "INFLUENCE_POOL", "ratePercent": "5"}],
+                "holdback": {"percent": "10", "days": 30}});
             self.play(
                 luis,
                 "DraftPlan",
@@ -556,7 +561,7 @@ impl World {
             .await;
         }
         for name in ["run.approve", "run.cancel", "run.execute"] {
-            let input = json!({"programId": self.id("program"), "periodStart": "2026-01-01", "periodEnd": "2026-02-28"});
+            let input = json!({"programId": self.id("program"), "periodStart": "2026-01-01", "periodEnd": "2026-03-02"});
             self.play(
                 "mina@vendor.example",
                 "DraftRun",

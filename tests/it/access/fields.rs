@@ -1,0 +1,324 @@
+//! Every field of every object as everybody: a committed table, and a search for what belongs to others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ensemble::{
+    entity::{
+        accrual, deal_participant, deal_registration, ids::PartnerId, partner, payout, touchpoint,
+        user,
+    },
+    platform::ids::TypedId,
+};
+use sea_orm::EntityTrait;
+use serde_json::Value;
+
+use super::{
+    operations::{by_name, table},
+    sdl::{Sdl, named},
+    world::{Column, World},
+};
+use crate::{cases, support::TestApp};
+
+cases!(
+    every_field_shows_each_caller_what_the_table_says,
+    no_partner_reads_a_name_an_amount_or_an_id_of_another,
+);
+
+/// What a field with a required argument is given.
+const GIVEN: [(&str, &str, &str); 2] = [
+    ("statement", "periodStart", "\"2025-09-01\""),
+    ("statement", "periodEnd", "\"2026-03-31\""),
+];
+
+/// Types that are the frame of lists and mutations; what is inside them has rows of its own.
+fn is_frame(name: &str) -> bool {
+    const ENDS: [&str; 3] = ["Connection", "Edge", "Payload"];
+    const NAMES: [&str; 6] = [
+        "Query",
+        "Mutation",
+        "PageInfo",
+        "PlainError",
+        "ConflictError",
+        "AccrualReport",
+    ];
+    NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// Fields with the types they stand on.
+type Fields = BTreeSet<(String, String)>;
+
+/// Everything below a type: an object with an id of its own is opened at the root, and shows its leaves elsewhere.
+fn selection(sdl: &Sdl, name: &str, without: &Fields, path: &mut Vec<String>) -> String {
+    let nested = sdl.is_node(name) && path.iter().any(|above| sdl.is_node(above));
+    let again = path.iter().any(|above| above == name);
+    path.push(name.to_owned());
+    let mut fields = vec!["__typename".to_owned()];
+    for field in sdl.fields(name) {
+        let own = field.name.node.as_str();
+        let inner = named(&field.ty.node);
+        if without.contains(&(name.to_owned(), own.to_owned())) {
+            continue;
+        }
+        let required: Vec<_> = field
+            .arguments
+            .iter()
+            .filter(|a| !a.node.ty.node.nullable && a.node.default_value.is_none())
+            .map(|argument| {
+                let given = GIVEN
+                    .iter()
+                    .find(|(f, a, _)| *f == own && *a == argument.node.name.node.as_str());
+                let (_, argument, value) =
+                    given.unwrap_or_else(|| panic!("{name}.{own} needs an argument"));
+                format!("{argument}: {value}")
+            })
+            .collect();
+        let passed = if required.is_empty() {
+            String::new()
+        } else {
+            format!("({})", required.join(", "))
+        };
+        if sdl.is_leaf(inner) {
+            fields.push(format!("{own}{passed}"));
+        } else if nested || again {
+            continue;
+        } else if name.ends_with("Edge") {
+            fields.push(format!("{own}{passed} {{ __typename }}"));
+        } else {
+            fields.push(format!(
+                "{own}{passed} {}",
+                selection(sdl, inner, without, path)
+            ));
+        }
+    }
+    path.pop();
+    format!("{{ {} }}", fields.join(" "))
+}
+
+/// What was seen of each field: a value, nothing, or a refusal.
+type Seen = BTreeMap<(String, String), BTreeSet<char>>;
+
+fn look(sdl: &Sdl, parent: &str, value: &Value, seen: &mut Seen, leaves: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| look(sdl, parent, item, seen, leaves)),
+        Value::Object(fields) if !sdl.fields(parent).is_empty() => {
+            for (name, inner) in fields {
+                if name == "__typename" {
+                    continue;
+                }
+                let empty = inner.is_null() || inner.as_array().is_some_and(Vec::is_empty);
+                let mark = if empty { '-' } else { 'x' };
+                seen.entry((parent.to_owned(), name.clone()))
+                    .or_default()
+                    .insert(mark);
+                look(
+                    sdl,
+                    named(&sdl.field(parent, name).ty.node),
+                    inner,
+                    seen,
+                    leaves,
+                );
+            }
+        }
+        Value::Object(fields) => fields
+            .values()
+            .for_each(|inner| look(sdl, parent, inner, seen, leaves)),
+        Value::String(text) => {
+            leaves.insert(text.clone());
+        }
+        _ => {}
+    }
+}
+
+/// Notes the field at which an error stands, by its path.
+fn note(sdl: &Sdl, error: &Value, seen: &mut Seen) -> (String, String) {
+    let mut parent = "Query".to_owned();
+    let mut last = None;
+    for step in error["path"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+    {
+        let ty = named(&sdl.field(&parent, step).ty.node).to_owned();
+        last = Some((std::mem::replace(&mut parent, ty), step.to_owned()));
+    }
+    let code = error["extensions"]["code"].as_str().unwrap();
+    let mark = match code {
+        "FORBIDDEN" => 'F',
+        "NOT_FOUND" => 'N',
+        "UNAUTHENTICATED" => 'U',
+        other => panic!("{other} at {error:#}"),
+    };
+    let field = last.unwrap();
+    seen.entry(field.clone()).or_default().insert(mark);
+    field
+}
+
+/// Opens everything that the column's caller can reach; also returns every text that came.
+async fn open(world: &World, column: &Column) -> (Seen, BTreeSet<String>) {
+    let (mut seen, mut leaves) = (Seen::new(), BTreeSet::new());
+    let arguments = by_name(world, column);
+    for field in world.sdl.fields("Query") {
+        let name = field.name.node.as_str();
+        let inner = named(&field.ty.node);
+        if inner == "Node" {
+            continue;
+        }
+        let mut given = arguments[name].clone();
+        if field
+            .arguments
+            .iter()
+            .any(|argument| argument.node.name.node == "first")
+        {
+            given.insert("first".to_owned(), Value::from(100));
+        }
+        // A refused field may take its object with it; the rest is looked at without it.
+        let (given, mut without) = (Value::Object(given), Fields::new());
+        loop {
+            let rest = selection(&world.sdl, inner, &without, &mut Vec::new());
+            let answer = world
+                .call(&column.actor, "Query", name, &given, &rest)
+                .await;
+            if let Some(data) = answer.json.get("data") {
+                look(&world.sdl, "Query", data, &mut seen, &mut leaves);
+            }
+            let known = without.len();
+            for error in answer.json["errors"].as_array().into_iter().flatten() {
+                let refused = note(&world.sdl, error, &mut seen);
+                if refused.0 != "Query" {
+                    without.insert(refused);
+                }
+            }
+            if without.len() == known {
+                break;
+            }
+        }
+    }
+    (seen, leaves)
+}
+
+fn cell(seen: &Seen, parent: &str, name: &str) -> String {
+    let marks = seen.get(&(parent.to_owned(), name.to_owned()));
+    let Some(marks) = marks else {
+        return String::new();
+    };
+    // A value somewhere says more than its absence elsewhere; a refusal is always told.
+    let told = marks
+        .iter()
+        .filter(|mark| **mark != '-' || marks.len() == 1);
+    let mut told: Vec<char> = told.copied().collect();
+    told.sort_by_key(|mark| *mark != 'x');
+    told.into_iter().collect()
+}
+
+async fn every_field_shows_each_caller_what_the_table_says(t: TestApp) {
+    let world = World::build(&t).await;
+    let mut seen = Vec::new();
+    for column in &world.columns {
+        seen.push(open(&world, column).await.0);
+    }
+    let (mut rows, mut unreached) = (Vec::new(), Vec::new());
+    for parent in world.sdl.objects().filter(|name| !is_frame(name)) {
+        for field in world.sdl.fields(parent) {
+            let name = field.name.node.as_str();
+            let cells: Vec<_> = seen.iter().map(|seen| cell(seen, parent, name)).collect();
+            if cells.iter().all(String::is_empty) {
+                unreached.push(format!("{parent}.{name}"));
+            }
+            rows.push((format!("{parent}.{name}"), cells));
+        }
+    }
+    let heads: Vec<&str> = world.columns.iter().map(|column| column.head).collect();
+    t.settle().await;
+    insta::assert_snapshot!("fields", table(&heads, "Field", &rows));
+    assert_eq!(unreached, Vec::<String>::new(), "nobody reaches these");
+}
+
+/// Texts that belong to one partner: its names, its people's addresses, the ids of its rows, its amounts.
+async fn belongings(t: &TestApp) -> BTreeMap<PartnerId, BTreeSet<String>> {
+    let db = t.app.db().reader();
+    let mut all: BTreeMap<PartnerId, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |partner, text: String| {
+        all.entry(partner).or_default().insert(text);
+    };
+    for row in partner::Entity::find().all(db).await.unwrap() {
+        add(row.id, row.id.text());
+        add(row.id, row.display_name);
+        add(row.id, row.legal_name);
+    }
+    for row in user::Entity::find().all(db).await.unwrap() {
+        if let Some(partner) = row.partner_id {
+            add(partner, row.id.text());
+            add(partner, row.email);
+        }
+    }
+    for row in deal_registration::Entity::find().all(db).await.unwrap() {
+        add(row.partner_id, row.id.text());
+        add(row.partner_id, row.number);
+    }
+    for row in deal_participant::Entity::find().all(db).await.unwrap() {
+        add(row.partner_id, row.id.text());
+    }
+    for row in touchpoint::Entity::find().all(db).await.unwrap() {
+        add(row.partner_id, row.id.text());
+        row.evidence
+            .into_iter()
+            .filter(|text| text.contains("Minutes of"))
+            .for_each(|text| add(row.partner_id, text));
+    }
+    let amount = |minor: i64| format!("{}.{:02}", minor / 100, minor % 100);
+    for row in accrual::Entity::find().all(db).await.unwrap() {
+        add(row.partner_id, row.id.text());
+        add(row.partner_id, amount(row.amount_minor));
+    }
+    for row in payout::Entity::find().all(db).await.unwrap() {
+        add(row.partner_id, row.id.text());
+        add(row.partner_id, row.number);
+        add(row.partner_id, amount(row.amount_minor));
+    }
+    all
+}
+
+async fn no_partner_reads_a_name_an_amount_or_an_id_of_another(t: TestApp) {
+    let world = World::build(&t).await;
+    let belongings = belongings(&t).await;
+    let admin = open(&world, world.column("ADM")).await.1;
+    let mut leaks = BTreeSet::new();
+    for column in world.columns.iter().filter(|column| column.is_partner()) {
+        let own = column.partner.unwrap();
+        let leaves = open(&world, column).await.1;
+        assert!(
+            leaves.contains(&own.text()),
+            "{} does not even see itself",
+            column.head
+        );
+        for (partner, texts) in &belongings {
+            for text in texts
+                .iter()
+                .filter(|text| *partner != own && !belongings[&own].contains(*text))
+            {
+                if leaves.iter().any(|leaf| leaf.contains(text.as_str())) {
+                    let whose = &world
+                        .ids
+                        .iter()
+                        .find(|(_, id)| **id == partner.text())
+                        .unwrap()
+                        .0;
+                    leaks.insert(format!("{} reads {text:?} of {whose}", column.head));
+                }
+            }
+        }
+    }
+    // The search finds what there is to find: the vendor reads nearly all of it.
+    let found =
+        |texts: &BTreeSet<String>| texts.iter().filter(|text| admin.contains(*text)).count();
+    let (all, read): (usize, usize) = belongings
+        .values()
+        .map(|texts| (texts.len(), found(texts)))
+        .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    assert!(read * 10 > all * 8, "the vendor reads {read} of {all}");
+    t.settle().await;
+    assert_eq!(leaks, BTreeSet::new());
+}
