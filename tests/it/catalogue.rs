@@ -13,7 +13,7 @@ async fn catalogue(connection: &DatabaseConnection) -> Vec<String> {
     let sql = match backend {
         DbBackend::Postgres => {
             "SELECT line FROM (
-                SELECT concat_ws(' ', 'column', table_name, ordinal_position, column_name, data_type,
+                SELECT concat_ws(' ', 'column', table_name, column_name, data_type,
                     character_maximum_length, is_nullable, column_default) AS line
                 FROM information_schema.columns WHERE table_schema = 'public'
                 UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'

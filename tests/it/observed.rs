@@ -118,7 +118,7 @@ async fn send(
     (id, serde_json::from_slice(&body).unwrap())
 }
 
-const LOGIN: &str = "mutation($email: String!, $password: String!) {
+const LOGIN: &str = "mutation($email: EmailAddress!, $password: String!) {
     login(input: {email: $email, password: $password}) { accessToken refreshToken userErrors { code } } }";
 
 /// Lines of the log that belong to a request and say this.

@@ -350,6 +350,12 @@ impl<'a> Values<'a> {
                 here(format!("expected type \"{ty}\", found null"))
             };
         }
+        // One database cannot hold it, so no text may have it.
+        if let ConstValue::String(text) = value
+            && text.contains('\0')
+        {
+            return here("a text must not contain U+0000".to_owned());
+        }
         let name = match &ty.base {
             BaseType::List(inner) => {
                 return match value {

@@ -38,7 +38,7 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
         ("auditEvents", json!({})),
         ("customer", of("customer")),
         ("customers", json!({})),
-        ("deadLetters", json!({})),
+        ("jobs", json!({})),
         ("deal", of("aurora")),
         ("dealPipeline", json!({})),
         ("dealRegistration", of("r.aurora")),
@@ -182,16 +182,28 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
             "incentivePlanRetire",
             input(json!({"planId": id("plan.retire")})),
         ),
-        ("payoutRunApprove", input(of("run.approve"))),
-        ("payoutRunCancel", input(of("run.cancel"))),
+        (
+            "payoutRunApprove",
+            input(json!({"payoutRunId": id("run.approve")})),
+        ),
+        (
+            "payoutRunCancel",
+            input(json!({"payoutRunId": id("run.cancel")})),
+        ),
         (
             "payoutRunCreate",
             input(
                 json!({"programId": id("program"), "periodStart": "2026-03-01", "periodEnd": "2026-03-02"}),
             ),
         ),
-        ("payoutRunExecute", input(of("run.execute"))),
-        ("payoutRetry", input(of("payout.owner"))),
+        (
+            "payoutRunExecute",
+            input(json!({"payoutRunId": id("run.execute")})),
+        ),
+        (
+            "payoutRetry",
+            input(json!({"payoutId": id("payout.owner")})),
+        ),
         ("partnerApply", life()),
         ("partnerReviewStart", life()),
         ("partnerApprove", life()),
@@ -259,7 +271,7 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
             "userDeactivate",
             input(json!({"userId": id("leaver"), "expectedVersion": 1})),
         ),
-        ("jobReplay", input(of("letter"))),
+        ("jobReplay", input(json!({"jobId": id("letter")}))),
         (
             "login",
             input(json!({"email": "bo@bluefjord.example", "password": seeds::PASSWORD})),

@@ -53,7 +53,7 @@ async fn whoever_made_it_cannot_approve_it(t: TestApp) {
     t.settle().await;
 
     let approvals = [
-        ("payoutRunApprove", json!({ "id": run })),
+        ("payoutRunApprove", json!({ "payoutRunId": run })),
         ("incentivePlanActivate", json!({ "planId": plan })),
         (
             "dealRegistrationApprove",

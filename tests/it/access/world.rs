@@ -573,7 +573,7 @@ impl World {
         self.play(
             "ada@vendor.example",
             "ApproveRun",
-            json!({"id": self.id("run.execute")}),
+            json!({"payoutRunId": self.id("run.execute")}),
             &[],
         )
         .await;

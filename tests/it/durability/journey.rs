@@ -175,7 +175,7 @@ impl Client {
         let run = self
             .call(&key, MINA, "payoutRunCreate", "payoutRun { id }", period)
             .await;
-        let this = json!({"id": run});
+        let this = json!({"payoutRunId": run});
         self.call(
             &key,
             ADA,

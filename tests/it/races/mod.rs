@@ -319,7 +319,7 @@ impl Realm {
     }
 
     async fn cancel(&self, on: &TestApp, run: &str) -> Answer {
-        let cancel = "mutation($id: ID!) { payoutRunCancel(input: {id: $id}) { payoutRun { id status } userErrors { code } } }";
+        let cancel = "mutation($id: ID!) { payoutRunCancel(input: {payoutRunId: $id}) { payoutRun { id status } userErrors { code } } }";
         on.ask(&self.maker, cancel, json!({ "id": run })).await
     }
 

@@ -58,11 +58,11 @@ fn labelled(row: &Row, labels: &HashMap<Uuid, String>) -> String {
 
 /// An id, as databases or the API write it.
 fn id(word: &str) -> Option<Uuid> {
-    if word.len() == 32 || word.len() == 36 {
-        return Uuid::try_parse(word).ok();
-    }
-    let (prefix, _) = word.rsplit_once('_')?;
-    ids::decode(prefix, word)
+    let bare = (word.len() == 32 || word.len() == 36).then(|| Uuid::try_parse(word).ok());
+    bare.flatten().or_else(|| {
+        let (prefix, _) = word.rsplit_once('_')?;
+        ids::decode(prefix, word)
+    })
 }
 
 /// A number for people, such as `DR-7K3M9QX2P4`.
