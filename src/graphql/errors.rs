@@ -108,11 +108,16 @@ pub fn user_errors(error: Error) -> async_graphql::Result<Vec<UserError>> {
                 .iter()
                 .any(|r| matches!(r.code, Code::Unauthenticated | Code::RetryLater)) =>
         {
-            note(&refusals);
-            Ok(refusals.into_iter().map(UserError::from).collect())
+            Ok(told(refusals))
         }
         error => Err(top_level(error)),
     }
+}
+
+/// Refusals as the data of a payload; the log hears of them, too.
+pub fn told(refusals: Vec<Refusal>) -> Vec<UserError> {
+    note(&refusals);
+    refusals.into_iter().map(UserError::from).collect()
 }
 
 /// An error as a top-level one. Faults are logged here, once, and answer only `INTERNAL`.

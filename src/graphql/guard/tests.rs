@@ -347,6 +347,14 @@ fn values_fit_their_places_with_omitted_variables_beside_them() {
         None,
         "a single value stands for a list of one"
     );
+    assert_eq!(
+        cause(
+            "query($b: String!) {dealsOf(ids: [$b]) {id}}",
+            value!({"b": "a\u{0}"})
+        ),
+        Some(Cause::BadUserInput),
+        "a text that PostgreSQL cannot hold"
+    );
 }
 
 #[test]

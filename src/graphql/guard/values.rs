@@ -350,12 +350,6 @@ impl<'a> Values<'a> {
                 here(format!("expected type \"{ty}\", found null"))
             };
         }
-        // One database cannot hold it, so no text may have it.
-        if let ConstValue::String(text) = value
-            && text.contains('\0')
-        {
-            return here("a text must not contain U+0000".to_owned());
-        }
         let name = match &ty.base {
             BaseType::List(inner) => {
                 return match value {
@@ -369,6 +363,12 @@ impl<'a> Values<'a> {
             }
             BaseType::Named(name) => name.as_str(),
         };
+        // PostgreSQL cannot hold it, so no text may have it. An id with it is one that nothing has.
+        if let ("String", ConstValue::String(text)) = (name, value)
+            && text.contains('\0')
+        {
+            return here("a text must not contain U+0000".to_owned());
+        }
         let wrong = || here(format!("expected type \"{name}\""));
         match (self.catalog.input(name), value) {
             (Some(InputKind::Object { fields, one_of }), ConstValue::Object(given)) => {

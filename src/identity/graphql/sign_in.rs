@@ -319,7 +319,7 @@ fn refused(error: Error) -> async_graphql::Result<Vec<UserError>> {
                 .iter()
                 .all(|refusal| refusal.code == Code::Unauthenticated) =>
         {
-            Ok(refusals.into_iter().map(UserError::from).collect())
+            Ok(errors::told(refusals))
         }
         error => errors::user_errors(error),
     }

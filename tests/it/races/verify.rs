@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use ensemble::{
     entity::{
-        accrual, attribution_run, deal, ledger_account, ledger_entry, ledger_transaction, payout,
+        accrual, attribution_run, deal, ids::RebateEntryId, ledger_account, ledger_entry,
+        ledger_transaction, payout,
     },
     incentives::AccrualKind,
     ledger::{AccountKind, verify},
@@ -27,6 +28,10 @@ const TIED: &str = "the accounts of every partner tie to its commission lines an
 const PAYOUTS: &str = "every payout is the sum of its lines, all of its partner and currency";
 const PAID: &str = "a payout has a date of payment exactly when it is paid";
 const CREDIT: &str = "the credit of every computation sums to the value it was computed from";
+const VOLUMES: &str =
+    "the volume and the rebate of every partner and period are the sums of their entries";
+const COUNTED: &str =
+    "the commission lines of every deal and refund add to a rebate what was counted of it";
 const REFUNDS: &str =
     "the refunds of every deal sum to what it counts as refunded, and to no more than its value";
 const SEALED: &str = "the audit trail is the one that was sealed";
@@ -90,6 +95,7 @@ async fn each_promise_broken_alone_is_found_alone_and_names_its_row(t: TestApp) 
         ("accrual", "update"),
         ("audit_event", "update"),
         ("audit_seal", "update"),
+        ("rebate_entry", "delete"),
     ] {
         drop_guard(&t, table, verb).await;
     }
@@ -218,7 +224,45 @@ async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
             "UPDATE audit_event SET {change} WHERE id = (SELECT audit_event_id FROM audit_seal WHERE position = 3)"
         )
     };
+    // Volumes and entries of components that no plan has.
+    let counted = |component: u8| {
+        format!(
+            "{}, {component}, {}, '2026-01-01'",
+            id(unpaid.plan_id.uuid()),
+            id(a.partner.uuid())
+        )
+    };
+    let volume = |component: u8, rebate: u8| {
+        format!(
+            "INSERT INTO rebate_volume (plan_id, component, partner_id, period_start, volume_minor, rebate_minor, updated_at) \
+             VALUES ({}, 5, {rebate}, '2026-03-01T09:00:00Z')",
+            counted(component)
+        )
+    };
+    let forget =
+        |table: &str, component: u8| format!("DELETE FROM {table} WHERE component = {component}");
     vec![
+        one(
+            VOLUMES,
+            format!("{} volume 5 of 0", a.partner),
+            volume(90, 0),
+            forget("rebate_volume", 90),
+        ),
+        Break {
+            promise: COUNTED,
+            rows: vec![format!("{} rebate 4, lines 0", RebateEntryId::of(lonely))],
+            break_it: vec![
+                format!(
+                    "INSERT INTO rebate_entry (id, plan_id, component, partner_id, period_start, deal_id, volume_minor, rebate_minor, \
+                     volume_after_minor, rebate_after_minor, created_at) VALUES ({}, {}, {}, 5, 4, 5, 4, '2026-03-01T09:00:00Z')",
+                    id(lonely),
+                    counted(91),
+                    id(line.deal_id.uuid())
+                ),
+                volume(91, 4),
+            ],
+            mend_it: vec![forget("rebate_entry", 91), forget("rebate_volume", 91)],
+        },
         // An entry altered together with the balance that would give it away.
         Break {
             promise: BALANCED,

@@ -557,7 +557,7 @@ impl<'a> Maker<'a> {
             1 => " ".to_owned(),
             2 => "x".repeat(1 + dice.roll(5_000)),
             3 => "Grüße 漢字 \u{1f4a5} \u{200f}e\u{301}".to_owned(),
-            4 => "\u{0}\u{1}\n\t\"\\ '; DROP TABLE deal; -- % _ [".to_owned(),
+            4 => "\u{1}\n\t\"\\ '; DROP TABLE deal; -- % _ [".to_owned(),
             5 => "=HYPERLINK(\"x\")".to_owned(),
             6 => format!("https://site{}.example/path", dice.roll(50)),
             7 => format!("site{}.example", dice.roll(50)),
