@@ -40,10 +40,12 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
         ("customers", json!({})),
         ("jobs", json!({})),
         ("deal", of("aurora")),
+        ("dealForecast", json!({"groupBy": "PARTNER"})),
         ("dealPipeline", json!({})),
         ("dealRegistration", of("r.aurora")),
         ("dealRegistrations", json!({})),
         ("deals", json!({})),
+        ("exchangeRates", json!({})),
         ("incentivePlan", of("plan")),
         ("incentivePlans", json!({})),
         ("influencedRevenue", period.clone()),
@@ -239,6 +241,12 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
             input(json!({"partnerId": id("northwind"), "website": "https://northwind.example"})),
         ),
         (
+            "partnerPaymentDetailsSet",
+            input(
+                json!({"partnerId": id("northwind"), "accountHolder": "Northwind AB", "iban": "GB29NWBK60161331926819"}),
+            ),
+        ),
+        (
             "productCreate",
             input(
                 json!({"sku": format!("SKU-{unique}").to_uppercase(), "name": "Care Sensor", "family": "CARE"}),
@@ -270,6 +278,12 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
         (
             "userDeactivate",
             input(json!({"userId": id("leaver"), "expectedVersion": 1})),
+        ),
+        (
+            "exchangeRateRecord",
+            input(
+                json!({"rates": [{"on": "2026-02-21", "from": "EUR", "to": "USD", "toAmount": "1.09"}]}),
+            ),
         ),
         ("jobReplay", input(json!({"jobId": id("letter")}))),
         (

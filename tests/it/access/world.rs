@@ -73,6 +73,12 @@ const EXTRA: [(&str, &str); 3] = [
     ("tundra", "Tundra Logistics"),
 ];
 
+/// Who sets an account for which partner.
+pub const ACCOUNTS: [(&str, &str, &str); 2] = [
+    ("own.adm", "northwind", "DE44500105175407324931"),
+    ("part.adm", "bluefjord", "FR1420041010050500013M02606"),
+];
+
 impl World {
     pub async fn build(t: &TestApp) -> Self {
         seeds::load(&t.app).await.unwrap();
@@ -85,6 +91,7 @@ impl World {
         };
         world.look_around().await;
         world.welcome().await;
+        world.set_accounts().await;
         world.share_a_deal().await;
         world.pay_the_deal_of_the_demo().await;
         world.lay_out_what_changes_need().await;
@@ -354,6 +361,16 @@ impl World {
         }
     }
 
+    /// Where the owner and the participant are paid.
+    async fn set_accounts(&self) {
+        for (by, partner, iban) in ACCOUNTS {
+            let input =
+                json!({"partnerId": self.id(partner), "accountHolder": partner, "iban": iban});
+            let by = self.id(&format!("{by} email"));
+            self.act(by, "partnerPaymentDetailsSet", input).await;
+        }
+    }
+
     /// The deal in the middle: its owner, a participant, one who was removed, one who declined.
     async fn share_a_deal(&mut self) {
         let luis = "luis@vendor.example";
@@ -424,11 +441,17 @@ impl World {
     /// A registration of the owner's; then these moves of the vendor.
     async fn register(&mut self, customer: &str, name: &str, moves: &[(&str, Value)]) {
         let domain = format!("{}.example", customer.to_lowercase().replace(' ', "-"));
+        // The deal that is paid has a value of its own, so that its commission is no part of a shared deal's.
+        let value = if name == "klint" {
+            "31415.00"
+        } else {
+            "87654.00"
+        };
         let input = json!({
             "customer": {"name": customer, "domain": domain, "country": "SE"},
             "contacts": [{"name": "Sigrid Falk", "email": "sigrid@aurora-health.example"}],
             "products": [{"productId": self.id("product")}],
-            "value": {"amount": "87654.00", "currency": "USD"},
+            "value": {"amount": value, "currency": "USD"},
             "expectedCloseOn": "2026-04-30", "need": "One record per patient",
         });
         let registration = format!("r.{name}");
@@ -477,6 +500,23 @@ impl World {
         let input = json!({"dealId": self.id("helios"), "reason": "One seat less",
             "amount": {"amount": "1250.00", "currency": "USD"}});
         self.act("mina@vendor.example", "dealRefund", input).await;
+        // Something is due to the owner, who has an account by now; the participant owes.
+        let luis = "luis@vendor.example";
+        self.register("Klint Mills", "klint", &[]).await;
+        self.grant("klint").await;
+        let input = json!({"dealId": self.id("klint"), "kind": "WORKSHOP", "phase": "CONSIDERATION", "occurredAt": "2026-02-20T09:00:00Z"});
+        self.play(
+            "nora@northwind.example",
+            "Touch",
+            input,
+            &[("t.klint", "touchpointRecord/touchpoint/id")],
+        )
+        .await;
+        let input = json!({"touchpointId": self.id("t.klint")});
+        self.play(luis, "Verify", input, &[]).await;
+        self.act(luis, "dealWin", json!({"dealId": self.id("klint")}))
+            .await;
+        self.t.settle().await;
     }
 
     /// For each mutation something that it can change.
@@ -514,6 +554,17 @@ impl World {
             "phaseWeights": {"preSales": 30, "transaction": 40, "postSales": 30}}});
         let input = json!({"programId": self.id("program"), "settings": settings});
         self.act(luis, "programSettingsChange", input).await;
+        let rate = json!({"on": "2026-02-20", "from": "EUR", "to": "USD", "toAmount": "1.1"});
+        self.act(
+            "mina@vendor.example",
+            "exchangeRateRecord",
+            json!({ "rates": [rate] }),
+        )
+        .await;
+        // A deal without a rate, of a partner that nobody in the tables belongs to.
+        let input = json!({"name": "Kelp Foods", "ownerPartnerId": self.id("cobalt"), "programId": self.id("program"),
+            "products": [{"productId": self.id("product")}], "value": {"amount": "43219.87", "currency": "GBP"}});
+        self.act(luis, "dealCreate", input).await;
         self.t.advance(chrono::TimeDelta::days(1));
         self.player = Player::new(&self.t.app);
         self.play(
@@ -528,8 +579,7 @@ impl World {
             ("TECHNOLOGY", "p.decline"),
             ("IMPLEMENTER", "p.remove"),
         ] {
-            let input =
-                json!({"dealId": self.id("lose"), "partnerId": self.id("bluefjord"), "role": role});
+            let input = json!({"dealId": self.id("extend"), "partnerId": self.id("bluefjord"), "role": role});
             self.play(
                 luis,
                 "Invite",
@@ -550,7 +600,8 @@ impl World {
         }
         for (name, title) in [("plan.activate", "Spring"), ("plan.retire", "Autumn")] {
             let input = json!({"programId": self.id("program"), "name": title, "currency": "EUR",
-                "components": [{"kind": "INFLUENCE_POOL", "ratePercent": "5"}],
+                "components": [{"kind": "INFLUENCE_POOL", "ratePercent": "5"}, {"kind": "VOLUME_REBATE", "rebate":
+                    {"period": "QUARTER", "method": "MARGINAL", "tiers": [{"from": "0.00", "ratePercent": "2"}]}}],
                 "holdback": {"percent": "10", "days": 30}});
             self.play(
                 luis,
