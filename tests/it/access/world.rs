@@ -441,11 +441,17 @@ impl World {
     /// A registration of the owner's; then these moves of the vendor.
     async fn register(&mut self, customer: &str, name: &str, moves: &[(&str, Value)]) {
         let domain = format!("{}.example", customer.to_lowercase().replace(' ', "-"));
+        // The deal that is paid has a value of its own, so that its commission is no part of a shared deal's.
+        let value = if name == "klint" {
+            "31415.00"
+        } else {
+            "87654.00"
+        };
         let input = json!({
             "customer": {"name": customer, "domain": domain, "country": "SE"},
             "contacts": [{"name": "Sigrid Falk", "email": "sigrid@aurora-health.example"}],
             "products": [{"productId": self.id("product")}],
-            "value": {"amount": "87654.00", "currency": "USD"},
+            "value": {"amount": value, "currency": "USD"},
             "expectedCloseOn": "2026-04-30", "need": "One record per patient",
         });
         let registration = format!("r.{name}");
