@@ -86,15 +86,17 @@ impl PaymentDetails {
         Ok(row.map_err(top_level)?.map(Self))
     }
 
-    /// The details that a payment goes to.
+    /// The details that a payment goes to; none where the partner had none.
     ///
     /// # Errors
     /// `FORBIDDEN` for roles that do not read them.
     pub async fn by_id(
         ctx: &Context<'_>,
-        id: PaymentDetailsId,
+        id: Option<PaymentDetailsId>,
     ) -> async_graphql::Result<Option<Self>> {
+        // First: whether there is an account is nobody else's to know.
         ctx.may(Action::PaymentDetailsRead)?;
+        let Some(id) = id else { return Ok(None) };
         let row = ctx.loaders().load_one(id).await.map_err(top_level)?;
         Ok(row.map(Self))
     }
