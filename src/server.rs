@@ -1,6 +1,10 @@
 //! The running server: everything put together, from a configuration to an open port and back to rest.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_graphql::{Request, Response};
 use axum::{
@@ -22,7 +26,7 @@ use crate::{
     graphql::{
         Api,
         budget::Buckets,
-        context::Caller,
+        context::{Caller, Viewer},
         refusal::RequestId,
         router,
         transport::{AuthFailure, Authenticate, Execute, RequestData, Settings, Transport},
@@ -331,8 +335,8 @@ impl Authenticate for Door {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("unknown")
             .to_owned();
-        let (actor, expires_in) = match headers.get(header::AUTHORIZATION) {
-            None => (Actor::Anonymous, None),
+        let (actor, expires_in, user) = match headers.get(header::AUTHORIZATION) {
+            None => (Actor::Anonymous, None, None),
             Some(value) => {
                 let token = value.to_str().ok().and_then(bearer);
                 let token = token.ok_or(AuthFailure::Unauthenticated(
@@ -352,6 +356,7 @@ impl Authenticate for Door {
                 (
                     admitted.actor,
                     (admitted.until - self.app.clock().now()).to_std().ok(),
+                    Some(admitted.user),
                 )
             }
         };
@@ -360,6 +365,8 @@ impl Authenticate for Door {
             .map_or_else(|| address.clone(), |user| user.to_string());
         let app = self.app.clone();
         let hidden = !self.open_schema && actor == Actor::Anonymous;
+        // For the first request of a connection; a later one reads what has become of the user.
+        let user = Mutex::new(user);
         let data = RequestData::new(bucket, move |request| {
             let request_id = request.data.get(&std::any::TypeId::of::<RequestId>());
             let request_id = request_id
@@ -374,6 +381,10 @@ impl Authenticate for Door {
                 request.disable_introspection()
             } else {
                 request
+            };
+            let request = match user.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(user) => request.data(Viewer(user)),
+                None => request,
             };
             Api::prepare(&app, caller, request)
         });

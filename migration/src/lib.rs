@@ -20,6 +20,7 @@ mod m0010_incentives;
 mod m0011_renewals_and_rebates;
 mod m0012_payment_details;
 mod m0013_market;
+mod m0015_list_indexes;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_renewals_and_rebates::Migration),
             Box::new(m0012_payment_details::Migration),
             Box::new(m0013_market::Migration),
+            Box::new(m0015_list_indexes::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use super::TouchpointStatus;
@@ -93,6 +93,12 @@ pub async fn touchpoints<C: ConnectionTrait>(
         rows.extend(select.all(db).await?);
     }
     Ok(rows)
+}
+
+/// The touchpoints that a scope shows.
+#[must_use]
+pub fn visible_touchpoints(scope: Scope) -> Select<touchpoint::Entity> {
+    touchpoint::Entity::find().filter(visible(scope))
 }
 
 /// A partner's people see what is recorded about their own partner, on shared deals too.

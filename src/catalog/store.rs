@@ -1,8 +1,8 @@
 //! Reading and writing the catalogue. It is open to everybody who is signed in.
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use crate::{
@@ -39,7 +39,9 @@ pub fn products(wanted: &Wanted) -> Select<product::Entity> {
                 .select_only()
                 .column(product_family::Column::Id);
             let family = family.filter(product_family::Column::Code.eq(code));
-            all.filter(product::Column::FamilyId.in_subquery(family.into_query()))
+            // One value, not a set of them: the index over family and order then gives the order, too.
+            let family = Expr::SubQuery(None, Box::new(family.into_query().into()));
+            all.filter(Expr::col(product::Column::FamilyId.as_column_ref()).eq(family))
         }
     }
 }

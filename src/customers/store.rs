@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, SimpleExpr},
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, Statement, Value,
+    sea_query::{SelectStatement, UnionType},
 };
 
 use super::{claim::Claim, identity::block_keys};
@@ -30,6 +30,8 @@ pub const TREE: Tree<customer::Entity> = Tree {
 
 /// How many candidates each way of finding lookalikes gives at most.
 const CANDIDATES: u64 = 100;
+/// How many customers filed under one key are looked at.
+const FILED: u64 = 2_000;
 
 /// Which customers an actor may see at all: a partner's people those of their work, the vendor's by their role.
 #[must_use]
@@ -47,47 +49,37 @@ pub fn visible(scope: Scope) -> Select<customer::Entity> {
     let all = customer::Entity::find();
     match scope {
         Scope::All => all,
-        Scope::Partner(own) => all.filter(
-            Condition::any()
-                .add(registered_by(own))
-                .add(owned_by(own))
-                .add(joined_by(own)),
-        ),
+        Scope::Partner(own) => all.filter(customer::Column::Id.in_subquery(known_to(own))),
         Scope::Nothing => all.filter(customer::Column::Id.is_in(std::iter::empty::<CustomerId>())),
     }
 }
 
-fn registered_by(own: PartnerId) -> SimpleExpr {
-    use deal_registration::{Column, Entity};
-    let customers = Entity::find()
+/// The customers of a partner's work: found from the partner, however many other customers there are.
+fn known_to(own: PartnerId) -> SelectStatement {
+    let mut registered = deal_registration::Entity::find()
         .select_only()
-        .column(Column::CustomerId)
-        .filter(Column::PartnerId.eq(own));
-    customer::Column::Id.in_subquery(customers.into_query())
-}
-
-fn owned_by(own: PartnerId) -> SimpleExpr {
-    use deal::{Column, Entity};
-    let customers = Entity::find()
-        .select_only()
-        .column(Column::CustomerId)
-        .filter(Column::PartnerId.eq(own));
-    customer::Column::Id.in_subquery(customers.into_query())
-}
-
-fn joined_by(own: PartnerId) -> SimpleExpr {
-    use deal_participant::{Column, Entity};
+        .column(deal_registration::Column::CustomerId)
+        .filter(deal_registration::Column::PartnerId.eq(own))
+        .into_query();
+    let deals = || {
+        deal::Entity::find()
+            .select_only()
+            .column(deal::Column::CustomerId)
+    };
+    let owned = deals().filter(deal::Column::PartnerId.eq(own));
     let present = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
-    let deals = Entity::find()
-        .select_only()
-        .column(Column::DealId)
-        .filter(Column::PartnerId.eq(own));
-    let deals = deals.filter(Column::Status.is_in(present));
-    let customers = deal::Entity::find()
-        .select_only()
-        .column(deal::Column::CustomerId);
-    let customers = customers.filter(deal::Column::Id.in_subquery(deals.into_query()));
-    customer::Column::Id.in_subquery(customers.into_query())
+    let to_participant = deal::Entity::belongs_to(deal_participant::Entity)
+        .from(deal::Column::Id)
+        .to(deal_participant::Column::DealId)
+        .into();
+    let joined = deals()
+        .join(JoinType::InnerJoin, to_participant)
+        .filter(deal_participant::Column::PartnerId.eq(own))
+        .filter(deal_participant::Column::Status.is_in(present));
+    registered
+        .union(UnionType::Distinct, owned.into_query())
+        .union(UnionType::Distinct, joined.into_query());
+    registered
 }
 
 /// One customer.
@@ -195,32 +187,36 @@ pub async fn candidates<C: ConnectionTrait>(
     Ok(found)
 }
 
+/// The customers that share most keys with a name, in one statement. Under one key at most [`FILED`] are looked at, so
+/// that a name that begins like thousands of others costs no more than any other.
 async fn alike_in_name<C: ConnectionTrait>(
     db: &C,
     name_key: &str,
     except: CustomerId,
 ) -> Result<Vec<customer::Model>> {
-    use customer_block_key::{Column, Entity};
-    let keys = block_keys(name_key);
+    let keys: Vec<String> = block_keys(name_key).into_iter().collect();
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let shared = Expr::col(Column::BlockKey.as_column_ref()).count();
-    let best = Entity::find()
-        .select_only()
-        .column(Column::CustomerId)
-        .filter(Column::BlockKey.is_in(keys));
-    let best = best
-        .filter(Column::CustomerId.ne(except))
-        .group_by(Column::CustomerId);
-    let best = best
-        .order_by(shared, Order::Desc)
-        .order_by_asc(Column::CustomerId)
-        .limit(CANDIDATES);
-    let ids: Vec<CustomerId> = best.into_tuple().all(db).await?;
-    let mut found = find_all(db, Scope::All, &ids).await?;
-    found.sort_by_key(|customer| ids.iter().position(|id| *id == customer.id));
-    Ok(found)
+    let filed = (2..).take(keys.len()).map(|key| {
+        format!(
+            "SELECT customer_id FROM (SELECT customer_id FROM customer_block_key WHERE block_key = ${key} \
+             ORDER BY customer_id LIMIT {FILED}) AS filed"
+        )
+    });
+    let sql = format!(
+        "SELECT customer.* FROM (SELECT customer_id, COUNT(*) AS shared FROM ({}) AS alike WHERE customer_id <> $1 \
+         GROUP BY customer_id ORDER BY shared DESC, customer_id LIMIT {CANDIDATES}) AS best \
+         JOIN customer ON customer.id = best.customer_id ORDER BY best.shared DESC, customer.id",
+        filed.collect::<Vec<_>>().join(" UNION ALL ")
+    );
+    let mut values = vec![Value::from(except)];
+    values.extend(keys.into_iter().map(Value::from));
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(customer::Entity::find()
+        .from_raw_sql(statement)
+        .all(db)
+        .await?)
 }
 
 /// Files a customer under the keys of its name.

@@ -75,7 +75,6 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
     let submitted_by = tx.actor().person()?;
     let partner = claimant(tx, command.partner)?;
     standing::require(tx, partner, Ability::RegisterDeals, "partnerId").await?;
-    store::line_up(tx, partner).await?;
 
     let program = rules::choose(tx, command.program).await?;
     let rules = rules::in_force(tx, program, tx.now()).await?;

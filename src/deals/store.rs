@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, LockType},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use super::{ProtectionStatus, RegistrationStatus, SalesStatus, participant_store};
@@ -17,7 +16,7 @@ use crate::{
             CustomerId, DealId, DealRegistrationId, PartnerId, ProductFamilyId, ProgramId,
             ProgramVersionId,
         },
-        partner, protection,
+        protection,
     },
     error::{Error, Result},
     identity::Scope,
@@ -47,6 +46,32 @@ pub fn visible_deals(scope: Scope) -> Condition {
         Scope::Partner(partner) => deals_of(partner),
         Scope::Nothing => Condition::all().add(deal::Column::Id.is_in(Vec::<DealId>::new())),
     }
+}
+
+/// The deals of [`visible_deals`] as selects that are served by an index each.
+#[must_use]
+pub fn deals(scope: Scope) -> Vec<Select<deal::Entity>> {
+    match scope {
+        Scope::All | Scope::Nothing => vec![deal::Entity::find().filter(visible_deals(scope))],
+        Scope::Partner(partner) => deals_with(partner),
+    }
+}
+
+/// The deals that a partner owns, and those that it is a live participant of.
+#[must_use]
+pub fn deals_with(partner: PartnerId) -> Vec<Select<deal::Entity>> {
+    let owned = deal::Entity::find().filter(deal::Column::PartnerId.eq(partner));
+    let to_participant = deal::Entity::belongs_to(deal_participant::Entity)
+        .from(deal::Column::Id)
+        .to(deal_participant::Column::DealId)
+        .into();
+    // A partner with two roles on a deal is on it once.
+    let joined = deal::Entity::find()
+        .distinct()
+        .join(JoinType::InnerJoin, to_participant)
+        .filter(deal_participant::Column::PartnerId.eq(partner))
+        .filter(participant_store::live());
+    vec![owned, joined]
 }
 
 /// The deals that a partner owns or is a live participant of.
@@ -144,18 +169,6 @@ pub async fn lock_registration_of(
     let select =
         deal_registration::Entity::find().filter(deal_registration::Column::DealId.eq(deal));
     Ok(select.lock_exclusive().one(tx).await?)
-}
-
-/// Makes the claims of one partner follow each other, so that a limit over them holds.
-///
-/// # Errors
-/// The database failed.
-pub async fn line_up(tx: &Tx, partner: PartnerId) -> Result<()> {
-    partner::Entity::find_by_id(partner)
-        .lock(LockType::NoKeyUpdate)
-        .one(tx)
-        .await?;
-    Ok(())
 }
 
 /// How many registrations of a partner in a programme hold a place.

@@ -1,20 +1,19 @@
 //! What a resolver reaches: who asks, the reading door under that scope, and the one write path.
 
-use std::sync::Arc;
+use std::{hash::Hash, ops::Deref, sync::Arc};
 
 use async_graphql::{
     Context, CustomDirective, Directive, ID,
-    dataloader::{DataLoader, HashMapCache},
-    runtime::TokioTimer,
+    dataloader::{DataLoader, HashMapCache, Loader},
 };
 use chrono::TimeDelta;
-use futures_util::task::{FutureObj, Spawn, SpawnError};
 use sea_orm::DatabaseConnection;
 use serde::{Serialize, de::DeserializeOwned};
-use tracing::Instrument;
 
+use super::batches::Batches;
 use crate::{
     app::App,
+    entity::user,
     error::{Code, Error, Faults, Refusal, Result},
     identity::{Action, Actor, Scope},
     platform::{audit, idempotency, ids::TypedId},
@@ -37,6 +36,10 @@ pub struct Caller {
     pub address: String,
 }
 
+/// The user who asks, where letting him in has just read the row.
+#[derive(Clone, Debug)]
+pub struct Viewer(pub user::Model);
+
 /// Reads rows for one request: every domain teaches it how to load its own under the caller's scope.
 #[derive(Clone, Debug)]
 pub struct Rows {
@@ -57,33 +60,52 @@ impl Rows {
 }
 
 /// Batches and remembers what one request reads.
-pub type Loaders = DataLoader<Rows, HashMapCache>;
+pub struct Loaders {
+    loader: DataLoader<Rows, HashMapCache>,
+    batches: Batches,
+}
 
-/// Loaders of one request.
+impl Deref for Loaders {
+    type Target = DataLoader<Rows, HashMapCache>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.loader
+    }
+}
+
+impl Loaders {
+    /// Reads what a key stands for, together with all that the same level of the selection asks for.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load_one<K>(&self, key: K) -> Result<Option<<Rows as Loader<K>>::Value>, LoadError>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        Rows: Loader<K, Error = LoadError>,
+    {
+        let found = self.loader.load_one(key).await;
+        self.batches.level_ended().await;
+        found
+    }
+}
+
+/// Loaders of one request, which read when the request has come to a stop.
 #[must_use]
-pub fn loaders(app: &App, caller: &Caller) -> Loaders {
+pub fn loaders(app: &App, caller: &Caller, batches: &Batches) -> Loaders {
     let rows = Rows {
         db: app.db().reader().clone(),
         actor: caller.actor.clone(),
         now: app.clock().now(),
     };
-    DataLoader::with_cache(
+    let loader = DataLoader::with_cache(
         rows,
-        InSpan(tracing::Span::current()),
-        TokioTimer::default(),
+        batches.clone(),
+        batches.clone(),
         HashMapCache::default(),
-    )
-    .delay(std::time::Duration::ZERO)
-}
-
-/// Spawns batches inside the span of their request: each is read in a task of its own, and what the log says about it
-/// belongs to the request.
-struct InSpan(tracing::Span);
-
-impl Spawn for InSpan {
-    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        tokio::spawn(batch.instrument(self.0.clone()));
-        Ok(())
+    );
+    Loaders {
+        loader,
+        batches: batches.clone(),
     }
 }
 
@@ -113,7 +135,8 @@ pub trait ContextExt<'a> {
     /// # Errors
     /// `UNAUTHENTICATED` or `FORBIDDEN`.
     fn may(&self, action: Action) -> async_graphql::Result<()>;
-    /// Changes data; `@idempotent` on the field is honoured when it is there.
+    /// Changes data; `@idempotent` on the field is honoured when it is there. From then on the loaders of the request
+    /// remember nothing, so that a request with several mutations shows each one's effect.
     fn write<T, F>(&self, name: &'static str, body: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Serialize + DeserializeOwned + Send + 'static,
@@ -160,6 +183,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
+        self.loaders().enable_all_cache(false);
         let key = idempotency_key(self, KEPT);
         let (app, caller) = (self.app(), self.caller());
         async move {
@@ -180,6 +204,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
+        self.loaders().enable_all_cache(false);
         let key = idempotency_key(self, kept_for);
         let (app, caller) = (self.app(), self.caller());
         async move {

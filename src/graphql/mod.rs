@@ -1,5 +1,7 @@
 //! The frame of the API.
 
+pub mod ahead;
+pub mod batches;
 pub mod budget;
 pub mod context;
 pub mod errors;
@@ -27,7 +29,10 @@ mod tiny;
 pub use context::ContextExt;
 pub use errors::UserError;
 
+use std::any::TypeId;
+
 use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
+use batches::Batches;
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
@@ -94,7 +99,10 @@ struct Executor(ApiSchema);
 #[async_trait::async_trait]
 impl Execute for Executor {
     async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
-        self.0.execute(request).await
+        let batches = request.data.get(&TypeId::of::<Batches>());
+        let batches = batches.and_then(|batches| batches.downcast_ref::<Batches>());
+        let batches = batches.cloned().unwrap_or_default();
+        batches.serve(self.0.execute(request)).await
     }
 
     fn sdl(&self) -> String {
@@ -120,8 +128,9 @@ impl Api {
         caller: context::Caller,
         request: async_graphql::Request,
     ) -> async_graphql::Request {
-        let loaders = context::loaders(app, &caller);
-        request.data(caller).data(loaders)
+        let batches = Batches::default();
+        let loaders = context::loaders(app, &caller, &batches);
+        request.data(caller).data(loaders).data(batches)
     }
 
     /// Executes a request of a caller.

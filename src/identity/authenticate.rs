@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     app::App,
-    entity::ids::{SessionId, UserId},
+    entity::{
+        ids::{SessionId, UserId},
+        user,
+    },
     error::Error,
     platform::{auth::token::TokenFault, ids::TypedId},
 };
@@ -29,12 +32,14 @@ pub enum AuthFault {
 }
 
 /// Somebody who was let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Admitted {
     /// Who it is.
     pub actor: Actor,
     /// When the access token ends; long-lived connections end with it.
     pub until: DateTime<Utc>,
+    /// The user, as read at this moment.
+    pub user: user::Model,
 }
 
 /// Who carries this access token.
@@ -56,14 +61,18 @@ pub async fn admit(app: &App, bearer: &str) -> Result<Admitted, AuthFault> {
     let standing = store::standing(app.db().reader(), session_id)
         .await
         .map_err(AuthFault::Unavailable)?
-        .filter(|standing| standing.lets_in(now) && standing.user_id == UserId::of(claims.sub))
+        .filter(|standing| standing.lets_in(now) && standing.user.id == UserId::of(claims.sub))
         .ok_or(AuthFault::Over)?;
     let actor = Actor::User(SignedIn {
-        user_id: standing.user_id,
-        role: standing.role,
-        partner_id: standing.partner_id,
+        user_id: standing.user.id,
+        role: standing.user.role,
+        partner_id: standing.user.partner_id,
         session_id,
     });
     let until = DateTime::from_timestamp(claims.exp, 0).ok_or(AuthFault::Over)?;
-    Ok(Admitted { actor, until })
+    Ok(Admitted {
+        actor,
+        until,
+        user: standing.user,
+    })
 }

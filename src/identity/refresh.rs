@@ -48,9 +48,9 @@ pub async fn refresh(tx: &Tx, tokens: &OpaqueTokens, presented: &str) -> Result<
             standing.expires_at,
         ))
         .await?;
-        return Ok(Some(opened(standing.user_id, &row, next, hash)));
+        return Ok(Some(opened(standing.user.id, &row, next, hash)));
     }
-    repeated(tx, standing.user_id, row.id).await
+    repeated(tx, standing.user.id, row.id).await
 }
 
 /// The one refusal: sign in again.

@@ -9,6 +9,8 @@ mod csv;
 pub mod graphql;
 mod store;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sea_orm::ConnectionTrait;
 
@@ -19,6 +21,7 @@ use crate::{
     entity::ids::PartnerId,
     error::{Faults, Result},
     platform::money::Currency,
+    tx::CHUNK,
 };
 
 /// The rule under which every line was rounded, for people.
@@ -28,7 +31,7 @@ pub const ROUNDING: &str = "Each pool is a rate times the value of the deal, rou
     rebate is the rebate on the volume so far, rounded once in the same way, less what was booked of it before.";
 
 /// A span of days in UTC, as instants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
     /// The first day.
     pub first_day: NaiveDate,
@@ -65,11 +68,18 @@ impl Period {
     }
 }
 
-/// Which statement: of whom, in which currency, about which days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which statement: of whom, and what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The partner.
     pub partner: PartnerId,
+    /// What is in it.
+    pub span: Span,
+}
+
+/// What a statement is about: which currency, which days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
     /// The currency of every line and payment.
     pub currency: Currency,
     /// The days.
@@ -77,7 +87,7 @@ pub struct Subject {
 }
 
 /// The sums of a statement in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Owed before the period: earned less taken back less paid.
     pub opening: i64,
@@ -97,19 +107,29 @@ impl Sums {
     }
 }
 
-/// The sums of a statement, in two statements to the database whatever its length.
+/// The sums of statements about one span, by partner, in one statement to the database whatever their length.
 ///
 /// # Errors
 /// The database failed.
-pub async fn sums<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<Sums> {
-    let booked = store::booked(db, subject).await?;
-    let paid = store::paid(db, subject).await?;
-    Ok(Sums {
-        opening: booked.before - paid.before,
-        earned: booked.earned,
-        adjustments: booked.taken_back,
-        paid: paid.within,
-    })
+pub async fn sums<C: ConnectionTrait>(
+    db: &C,
+    partners: &[PartnerId],
+    span: Span,
+) -> Result<HashMap<PartnerId, Sums>> {
+    let mut sums: HashMap<_, _> = partners.iter().map(|id| (*id, Sums::default())).collect();
+    for chunk in partners.chunks(CHUNK) {
+        let moved = store::moved(db, chunk, span).await?.into_iter();
+        sums.extend(moved.map(|moved| {
+            let sums = Sums {
+                opening: moved.opening,
+                earned: moved.earned,
+                adjustments: moved.taken_back,
+                paid: moved.paid,
+            };
+            (moved.partner_id, sums)
+        }));
+    }
+    Ok(sums)
 }
 
 #[cfg(test)]

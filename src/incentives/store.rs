@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, Statement, Value,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, Query},
 };
 
@@ -15,15 +15,12 @@ use crate::{
     deals::SalesStatus,
     entity::{
         accrual, attribution_credit, deal, deal_product, deal_refund,
-        ids::{
-            AttributionRunId, DealId, IncentivePlanId, PartnerId, PayoutId, ProductId, ProgramId,
-        },
+        ids::{AttributionRunId, DealId, IncentivePlanId, PartnerId, ProductId, ProgramId},
         incentive_plan, ledger_transaction, product, product_family,
     },
     error::{Error, Result},
     identity::Scope,
     ledger::TransactionKind,
-    platform::{ids::TypedId, sql, window::Window},
     tx::{CHUNK, Tx},
 };
 
@@ -249,6 +246,15 @@ pub async fn booked<C: ConnectionTrait>(
     Ok(booked)
 }
 
+/// The commission lines that the scope shows: a partner's people see their own.
+pub fn visible_accruals(scope: Scope) -> Condition {
+    match scope {
+        Scope::All => Condition::all(),
+        Scope::Partner(partner) => Condition::all().add(accrual::Column::PartnerId.eq(partner)),
+        Scope::Nothing => Condition::all().add(Expr::value(false)),
+    }
+}
+
 /// The commission lines of deals that the scope shows, as they were booked: a partner's people see their own.
 ///
 /// # Errors
@@ -258,11 +264,7 @@ pub async fn accruals<C: ConnectionTrait>(
     scope: Scope,
     deals: &[DealId],
 ) -> Result<Vec<accrual::Model>> {
-    let visible = match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => Condition::all().add(accrual::Column::PartnerId.eq(partner)),
-        Scope::Nothing => return Ok(Vec::new()),
-    };
+    let visible = visible_accruals(scope);
     let mut rows = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let select = accrual::Entity::find()
@@ -273,46 +275,6 @@ pub async fn accruals<C: ConnectionTrait>(
         rows.extend(select.all(db).await?);
     }
     Ok(rows)
-}
-
-/// The same page of the commission lines of several payments, under a scope, each in the order of the lines' ids.
-///
-/// # Errors
-/// The database failed.
-pub async fn paid_by<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    payouts: &[PayoutId],
-    window: Window,
-) -> Result<Vec<accrual::Model>> {
-    let mut values: Vec<Value> = payouts.iter().map(|id| id.uuid().into()).collect();
-    let payouts = sql::rows(1, values.len());
-    let mut restrict = String::new();
-    let partner = match scope {
-        Scope::All => None,
-        Scope::Partner(own) => Some(own.uuid()),
-        Scope::Nothing => return Ok(Vec::new()),
-    };
-    for (column, id) in [
-        ("partner_id =", partner),
-        ("id >", window.after),
-        ("id <", window.before),
-    ] {
-        if let Some(id) = id {
-            values.push(id.into());
-            restrict.push_str(&format!(" AND {column} ${}", values.len()));
-        }
-    }
-    let (direction, rows) = (if window.backward { "DESC" } else { "ASC" }, window.rows);
-    let sql = format!(
-        "SELECT * FROM (SELECT accrual.*, ROW_NUMBER() OVER (PARTITION BY payout_id ORDER BY id {direction}) AS place \
-         FROM accrual WHERE payout_id IN {payouts}{restrict}) lines WHERE place <= {rows} ORDER BY payout_id, id"
-    );
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    Ok(accrual::Entity::find()
-        .from_raw_sql(statement)
-        .all(db)
-        .await?)
 }
 
 /// The place of each partner in a stored credit.

@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 
 use super::AccountKind;
 use crate::{
-    entity::{ids::PartnerId, ledger_account, program_version},
+    entity::{ids::PartnerId, ledger_account},
     error::Result,
     platform::money::Currency,
 };
@@ -89,18 +89,14 @@ pub async fn of<C: ConnectionTrait>(db: &C, partner: PartnerId) -> Result<Vec<Ba
     ))
 }
 
-/// The currency in which a partner is shown when nobody names one: its only one, else the reporting currency of
-/// the programme changed last, else its first, else US dollars.
-///
-/// # Errors
-/// The database failed.
-pub async fn usual_currency<C: ConnectionTrait>(db: &C, balances: &[Balance]) -> Result<Currency> {
+/// The currency in which a partner is shown when nobody names one: its only one, else the reporting currency, else
+/// its first, else US dollars.
+#[must_use]
+pub fn usual_currency(balances: &[Balance], reporting: Option<Currency>) -> Currency {
     if let [only] = balances {
-        return Ok(only.currency);
+        return only.currency;
     }
-    let version: Option<program_version::Model> = super::store::latest_rules(db).await?;
-    let reporting = version.and_then(|version| version.settings.reporting_currency.parse().ok());
-    Ok(reporting
+    reporting
         .or_else(|| balances.first().map(|balance| balance.currency))
-        .unwrap_or(Currency::USD))
+        .unwrap_or(Currency::USD)
 }

@@ -5,6 +5,7 @@ pub mod balance;
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject, dataloader::Loader};
+use sea_orm::{EntityTrait, Select};
 
 pub use balance::{PartnerBalance, balance, balances};
 
@@ -20,7 +21,7 @@ use crate::{
         ContextExt,
         context::{self, LoadError, Rows},
         errors::top_level,
-        paging::{self, Direction, Page, PageArgs, Sort},
+        paging::{self, Below, Direction, Page, PageArgs, Sort},
         scalars::{CurrencyCode, DateTime, Money},
     },
     identity::Action,
@@ -83,12 +84,7 @@ impl LedgerAccount {
             first,
             last,
         };
-        let sort = Sort {
-            column: None,
-            id: ledger_entry::Column::Id,
-            direction: Direction::Desc,
-        };
-        let page = paging::page(ctx, ctx.db(), store::entries(self.0.id), sort, args)
+        let page = paging::below(ctx, self.0.id, Entries, args)
             .await
             .map_err(top_level)?;
         let kind = self.0.kind;
@@ -96,6 +92,31 @@ impl LedgerAccount {
             row,
             kind,
         }))
+    }
+}
+
+/// The entries of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entries;
+
+impl Below for Entries {
+    type Entity = ledger_entry::Entity;
+
+    fn parent() -> ledger_entry::Column {
+        ledger_entry::Column::AccountId
+    }
+
+    fn sort() -> Sort<ledger_entry::Column> {
+        Sort {
+            column: None,
+            id: ledger_entry::Column::Id,
+            direction: Direction::Desc,
+        }
+    }
+
+    /// Entries are reached through accounts that the caller was shown.
+    fn rows(&self, _: &Rows) -> Select<ledger_entry::Entity> {
+        ledger_entry::Entity::find()
     }
 }
 

@@ -5,8 +5,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use super::AccountKind;
 use crate::{
     entity::{
-        ids::{LedgerAccountId, LedgerTransactionId, PartnerId},
-        ledger_account, ledger_entry, ledger_transaction, program_version,
+        ids::{LedgerTransactionId, PartnerId},
+        ledger_account, ledger_transaction, program_version,
     },
     error::Result,
     identity::Scope,
@@ -57,11 +57,6 @@ pub async fn accounts_of<C: ConnectionTrait>(
         .await?)
 }
 
-/// The entries of an account that the caller was shown.
-pub fn entries(account: LedgerAccountId) -> Select<ledger_entry::Entity> {
-    ledger_entry::Entity::find().filter(ledger_entry::Column::AccountId.eq(account))
-}
-
 /// Transactions by id.
 pub async fn transactions<C: ConnectionTrait>(
     db: &C,
@@ -74,10 +69,11 @@ pub async fn transactions<C: ConnectionTrait>(
         .await?)
 }
 
-/// The rules that came into being last, of whichever programme.
-pub async fn latest_rules<C: ConnectionTrait>(db: &C) -> Result<Option<program_version::Model>> {
-    Ok(program_version::Entity::find()
+/// The reporting currency: that of the rules that came into being last, of whichever programme.
+pub async fn reporting_currency<C: ConnectionTrait>(db: &C) -> Result<Option<Currency>> {
+    let latest = program_version::Entity::find()
         .order_by_desc(program_version::Column::Id)
         .one(db)
-        .await?)
+        .await?;
+    Ok(latest.and_then(|version| version.settings.reporting_currency.parse().ok()))
 }

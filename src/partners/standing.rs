@@ -43,10 +43,15 @@ pub async fn require(
     ability: Ability,
     path: &str,
 ) -> Result<partner::Model> {
-    // The weakest lock that keeps the state: callers may line up on the row afterwards without blocking each other.
+    let lock = match ability {
+        // The claims of one partner follow each other, so that a limit over them holds.
+        Ability::RegisterDeals => LockType::NoKeyUpdate,
+        // The weakest lock that keeps the state.
+        Ability::JoinDeals => LockType::KeyShare,
+    };
     let one = partner::Entity::find()
         .filter(partner::Column::Id.eq(partner))
-        .lock(LockType::KeyShare);
+        .lock(lock);
     let found = one.one(tx).await?.ok_or_else(|| Error::not_found(path))?;
     let able = match ability {
         Ability::RegisterDeals => found.status.may_register_deals(),

@@ -31,11 +31,9 @@ pub fn visible(scope: Scope) -> Select<partner::Entity> {
 
 /// The moves of the partners that the caller may see.
 #[must_use]
-pub fn moves(scope: Scope, partner: PartnerId) -> Select<partner_lifecycle_event::Entity> {
+pub fn moves(scope: Scope) -> Select<partner_lifecycle_event::Entity> {
     use partner_lifecycle_event::{Column, Entity};
-    Entity::find()
-        .filter(only(scope, Column::PartnerId))
-        .filter(Column::PartnerId.eq(partner))
+    Entity::find().filter(only(scope, Column::PartnerId))
 }
 
 /// One partner.

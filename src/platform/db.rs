@@ -4,12 +4,12 @@
 //! writer; readers see the last committed state beside it (WAL). On PostgreSQL the reading pool is read-only
 //! by session, and the writing pool discards a session that was left inside a transaction.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 /// From which time on a statement is told in the log, unless said otherwise.
@@ -54,6 +54,17 @@ impl Db {
         let write = open(writers, false).await?;
         let read = open(size, true).await?;
         Ok(Self { read, write })
+    }
+
+    /// The same pools, telling every statement that they run.
+    #[must_use]
+    pub fn observed(mut self, note: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
+        let note = Arc::new(note);
+        for pool in [&mut self.read, &mut self.write] {
+            let note = Arc::clone(&note);
+            pool.set_metric_callback(move |info| note(info.statement));
+        }
+        self
     }
 
     /// The pool for reading: it refuses to write.

@@ -22,4 +22,3 @@ pub mod telemetry;
 pub mod templates;
 pub mod text;
 pub mod transition;
-pub mod window;

@@ -19,6 +19,17 @@ pub fn rows(count: usize, columns: usize) -> String {
     text
 }
 
+/// The same values, the last repeated up to the next power of two: lists of any length then need few different
+/// statements, and connections keep them prepared.
+#[must_use]
+pub fn padded<T: Clone>(values: &[T]) -> Vec<T> {
+    let mut padded = values.to_vec();
+    if let Some(last) = values.last() {
+        padded.resize(values.len().next_power_of_two(), last.clone());
+    }
+    padded
+}
+
 /// A length as the databases count rows.
 #[must_use]
 pub fn count(length: usize) -> u64 {
@@ -27,6 +38,14 @@ pub fn count(length: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn lists_grow_by_doubling() {
+        assert!(super::padded::<u8>(&[]).is_empty());
+        assert_eq!(super::padded(&[1]), [1]);
+        assert_eq!(super::padded(&[1, 2, 3]), [1, 2, 3, 3]);
+        assert_eq!(super::padded(&[1, 2, 3, 4]), [1, 2, 3, 4]);
+    }
+
     #[test]
     fn parameters_are_numbered_row_by_row() {
         assert_eq!(super::rows(2, 2), "($1,$2),($3,$4)");

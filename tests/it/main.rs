@@ -27,6 +27,7 @@ mod observed;
 mod platform;
 mod races;
 mod schema;
+mod speed;
 mod story;
 mod support;
 mod tidy;
@@ -68,6 +69,7 @@ fn main() {
         platform::cases(),
         races::cases(),
         schema::cases(),
+        speed::cases(),
         story::cases(),
         tidy::cases(),
     ]

@@ -13,7 +13,7 @@ pub use influence::{InfluencedRevenue, PartnerInfluence};
 pub use touchpoint::{
     Touchpoint, TouchpointConnection, TouchpointEdge, TouchpointRecordInput,
     TouchpointRecordPayload, TouchpointRejectInput, TouchpointRejectPayload, TouchpointVerifyInput,
-    TouchpointVerifyPayload, TouchpointsOf, touchpoints_for,
+    TouchpointVerifyPayload, touchpoints_for,
 };
 
 use super::{confirm, record};

@@ -1,8 +1,7 @@
 //! Touchpoints in the API.
 
-use std::{collections::HashMap, sync::Arc};
-
-use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
+use async_graphql::{Context, Description, ID, InputObject, Object};
+use sea_orm::Select;
 
 use crate::{
     attribution::{
@@ -19,15 +18,15 @@ use crate::{
     error::{Error, Faults, Result},
     graphql::{
         ContextExt,
-        context::{LoadError, Rows, id_in},
+        context::{Rows, id_in},
         errors::top_level,
-        paging::{self, PageArgs},
+        paging::{self, Below, Direction, PageArgs, Sort},
         scalars::DateTime,
     },
     identity::Action,
     partners::graphql::Partner,
     payload,
-    platform::{ids::TypedId, transition::StateMachine},
+    platform::transition::StateMachine,
 };
 
 /// Something that a partner did for a deal. It is never changed: a correction is another touchpoint. The vendor sees
@@ -150,40 +149,34 @@ pub async fn touchpoints_for(
     args: PageArgs,
 ) -> async_graphql::Result<TouchpointConnection> {
     ctx.may(Action::TouchpointRead)?;
-    let rows = ctx
-        .loaders()
-        .load_one(TouchpointsOf(deal.id))
-        .await
-        .map_err(top_level)?;
-    let page =
-        paging::cut(rows.unwrap_or_default(), |row| row.id.text(), &args).map_err(top_level)?;
-    Ok(TouchpointConnection::of(page, Touchpoint))
+    let page = paging::below(ctx, deal.id, Touchpoints, args).await;
+    Ok(TouchpointConnection::of(
+        page.map_err(top_level)?,
+        Touchpoint,
+    ))
 }
 
 /// The touchpoints of a deal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TouchpointsOf(pub DealId);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Touchpoints;
 
-impl Loader<TouchpointsOf> for Rows {
-    type Value = Vec<touchpoint::Model>;
-    type Error = LoadError;
+impl Below for Touchpoints {
+    type Entity = touchpoint::Entity;
 
-    async fn load(
-        &self,
-        keys: &[TouchpointsOf],
-    ) -> Result<HashMap<TouchpointsOf, Self::Value>, LoadError> {
-        let deals: Vec<DealId> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<TouchpointsOf, Self::Value> = HashMap::new();
-        for row in store::touchpoints(&self.db, self.scope(), &deals)
-            .await
-            .map_err(Arc::new)?
-        {
-            found
-                .entry(TouchpointsOf(row.deal_id))
-                .or_default()
-                .push(row);
+    fn parent() -> touchpoint::Column {
+        touchpoint::Column::DealId
+    }
+
+    fn sort() -> Sort<touchpoint::Column> {
+        Sort {
+            column: Some(touchpoint::Column::OccurredAt),
+            id: touchpoint::Column::Id,
+            direction: Direction::Asc,
         }
-        Ok(found)
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<touchpoint::Entity> {
+        store::visible_touchpoints(rows.scope())
     }
 }
 

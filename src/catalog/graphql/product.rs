@@ -93,12 +93,11 @@ impl Product {
             .map(Self))
     }
 
-    /// The object as stored now, past everything this request remembers of it.
+    /// The object as stored now.
     ///
     /// # Errors
     /// `NOT_FOUND`; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: ProductId) -> Result<Self> {
-        ctx.loaders().clear::<ProductId>();
         store::find(ctx.db(), id)
             .await?
             .map(Self)
@@ -312,7 +311,6 @@ impl ProductFamily {
     /// # Errors
     /// `NOT_FOUND`; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: ProductFamilyId) -> Result<Self> {
-        ctx.loaders().clear::<ProductFamilyId>();
         store::find_family(ctx.db(), id)
             .await?
             .map(Self)

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::Loader};
-use sea_orm::QueryFilter;
+use sea_orm::{QueryFilter, Select};
 
 use crate::{
     connection,
@@ -13,7 +13,7 @@ use crate::{
     graphql::{
         context::{self, ContextExt, LoadError, Rows},
         errors::top_level,
-        paging::{self, Direction, Page, PageArgs, Sort, TextFilter},
+        paging::{self, Below, Direction, Page, PageArgs, Sort, TextFilter},
         scalars::{CountryCode, DateTime, counter},
     },
     identity::{Action, Actor},
@@ -86,22 +86,13 @@ impl Customer {
         #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
         last: Option<i32>,
     ) -> async_graphql::Result<CustomerConnection> {
-        let wanted = Wanted {
-            parent: Some(self.0.id),
-            ..Wanted::default()
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
         };
-        let page = list(
-            ctx,
-            &wanted,
-            None,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await;
+        let page = paging::below(ctx, self.0.id, Children, args).await;
         Ok(CustomerConnection::of(page.map_err(top_level)?, Customer))
     }
 
@@ -140,16 +131,39 @@ impl Customer {
             .map(Self))
     }
 
-    /// The object as stored now, past everything this request remembers of it.
+    /// The object as stored now.
     ///
     /// # Errors
     /// `NOT_FOUND` when it is hidden; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: CustomerId) -> Result<Self> {
-        ctx.loaders().clear::<CustomerId>();
         let found = store::find(ctx.db(), store::scope(ctx.actor()), id).await?;
         found
             .map(Self)
             .ok_or_else(|| Error::not_found("customerId"))
+    }
+}
+
+/// The customers that belong to another one directly.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Children;
+
+impl Below for Children {
+    type Entity = customer::Entity;
+
+    fn parent() -> customer::Column {
+        customer::Column::ParentId
+    }
+
+    fn sort() -> Sort<customer::Column> {
+        Sort {
+            column: Some(customer::Column::NameKey),
+            id: customer::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<customer::Entity> {
+        store::visible(store::scope(&rows.actor))
     }
 }
 

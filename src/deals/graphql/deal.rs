@@ -7,10 +7,7 @@ use chrono::Utc;
 
 use super::{
     DealRegistration,
-    loaders::{
-        MovesOf, OthersOn, ParticipantsOf, ProductsOf, RefundsOf, RegistrationOf, RulesOf, forget,
-        unshared,
-    },
+    loaders::{MovesOf, OthersOn, ParticipantsOf, ProductsOf, RefundsOf, RegistrationOf, RulesOf},
     parts::{DealParticipant, DealRefund, DealStage, ProductLine, StageDwell, StageStay},
 };
 use crate::{
@@ -23,7 +20,7 @@ use crate::{
     entity::{deal, deal_stage_change, ids::DealId},
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        context::{ContextExt, unshared},
         errors::top_level,
         paging::PageArgs,
         scalars::{BigInt, Date, DateTime, Decimal, Money},
@@ -112,16 +109,15 @@ impl Deal {
     ) -> async_graphql::Result<Option<DealRegistration>> {
         let row = ctx.loaders().load_one(RegistrationOf(self.0.id)).await;
         Ok(row
-            .map_err(|error| top_level(unshared(error)))?
+            .map_err(top_level)?
+            .flatten()
             .map(DealRegistration::from))
     }
 
     /// What is to be sold. At most 50.
     async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ProductLine>> {
         let rows = ctx.loaders().load_one(ProductsOf(self.0.id)).await;
-        let rows = rows
-            .map_err(|error| top_level(unshared(error)))?
-            .unwrap_or_default();
+        let rows = rows.map_err(top_level)?.unwrap_or_default();
         Ok(rows
             .into_iter()
             .map(|row| ProductLine {
@@ -135,18 +131,14 @@ impl Deal {
     /// those who left included.
     async fn participants(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DealParticipant>> {
         let rows = ctx.loaders().load_one(ParticipantsOf(self.0.id)).await;
-        let rows = rows
-            .map_err(|error| top_level(unshared(error)))?
-            .unwrap_or_default();
+        let rows = rows.map_err(top_level)?.unwrap_or_default();
         Ok(rows.into_iter().map(DealParticipant).collect())
     }
 
     /// How many other partners take part or are invited. 0 for the vendor, who sees them in `participants`.
     async fn other_partner_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
         let count = ctx.loaders().load_one(OthersOn(self.0.id)).await;
-        let count = count
-            .map_err(|error| top_level(unshared(error)))?
-            .unwrap_or_default();
+        let count = count.map_err(top_level)?.unwrap_or_default();
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
@@ -246,9 +238,7 @@ impl Deal {
     /// The refunds, earliest first. At most 20: the latest.
     async fn refunds(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DealRefund>> {
         let rows = ctx.loaders().load_one(RefundsOf(self.0.id)).await;
-        let rows = rows
-            .map_err(|error| top_level(unshared(error)))?
-            .unwrap_or_default();
+        let rows = rows.map_err(top_level)?.unwrap_or_default();
         let older = rows.len().saturating_sub(20);
         Ok(rows.into_iter().skip(older).map(DealRefund).collect())
     }
@@ -395,7 +385,6 @@ impl Deal {
     /// # Errors
     /// The database failed; `NOT_FOUND` when the caller does not see it.
     pub async fn fresh(ctx: &Context<'_>, id: DealId) -> Result<Self> {
-        forget(ctx.loaders());
         let row = store::deal(ctx.db(), ctx.actor().scope(), id).await?;
         row.map(Self).ok_or_else(|| Error::not_found("dealId"))
     }

@@ -16,9 +16,10 @@ use crate::{
         deal_registration_product, deal_stage_change,
         ids::{DealId, DealParticipantId, DealRegistrationId, PartnerId, ProgramVersionId},
     },
-    error::{Error, Result},
-    graphql::context::{LoadError, Loaders, Rows},
+    error::Result,
+    graphql::context::{LoadError, Rows},
     identity::Scope,
+    platform::sql::padded,
     programs::rules::{self, Rules},
     tx::CHUNK,
 };
@@ -43,7 +44,7 @@ keys! {
     MovesOf(DealId);
     /// The refunds of a deal, earliest first.
     RefundsOf(DealId);
-    /// The registration from which a deal was made.
+    /// The registration from which a deal was made, if the caller sees it.
     RegistrationOf(DealId);
     /// The products of a registration.
     RegisteredProducts(DealRegistrationId);
@@ -78,12 +79,12 @@ loader!(OthersOn => usize, others_on);
 loader!(ProductsOf => Vec<deal_product::Model>, products_of);
 loader!(MovesOf => Vec<deal_stage_change::Model>, moves_of);
 loader!(RefundsOf => Vec<deal_refund::Model>, refunds_of);
-loader!(RegistrationOf => deal_registration::Model, registrations_of);
+loader!(RegistrationOf => Option<deal_registration::Model>, registrations_of);
 loader!(RegisteredProducts => Vec<deal_registration_product::Model>, registered_products);
 loader!(RulesOf => Arc<Rules>, rules_of);
 
 async fn deals(rows: &Rows, keys: &[DealId]) -> Result<HashMap<DealId, deal::Model>> {
-    let select = deal::Entity::find().filter(deal::Column::Id.is_in(keys.iter().copied()));
+    let select = deal::Entity::find().filter(deal::Column::Id.is_in(padded(keys)));
     let found = select
         .filter(store::visible_deals(rows.scope()))
         .all(&rows.db)
@@ -96,7 +97,7 @@ async fn registrations(
     keys: &[DealRegistrationId],
 ) -> Result<HashMap<DealRegistrationId, deal_registration::Model>> {
     let select = deal_registration::Entity::find()
-        .filter(deal_registration::Column::Id.is_in(keys.iter().copied()))
+        .filter(deal_registration::Column::Id.is_in(padded(keys)))
         .filter(store::visible_registrations(rows.scope()));
     Ok(select
         .all(&rows.db)
@@ -111,7 +112,7 @@ async fn participants(
     keys: &[DealParticipantId],
 ) -> Result<HashMap<DealParticipantId, deal_participant::Model>> {
     let select = participant_store::participants(rows.scope())
-        .filter(deal_participant::Column::Id.is_in(keys.iter().copied()));
+        .filter(deal_participant::Column::Id.is_in(padded(keys)));
     Ok(select
         .all(&rows.db)
         .await?
@@ -125,7 +126,7 @@ async fn participants_of(
     keys: &[ParticipantsOf],
 ) -> Result<HashMap<ParticipantsOf, Vec<deal_participant::Model>>> {
     let select = participant_store::participants(rows.scope())
-        .filter(deal_participant::Column::DealId.is_in(keys.iter().map(|key| key.0)))
+        .filter(deal_participant::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
         .order_by_asc(deal_participant::Column::Id);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         ParticipantsOf(row.deal_id)
@@ -140,7 +141,7 @@ async fn others_on(rows: &Rows, keys: &[OthersOn]) -> Result<HashMap<OthersOn, u
         .select_only()
         .column(deal_participant::Column::DealId)
         .column(deal_participant::Column::PartnerId)
-        .filter(deal_participant::Column::DealId.is_in(keys.iter().map(|key| key.0)))
+        .filter(deal_participant::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
         .filter(deal_participant::Column::PartnerId.ne(own))
         .filter(participant_store::live())
         .into_tuple()
@@ -159,7 +160,7 @@ async fn products_of(
     keys: &[ProductsOf],
 ) -> Result<HashMap<ProductsOf, Vec<deal_product::Model>>> {
     let select = deal_product::Entity::find()
-        .filter(deal_product::Column::DealId.is_in(keys.iter().map(|key| key.0)))
+        .filter(deal_product::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
         .order_by_asc(deal_product::Column::ProductId);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         ProductsOf(row.deal_id)
@@ -171,7 +172,7 @@ async fn moves_of(
     keys: &[MovesOf],
 ) -> Result<HashMap<MovesOf, Vec<deal_stage_change::Model>>> {
     let select = deal_stage_change::Entity::find()
-        .filter(deal_stage_change::Column::DealId.is_in(keys.iter().map(|key| key.0)))
+        .filter(deal_stage_change::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
         .order_by_asc(deal_stage_change::Column::At)
         .order_by_asc(deal_stage_change::Column::Id);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
@@ -184,7 +185,7 @@ async fn refunds_of(
     keys: &[RefundsOf],
 ) -> Result<HashMap<RefundsOf, Vec<deal_refund::Model>>> {
     let select = deal_refund::Entity::find()
-        .filter(deal_refund::Column::DealId.is_in(keys.iter().map(|key| key.0)))
+        .filter(deal_refund::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
         .order_by_asc(deal_refund::Column::Id);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         RefundsOf(row.deal_id)
@@ -194,14 +195,17 @@ async fn refunds_of(
 async fn registrations_of(
     rows: &Rows,
     keys: &[RegistrationOf],
-) -> Result<HashMap<RegistrationOf, deal_registration::Model>> {
+) -> Result<HashMap<RegistrationOf, Option<deal_registration::Model>>> {
     let select = deal_registration::Entity::find()
-        .filter(deal_registration::Column::DealId.is_in(keys.iter().map(|key| key.0)))
+        .filter(deal_registration::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
         .filter(store::visible_registrations(rows.scope()));
-    let found = select.all(&rows.db).await?.into_iter();
-    Ok(found
-        .filter_map(|row| Some((RegistrationOf(row.deal_id?), row)))
-        .collect())
+    let mut found: HashMap<_, _> = keys.iter().map(|key| (*key, None)).collect();
+    for row in select.all(&rows.db).await? {
+        if let Some(deal) = row.deal_id {
+            found.insert(RegistrationOf(deal), Some(row));
+        }
+    }
+    Ok(found)
 }
 
 async fn registered_products(
@@ -210,7 +214,8 @@ async fn registered_products(
 ) -> Result<HashMap<RegisteredProducts, Vec<deal_registration_product::Model>>> {
     let select = deal_registration_product::Entity::find()
         .filter(
-            deal_registration_product::Column::RegistrationId.is_in(keys.iter().map(|key| key.0)),
+            deal_registration_product::Column::RegistrationId
+                .is_in(padded(keys).into_iter().map(|key| key.0)),
         )
         .order_by_asc(deal_registration_product::Column::ProductId);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
@@ -238,21 +243,4 @@ fn listed<K: Copy + Eq + Hash, M>(
         lists.entry(key(&row)).or_default().push(row);
     }
     lists
-}
-
-/// A loader's shared error as one of ours.
-pub fn unshared(error: LoadError) -> Error {
-    Arc::try_unwrap(error).unwrap_or_else(|shared| Error::internal(shared.to_string()))
-}
-
-/// Forgets what was read before a mutation, so that a request with several mutations shows each one's effect.
-pub fn forget(loaders: &Loaders) {
-    loaders.clear::<DealId>();
-    loaders.clear::<DealRegistrationId>();
-    loaders.clear::<DealParticipantId>();
-    loaders.clear::<ParticipantsOf>();
-    loaders.clear::<OthersOn>();
-    loaders.clear::<MovesOf>();
-    loaders.clear::<RefundsOf>();
-    loaders.clear::<RegistrationOf>();
 }

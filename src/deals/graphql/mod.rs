@@ -1,5 +1,6 @@
 //! Registrations and deals in the API.
 
+mod ahead;
 pub mod deal;
 pub mod deal_inputs;
 pub mod deal_mutations;

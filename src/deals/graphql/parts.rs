@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-use super::{Deal, loaders::unshared};
+use super::Deal;
 use crate::{
     catalog::graphql::Product,
     deals::{
@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        context::{ContextExt, unshared},
         errors::top_level,
         scalars::{BigInt, DateTime, Decimal, EmailAddress, Money, percent},
     },
@@ -248,7 +248,6 @@ impl DealParticipant {
     /// # Errors
     /// The database failed; `NOT_FOUND` when the caller does not see it.
     pub async fn fresh(ctx: &Context<'_>, id: DealParticipantId) -> Result<Self> {
-        super::loaders::forget(ctx.loaders());
         let row = participant_store::participant(ctx.db(), ctx.actor().scope(), id).await?;
         row.map(Self)
             .ok_or_else(|| Error::not_found("participantId"))

@@ -15,11 +15,12 @@ use crate::{
     error::Error,
     graphql::{
         ContextExt,
+        ahead::Ahead,
         context::id,
         errors::top_level,
-        paging::{self, DateTimeFilter, Direction, Page, PageArgs, Sort},
+        paging::{self, Branches, DateTimeFilter, Direction, Page, PageArgs, Sort},
     },
-    identity::Action,
+    identity::{Action, Scope},
     platform::ids::TypedId,
 };
 
@@ -117,15 +118,18 @@ impl ListQuery {
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<DealRegistrationConnection> {
         ctx.may(Action::RegistrationRead)?;
-        let Some(filter) = filter.unwrap_or_default().condition() else {
+        let filter = filter.unwrap_or_default();
+        let statuses = filter.status.clone();
+        let Some(filter) = filter.condition() else {
             return Ok(DealRegistrationConnection::of(
                 Page::<deal_registration::Model>::empty(),
                 DealRegistration::from,
             ));
         };
-        let select = deal_registration::Entity::find()
+        let rows = deal_registration::Entity::find()
             .filter(store::visible_registrations(ctx.actor().scope()))
             .filter(filter);
+        let rows = Branches::from(rows).among(deal_registration::Column::Status, statuses);
         let direction = order_by
             .unwrap_or_default()
             .first()
@@ -140,7 +144,7 @@ impl ListQuery {
         let page = paging::page(
             ctx,
             ctx.db(),
-            select,
+            rows,
             sort,
             PageArgs {
                 after,
@@ -184,40 +188,47 @@ impl ListQuery {
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<DealConnection> {
         ctx.may(Action::DealRead)?;
-        let Some(filter) = filter
-            .unwrap_or_default()
-            .condition(ctx.actor().partner_id())
-        else {
+        let filter = filter.unwrap_or_default();
+        let (statuses, stages) = (filter.status.clone(), filter.stage.clone());
+        let Some((partner, filter)) = filter.condition(ctx.actor().partner_id()) else {
             return Ok(DealConnection::of(Page::empty(), Deal));
         };
-        let select = deal::Entity::find()
-            .filter(store::visible_deals(ctx.actor().scope()))
-            .filter(filter);
+        let rows = Branches::of(match (ctx.actor().scope(), partner) {
+            // A partner's people name no partner but their own.
+            (Scope::All, Some(partner)) => store::deals_with(partner),
+            (scope, _) => store::deals(scope),
+        });
         let direction = order_by
             .unwrap_or_default()
             .first()
             .map(|order| order.direction)
             .unwrap_or_default();
+        let rows = rows
+            .filter(filter)
+            .among(deal::Column::Status, statuses)
+            .among(deal::Column::Stage, stages);
         // Ids are minted in the order of recording.
         let sort = Sort {
             column: None,
             id: deal::Column::Id,
             direction,
         };
-        let page = paging::page(
-            ctx,
-            ctx.db(),
-            select,
-            sort,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await;
-        Ok(DealConnection::of(page.map_err(top_level)?, Deal))
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let page = paging::page(ctx, ctx.db(), rows, sort, args)
+            .await
+            .map_err(top_level)?;
+        if let Some(ahead) = Ahead::of(ctx) {
+            let deals: Vec<_> = page.rows.iter().map(|(_, deal)| deal).collect();
+            super::ahead::deals(&ahead.connection(), &deals)
+                .await
+                .map_err(top_level)?;
+        }
+        Ok(DealConnection::of(page, Deal))
     }
 
     /// A deal. `NOT_FOUND` when there is none, or your partner has nothing to do with it.
@@ -229,7 +240,11 @@ impl ListQuery {
         let found = async {
             ctx.actor().may(Action::DealRead)?;
             let found = Deal::load(ctx, id(&key, "id")?).await?;
-            found.ok_or_else(|| Error::not_found("id"))
+            let deal = found.ok_or_else(|| Error::not_found("id"))?;
+            if let Some(ahead) = Ahead::of(ctx) {
+                super::ahead::deals(&ahead, &[&deal.0]).await?;
+            }
+            Ok::<_, Error>(deal)
         };
         Some(found.await.map_err(top_level))
     }
@@ -257,7 +272,6 @@ impl DealRegistrationFilter {
         let partner: Option<PartnerId> = wanted(self.partner_id.as_ref()).ok()?;
         let customer: Option<CustomerId> = wanted(self.customer_id.as_ref()).ok()?;
         let condition = Condition::all()
-            .add_option(self.status.map(|statuses| C::Status.is_in(statuses)))
             .add_option(partner.map(|partner| C::PartnerId.eq(partner)))
             .add_option(customer.map(|customer| C::CustomerId.eq(customer)))
             .add_option(
@@ -269,9 +283,9 @@ impl DealRegistrationFilter {
 }
 
 impl DealFilter {
-    /// The filter for the database; none when nothing can match. Asking a partner's people who else is on their deals
-    /// by filtering for another partner finds nothing.
-    fn condition(self, own: Option<PartnerId>) -> Option<Condition> {
+    /// The partner wanted and the filter for the database; none when nothing can match. Asking a partner's people who
+    /// else is on their deals by filtering for another partner finds nothing.
+    fn condition(self, own: Option<PartnerId>) -> Option<(Option<PartnerId>, Condition)> {
         use deal::Column as C;
         let partner: Option<PartnerId> = wanted(self.partner_id.as_ref()).ok()?;
         let customer: Option<CustomerId> = wanted(self.customer_id.as_ref()).ok()?;
@@ -282,11 +296,8 @@ impl DealFilter {
             return None;
         }
         let condition = Condition::all()
-            .add_option(self.status.map(|statuses| C::Status.is_in(statuses)))
-            .add_option(self.stage.map(|stages| C::Stage.is_in(stages)))
-            .add_option(partner.map(store::deals_of))
             .add_option(customer.map(|customer| C::CustomerId.eq(customer)))
             .add_option(program.map(|program| C::ProgramId.eq(program)));
-        Some(condition.add(period(C::ClosedAt, self.closed_at)))
+        Some((partner, condition.add(period(C::ClosedAt, self.closed_at))))
     }
 }

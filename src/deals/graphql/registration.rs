@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::{
     Deal,
-    loaders::{RegisteredProducts, RulesOf, unshared},
+    loaders::{RegisteredProducts, RulesOf},
     parts::{ContactAtCustomer, ProductLine},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     entity::{deal_registration, ids::DealRegistrationId},
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        context::{ContextExt, unshared},
         errors::top_level,
         scalars::{CountryCode, Date, DateTime, Money},
     },
@@ -107,7 +107,7 @@ impl DealRegistration {
             .loaders()
             .load_one(RulesOf(self.0.program_version_id))
             .await;
-        let rules = rules.map_err(|error| top_level(unshared(error)))?;
+        let rules = rules.map_err(top_level)?;
         Ok(rules.map_or(0, |rules| rules.number))
     }
 
@@ -142,9 +142,7 @@ impl DealRegistration {
     /// What is to be sold. At most 50.
     async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ProductLine>> {
         let rows = ctx.loaders().load_one(RegisteredProducts(self.0.id)).await;
-        let rows = rows
-            .map_err(|error| top_level(unshared(error)))?
-            .unwrap_or_default();
+        let rows = rows.map_err(top_level)?.unwrap_or_default();
         Ok(rows
             .into_iter()
             .map(|row| ProductLine {
@@ -302,7 +300,6 @@ impl DealRegistration {
     /// # Errors
     /// The database failed; `NOT_FOUND` when the caller no longer sees it.
     pub async fn fresh(ctx: &Context<'_>, id: DealRegistrationId) -> Result<Self> {
-        super::loaders::forget(ctx.loaders());
         let row = store::registration(ctx.db(), ctx.actor().scope(), id).await?;
         row.map(Self::from)
             .ok_or_else(|| Error::not_found("registrationId"))

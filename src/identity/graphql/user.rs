@@ -13,9 +13,9 @@ use crate::{
     },
     error::{Error, Refusal, Result},
     graphql::{
-        context::{ContextExt, LoadError, Rows, id},
+        context::{ContextExt, LoadError, Rows, Viewer, id},
         errors::top_level,
-        paging::{self, Direction, PageArgs, Sort},
+        paging::{self, Branches, Direction, PageArgs, Sort},
         scalars::{DateTime, EmailAddress},
     },
     identity::{
@@ -241,8 +241,17 @@ pub struct UserQuery;
 impl UserQuery {
     /// The user who asks. Null with the error `UNAUTHENTICATED` when nobody signed in.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
-        let viewer = async { User::own(ctx, ctx.actor().person()?).await }.await;
-        Some(viewer.map_err(top_level))
+        let viewer = async {
+            let id = ctx.actor().person()?;
+            match ctx.data_opt::<Viewer>().filter(|viewer| viewer.0.id == id) {
+                Some(Viewer(row)) => Ok(User {
+                    row: row.clone(),
+                    own: true,
+                }),
+                None => User::own(ctx, id).await,
+            }
+        };
+        Some(viewer.await.map_err(top_level))
     }
 
     /// A person by id: for yourself always, for others as in `users`. An unknown id and somebody whom you may not
@@ -306,7 +315,10 @@ async fn users(
     let Some(wanted) = filter.wanted() else {
         return Ok(UserConnection::of(paging::Page::empty(), User::of));
     };
-    let page = paging::page(ctx, ctx.db(), store::directory(scope, wanted), sort, args).await?;
+    let rows = Branches::from(store::directory(scope, wanted.partner_id))
+        .among(user::Column::Role, wanted.roles)
+        .among(user::Column::Status, wanted.statuses);
+    let page = paging::page(ctx, ctx.db(), rows, sort, args).await?;
     Ok(UserConnection::of(page, User::of))
 }
 

@@ -2,31 +2,25 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+    ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
 use crate::{
     entity::{
-        ids::{PartnerId, RefreshTokenId, SessionId, UserId},
+        ids::{RefreshTokenId, SessionId, UserId},
         refresh_token, session, user,
     },
     error::Result,
-    identity::{Role, SessionEnd, UserStatus},
+    identity::{SessionEnd, UserStatus},
     tx::{CHUNK, Tx},
 };
 
 /// A session with what its user is at this moment.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct Standing {
     /// Whose session it is.
-    pub user_id: UserId,
-    /// The user's role.
-    pub role: Role,
-    /// The user's partner.
-    pub partner_id: Option<PartnerId>,
-    /// The user's status.
-    pub status: UserStatus,
+    pub user: user::Model,
     /// When the session ends.
     pub expires_at: DateTime<Utc>,
     /// When it was ended.
@@ -37,25 +31,31 @@ impl Standing {
     /// Whether the session still lets its user in.
     #[must_use]
     pub fn lets_in(&self, now: DateTime<Utc>) -> bool {
-        self.revoked_at.is_none() && now < self.expires_at && self.status == UserStatus::Active
+        self.revoked_at.is_none() && now < self.expires_at && self.user.status == UserStatus::Active
+    }
+}
+
+impl FromQueryResult for Standing {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> std::result::Result<Self, DbErr> {
+        Ok(Self {
+            user: user::Model::from_query_result(row, prefix)?,
+            expires_at: row.try_get(prefix, "expires_at")?,
+            revoked_at: row.try_get(prefix, "revoked_at")?,
+        })
     }
 }
 
 /// A session and its user, in one query.
 pub async fn standing(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<Standing>> {
-    let to_user = session::Entity::belongs_to(user::Entity)
-        .from(session::Column::UserId)
-        .to(user::Column::Id)
+    let to_session = user::Entity::belongs_to(session::Entity)
+        .from(user::Column::Id)
+        .to(session::Column::UserId)
         .into();
-    let query = session::Entity::find_by_id(id)
-        .select_only()
-        .column(session::Column::UserId)
-        .column(user::Column::Role)
-        .column(user::Column::PartnerId)
-        .column(user::Column::Status)
+    let query = user::Entity::find()
         .column(session::Column::ExpiresAt)
         .column(session::Column::RevokedAt)
-        .join(JoinType::InnerJoin, to_user);
+        .join(JoinType::InnerJoin, to_session)
+        .filter(session::Column::Id.eq(id));
     Ok(query.into_model::<Standing>().one(db).await?)
 }
 

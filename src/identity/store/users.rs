@@ -72,19 +72,13 @@ pub struct Wanted {
 }
 
 /// The people whom somebody may look up: a partner only its own.
-pub fn directory(scope: Scope, wanted: Wanted) -> Select<user::Entity> {
+pub fn directory(scope: Scope, partner: Option<PartnerId>) -> Select<user::Entity> {
     let mut query = people(scope);
     if let Scope::Partner(own) = scope {
         query = query.filter(user::Column::PartnerId.eq(own));
     }
-    if let Some(partner) = wanted.partner_id {
+    if let Some(partner) = partner {
         query = query.filter(user::Column::PartnerId.eq(partner));
-    }
-    if let Some(roles) = wanted.roles {
-        query = query.filter(user::Column::Role.is_in(roles));
-    }
-    if let Some(statuses) = wanted.statuses {
-        query = query.filter(user::Column::Status.is_in(statuses));
     }
     query
 }

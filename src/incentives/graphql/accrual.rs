@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, Description, ID, Object, dataloader::Loader};
+use sea_orm::{EntityTrait, QueryFilter, Select};
 
 use super::IncentivePlan;
 use crate::{
@@ -11,14 +12,14 @@ use crate::{
     deals::graphql::Deal,
     entity::{
         accrual, deal,
-        ids::{AccrualId, DealId, PayoutId},
+        ids::{DealId, PayoutId},
     },
     error::{Error, Result},
     graphql::{
         ContextExt,
         context::{LoadError, Rows},
         errors::top_level,
-        paging::{self, PageArgs},
+        paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{DateTime, Decimal, Money, percent},
     },
     identity::Action,
@@ -28,7 +29,6 @@ use crate::{
         ids::TypedId,
         money::{proportion, sum},
         ppm::Ppm,
-        window::Window,
     },
 };
 
@@ -191,40 +191,34 @@ async fn lines_of(ctx: &Context<'_>, deal: DealId) -> Result<Vec<accrual::Model>
 pub async fn accruals_paid_by(
     ctx: &Context<'_>,
     payout: PayoutId,
-    count: i32,
     args: PageArgs,
 ) -> async_graphql::Result<AccrualConnection> {
     ctx.may(Action::PayoutRead)?;
-    let window = Window::of::<AccrualId>(&args).map_err(top_level)?;
-    let rows = ctx.loaders().load_one(PaidBy(payout, window)).await;
-    let rows = rows.map_err(top_level)?.unwrap_or_default();
-    let page = window.page(rows, |row| row.id.text(), Some(count));
-    Ok(AccrualConnection::of(page, Accrual))
+    let page = paging::below(ctx, payout, PaidBy, args).await;
+    Ok(AccrualConnection::of(page.map_err(top_level)?, Accrual))
 }
 
-/// A page of the commission lines that a payment pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PaidBy(PayoutId, Window);
+/// The commission lines that a payment pays.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct PaidBy;
 
-impl Loader<PaidBy> for Rows {
-    type Value = Vec<accrual::Model>;
-    type Error = LoadError;
+impl Below for PaidBy {
+    type Entity = accrual::Entity;
 
-    async fn load(&self, keys: &[PaidBy]) -> Result<HashMap<PaidBy, Self::Value>, LoadError> {
-        let mut windows: HashMap<Window, Vec<PayoutId>> = HashMap::new();
-        for PaidBy(payout, window) in keys {
-            windows.entry(*window).or_default().push(*payout);
+    fn parent() -> accrual::Column {
+        accrual::Column::PayoutId
+    }
+
+    fn sort() -> Sort<accrual::Column> {
+        Sort {
+            column: None,
+            id: accrual::Column::Id,
+            direction: Direction::Asc,
         }
-        let mut found: HashMap<PaidBy, Self::Value> = HashMap::new();
-        for (window, payouts) in windows {
-            let rows = store::paid_by(&self.db, self.scope(), &payouts, window).await;
-            for row in rows.map_err(Arc::new)? {
-                if let Some(payout) = row.payout_id {
-                    found.entry(PaidBy(payout, window)).or_default().push(row);
-                }
-            }
-        }
-        Ok(found)
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<accrual::Entity> {
+        accrual::Entity::find().filter(store::visible_accruals(rows.scope()))
     }
 }
 
@@ -241,7 +235,8 @@ impl Loader<AccrualsOf> for Rows {
         keys: &[AccrualsOf],
     ) -> Result<HashMap<AccrualsOf, Self::Value>, LoadError> {
         let deals: Vec<DealId> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<AccrualsOf, Self::Value> = HashMap::new();
+        let mut found: HashMap<AccrualsOf, Self::Value> =
+            keys.iter().map(|key| (*key, Vec::new())).collect();
         for row in store::accruals(&self.db, self.scope(), &deals)
             .await
             .map_err(Arc::new)?

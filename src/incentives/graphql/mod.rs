@@ -8,7 +8,7 @@ mod preview;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 pub use accrual::{
-    Accrual, AccrualConnection, AccrualEdge, AccrualsOf, PaidBy, accruals_for, accruals_paid_by,
+    Accrual, AccrualConnection, AccrualEdge, AccrualsOf, accruals_for, accruals_paid_by,
 };
 pub use component::{
     IncentiveComponent, IncentiveComponentInput, IncentiveHoldback, IncentiveHoldbackInput,

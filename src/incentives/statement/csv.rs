@@ -28,18 +28,20 @@ pub async fn file<C: ConnectionTrait>(db: &C, subject: Subject) -> Result<String
         )
         .into());
     }
-    let sums = super::sums(db, subject).await?;
+    let sums = super::sums(db, &[subject.partner], subject.span).await?;
+    let sums = sums.get(&subject.partner).copied().unwrap_or_default();
     table(subject, sums.opening, &rows).map_err(|error| Error::Internal(Box::new(error)))
 }
 
 fn table(subject: Subject, opening: i64, rows: &[store::Line]) -> io::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let (amount, currency) = (
-        |minor| subject.currency.decimal(minor),
-        subject.currency.code(),
+        |minor| subject.span.currency.decimal(minor),
+        subject.span.currency.code(),
     );
     writer.write_record(["date", "type", "reference", "name", "amount", "currency"])?;
     let first_day = subject
+        .span
         .period
         .start
         .to_rfc3339_opts(SecondsFormat::Secs, true);

@@ -1,21 +1,24 @@
 //! The API of statements.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Period, ROUNDING, Subject, Sums, store};
+use async_graphql::{Context, ID, Object, SimpleObject, dataloader::Loader};
+use sea_orm::Select;
+
+use super::{Period, ROUNDING, Span, Subject, Sums, store};
 use crate::{
     connection,
     entity::{accrual, ids::PartnerId, payout},
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        context::{ContextExt, LoadError, Rows, unshared},
         errors::top_level,
-        paging::{self, Direction, PageArgs, Sort},
+        paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{CurrencyCode, Date, DateTime, Money},
     },
     identity::{Action, Scope},
     incentives::AccrualKind,
-    ledger::balance,
+    ledger::graphql::balance::{balances_of, usual_currency},
 };
 
 /// What a partner earned, lost again and was paid in a period, in one currency: opening + earned + adjustments − paid =
@@ -34,17 +37,17 @@ pub struct PartnerStatement {
 impl PartnerStatement {
     /// The first day.
     async fn period_start(&self) -> Date {
-        Date(self.subject.period.first_day)
+        Date(self.subject.span.period.first_day)
     }
 
     /// The last day.
     async fn period_end(&self) -> Date {
-        Date(self.subject.period.last_day)
+        Date(self.subject.span.period.last_day)
     }
 
     /// The currency of all amounts.
     async fn currency(&self) -> CurrencyCode {
-        CurrencyCode(self.subject.currency.to_string())
+        CurrencyCode(self.subject.span.currency.to_string())
     }
 
     /// Owed at the start of the first day; negative when more was taken back than earned.
@@ -95,12 +98,8 @@ impl PartnerStatement {
             first,
             last,
         };
-        let sort = Sort {
-            column: Some(accrual::Column::EarnedAt),
-            id: accrual::Column::Id,
-            direction: Direction::Asc,
-        };
-        let page = paging::page(ctx, ctx.db(), store::lines(self.subject), sort, args)
+        let Subject { partner, span } = self.subject;
+        let page = paging::below(ctx, partner, Lines(span), args)
             .await
             .map_err(top_level)?;
         Ok(StatementLineConnection::of(page, StatementLine::of))
@@ -123,12 +122,8 @@ impl PartnerStatement {
             first,
             last,
         };
-        let sort = Sort {
-            column: None,
-            id: payout::Column::Id,
-            direction: Direction::Asc,
-        };
-        let page = paging::page(ctx, ctx.db(), store::payments(self.subject), sort, args)
+        let Subject { partner, span } = self.subject;
+        let page = paging::below(ctx, partner, Payments(span), args)
             .await
             .map_err(top_level)?;
         Ok(StatementPaymentConnection::of(page, StatementPayment::of))
@@ -144,7 +139,7 @@ impl PartnerStatement {
 
 impl PartnerStatement {
     fn money(&self, minor: i64) -> Money {
-        Money::minor(minor, self.subject.currency)
+        Money::minor(minor, self.subject.span.currency)
     }
 }
 
@@ -208,6 +203,56 @@ impl StatementPayment {
     }
 }
 
+/// The commission lines of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Lines(Span);
+
+impl Below for Lines {
+    type Entity = accrual::Entity;
+
+    fn parent() -> accrual::Column {
+        accrual::Column::PartnerId
+    }
+
+    fn sort() -> Sort<accrual::Column> {
+        Sort {
+            column: Some(accrual::Column::EarnedAt),
+            id: accrual::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    /// Lines are reached through statements that the caller was shown.
+    fn rows(&self, _: &Rows) -> Select<accrual::Entity> {
+        store::lines(self.0)
+    }
+}
+
+/// The payments of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Payments(Span);
+
+impl Below for Payments {
+    type Entity = payout::Entity;
+
+    fn parent() -> payout::Column {
+        payout::Column::PartnerId
+    }
+
+    fn sort() -> Sort<payout::Column> {
+        Sort {
+            column: None,
+            id: payout::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    /// Payments are reached through statements that the caller was shown.
+    fn rows(&self, _: &Rows) -> Select<payout::Entity> {
+        store::payments(self.0)
+    }
+}
+
 connection!(StatementLineConnection, StatementLineEdge, StatementLine);
 connection!(
     StatementPaymentConnection,
@@ -252,15 +297,32 @@ async fn read(
     let period = Period::days(period_start.0, period_end.0)?;
     let currency = match currency {
         Some(code) => code.read("currency")?,
-        None => balance::usual_currency(ctx.db(), &balance::of(ctx.db(), partner).await?).await?,
+        None => usual_currency(ctx, &balances_of(ctx, partner).await?).await?,
     };
-    let subject = Subject {
-        partner,
-        currency,
-        period,
-    };
+    let span = Span { currency, period };
+    let subject = Subject { partner, span };
+    let sums = ctx.loaders().load_one(subject).await.map_err(unshared)?;
     Ok(PartnerStatement {
         subject,
-        sums: super::sums(ctx.db(), subject).await?,
+        sums: sums.ok_or_else(|| Error::internal("a statement was not summed"))?,
     })
+}
+
+impl Loader<Subject> for Rows {
+    type Value = Sums;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[Subject]) -> Result<HashMap<Subject, Sums>, LoadError> {
+        let mut by_span: HashMap<Span, Vec<PartnerId>> = HashMap::new();
+        for Subject { partner, span } in keys {
+            by_span.entry(*span).or_default().push(*partner);
+        }
+        let mut found = HashMap::with_capacity(keys.len());
+        for (span, partners) in by_span {
+            let sums = super::sums(&self.db, &partners, span).await;
+            let sums = sums.map_err(Arc::new)?.into_iter();
+            found.extend(sums.map(|(partner, sums)| (Subject { partner, span }, sums)));
+        }
+        Ok(found)
+    }
 }

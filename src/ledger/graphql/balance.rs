@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     graphql::{
         ContextExt,
-        context::{LoadError, Rows},
+        context::{LoadError, Rows, unshared},
         errors::top_level,
         scalars::{CurrencyCode, Money},
     },
@@ -18,6 +18,7 @@ use crate::{
         balance::{self, Balance},
         store,
     },
+    platform::money::Currency,
 };
 
 /// What a partner has earned, what is on its way and what it was paid, in one currency. Finance, alliance managers
@@ -68,7 +69,7 @@ pub async fn balance(
     let balances = read(ctx, partner).await?;
     let currency = match currency {
         Some(code) => code.read("currency"),
-        None => balance::usual_currency(ctx.db(), &balances).await,
+        None => usual_currency(ctx, &balances).await,
     };
     let currency = currency.map_err(top_level)?;
     let found = balances
@@ -94,12 +95,48 @@ pub async fn balances(
 
 async fn read(ctx: &Context<'_>, partner: PartnerId) -> async_graphql::Result<Vec<Balance>> {
     ctx.may(Action::PayoutRead)?;
-    let accounts = ctx
-        .loaders()
-        .load_one(AccountsOf(partner))
-        .await
-        .map_err(top_level)?;
-    Ok(balance::by_currency(&accounts.unwrap_or_default()))
+    balances_of(ctx, partner).await.map_err(top_level)
+}
+
+/// The balances of a partner, as far as the caller may see them.
+///
+/// # Errors
+/// The database failed.
+pub async fn balances_of(ctx: &Context<'_>, partner: PartnerId) -> Result<Vec<Balance>> {
+    let accounts = ctx.loaders().load_one(AccountsOf(partner)).await;
+    let accounts = accounts.map_err(unshared)?.unwrap_or_default();
+    Ok(balance::by_currency(&accounts))
+}
+
+/// The currency in which a partner with these balances is shown when nobody names one.
+///
+/// # Errors
+/// The database failed.
+pub async fn usual_currency(ctx: &Context<'_>, balances: &[Balance]) -> Result<Currency> {
+    if let [only] = balances {
+        return Ok(only.currency);
+    }
+    let reporting = ctx.loaders().load_one(Reporting).await.map_err(unshared)?;
+    Ok(balance::usual_currency(balances, reporting))
+}
+
+/// The reporting currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Reporting;
+
+impl Loader<Reporting> for Rows {
+    type Value = Currency;
+    type Error = LoadError;
+
+    async fn load(&self, _: &[Reporting]) -> Result<HashMap<Reporting, Currency>, LoadError> {
+        let reporting = store::reporting_currency(&self.db)
+            .await
+            .map_err(Arc::new)?;
+        Ok(reporting
+            .map(|currency| (Reporting, currency))
+            .into_iter()
+            .collect())
+    }
 }
 
 /// The ledger accounts of a partner.
@@ -120,7 +157,8 @@ impl Loader<AccountsOf> for Rows {
             Scope::Nothing => false,
         };
         let partners: Vec<PartnerId> = keys.iter().filter(visible).map(|key| key.0).collect();
-        let mut accounts: HashMap<AccountsOf, Self::Value> = HashMap::new();
+        let mut accounts: HashMap<AccountsOf, Self::Value> =
+            keys.iter().map(|key| (*key, Vec::new())).collect();
         for row in store::accounts_of(&self.db, &partners)
             .await
             .map_err(Arc::new)?

@@ -1,7 +1,7 @@
 //! A partner as the API shows it, and the directory.
 
 use async_graphql::{Context, ID, Object};
-use sea_orm::{ActiveEnum, ColumnTrait, QueryFilter};
+use sea_orm::{ActiveEnum, QueryFilter, Select};
 
 use super::{
     PaymentDetails,
@@ -14,9 +14,9 @@ use crate::{
     entity::{ids::PartnerId, partner, partner_lifecycle_event},
     error::{Error, Result},
     graphql::{
-        context::{self, ContextExt},
+        context::{self, ContextExt, Rows},
         errors::top_level,
-        paging::{self, Direction, PageArgs, Sort},
+        paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
     identity::Action,
@@ -115,26 +115,13 @@ impl Partner {
         #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
         last: Option<i32>,
     ) -> async_graphql::Result<PartnerConnection> {
-        let select =
-            store::visible(ctx.actor().scope()).filter(partner::Column::ParentId.eq(self.0.id));
-        let sort = Sort {
-            column: Some(partner::Column::NameKey),
-            id: partner::Column::Id,
-            direction: Direction::Asc,
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
         };
-        let page = paging::page(
-            ctx,
-            ctx.db(),
-            select,
-            sort,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await;
+        let page = paging::below(ctx, self.0.id, Children, args).await;
         Ok(PartnerConnection::of(page.map_err(top_level)?, Partner))
     }
 
@@ -163,25 +150,13 @@ impl Partner {
         #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
         last: Option<i32>,
     ) -> async_graphql::Result<LifecycleEventConnection> {
-        let select = store::moves(ctx.actor().scope(), self.0.id);
-        let sort = Sort {
-            column: None,
-            id: partner_lifecycle_event::Column::Id,
-            direction: Direction::Asc,
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
         };
-        let page = paging::page(
-            ctx,
-            ctx.db(),
-            select,
-            sort,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await;
+        let page = paging::below(ctx, self.0.id, Moves, args).await;
         Ok(LifecycleEventConnection::of(
             page.map_err(top_level)?,
             LifecycleEvent,
@@ -284,14 +259,11 @@ impl Partner {
             .map(Self))
     }
 
-    /// The object as stored now, past everything this request remembers of it.
+    /// The object as stored now.
     ///
     /// # Errors
     /// `NOT_FOUND` when it is hidden; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: PartnerId) -> Result<Self> {
-        ctx.loaders().clear::<PartnerId>();
-        ctx.loaders().clear::<AttributesOf>();
-        ctx.loaders().clear::<EnrollmentsOf>();
         let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
         found.map(Self).ok_or_else(|| Error::not_found("partnerId"))
     }
@@ -311,6 +283,54 @@ impl Partner {
             .into_iter()
             .filter(|row| row.kind == kind);
         Ok(of_kind.map(|row| row.value).collect())
+    }
+}
+
+/// The partners that belong to another one directly.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Children;
+
+impl Below for Children {
+    type Entity = partner::Entity;
+
+    fn parent() -> partner::Column {
+        partner::Column::ParentId
+    }
+
+    fn sort() -> Sort<partner::Column> {
+        Sort {
+            column: Some(partner::Column::NameKey),
+            id: partner::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<partner::Entity> {
+        store::visible(rows.scope())
+    }
+}
+
+/// The moves of a partner through life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Moves;
+
+impl Below for Moves {
+    type Entity = partner_lifecycle_event::Entity;
+
+    fn parent() -> partner_lifecycle_event::Column {
+        partner_lifecycle_event::Column::PartnerId
+    }
+
+    fn sort() -> Sort<partner_lifecycle_event::Column> {
+        Sort {
+            column: None,
+            id: partner_lifecycle_event::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<partner_lifecycle_event::Entity> {
+        store::moves(rows.scope())
     }
 }
 

@@ -96,11 +96,7 @@ impl Payout {
             first,
             last,
         };
-        let count = match self.0.status {
-            PayoutStatus::Cancelled => 0,
-            _ => i32::try_from(self.0.line_count).unwrap_or(i32::MAX),
-        };
-        accruals_paid_by(ctx, self.0.id, count, args).await
+        accruals_paid_by(ctx, self.0.id, args).await
     }
 
     /// Where the payment stands.
@@ -256,12 +252,10 @@ pub(super) async fn page_of(
         id: payout::Column::Id,
         direction,
     };
-    match store::visible_payments(ctx.actor().scope(), wanted) {
-        Some(select) => paging::page(ctx, ctx.db(), select, sort, args)
-            .await
-            .map_err(top_level),
-        None => Ok(Page::empty()),
-    }
+    let payments = store::visible_payments(ctx.actor().scope(), wanted);
+    paging::page(ctx, ctx.db(), payments, sort, args)
+        .await
+        .map_err(top_level)
 }
 
 impl Loader<PayoutId> for Rows {

@@ -3,20 +3,21 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+use sea_orm::{EntityTrait, Select};
 
-use super::payment::{Payout, PayoutConnection, page_of};
+use super::payment::{Payout, PayoutConnection};
 use crate::{
     connection,
     entity::{
         ids::{PayoutRunId, ProgramId},
-        payout_exception, payout_run,
+        payout, payout_exception, payout_run,
     },
     error::{Error, Result},
     graphql::{
         ContextExt,
         context::{self, LoadError, Rows},
         errors::top_level,
-        paging::{self, Direction, Page, PageArgs, Sort},
+        paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{Date, DateTime, Money},
     },
     identity::{Action, Scope, graphql::User},
@@ -110,15 +111,8 @@ impl PayoutRun {
             first,
             last,
         };
-        let wanted = WantedPayments {
-            run: Some(self.0.id),
-            status,
-            ..WantedPayments::default()
-        };
-        Ok(PayoutConnection::of(
-            page_of(ctx, wanted, Direction::Asc, args).await?,
-            Payout,
-        ))
+        let page = paging::below(ctx, self.0.id, Payments { status }, args).await;
+        Ok(PayoutConnection::of(page.map_err(top_level)?, Payout))
     }
 
     /// Who is not paid although commission is due, with the amount that waits and the reason.
@@ -138,12 +132,7 @@ impl PayoutRun {
             first,
             last,
         };
-        let sort = Sort {
-            column: None,
-            id: payout_exception::Column::Id,
-            direction: Direction::Asc,
-        };
-        let page = paging::page(ctx, ctx.db(), store::exceptions(self.0.id), sort, args)
+        let page = paging::below(ctx, self.0.id, Exceptions, args)
             .await
             .map_err(top_level)?;
         Ok(PayoutExceptionConnection::of(page, PayoutException))
@@ -294,6 +283,61 @@ impl PayoutException {
     }
 }
 
+/// The payments of a run in a state, or all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Payments {
+    status: Option<PayoutStatus>,
+}
+
+impl Below for Payments {
+    type Entity = payout::Entity;
+
+    fn parent() -> payout::Column {
+        payout::Column::RunId
+    }
+
+    fn sort() -> Sort<payout::Column> {
+        Sort {
+            column: None,
+            id: payout::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<payout::Entity> {
+        let wanted = WantedPayments {
+            status: self.status,
+            ..WantedPayments::default()
+        };
+        store::visible_payments(rows.scope(), wanted)
+    }
+}
+
+/// Who is not paid by a run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Exceptions;
+
+impl Below for Exceptions {
+    type Entity = payout_exception::Entity;
+
+    fn parent() -> payout_exception::Column {
+        payout_exception::Column::RunId
+    }
+
+    fn sort() -> Sort<payout_exception::Column> {
+        Sort {
+            column: None,
+            id: payout_exception::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    /// Exceptions are reached through runs that the caller was shown.
+    fn rows(&self, _: &Rows) -> Select<payout_exception::Entity> {
+        payout_exception::Entity::find()
+    }
+}
+
 connection!(PayoutRunConnection, PayoutRunEdge, PayoutRun);
 connection!(
     PayoutExceptionConnection,
@@ -351,12 +395,10 @@ impl PayoutRunQuery {
             id: payout_run::Column::Id,
             direction: Direction::Desc,
         };
-        let page = match store::runs(ctx.actor().scope(), wanted) {
-            Some(select) => paging::page(ctx, ctx.db(), select, sort, args)
-                .await
-                .map_err(top_level)?,
-            None => Page::empty(),
-        };
+        let runs = store::runs(ctx.actor().scope(), wanted);
+        let page = paging::page(ctx, ctx.db(), runs, sort, args)
+            .await
+            .map_err(top_level)?;
         Ok(PayoutRunConnection::of(page, PayoutRun))
     }
 

@@ -8,7 +8,7 @@ use sea_orm::{
 use crate::{
     entity::{
         ids::{PartnerId, PayoutId, PayoutRunId, ProgramId},
-        payout, payout_exception, payout_run,
+        payout, payout_run,
     },
     error::Result,
     identity::Scope,
@@ -36,20 +36,20 @@ pub struct WantedPayments {
     pub status: Option<PayoutStatus>,
 }
 
-/// The runs that the caller may see, or `None` when that is none.
-pub fn runs(scope: Scope, wanted: WantedRuns) -> Option<Select<payout_run::Entity>> {
+/// The runs that the caller may see.
+pub fn runs(scope: Scope, wanted: WantedRuns) -> Select<payout_run::Entity> {
     use payout_run::Column;
-    if scope != Scope::All {
-        return None;
-    }
     let mut select = payout_run::Entity::find();
+    if scope != Scope::All {
+        select = select.filter(Column::Id.is_in(std::iter::empty::<PayoutRunId>()));
+    }
     if let Some(program) = wanted.program {
         select = select.filter(Column::ProgramId.eq(program));
     }
     if let Some(status) = wanted.status {
         select = select.filter(Column::Status.eq(status));
     }
-    Some(select)
+    select
 }
 
 /// Runs by id.
@@ -58,17 +58,14 @@ pub async fn runs_by_id<C: ConnectionTrait>(
     scope: Scope,
     ids: &[PayoutRunId],
 ) -> Result<Vec<payout_run::Model>> {
-    let Some(select) = runs(scope, WantedRuns::default()) else {
-        return Ok(Vec::new());
-    };
-    Ok(select
+    Ok(runs(scope, WantedRuns::default())
         .filter(payout_run::Column::Id.is_in(ids.iter().copied()))
         .all(db)
         .await?)
 }
 
-/// The payments that the caller may see, or `None` when that is none.
-pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Option<Select<payout::Entity>> {
+/// The payments that the caller may see.
+pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Select<payout::Entity> {
     use payout::Column;
     let mut select = match scope {
         Scope::All => payout::Entity::find(),
@@ -78,7 +75,9 @@ pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Option<Select<p
                 .filter(Column::PartnerId.eq(own))
                 .filter(Column::Status.is_not_in(hidden))
         }
-        Scope::Nothing => return None,
+        Scope::Nothing => {
+            payout::Entity::find().filter(Column::Id.is_in(std::iter::empty::<PayoutId>()))
+        }
     };
     if let Some(run) = wanted.run {
         select = select.filter(Column::RunId.eq(run));
@@ -89,7 +88,7 @@ pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Option<Select<p
     if let Some(status) = wanted.status {
         select = select.filter(Column::Status.eq(status));
     }
-    Some(select)
+    select
 }
 
 /// Payments by id.
@@ -98,18 +97,10 @@ pub async fn payments_by_id<C: ConnectionTrait>(
     scope: Scope,
     ids: &[PayoutId],
 ) -> Result<Vec<payout::Model>> {
-    let Some(select) = visible_payments(scope, WantedPayments::default()) else {
-        return Ok(Vec::new());
-    };
-    Ok(select
+    Ok(visible_payments(scope, WantedPayments::default())
         .filter(payout::Column::Id.is_in(ids.iter().copied()))
         .all(db)
         .await?)
-}
-
-/// The exceptions of a run that the caller was shown.
-pub fn exceptions(run: PayoutRunId) -> Select<payout_exception::Entity> {
-    payout_exception::Entity::find().filter(payout_exception::Column::RunId.eq(run))
 }
 
 /// What the payments of a run come to in one currency.

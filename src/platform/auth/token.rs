@@ -4,6 +4,11 @@
 //! same ones; the previous secret's key still verifies while a rotation lasts. Nothing in a token's header is believed
 //! but the name of the key: the algorithm is the key's own.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
@@ -23,6 +28,9 @@ pub const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 /// Ours have about 400 bytes; anything much longer is not worth decoding.
 const LONGEST: usize = 2048;
+
+/// How many tokens are remembered once their signature was found true.
+const REMEMBERED: usize = 10_000;
 
 /// What a verified token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +81,12 @@ pub struct Keys {
     previous: Option<Key>,
     issuer: String,
     audience: String,
+    seen: Arc<Mutex<Seen>>,
 }
+
+/// The claims of tokens with a true signature, by the digest of their text: a token comes with hundreds of requests,
+/// and its signature is the dearest part of letting it in. Its times are looked at each time.
+type Seen = HashMap<[u8; 32], Claims>;
 
 #[derive(Clone, Debug)]
 struct Key {
@@ -99,6 +112,7 @@ impl Keys {
             previous: previous.map(Key::derive).transpose()?,
             issuer: issuer.into(),
             audience: audience.into(),
+            seen: Arc::default(),
         })
     }
 
@@ -125,7 +139,19 @@ impl Keys {
 
     /// What a token says, if it is one of ours and good at `now`.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenFault> {
-        let claims = self.signed(token)?;
+        if token.len() > LONGEST {
+            return Err(TokenFault::Invalid);
+        }
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        let known = self.seen().get(&digest).cloned();
+        let claims = match known {
+            Some(claims) => claims,
+            None => {
+                let claims = self.signed(token)?;
+                self.remember(digest, claims.clone(), now);
+                claims
+            }
+        };
         let now = now.timestamp();
         let leeway = LEEWAY.num_seconds();
         if now >= claims.exp.saturating_add(leeway) {
@@ -149,11 +175,24 @@ impl Keys {
         Ok(serde_json::json!({ "keys": keys }))
     }
 
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room by forgetting what is past its time, or everything when that is not enough.
+    fn remember(&self, digest: [u8; 32], claims: Claims, now: DateTime<Utc>) {
+        let mut seen = self.seen();
+        if seen.len() >= REMEMBERED {
+            seen.retain(|_, claims| claims.exp > now.timestamp());
+        }
+        if seen.len() >= REMEMBERED {
+            seen.clear();
+        }
+        seen.insert(digest, claims);
+    }
+
     /// The claims of a token with a true signature, before its times are looked at.
     fn signed(&self, token: &str) -> Result<Claims, TokenFault> {
-        if token.len() > LONGEST {
-            return Err(TokenFault::Invalid);
-        }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Invalid)?;
         if header.crit.is_some() {
             return Err(TokenFault::Invalid);

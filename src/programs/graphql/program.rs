@@ -7,7 +7,7 @@ use std::{
 
 use async_graphql::{Context, ID, Object, dataloader::Loader};
 use chrono::Utc;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{EntityTrait, Select};
 
 use super::settings::ProgramSettings;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     graphql::{
         context::{self, ContextExt, LoadError, Rows},
         errors::top_level,
-        paging::{self, Direction, PageArgs, Sort},
+        paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{DateTime, counter},
     },
     identity::Action,
@@ -81,18 +81,13 @@ impl Program {
         #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
         last: Option<i32>,
     ) -> async_graphql::Result<ProgramVersionConnection> {
-        let sort = Sort {
-            column: None,
-            id: program_version::Column::Id,
-            direction: Direction::Desc,
-        };
         let args = PageArgs {
             after,
             before,
             first,
             last,
         };
-        let page = paging::page(ctx, ctx.db(), store::versions(self.0.id), sort, args).await;
+        let page = paging::below(ctx, self.0.id, Versions, args).await;
         Ok(ProgramVersionConnection::of(
             page.map_err(top_level)?,
             ProgramVersion,
@@ -109,26 +104,13 @@ impl Program {
         #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
         last: Option<i32>,
     ) -> async_graphql::Result<EnrollmentConnection> {
-        let select = store::visible_enrollments(ctx.actor().scope())
-            .filter(enrollment::Column::ProgramId.eq(self.0.id));
-        let sort = Sort {
-            column: None,
-            id: enrollment::Column::Id,
-            direction: Direction::Asc,
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
         };
-        let page = paging::page(
-            ctx,
-            ctx.db(),
-            select,
-            sort,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await;
+        let page = paging::below(ctx, self.0.id, Places, args).await;
         Ok(EnrollmentConnection::of(
             page.map_err(top_level)?,
             Enrollment,
@@ -165,13 +147,11 @@ impl Program {
             .map(Self))
     }
 
-    /// The object as stored now, past everything this request remembers of it.
+    /// The object as stored now.
     ///
     /// # Errors
     /// `NOT_FOUND`; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: ProgramId) -> Result<Self> {
-        ctx.loaders().clear::<ProgramId>();
-        ctx.loaders().clear::<InForce>();
         store::find(ctx.db(), id)
             .await?
             .map(Self)
@@ -258,6 +238,54 @@ impl Enrollment {
     /// When the tier last changed.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
+    }
+}
+
+/// The versions of a programme's rules.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Versions;
+
+impl Below for Versions {
+    type Entity = program_version::Entity;
+
+    fn parent() -> program_version::Column {
+        program_version::Column::ProgramId
+    }
+
+    fn sort() -> Sort<program_version::Column> {
+        Sort {
+            column: None,
+            id: program_version::Column::Id,
+            direction: Direction::Desc,
+        }
+    }
+
+    fn rows(&self, _: &Rows) -> Select<program_version::Entity> {
+        program_version::Entity::find()
+    }
+}
+
+/// The places of partners in a programme.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Places;
+
+impl Below for Places {
+    type Entity = enrollment::Entity;
+
+    fn parent() -> enrollment::Column {
+        enrollment::Column::ProgramId
+    }
+
+    fn sort() -> Sort<enrollment::Column> {
+        Sort {
+            column: None,
+            id: enrollment::Column::Id,
+            direction: Direction::Asc,
+        }
+    }
+
+    fn rows(&self, rows: &Rows) -> Select<enrollment::Entity> {
+        store::visible_enrollments(rows.scope())
     }
 }
 

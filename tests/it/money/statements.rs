@@ -2,7 +2,7 @@
 
 use ensemble::{
     entity::ids::PartnerId,
-    incentives::statement::{self, Period, Subject, Sums},
+    incentives::statement::{self, Period, Span, Subject, Sums},
     platform::money::Currency,
 };
 
@@ -17,15 +17,17 @@ cases!(
 fn subject(partner: PartnerId, start: &str, end: &str) -> Subject {
     Subject {
         partner,
-        currency: Currency::USD,
-        period: Period::days(day(start), day(end)).unwrap(),
+        span: Span {
+            currency: Currency::USD,
+            period: Period::days(day(start), day(end)).unwrap(),
+        },
     }
 }
 
 async fn sums(t: &TestApp, partner: PartnerId, start: &str, end: &str) -> Sums {
-    statement::sums(t.app.db().reader(), subject(partner, start, end))
-        .await
-        .unwrap()
+    let span = subject(partner, start, end).span;
+    let sums = statement::sums(t.app.db().reader(), &[partner], span).await;
+    sums.unwrap()[&partner]
 }
 
 /// Earned 1,428.57 in January, 357.14 taken back; 600.00 more in February. The minimum payment is 1,500.00.

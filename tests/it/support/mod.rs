@@ -11,7 +11,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -41,7 +41,7 @@ use ensemble::{
     tx::{Call, Tx, Work},
     worker,
 };
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveValue::Set, Statement};
 use secrecy::SecretSlice;
 use serde_json::Value;
 
@@ -90,6 +90,7 @@ pub struct TestApp {
     pub outbox: MemoryMail,
     database: Arc<Database>,
     books_altered: Arc<AtomicBool>,
+    statements: Arc<Mutex<Vec<Statement>>>,
 }
 
 /// Somebody who signed in.
@@ -181,6 +182,9 @@ impl TestApp {
         outbox: MemoryMail,
         database: Arc<Database>,
     ) -> Self {
+        let statements: Arc<Mutex<Vec<Statement>>> = Arc::default();
+        let noted = Arc::clone(&statements);
+        let db = db.observed(move |statement| noted.lock().unwrap().push(statement.clone()));
         let secret = || SecretSlice::from(SECRET.to_vec());
         let app = App::new(Parts {
             db,
@@ -204,7 +208,13 @@ impl TestApp {
             outbox,
             database,
             books_altered: Arc::default(),
+            statements,
         }
+    }
+
+    /// The statements that the database was sent since this was last asked.
+    pub fn statements(&self) -> Vec<Statement> {
+        std::mem::take(&mut self.statements.lock().unwrap())
     }
 
     /// Moves the clock.
