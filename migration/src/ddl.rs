@@ -38,7 +38,7 @@ pub async fn append_only(manager: &SchemaManager<'_>, tables: &[&str]) -> Result
     Ok(())
 }
 
-/// Refuses one kind of change (`DELETE`, `UPDATE`, `UPDATE OF a, b`) on a table.
+/// Refuses one kind of change (`DELETE`, `UPDATE`, `UPDATE OF a, b`, `TRUNCATE`) on a table. SQLite knows no TRUNCATE.
 pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> Result<(), DbErr> {
     let verb: String = change
         .chars()
@@ -46,10 +46,18 @@ pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> R
         .collect();
     let name = format!("{table}_no_{}", verb.to_lowercase());
     let connection = manager.get_connection();
-    let statement = match connection.get_database_backend() {
-        DbBackend::Postgres => format!(
-            "CREATE TRIGGER {name} BEFORE {change} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        ),
+    let statement = match (connection.get_database_backend(), verb.as_str()) {
+        (DbBackend::Postgres, verb) => {
+            let each = if verb == "TRUNCATE" {
+                "STATEMENT"
+            } else {
+                "ROW"
+            };
+            format!(
+                "CREATE TRIGGER {name} BEFORE {change} ON {table} FOR EACH {each} EXECUTE FUNCTION refuse_change()"
+            )
+        }
+        (_, "TRUNCATE") => return Ok(()),
         _ => format!(
             "CREATE TRIGGER {name} BEFORE {change} ON {table} \
              BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -59,12 +67,13 @@ pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> R
     Ok(())
 }
 
-/// Lets a kind of change (`DELETE`, `UPDATE`) that [`refuse`] refuses on a table happen again.
+/// Lets a kind of change (`DELETE`, `UPDATE`, `TRUNCATE`) that [`refuse`] refuses on a table happen again.
 pub async fn allow(manager: &SchemaManager<'_>, table: &str, verb: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let name = format!("{table}_no_{}", verb.to_lowercase());
-    let statement = match connection.get_database_backend() {
-        DbBackend::Postgres => format!("DROP TRIGGER {name} ON {table}"),
+    let statement = match (connection.get_database_backend(), verb) {
+        (DbBackend::Postgres, _) => format!("DROP TRIGGER {name} ON {table}"),
+        (_, "TRUNCATE") => return Ok(()),
         _ => format!("DROP TRIGGER {name}"),
     };
     connection.execute_unprepared(&statement).await?;

@@ -21,6 +21,7 @@ mod m0011_renewals_and_rebates;
 mod m0012_payment_details;
 mod m0013_market;
 mod m0015_list_indexes;
+mod m0016_facts_stay;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_payment_details::Migration),
             Box::new(m0013_market::Migration),
             Box::new(m0015_list_indexes::Migration),
+            Box::new(m0016_facts_stay::Migration),
         ]
     }
 }

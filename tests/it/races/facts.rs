@@ -1,4 +1,4 @@
-//! What happened stays as it was written: every table of facts refuses UPDATE and DELETE, whoever asks.
+//! What happened stays as it was written: every table of facts refuses UPDATE, DELETE and TRUNCATE, whoever asks.
 
 use ensemble::{
     entity::{ledger_entry, partner_lifecycle_event},
@@ -15,7 +15,7 @@ use super::{Realm, fresh_key};
 use crate::{cases, deals::market::*, money::operator, support::TestApp};
 
 cases!(
-    every_table_of_facts_refuses_update_and_delete,
+    every_table_of_facts_refuses_update_delete_and_truncate,
     a_fact_cannot_be_replaced,
 );
 
@@ -116,10 +116,20 @@ async fn first_column(t: &TestApp, table: &str) -> String {
     texts(t, &sql).await.remove(0)
 }
 
-async fn every_table_of_facts_refuses_update_and_delete(t: TestApp) {
+async fn every_table_of_facts_refuses_update_delete_and_truncate(t: TestApp) {
     everything_happened(&t).await;
     let mut refused = Vec::new();
-    for guard in guards(&t).await {
+    let guards = guards(&t).await;
+    let of = |verb: &str| -> Vec<&str> {
+        let tables = guards.iter().filter_map(|name| name.strip_suffix(verb));
+        tables.collect()
+    };
+    let (deletes, truncates) = (of("_no_delete"), of("_no_truncate"));
+    match t.app.db().backend() {
+        DbBackend::Postgres => assert_eq!(truncates, deletes),
+        _ => assert_eq!(truncates, Vec::<&str>::new()),
+    }
+    for guard in guards {
         let (table, verb) = guard.rsplit_once("_no_").unwrap();
         let count = format!("SELECT CAST(COUNT(*) AS TEXT) AS name FROM {table}");
         let before = texts(&t, &count).await;
@@ -130,6 +140,8 @@ async fn every_table_of_facts_refuses_update_and_delete(t: TestApp) {
         let column = first_column(&t, table).await;
         let sql = match verb {
             "update" => format!("UPDATE {table} SET {column} = {column}"),
+            // With what refers to it: otherwise the reference alone would refuse.
+            "truncate" => format!("TRUNCATE {table} CASCADE"),
             _ => format!("DELETE FROM {table}"),
         };
         let told = operator(&t, &sql).await.unwrap_err();
