@@ -149,6 +149,12 @@ impl Tx {
         self.now
     }
 
+    /// The request that asks, for the audit trail.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.call.request_id.as_deref()
+    }
+
     /// Mints an id.
     #[must_use]
     pub fn id<T: ids::TypedId>(&self) -> T {
@@ -244,14 +250,8 @@ impl Tx {
 
     /// Commits; says whether there is background work to do now.
     async fn commit(self) -> Result<bool> {
-        let events = self
-            .recorded
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        let enqueued = self
-            .enqueued
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let events = take(&self.recorded);
+        let enqueued = take(&self.enqueued);
         if self.failed.load(Ordering::Acquire) {
             self.db.rollback().await?;
             return Err(Error::internal(format!(
@@ -259,9 +259,9 @@ impl Tx {
                 self.call.name
             )));
         }
-        audit::append(&self.db, self.now, &self.call, &events).await?;
+        audit::append(&self, &events).await?;
         let work = !(events.is_empty() && enqueued.is_empty());
-        jobs::append(&self.db, self.now, &self.call, &events, enqueued).await?;
+        jobs::append(&self, &events, enqueued).await?;
         self.db.commit().await?;
         Ok(work)
     }
@@ -273,6 +273,10 @@ impl Tx {
         }
         result
     }
+}
+
+fn take<T>(noted: &Mutex<Vec<T>>) -> Vec<T> {
+    std::mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[async_trait]

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Insert, Order,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use sha2::{Digest, Sha256};
 
@@ -17,40 +17,32 @@ use crate::{
     error::Result,
     events::Event,
     platform::ids,
-    tx::{CHUNK, Call, Tx},
+    tx::Tx,
 };
 
 /// Writes the rows of a unit of work.
 ///
 /// # Errors
 /// The database failed.
-pub async fn append<C: ConnectionTrait>(
-    db: &C,
-    now: DateTime<Utc>,
-    call: &Call,
-    events: &[Event],
-) -> Result<()> {
-    let actor = call.actor.user_id();
+pub async fn append(tx: &Tx, events: &[Event]) -> Result<()> {
+    let actor = tx.actor().user_id();
     let kind = if actor.is_some() { "USER" } else { "SYSTEM" };
-    for chunk in events.chunks(CHUNK) {
-        let mut rows = Vec::with_capacity(chunk.len());
-        for event in chunk {
-            let (subject_type, subject_id) = event.subject();
-            rows.push(audit_event::ActiveModel {
-                id: Set(AuditEventId(ids::mint(now))),
-                at: Set(now),
-                actor_kind: Set(kind.to_owned()),
-                actor_id: Set(actor),
-                action: Set(event.name().to_owned()),
-                subject_type: Set(subject_type.to_owned()),
-                subject_id: Set(subject_id),
-                details: Set(event.payload()?),
-                request_id: Set(call.request_id.clone()),
-            });
-        }
-        Insert::many(rows).exec_without_returning(db).await?;
+    let mut rows = Vec::with_capacity(events.len());
+    for event in events {
+        let (subject_type, subject_id) = event.subject();
+        rows.push(audit_event::ActiveModel {
+            id: Set(tx.id()),
+            at: Set(tx.now()),
+            actor_kind: Set(kind.to_owned()),
+            actor_id: Set(actor),
+            action: Set(event.name().to_owned()),
+            subject_type: Set(subject_type.to_owned()),
+            subject_id: Set(subject_id),
+            details: Set(event.payload()?),
+            request_id: Set(tx.request_id().map(str::to_owned)),
+        });
     }
-    Ok(())
+    tx.insert_all(rows).await
 }
 
 /// Seals up to `limit` rows that are not in the chain yet; returns how many.

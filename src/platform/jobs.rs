@@ -6,10 +6,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Insert, QueryFilter,
-    QueryOrder, Statement,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, Statement, sea_query::Expr,
 };
 use serde_json::{Value, json};
 
@@ -17,8 +15,7 @@ use crate::{
     entity::{ids::JobId, job},
     error::Result,
     events::Event,
-    platform::ids,
-    tx::{CHUNK, Call, Tx},
+    tx::Tx,
 };
 
 /// The topic of a job that carries a business event.
@@ -64,13 +61,7 @@ pub struct Job {
 ///
 /// # Errors
 /// The database failed.
-pub async fn append<C: ConnectionTrait>(
-    db: &C,
-    now: DateTime<Utc>,
-    call: &Call,
-    events: &[Event],
-    enqueued: Vec<NewJob>,
-) -> Result<()> {
+pub async fn append(tx: &Tx, events: &[Event], enqueued: Vec<NewJob>) -> Result<()> {
     let mut jobs = Vec::with_capacity(events.len() + enqueued.len());
     for event in events {
         jobs.push(NewJob {
@@ -80,32 +71,23 @@ pub async fn append<C: ConnectionTrait>(
         });
     }
     jobs.extend(enqueued);
-    for chunk in jobs.chunks(CHUNK) {
-        let rows = chunk.iter().map(|new| job::ActiveModel {
-            id: Set(JobId(ids::mint(now))),
-            topic: Set(new.topic.to_owned()),
-            payload: Set(new.payload.clone()),
-            dedupe_key: Set(new.dedupe_key.clone()),
-            status: Set(JobStatus::Pending),
-            run_at: Set(now),
-            attempts: Set(0),
-            max_attempts: Set(MAX_ATTEMPTS),
-            lease_until: Set(None),
-            lease_epoch: Set(0),
-            last_error: Set(None),
-            request_id: Set(call.request_id.clone()),
-            created_at: Set(now),
-            finished_at: Set(None),
-        });
-        Insert::many(rows)
-            .on_conflict(
-                OnConflict::column(job::Column::DedupeKey)
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .exec_without_returning(db)
-            .await?;
-    }
+    let rows = jobs.into_iter().map(|new| job::ActiveModel {
+        id: Set(tx.id()),
+        topic: Set(new.topic.to_owned()),
+        payload: Set(new.payload),
+        dedupe_key: Set(new.dedupe_key),
+        status: Set(JobStatus::Pending),
+        run_at: Set(tx.now()),
+        attempts: Set(0),
+        max_attempts: Set(MAX_ATTEMPTS),
+        lease_until: Set(None),
+        lease_epoch: Set(0),
+        last_error: Set(None),
+        request_id: Set(tx.request_id().map(str::to_owned)),
+        created_at: Set(tx.now()),
+        finished_at: Set(None),
+    });
+    tx.insert_all_new(rows).await?;
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Insert,
-    IntoActiveModel, QueryFilter, QueryOrder, Select, sea_query::OnConflict,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    Select,
 };
 
 use crate::{
@@ -108,13 +108,7 @@ pub async fn find_all<C: ConnectionTrait>(
 /// # Errors
 /// The database failed.
 pub async fn insert(tx: &Tx, rows: Vec<exchange_rate::Model>) -> Result<bool> {
-    if rows.is_empty() {
-        return Ok(true);
-    }
     let count = sql::count(rows.len());
-    let rows = rows
-        .into_iter()
-        .map(|row| row.into_active_model().reset_all());
-    let insert = Insert::many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
-    Ok(insert.exec_without_returning(tx).await? == count)
+    let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
+    Ok(tx.insert_all_new(rows).await? == count)
 }
