@@ -15,6 +15,7 @@ use ensemble::{
     identity::{self, Role},
     import, incentives, ledger, partners,
     platform::{
+        audit::Head,
         config::{Config, Mode, Options, environment},
         migrations, telemetry,
     },
@@ -75,7 +76,11 @@ enum Command {
     /// Print the GraphQL schema.
     Schema,
     /// Check the books and the audit trail; exits with 1 when anything is wrong.
-    Verify,
+    Verify {
+        /// The head of the audit trail that an earlier verification told and somebody noted.
+        #[arg(long, value_name = "POSITION:DIGEST")]
+        head: Option<Head>,
+    },
     /// Copy the SQLite database to a new file, also while it is served.
     Backup {
         /// The copy; it must not exist yet.
@@ -249,7 +254,7 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
             println!("{resealed} accounts sealed anew.");
         }
         Command::Schema => {}
-        Command::Verify => return verify(config).await,
+        Command::Verify { head } => return verify(config, head).await,
         Command::Backup { file } => {
             let bytes = backup::take(config.database_url.expose_secret(), &file).await?;
             println!("{} holds the database: {bytes} bytes.", file.display());
@@ -329,9 +334,14 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
     })
 }
 
-async fn verify(config: &Config) -> Result<ExitCode, StartError> {
+async fn verify(config: &Config, noted: Option<Head>) -> Result<ExitCode, StartError> {
     let app = server::open(config).await?;
-    let report = ledger::verify::verify(app.db().reader()).await?;
+    let db = app.db().reader();
+    let mut report = ledger::verify::verify(db).await?;
+    if let Some(noted) = noted {
+        let finding = ledger::verify::still_holds(db, &noted).await?;
+        report.findings.push(finding);
+    }
     println!("{report}");
     let good = report.is_clean();
     telemetry::invariants_hold(good);

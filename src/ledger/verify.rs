@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    platform::{audit, ids},
+    platform::{
+        audit::{self, Head},
+        ids,
+    },
 };
 
 mod checks;
@@ -31,8 +34,8 @@ pub struct Finding {
 pub struct Report {
     /// Every promise that was looked at.
     pub findings: Vec<Finding>,
-    /// How many audit rows the intact chain holds.
-    pub audit_rows_sealed: i64,
+    /// The end of the intact part of the audit trail, to be noted elsewhere.
+    pub audit_head: Head,
 }
 
 impl Report {
@@ -62,7 +65,11 @@ impl fmt::Display for Report {
                 writeln!(f, "         and more")?;
             }
         }
-        write!(f, "       {} audit rows sealed", self.audit_rows_sealed)
+        write!(f, "       {} audit rows sealed", self.audit_head.position)?;
+        if self.audit_head.position > 0 {
+            write!(f, "; the head is {}", self.audit_head)?;
+        }
+        Ok(())
     }
 }
 
@@ -115,6 +122,23 @@ pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Report> {
     });
     Ok(Report {
         findings,
-        audit_rows_sealed: chain.sealed,
+        audit_head: chain.head,
+    })
+}
+
+/// Asks whether the audit trail still holds the head that somebody noted: everything up to it is as it was then.
+///
+/// # Errors
+/// The database failed.
+pub async fn still_holds<C: ConnectionTrait>(db: &C, noted: &Head) -> Result<Finding> {
+    let offender = match audit::at(db, noted.position).await? {
+        Some(now) if now == *noted => None,
+        Some(_) => Some(format!("position {} has another digest", noted.position)),
+        None => Some(format!("position {} is not there", noted.position)),
+    };
+    Ok(Finding {
+        promise: "the audit trail holds the head that was noted",
+        offenders: offender.into_iter().collect(),
+        more: false,
     })
 }

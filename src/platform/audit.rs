@@ -1,9 +1,13 @@
 //! The audit trail: one row per business event, sealed into a hash chain by a background job.
 //!
 //! Rows carry ids, never personal data, so a person can be erased and the chain still verifies. The seal is a
-//! table of its own: the position and hash of each row, each hash over the one before it.
+//! table of its own: the position and hash of each row, each hash over the one before it. A chain shows what was altered
+//! inside it, not that its end was cut off: for that somebody notes its [`Head`] elsewhere.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
@@ -98,42 +102,95 @@ pub async fn seal_since(tx: &Tx, since: DateTime<Utc>, limit: u64) -> Result<u64
 /// # Errors
 /// The database failed.
 pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Chain> {
-    let (mut position, mut previous) = (0, String::new());
+    let mut head = Head::default();
     loop {
         let seals = audit_seal::Entity::find()
             .find_also_related(audit_event::Entity)
-            .filter(audit_seal::Column::Position.gt(position))
+            .filter(audit_seal::Column::Position.gt(head.position))
             .order_by_asc(audit_seal::Column::Position)
             .limit(1_000)
             .all(db)
             .await?;
         if seals.is_empty() {
             return Ok(Chain {
-                sealed: position,
+                head,
                 broken_at: None,
             });
         }
         for (seal, event) in seals {
-            let expected = event.as_ref().map(|event| hash(&previous, event));
-            if seal.position != position + 1 || expected.as_deref() != Some(seal.hash.as_str()) {
+            let next = head.position + 1;
+            let expected = event.as_ref().map(|event| hash(&head.digest, event));
+            if seal.position != next || expected.as_deref() != Some(seal.hash.as_str()) {
                 return Ok(Chain {
-                    sealed: position,
-                    broken_at: Some(position + 1),
+                    head,
+                    broken_at: Some(next),
                 });
             }
-            position = seal.position;
-            previous = seal.hash;
+            head = Head {
+                position: next,
+                digest: seal.hash,
+            };
         }
     }
 }
 
+/// What the trail has at the position of a head now; nothing when it ends before it.
+///
+/// # Errors
+/// The database failed.
+pub async fn at<C: ConnectionTrait>(db: &C, position: i64) -> Result<Option<Head>> {
+    let seal = audit_seal::Entity::find_by_id(position).one(db).await?;
+    Ok(seal.map(|seal| Head {
+        position,
+        digest: seal.hash,
+    }))
+}
+
 /// What a walk over the chain found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// How many rows are intact from the beginning.
-    pub sealed: i64,
+    /// The end of what is intact from the beginning.
+    pub head: Head,
     /// The first position whose row or seal was altered or removed.
     pub broken_at: Option<i64>,
+}
+
+/// The end of a sealed trail: how many rows it holds and the digest over all of them, as `POSITION:DIGEST`. Kept where
+/// the database's owner cannot reach, it tells later whether any of these rows was altered or cut off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The position of the last row; 0 when none is sealed.
+    pub position: i64,
+    /// Its hash, which is over the hash before it.
+    pub digest: String,
+}
+
+/// A text is not a head.
+#[derive(Debug, thiserror::Error)]
+#[error("a head is a position and a digest, such as 1204:9f86d081…, as `ensemble verify` tells it")]
+pub struct NotAHead;
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.position, self.digest)
+    }
+}
+
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> std::result::Result<Self, NotAHead> {
+        let (position, digest) = text.trim().split_once(':').ok_or(NotAHead)?;
+        let position = position.parse().map_err(|_| NotAHead)?;
+        let whole = digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if position < 1 || !whole {
+            return Err(NotAHead);
+        }
+        Ok(Self {
+            position,
+            digest: digest.to_ascii_lowercase(),
+        })
+    }
 }
 
 fn hash(previous: &str, event: &audit_event::Model) -> String {

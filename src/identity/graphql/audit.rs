@@ -207,7 +207,7 @@ impl AuditQuery {
         ctx.may(Action::AuditRead)?;
         let chain = audit::verify(ctx.db()).await.map_err(top_level)?;
         Ok(AuditChain {
-            sealed: BigInt(chain.sealed),
+            sealed: BigInt(chain.head.position),
             broken_at: chain.broken_at.map(BigInt),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use ensemble::{
     entity::{
         accrual, attribution_run, deal, ids::RebateEntryId, ledger_account, ledger_entry,
@@ -16,9 +17,17 @@ use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::Realm;
-use crate::{cases, deals::market::*, money::operator, support::TestApp};
+use crate::{
+    cases,
+    deals::market::*,
+    money::operator,
+    support::{TestApp, program::Installation},
+};
 
-cases!(each_promise_broken_alone_is_found_alone_and_names_its_row);
+cases!(
+    each_promise_broken_alone_is_found_alone_and_names_its_row,
+    an_end_cut_off_the_trail_is_found_by_the_head_that_was_noted,
+);
 
 const BALANCED: &str = "the entries of every transaction sum to zero per currency";
 const NOT_EMPTY: &str = "every transaction has entries";
@@ -129,6 +138,53 @@ async fn each_promise_broken_alone_is_found_alone_and_names_its_row(t: TestApp) 
         .map(|finding| finding.promise)
         .collect();
     assert_eq!(broken, promised, "a promise that no test breaks");
+}
+
+async fn an_end_cut_off_the_trail_is_found_by_the_head_that_was_noted(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let seller = realm.seller("Alpha").await;
+    let goes_on = || async {
+        realm.win(&seller, 100_000).await;
+        t.advance(TimeDelta::seconds(10));
+        t.settle().await;
+    };
+    goes_on().await;
+    let site = Installation::new(t.folder().join("site"), t.url());
+    let told = site.done(["verify"]).await;
+    let head = told.split_once("the head is ").unwrap().1.trim();
+    let position = head.split_once(':').unwrap().0;
+    goes_on().await;
+    site.done(["verify", "--head", head]).await;
+
+    drop_guard(&t, "audit_seal", "delete").await;
+    drop_guard(&t, "audit_event", "delete").await;
+    for sql in [
+        format!("DELETE FROM audit_seal WHERE position >= {position}"),
+        "DELETE FROM audit_event WHERE id NOT IN (SELECT audit_event_id FROM audit_seal)"
+            .to_owned(),
+    ] {
+        assert!(operator(&t, &sql).await.unwrap() > 1, "{sql}");
+    }
+    // What is left is a chain like any other.
+    site.done(["verify"]).await;
+    let missed = async |how: &str| {
+        let output = site.run(["verify", "--head", head]).await;
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told = String::from_utf8(output.stdout).unwrap();
+        let expected = format!(
+            "BROKEN the audit trail holds the head that was noted\n         position {position} {how}\n"
+        );
+        assert!(told.contains(&expected), "{told}");
+        assert_eq!(told.matches("BROKEN").count(), 1, "{told}");
+    };
+    missed("is not there").await;
+    goes_on().await;
+    missed("has another digest").await;
+    for malformed in ["", "7", "0:", &head[..head.len() - 1], &format!("-{head}")] {
+        let option = format!("--head={malformed}");
+        let output = site.run(["verify", &option]).await;
+        assert_eq!(output.status.code(), Some(2), "{malformed}: {output:?}");
+    }
 }
 
 async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {

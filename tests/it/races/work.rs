@@ -163,7 +163,7 @@ async fn two_processes_that_seal_at_once_make_one_chain(t: TestApp) {
     }
     let db = t.app.db().reader();
     let chain = audit::verify(db).await.unwrap();
-    assert_eq!((chain.sealed, chain.broken_at), (200, None));
+    assert_eq!((chain.head.position, chain.broken_at), (200, None));
     assert_eq!(audit_seal::Entity::find().count(db).await.unwrap(), 200);
     assert_eq!(audit_event::Entity::find().count(db).await.unwrap(), 200);
 }
