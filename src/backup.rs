@@ -20,6 +20,7 @@ use crate::{
     platform::{
         clock::Clock,
         db::Db,
+        lock::{self, LockFault},
         migrations::{self, MigrationFault},
     },
 };
@@ -58,6 +59,9 @@ pub enum BackupFault {
     /// The books in the copy are not in order.
     #[error("the books of the backup are not in order:\n{0}")]
     Broken(Box<Report>),
+    /// Nobody can be kept from the database.
+    #[error(transparent)]
+    Lock(#[from] LockFault),
     /// The copy cannot be brought to this program's schema.
     #[error(transparent)]
     Migration(#[from] MigrationFault),
@@ -130,12 +134,14 @@ pub async fn take(url: &str, file: &Path) -> Result<u64, BackupFault> {
 pub async fn put_back(url: &str, file: &Path) -> Result<Restored, BackupFault> {
     let target = database_file(url)?;
     // Whoever starts meanwhile waits, and then finds the copy.
-    let lock = migrations::lock_file(url).await?;
+    let migrating = lock::migrate(&target).await?;
+    let replacing = lock::replace(&target).await?;
+    let replacing = replacing.ok_or_else(|| BackupFault::InUse(target.clone()))?;
     let copy = beside(&target, ".restoring");
     discard(&copy)?;
     let outcome = restore(&target, file, &copy).await;
     discard(&copy)?;
-    drop(lock);
+    drop((migrating, replacing));
     outcome
 }
 
@@ -279,9 +285,10 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Removes a working copy, if there is one, and what SQLite and the migrator put beside it.
+/// Removes a working copy, if there is one, and what SQLite and the locks put beside it.
 fn discard(copy: &Path) -> Result<(), BackupFault> {
-    for suffix in ["", "-wal", "-shm", "-journal", ".migration-lock"] {
+    let ours = ["", "-wal", "-shm", "-journal"].into_iter();
+    for suffix in ours.chain(lock::SUFFIXES) {
         remove(&beside(copy, suffix))?;
     }
     Ok(())

@@ -4,13 +4,16 @@
 //! writer; readers see the last committed state beside it (WAL). On PostgreSQL the reading pool is read-only
 //! by session, and the writing pool discards a session that was left inside a transaction.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs::File, str::FromStr, sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::lock;
 
 /// From which time on a statement is told in the log, unless said otherwise.
 const SLOW: Duration = Duration::from_millis(250);
@@ -20,6 +23,8 @@ const SLOW: Duration = Duration::from_millis(250);
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// Tells others that an SQLite file is in use.
+    _in_use: Option<Arc<File>>,
 }
 
 impl Db {
@@ -49,11 +54,20 @@ impl Db {
                 .sqlx_slow_statements_logging_settings(LevelFilter::Warn, slow);
             Database::connect(options)
         };
+        let in_use = if url.starts_with("sqlite:") {
+            Some(Arc::new(share(url).await?))
+        } else {
+            None
+        };
         // The writer comes first: it creates the file that readers of SQLite may only open.
         let writers = if url.starts_with("sqlite:") { 1 } else { size };
         let write = open(writers, false).await?;
         let read = open(size, true).await?;
-        Ok(Self { read, write })
+        Ok(Self {
+            read,
+            write,
+            _in_use: in_use,
+        })
     }
 
     /// The same pools, telling every statement that they run.
@@ -107,6 +121,13 @@ impl Db {
         self.read.close().await?;
         self.write.close().await
     }
+}
+
+async fn share(url: &str) -> Result<File, DbErr> {
+    let fault = |fault: &dyn std::error::Error| DbErr::Custom(fault.to_string());
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| fault(&error))?;
+    let shared = lock::share(options.get_filename()).await;
+    shared.map_err(|error| fault(&error))
 }
 
 fn options(url: &str, size: u32) -> ConnectOptions {

@@ -3,11 +3,13 @@
 //! The whole run holds a lock (an advisory lock on PostgreSQL, a file lock beside a SQLite file), because the
 //! migrator itself has none. Each migration is one transaction: a killed one left nothing and runs again.
 
-use std::{collections::BTreeSet, fs::File, path::PathBuf, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use sqlx::sqlite::SqliteConnectOptions;
+
+use super::lock::{self, LockFault};
 
 /// The advisory lock of a run; any number that nobody else uses.
 const LOCK: i64 = 0x656e_7365_6d62_6c65;
@@ -19,13 +21,8 @@ pub enum MigrationFault {
     #[error("the database cannot be migrated: {0}")]
     Database(#[from] DbErr),
     /// The lock beside the database file cannot be taken.
-    #[error("the lock {path} cannot be taken: {source}")]
-    Lock {
-        /// The lock file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Lock(#[from] LockFault),
     /// The URL cannot be read.
     #[error("the database URL is not valid")]
     Url,
@@ -42,7 +39,8 @@ pub enum MigrationFault {
 /// See [`MigrationFault`]; nothing of the failed migration stays.
 pub async fn up(url: &str) -> Result<(), MigrationFault> {
     if url.starts_with("sqlite:") {
-        let lock = lock_file(url).await?;
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
+        let lock = lock::migrate(options.get_filename()).await?;
         let connection = connect(url).await?;
         let outcome = apply(&connection).await;
         connection.close().await?;
@@ -99,31 +97,4 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
                 .pragma("journal_mode", "WAL")
         });
     Database::connect(options).await
-}
-
-/// Keeps every other process from starting on an SQLite file while the guard lives.
-///
-/// # Errors
-/// The lock beside the file cannot be taken.
-pub async fn lock_file(url: &str) -> Result<File, MigrationFault> {
-    let options = SqliteConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
-    let mut path = options.get_filename().as_os_str().to_owned();
-    path.push(".migration-lock");
-    let path = PathBuf::from(path);
-    let taken = {
-        let path = path.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let file = File::create(&path)?;
-            file.lock()?;
-            Ok(file)
-        })
-        .await
-    };
-    taken
-        .map_err(std::io::Error::other)
-        .and_then(|result| result)
-        .map_err(|source| MigrationFault::Lock { path, source })
 }

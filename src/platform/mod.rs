@@ -11,6 +11,7 @@ pub mod hierarchy;
 pub mod idempotency;
 pub mod ids;
 pub mod jobs;
+pub mod lock;
 pub mod mail;
 pub mod migrations;
 pub mod money;

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -19,6 +19,7 @@ use crate::{
         TestApp,
         http::Http,
         program::{Installation, Server},
+        until,
     },
 };
 
@@ -80,7 +81,7 @@ impl Writer {
     }
 
     async fn reaches(&self, number: i64) {
-        crate::support::until("more writes", || async { self.acknowledged() >= number }).await;
+        until("more writes", || async { self.acknowledged() >= number }).await;
     }
 
     async fn stop(self) -> i64 {
@@ -124,8 +125,12 @@ fn kept(file: &Path) -> Vec<PathBuf> {
 }
 
 async fn partners(file: &Path) -> i64 {
+    count(file, PARTNERS).await
+}
+
+async fn count(file: &Path, sql: &str) -> i64 {
     let db = observer(&url(file)).await;
-    let count = number(&db, PARTNERS).await;
+    let count = number(&db, sql).await;
     db.close().await.unwrap();
     count
 }
@@ -245,10 +250,13 @@ async fn a_database_in_use_is_not_replaced(t: TestApp) {
     let backup = t.folder().join("backup.db");
     site.done(["backup", backup.to_str().unwrap()]).await;
     let server = site.serve().await;
-    let refused = site.run(["restore", backup.to_str().unwrap()]).await;
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("in use"), "{said}");
+    let refused = async || {
+        let refused = site.run(["restore", backup.to_str().unwrap()]).await;
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains("in use"), "{said}");
+    };
+    refused().await;
     assert_eq!(kept(&file), Vec::<PathBuf>::new());
     // The server does not notice.
     let writer = Writer::at(&server).await;
@@ -256,6 +264,28 @@ async fn a_database_in_use_is_not_replaced(t: TestApp) {
     let written = writer.stop().await;
     server.kill();
     assert_eq!(partners(&file).await, written);
+
+    // Nor one that is damaged or gone: what it holds does not matter.
+    for arguments in [&["serve"] as &[_], &["worker"]] {
+        site.done(["restore", backup.to_str().unwrap()]).await;
+        let mut command = site.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut running = command.spawn().unwrap();
+        until("work on the database", || async {
+            count(&file, "SELECT count(*) FROM schedule_run").await > 0
+        })
+        .await;
+        std::fs::write(&file, vec![7; 100_000]).unwrap();
+        refused().await;
+        std::fs::remove_file(&file).unwrap();
+        refused().await;
+        assert!(!file.exists());
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    // Its use ended with whoever used it.
+    site.done(["restore", backup.to_str().unwrap()]).await;
+    assert_eq!(partners(&file).await, 0);
 }
 
 async fn a_dump_under_writes_is_restored_into_an_empty_database(t: TestApp) {
