@@ -293,7 +293,7 @@ async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
     let app = server::open(config).await?;
     let development = config.mode == Mode::Development;
     if development && seeds::load(&app).await? {
-        println!("The database was new: the demo data is loaded.");
+        println!("The demo data is loaded.");
     }
     let page = if development {
         Some(seeds::start_page(&app, config).await?)

@@ -3,14 +3,18 @@
 //! `seeds/demo.json` tells who did what and when; every step is an operation of the API, taken from
 //! `seeds/demo.graphql`, executed as the person named, with the clock standing at that day. So the demo cannot
 //! hold anything that the use cases would refuse, and shows history instead of a heap of rows made today.
+//!
+//! Each step is a unit of work of its own, so a load can be killed between two of them. The audit trail tells the next start:
+//! it begins with the first person of the demo and does not name the last step. All steps are then played again as of the same
+//! beginning, and those that were done answer under their keys what they answered before.
 
 pub mod bulk;
 
 use std::collections::BTreeMap;
 
 use async_graphql::{Request, Variables};
-use chrono::TimeDelta;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -18,6 +22,7 @@ use serde_json::{Map, Value};
 use crate::{
     app::App,
     entity::{
+        audit_event,
         ids::{PartnerId, SessionId},
         user,
     },
@@ -96,47 +101,75 @@ pub struct Step {
 pub struct Player {
     app: App,
     clock: ManualClock,
-    start: chrono::DateTime<chrono::Utc>,
+    start: DateTime<Utc>,
+    request: &'static str,
     /// What was saved so far.
     pub saved: BTreeMap<String, Value>,
     played: usize,
 }
 
-/// Loads the demo if nobody can sign in yet; says whether it did.
+/// What the audit trail names as the request behind everything of the demo.
+const REQUEST: &str = "demo";
+/// What it names behind the last step.
+const LAST_REQUEST: &str = "demo-loaded";
+
+/// Loads the demo into a new database, or what is missing of it where a load was interrupted; says whether it did.
 ///
 /// # Errors
 /// A step of the demo was refused, or the database failed.
 pub async fn load(app: &App) -> Result<bool> {
-    if user::Entity::find().count(app.db().reader()).await? > 0 {
+    let script: Script = serde_json::from_str(SCRIPT)?;
+    let first_day = TimeDelta::days(script.steps.first().map_or(0, |step| step.days_ago));
+    let begun = interrupted_since(app).await?;
+    if begun.is_none() && user::Entity::find().count(app.db().reader()).await? > 0 {
         return Ok(false);
     }
-    let script: Script = serde_json::from_str(SCRIPT)?;
-    let mut player = Player::new(app);
-    player.set_days_ago(script.steps.first().map_or(0, |step| step.days_ago));
+    let start = begun.map_or_else(|| app.clock().now(), |begun| begun + first_day);
+    let mut player = Player::starting(app, start);
+    player.clock.set(start - first_day);
     let hash = app
         .passwords()
         .hash(SecretString::from(PASSWORD))
         .await
         .map_err(|error| Error::Internal(Box::new(error)))?;
     let mut waiting = script.people;
-    for step in &script.steps {
+    for (position, step) in script.steps.iter().enumerate() {
         waiting = player.welcome(waiting, &hash).await?;
+        if position + 1 == script.steps.len() {
+            player.request = LAST_REQUEST;
+        }
         player.play(step).await?;
     }
-    player.welcome(waiting, &hash).await?;
     Ok(true)
+}
+
+/// When the load began that was interrupted, if one was.
+async fn interrupted_since(app: &App) -> Result<Option<DateTime<Utc>>> {
+    use audit_event::Column;
+    let db = app.db().reader();
+    let oldest = || audit_event::Entity::find().order_by_asc(Column::Id);
+    let of_demo = |first: &audit_event::Model| first.request_id.as_deref() == Some(REQUEST);
+    let Some(first) = oldest().one(db).await?.filter(of_demo) else {
+        return Ok(None);
+    };
+    let last = oldest().filter(Column::RequestId.eq(LAST_REQUEST));
+    Ok(last.one(db).await?.is_none().then_some(first.at))
 }
 
 impl Player {
     /// A player whose today is the application's.
     #[must_use]
     pub fn new(app: &App) -> Self {
-        let start = app.clock().now();
+        Self::starting(app, app.clock().now())
+    }
+
+    fn starting(app: &App, start: DateTime<Utc>) -> Self {
         let clock = ManualClock::new(start);
         Self {
             app: app.with_clock(Clock::from(&clock)),
             clock,
             start,
+            request: REQUEST,
             saved: BTreeMap::new(),
             played: 0,
         }
@@ -146,7 +179,7 @@ impl Player {
         self.clock.set(self.start - TimeDelta::days(days));
     }
 
-    /// Creates the people whose partner exists (or who have none); returns those who still wait.
+    /// Creates the people whose partner exists (or who have none) unless they are there; returns those who still wait.
     async fn welcome(&mut self, people: Vec<Someone>, hash: &str) -> Result<Vec<Someone>> {
         let mut waiting = Vec::new();
         for person in people {
@@ -162,6 +195,9 @@ impl Player {
                     ),
                 },
             };
+            if self.find(&person.email).await?.is_some() {
+                continue;
+            }
             let new = admin::Create {
                 email: person.email,
                 name: person.name,
@@ -170,8 +206,12 @@ impl Player {
                 locale: Some(person.locale),
                 password_hash: hash.to_owned(),
             };
+            let call = Call {
+                request_id: Some(self.request.to_owned()),
+                ..Call::system("seed")
+            };
             self.app
-                .write(Call::system("seed"), move |tx| {
+                .write(call, move |tx| {
                     let new = new.clone();
                     Box::pin(async move { admin::create(tx, new).await })
                 })
@@ -196,7 +236,7 @@ impl Player {
         let request = Request::new(document).variables(Variables::from_json(variables));
         let caller = Caller {
             actor: self.actor(&step.by).await?,
-            request_id: "demo".to_owned(),
+            request_id: self.request.to_owned(),
             address: "127.0.0.1".to_owned(),
         };
         let answer =
@@ -229,10 +269,7 @@ impl Player {
     }
 
     async fn actor(&self, email: &str) -> Result<Actor> {
-        let user = user::Entity::find()
-            .filter(user::Column::Email.eq(email))
-            .one(self.app.db().reader())
-            .await?;
+        let user = self.find(email).await?;
         let user =
             user.ok_or_else(|| Error::internal(format!("nobody has the address {email}")))?;
         Ok(Actor::User(SignedIn {
@@ -243,7 +280,12 @@ impl Player {
         }))
     }
 
-    fn clock_now(&self) -> chrono::DateTime<chrono::Utc> {
+    async fn find(&self, email: &str) -> Result<Option<user::Model>> {
+        let user = user::Entity::find().filter(user::Column::Email.eq(email));
+        Ok(user.one(self.app.db().reader()).await?)
+    }
+
+    fn clock_now(&self) -> DateTime<Utc> {
         self.app.clock().now()
     }
 

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use ensemble::seeds::{self, Player};
+use chrono::TimeDelta;
+use ensemble::{
+    entity::audit_event,
+    seeds::{self, Player},
+};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use crate::{
     cases,
-    support::{TestApp, export},
+    support::{TestApp, export, until},
 };
 
 cases!(
     the_examples_of_the_start_page_are_within_the_limits,
     the_walk_leads_from_sign_in_to_a_paid_partner,
     the_demo_is_the_same_every_time,
+    a_demo_that_was_interrupted_is_the_same_too,
     the_demo_loads_only_into_a_new_database
 );
 
@@ -135,6 +141,33 @@ async fn the_demo_is_the_same_every_time(t: TestApp) {
         export::hash(&export::normalised(t.app.db().reader()).await),
         export::hash(&first)
     );
+}
+
+async fn a_demo_that_was_interrupted_is_the_same_too(t: TestApp) {
+    let other = t.another().await;
+    seeds::load(&other.app).await.unwrap();
+    let whole = export::normalised(other.app.db().reader()).await;
+    for events in [1, 30, 110] {
+        let app = t.app.clone();
+        let loading = tokio::spawn(async move { seeds::load(&app).await });
+        until("more of the demo", || async {
+            let written = audit_event::Entity::find().count(t.app.db().reader());
+            written.await.unwrap() >= events
+        })
+        .await;
+        loading.abort();
+        assert!(loading.await.unwrap_err().is_cancelled());
+        // What was under way when it was given up.
+        while !t.app.tasks().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        t.advance(TimeDelta::hours(30));
+    }
+    assert!(seeds::load(&t.app).await.unwrap());
+    assert_eq!(export::normalised(t.app.db().reader()).await, whole);
+    assert!(!seeds::load(&t.app).await.unwrap());
+    t.settle().await;
+    other.settle().await;
 }
 
 async fn the_demo_loads_only_into_a_new_database(t: TestApp) {

@@ -3,6 +3,7 @@
 mod account;
 mod backup;
 mod crash;
+mod demo;
 mod gone;
 mod journey;
 mod mail;
@@ -18,6 +19,7 @@ pub fn cases() -> Vec<Case> {
     [
         backup::cases(),
         crash::cases(),
+        demo::cases(),
         gone::cases(),
         mail::cases(),
         migrations::cases(),
