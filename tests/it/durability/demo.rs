@@ -1,17 +1,18 @@
-//! The demo on a new database: whole in the end whenever its load is killed.
+//! The demo on a new database: whole in the end whenever its load is killed, and never in production.
 
 use std::process::Stdio;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbBackend};
 
 use super::account::{Counts, counted, effects, number, observer};
 use crate::{
     cases,
-    support::{TestApp, program::Installation, until},
+    support::{TestApp, export, program::Installation, until},
 };
 
 cases!(
     a_demo_killed_while_it_loads_is_finished_by_the_next_start,
+    production_takes_no_made_up_data,
 );
 
 const EVENTS: &str = "SELECT count(*) FROM audit_event";
@@ -59,4 +60,49 @@ async fn a_demo_killed_while_it_loads_is_finished_by_the_next_start(t: TestApp) 
     site.done(["verify"]).await;
     let again = site.done(["seed"]).await;
     assert!(again.contains("nothing was changed"), "{again}");
+}
+
+async fn production_takes_no_made_up_data(t: TestApp) {
+    let url = t.fresh_database().await;
+    let development = Installation::new(t.folder().join("site"), &url);
+    let production = development
+        .clone()
+        .with("ENSEMBLE_MODE", "production")
+        .with("ENSEMBLE_PUBLIC_URL", "https://partners.vendor.example")
+        .with(
+            "ENSEMBLE_SMTP_URL",
+            "smtps://user:password@mail.vendor.example",
+        )
+        .with("ENSEMBLE_MAIL_FROM", "Vendor <partners@vendor.example>")
+        .with("ENSEMBLE_ALLOW_SQLITE_IN_PRODUCTION", "true");
+    production.done(["check-config"]).await;
+    let refused = async || {
+        for arguments in [
+            &["seed"] as &[_],
+            &["seed", "--partners", "5", "--deals", "10"],
+        ] {
+            let output = production.run(arguments).await;
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert!(told.contains("production takes none"), "{told}");
+        }
+    };
+    // Not even a table on a new database,
+    refused().await;
+    let db = observer(&url).await;
+    let tables = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+        }
+        _ => "SELECT count(*) FROM sqlite_master",
+    };
+    assert_eq!(number(&db, tables).await, 0);
+    // and nothing on one that is migrated and still empty.
+    development.done(["migrate"]).await;
+    let before = export::normalised(&db).await;
+    refused().await;
+    assert_eq!(export::normalised(&db).await, before);
+    // Development would have taken it.
+    development.done(["seed"]).await;
+    assert_ne!(export::normalised(&db).await, before);
 }
