@@ -1,5 +1,6 @@
 //! The API as clients meet it: through the transport, with a token, on every way in.
 
+mod busy;
 mod conformance;
 mod faults;
 mod fuzz;
@@ -26,6 +27,7 @@ use crate::support::{Case, Person, TestApp};
 /// The cases of this folder.
 pub fn cases() -> Vec<Case> {
     [
+        busy::cases(),
         conformance::cases(),
         faults::cases(),
         fuzz::cases(),
