@@ -299,7 +299,7 @@ impl Realm {
 
     async fn create(&self, on: &TestApp) -> Answer {
         let input = json!({
-            "programId": self.market.program.text(), "periodStart": "2026-01-01", "periodEnd": "2036-12-31",
+            "programId": self.market.program.text(), "periodStart": "2026-01-01", "periodEnd": "2999-12-31",
         });
         let variables = json!({ "input": input, "key": fresh_key(on) });
         on.ask(&self.maker, crate::money::CREATE, variables).await
