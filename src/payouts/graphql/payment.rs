@@ -169,7 +169,7 @@ connection!(PayoutConnection, PayoutEdge, Payout);
 /// Which payouts; parts that are absent do not restrict.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct PayoutFilter {
-    /// Of this run; for partners, who see no runs, of their payments in it.
+    /// Of this run; finds nothing for partners, who see no runs.
     pub run_id: Option<ID>,
     /// To this partner.
     pub partner_id: Option<ID>,
