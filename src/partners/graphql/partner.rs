@@ -350,8 +350,7 @@ impl PartnerQuery {
     ) -> Option<async_graphql::Result<Partner>> {
         let found = async {
             ctx.actor().may(Action::PartnerRead)?;
-            let id = context::id(&id, "id")?;
-            Self::of(ctx, id).await
+            Self::of(ctx, context::id(&id)).await
         };
         Some(found.await.map_err(top_level))
     }

@@ -161,7 +161,7 @@ fn note(sdl: &Sdl, error: &Value, seen: &mut Seen) -> (String, String) {
 }
 
 /// Opens everything that the column's caller can reach; also returns every text that came.
-async fn open(world: &World, column: &Column) -> (Seen, BTreeSet<String>) {
+pub async fn open(world: &World, column: &Column) -> (Seen, BTreeSet<String>) {
     let (mut seen, mut leaves) = (Seen::new(), BTreeSet::new());
     let arguments = by_name(world, column);
     for field in world.sdl.fields("Query") {

@@ -411,13 +411,6 @@ async fn every_operation_answers_each_caller_as_the_table_says(t: TestApp) {
             )
         })
         .into();
-    let root_of = |name: &str| {
-        if roots["Query"].iter().any(|field| field == name) {
-            "Query"
-        } else {
-            "Mutation"
-        }
-    };
     let names: Vec<&str> = arguments(&world, &world.columns[0])
         .iter()
         .map(|(name, _)| *name)
@@ -438,7 +431,7 @@ async fn every_operation_answers_each_caller_as_the_table_says(t: TestApp) {
             let column = &world.columns[*place];
             let all = arguments(&world, column);
             let given = &all.iter().find(|(other, _)| other == name).unwrap().1;
-            let root = root_of(name);
+            let root = world.root_of(name);
             let answer = world
                 .call(&column.actor, root, name, given, shape(&world, root, name))
                 .await;

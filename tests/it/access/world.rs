@@ -118,6 +118,15 @@ impl World {
             .unwrap()
     }
 
+    /// Whether an operation is a query or a mutation.
+    pub fn root_of(&self, operation: &str) -> &'static str {
+        let queries = self.sdl.fields("Query");
+        match queries.iter().any(|field| field.name.node == operation) {
+            true => "Query",
+            false => "Mutation",
+        }
+    }
+
     /// Does an operation of the demo's documents.
     async fn play(&mut self, by: &str, run: &str, input: Value, saves: &[(&str, &str)]) {
         let save: BTreeMap<_, _> = saves.iter().copied().collect();
