@@ -48,11 +48,8 @@ fn is_frame(name: &str) -> bool {
     NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
 }
 
-/// Fields with the types they stand on.
-type Fields = BTreeSet<(String, String)>;
-
 /// Everything below a type: an object with an id of its own is opened at the root, and shows its leaves elsewhere.
-fn selection(sdl: &Sdl, name: &str, without: &Fields, path: &mut Vec<String>) -> String {
+fn selection(sdl: &Sdl, name: &str, path: &mut Vec<String>) -> String {
     let nested = sdl.is_node(name) && path.iter().any(|above| sdl.is_node(above));
     let again = path.iter().any(|above| above == name);
     path.push(name.to_owned());
@@ -60,9 +57,6 @@ fn selection(sdl: &Sdl, name: &str, without: &Fields, path: &mut Vec<String>) ->
     for field in sdl.fields(name) {
         let own = field.name.node.as_str();
         let inner = named(&field.ty.node);
-        if without.contains(&(name.to_owned(), own.to_owned())) {
-            continue;
-        }
         let required: Vec<_> = field
             .arguments
             .iter()
@@ -88,10 +82,7 @@ fn selection(sdl: &Sdl, name: &str, without: &Fields, path: &mut Vec<String>) ->
         } else if name.ends_with("Edge") {
             fields.push(format!("{own}{passed} {{ __typename }}"));
         } else {
-            fields.push(format!(
-                "{own}{passed} {}",
-                selection(sdl, inner, without, path)
-            ));
+            fields.push(format!("{own}{passed} {}", selection(sdl, inner, path)));
         }
     }
     path.pop();
@@ -136,7 +127,7 @@ fn look(sdl: &Sdl, parent: &str, value: &Value, seen: &mut Seen, leaves: &mut BT
 }
 
 /// Notes the field at which an error stands, by its path.
-fn note(sdl: &Sdl, error: &Value, seen: &mut Seen) -> (String, String) {
+fn note(sdl: &Sdl, error: &Value, seen: &mut Seen) {
     let mut parent = "Query".to_owned();
     let mut last = None;
     for step in error["path"]
@@ -155,9 +146,21 @@ fn note(sdl: &Sdl, error: &Value, seen: &mut Seen) -> (String, String) {
         "UNAUTHENTICATED" => 'U',
         other => panic!("{other} at {error:#}"),
     };
-    let field = last.unwrap();
-    seen.entry(field.clone()).or_default().insert(mark);
-    field
+    seen.entry(last.unwrap()).or_default().insert(mark);
+}
+
+/// A refused field is null, and its object stays.
+fn assert_alone(head: &str, data: &Value, error: &Value) {
+    let (last, above) = error["path"].as_array().unwrap().split_last().unwrap();
+    if above.is_empty() {
+        return;
+    }
+    let object = above.iter().fold(data, |value, step| match step {
+        Value::String(name) => &value[name],
+        place => &value[usize::try_from(place.as_u64().unwrap()).unwrap()],
+    });
+    let field = object.get(last.as_str().unwrap());
+    assert_eq!(field, Some(&Value::Null), "{head}: {error:#}");
 }
 
 /// Opens everything that the column's caller can reach; also returns every text that came.
@@ -178,26 +181,16 @@ pub async fn open(world: &World, column: &Column) -> (Seen, BTreeSet<String>) {
         {
             given.insert("first".to_owned(), Value::from(100));
         }
-        // A refused field may take its object with it; the rest is looked at without it.
-        let (given, mut without) = (Value::Object(given), Fields::new());
-        loop {
-            let rest = selection(&world.sdl, inner, &without, &mut Vec::new());
-            let answer = world
-                .call(&column.actor, "Query", name, &given, &rest)
-                .await;
-            if let Some(data) = answer.json.get("data") {
-                look(&world.sdl, "Query", data, &mut seen, &mut leaves);
-            }
-            let known = without.len();
-            for error in answer.json["errors"].as_array().into_iter().flatten() {
-                let refused = note(&world.sdl, error, &mut seen);
-                if refused.0 != "Query" {
-                    without.insert(refused);
-                }
-            }
-            if without.len() == known {
-                break;
-            }
+        let rest = selection(&world.sdl, inner, &mut Vec::new());
+        let answer = world
+            .call(&column.actor, "Query", name, &Value::Object(given), &rest)
+            .await;
+        if let Some(data) = answer.json.get("data") {
+            look(&world.sdl, "Query", data, &mut seen, &mut leaves);
+        }
+        for error in answer.json["errors"].as_array().into_iter().flatten() {
+            note(&world.sdl, error, &mut seen);
+            assert_alone(column.head, &answer.json["data"], error);
         }
     }
     (seen, leaves)
