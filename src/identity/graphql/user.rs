@@ -119,7 +119,7 @@ impl User {
         Ok(found.filter(|user| listed(ctx.actor(), &user.row)))
     }
 
-    /// Somebody whom an object names that the caller may see: partners meet their own people and the vendor's there.
+    /// Somebody whom an object names that the caller may see; a partner's people meet only their own there.
     ///
     /// # Errors
     /// The database failed.

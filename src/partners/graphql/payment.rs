@@ -58,7 +58,7 @@ impl PaymentDetails {
         DateTime(self.0.created_at)
     }
 
-    /// Who set them; null for a person you may not see.
+    /// Who set them; null for a partner's people when it was somebody of the vendor.
     async fn set_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
         User::mentioned(ctx, self.0.set_by)
             .await
