@@ -11,10 +11,10 @@ use ensemble::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    arguments::by_name,
     dump,
     fields::open,
     http::{Ask, Http, Reply, token},
-    operations::by_name,
     sdl::{Sdl, named},
     world::{Column, World},
 };
