@@ -49,11 +49,11 @@ impl Amount {
     }
 }
 
-/// A product and how many of it, as typed; no product where the text was no product's id.
+/// A product and how many of it, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The product.
-    pub product: Option<ProductId>,
+    pub product: ProductId,
     /// How many.
     pub quantity: i64,
 }
@@ -85,12 +85,10 @@ pub async fn lines(tx: &Tx, faults: &mut Faults, typed: &[Line]) -> Result<Lines
                 format!("must be from 1 to {MAX_QUANTITY}"),
             );
         }
-        match line.product {
-            None => faults.push(unknown_product(position)),
-            Some(product) if !known.insert(product) => {
-                faults.add(&format!("products.{position}.productId"), "is listed twice");
-            }
-            Some(product) => read.push((position, product, line.quantity)),
+        if known.insert(line.product) {
+            read.push((position, line.product, line.quantity));
+        } else {
+            faults.add(&format!("products.{position}.productId"), "is listed twice");
         }
     }
     let ids: Vec<_> = read.iter().map(|(_, product, _)| *product).collect();

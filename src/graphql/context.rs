@@ -14,9 +14,12 @@ use super::batches::Batches;
 use crate::{
     app::App,
     entity::user,
-    error::{Code, Error, Faults, Refusal, Result},
+    error::{Code, Error, Refusal, Result},
     identity::{Action, Actor, Scope},
-    platform::{audit, idempotency, ids::TypedId},
+    platform::{
+        audit, idempotency,
+        ids::{self, TypedId},
+    },
     tx::{Call, Tx, Work},
 };
 
@@ -282,19 +285,9 @@ pub fn idempotent(
     Idempotent
 }
 
-/// Reads an id argument. A malformed id, one of another type and one that does not exist are all `NOT_FOUND`.
-///
-/// # Errors
-/// `NOT_FOUND` at the path.
-pub fn id<T: TypedId>(value: &ID, path: &str) -> Result<T> {
-    T::parse(value).ok_or_else(|| Error::not_found(path))
-}
-
-/// Reads an id among other inputs, noting the fault beside theirs.
-pub fn id_in<T: TypedId>(faults: &mut Faults, value: &ID, path: &str) -> Option<T> {
-    let parsed = T::parse(value);
-    if parsed.is_none() {
-        faults.push(Refusal::new(Code::NotFound, "There is no such object.").at(path));
-    }
-    parsed
+/// Reads an id argument. A malformed id and one of another type are the id of nothing, so that they answer like one
+/// that does not exist: after the same checks, and with the same words.
+#[must_use]
+pub fn id<T: TypedId>(value: &ID) -> T {
+    T::parse(value).unwrap_or_else(|| T::of(ids::of_nothing(value)))
 }

@@ -12,10 +12,7 @@ pub use balance::{PartnerBalance, balance, balances};
 use super::{AccountKind, TransactionKind, store};
 use crate::{
     connection,
-    entity::{
-        ids::{LedgerTransactionId, PartnerId},
-        ledger_account, ledger_entry, ledger_transaction,
-    },
+    entity::{ids::LedgerTransactionId, ledger_account, ledger_entry, ledger_transaction},
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -251,16 +248,12 @@ impl LedgerQuery {
 }
 
 fn wanted(filter: LedgerAccountFilter) -> Result<store::Wanted> {
-    let partner = filter
-        .partner_id
-        .map(|id| context::id::<PartnerId>(&id, "filter.partnerId"))
-        .transpose()?;
     let currency = filter
         .currency
         .map(|code| code.read("filter.currency"))
         .transpose()?;
     Ok(store::Wanted {
-        partner,
+        partner: filter.partner_id.map(|id| context::id(&id)),
         kind: filter.kind,
         currency,
     })

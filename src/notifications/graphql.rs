@@ -168,7 +168,7 @@ impl NotificationMutation {
         #[graphql(desc = "Which job.")] input: JobReplayInput,
     ) -> async_graphql::Result<JobReplayPayload> {
         let result = async {
-            let id = context::id(&input.job_id, "jobId")?;
+            let id = context::id(&input.job_id);
             let id = ctx
                 .write("jobReplay", move |tx| Box::pin(replay::replay(tx, id)))
                 .await?;

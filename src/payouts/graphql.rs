@@ -10,7 +10,7 @@ pub use run::{PayoutException, PayoutRun, PayoutRunFilter, PayoutRunQuery};
 
 use super::{approve, cancel, create, execute, retry};
 use crate::{
-    entity::ids::{PayoutId, PayoutRunId, ProgramId},
+    entity::ids::{PayoutId, PayoutRunId},
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -166,12 +166,8 @@ impl PayoutsMutation {
 }
 
 async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<PayoutRun> {
-    let program_id = input
-        .program_id
-        .map(|id| context::id::<ProgramId>(&id, "programId"))
-        .transpose()?;
     let command = create::Create {
-        program_id,
+        program_id: input.program_id.map(|id| context::id(&id)),
         period_start: input.period_start.0,
         period_end: input.period_end.0,
     };
@@ -184,7 +180,7 @@ async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<Payou
 }
 
 async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
-    let id: PayoutRunId = context::id(id, "payoutRunId")?;
+    let id: PayoutRunId = context::id(id);
     let id = ctx
         .write("payoutRunApprove", move |tx| {
             Box::pin(approve::approve(tx, id))
@@ -194,7 +190,7 @@ async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
 }
 
 async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
-    let id: PayoutRunId = context::id(id, "payoutRunId")?;
+    let id: PayoutRunId = context::id(id);
     let id = ctx
         .write("payoutRunCancel", move |tx| {
             Box::pin(cancel::cancel(tx, id))
@@ -204,7 +200,7 @@ async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
 }
 
 async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
-    let id: PayoutRunId = context::id(id, "payoutRunId")?;
+    let id: PayoutRunId = context::id(id);
     let provider = super::provider::configured(ctx.app());
     let name = provider.name();
     let id = ctx
@@ -224,7 +220,7 @@ async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
 }
 
 async fn retried(ctx: &Context<'_>, input: &PayoutRetryInput) -> Result<Payout> {
-    let id: PayoutId = context::id(&input.payout_id, "payoutId")?;
+    let id: PayoutId = context::id(&input.payout_id);
     let command = retry::Retry {
         payout: id,
         to_current_account: input.use_current_payment_details,

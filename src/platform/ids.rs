@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 use uuid::{Timestamp, Uuid};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -42,6 +43,19 @@ pub fn decode(prefix: &str, text: &str) -> Option<Uuid> {
         bits = (bits << 5) | u128::try_from(index).ok()?;
     }
     Some(Uuid::from_u128(bits))
+}
+
+/// The id of nothing that stands for a text which is no id: two texts have two, and no row has either, for rows have
+/// minted ids, which are of version 7.
+#[must_use]
+pub fn of_nothing(text: &str) -> Uuid {
+    let digest = Sha256::digest(text);
+    let mut bytes = [0; 16];
+    bytes
+        .iter_mut()
+        .zip(digest)
+        .for_each(|(byte, of_digest)| *byte = of_digest);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// Bits of an id that count within a millisecond.
@@ -172,6 +186,21 @@ mod tests {
         assert!(mint(before) < first_at(now));
         assert!(first_at(now) <= mint(now));
         assert_eq!(first_at(DateTime::UNIX_EPOCH), Uuid::nil());
+    }
+
+    #[test]
+    fn what_is_no_id_has_an_id_that_is_never_minted() {
+        let nothings = ["", "nonsense", "deal_", "deal_8zzzzzzzzzzzzzzzzzzzzzzzzz"].map(of_nothing);
+        assert!(nothings.iter().all(|id| id.get_version_num() == 8));
+        assert_eq!(mint(DateTime::UNIX_EPOCH).get_version_num(), 7);
+        assert_eq!(
+            nothings
+                .into_iter()
+                .collect::<std::collections::HashSet<_>>()
+                .len(),
+            4
+        );
+        assert_eq!(of_nothing("nonsense"), nothings[1]);
     }
 
     #[test]

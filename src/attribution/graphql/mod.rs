@@ -19,7 +19,7 @@ pub use touchpoint::{
 use super::{confirm, record};
 use crate::{
     deals::graphql::Deal,
-    entity::ids::{DealId, PartnerId, TouchpointId},
+    entity::ids::PartnerId,
     error::Error,
     graphql::{
         ContextExt,
@@ -102,7 +102,7 @@ impl AttributionMutation {
         #[graphql(desc = "Which touchpoint.")] input: TouchpointVerifyInput,
     ) -> async_graphql::Result<TouchpointVerifyPayload> {
         let result = async {
-            let command = decide(&input.touchpoint_id, input.expected_version)?;
+            let command = decide(&input.touchpoint_id, input.expected_version);
             let id = ctx
                 .write("touchpointVerify", move |tx| {
                     let command = command.clone();
@@ -121,7 +121,7 @@ impl AttributionMutation {
         #[graphql(desc = "Which touchpoint, and why.")] input: TouchpointRejectInput,
     ) -> async_graphql::Result<TouchpointRejectPayload> {
         let result = async {
-            let command = decide(&input.touchpoint_id, input.expected_version)?;
+            let command = decide(&input.touchpoint_id, input.expected_version);
             let reason = input.reason;
             let id = ctx
                 .write("touchpointReject", move |tx| {
@@ -135,25 +135,22 @@ impl AttributionMutation {
     }
 }
 
-fn decide(id: &ID, expected_version: Option<i32>) -> Result<confirm::Decide, Error> {
-    let touchpoint = context::id::<TouchpointId>(id, "touchpointId")?;
-    Ok(confirm::Decide {
-        touchpoint,
+fn decide(id: &ID, expected_version: Option<i32>) -> confirm::Decide {
+    confirm::Decide {
+        touchpoint: context::id(id),
         expected_version: expected_version.map(i64::from),
-    })
+    }
 }
 
 /// The deal of an id under the caller's scope.
 async fn deal(ctx: &Context<'_>, id: &ID) -> Result<Deal, Error> {
-    let found = Deal::load(ctx, context::id::<DealId>(id, "dealId")?).await?;
+    let found = Deal::load(ctx, context::id(id)).await?;
     found.ok_or_else(|| Error::not_found("dealId"))
 }
 
 /// A partner argument that the caller may ask about: a partner's people only about their own.
 fn partner(ctx: &Context<'_>, id: Option<ID>) -> Result<Option<PartnerId>, Error> {
-    let named = id
-        .map(|id| context::id::<PartnerId>(&id, "partnerId"))
-        .transpose()?;
+    let named = id.map(|id| context::id(&id));
     match (ctx.actor().partner_id(), named) {
         (Some(own), Some(named)) if own != named => Err(Error::not_found("partnerId")),
         (Some(own), _) => Ok(Some(own)),

@@ -10,15 +10,11 @@ use crate::{
     },
     connection,
     deals::graphql::Deal,
-    entity::{
-        deal,
-        ids::{DealId, PartnerId, TouchpointId},
-        touchpoint,
-    },
-    error::{Error, Faults, Result},
+    entity::{deal, ids::TouchpointId, touchpoint},
+    error::{Error, Result},
     graphql::{
         ContextExt,
-        context::{Rows, id_in},
+        context::{Rows, id},
         errors::top_level,
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::DateTime,
@@ -205,26 +201,15 @@ pub struct TouchpointRecordInput {
 impl TouchpointRecordInput {
     pub(super) fn command(self, ctx: &Context<'_>) -> Result<record::Record> {
         ctx.actor().may(Action::TouchpointRecord)?;
-        let mut faults = Faults::default();
-        let deal = id_in::<DealId>(&mut faults, &self.deal_id, "dealId");
-        let partner = self
-            .partner_id
-            .as_ref()
-            .and_then(|id| id_in::<PartnerId>(&mut faults, id, "partnerId"));
-        let corrects = self
-            .corrects_id
-            .as_ref()
-            .and_then(|id| id_in::<TouchpointId>(&mut faults, id, "correctsId"));
-        faults.check()?;
         Ok(record::Record {
-            deal: deal.ok_or_else(|| Error::not_found("dealId"))?,
-            partner,
+            deal: id(&self.deal_id),
+            partner: self.partner_id.map(|text| id(&text)),
             kind: self.kind,
             phase: self.phase,
             milestone: self.milestone,
             occurred_at: self.occurred_at.0,
             evidence: self.evidence,
-            corrects,
+            corrects: self.corrects_id.map(|text| id(&text)),
         })
     }
 }

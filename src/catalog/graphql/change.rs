@@ -75,7 +75,7 @@ pub struct ProductUpdateInput {
 
 impl ProductUpdateInput {
     fn command(self) -> Result<product::Update> {
-        let product = context::id(&self.product_id, "productId")?;
+        let product = context::id(&self.product_id);
         let mut faults = Faults::default();
         let list_price = self
             .list_price

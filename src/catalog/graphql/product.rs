@@ -244,7 +244,7 @@ impl CatalogQuery {
     ) -> Option<async_graphql::Result<Product>> {
         let found = async {
             ctx.actor().may(Action::CatalogRead)?;
-            let found = store::find(ctx.db(), context::id(&id, "id")?).await?;
+            let found = store::find(ctx.db(), context::id(&id)).await?;
             found.map(Product).ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))

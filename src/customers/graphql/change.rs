@@ -9,8 +9,6 @@ use crate::{
         resolve::ClaimedCustomer,
         update::{self, Patch, Update},
     },
-    entity::ids::CustomerId,
-    error::{Faults, Result},
     graphql::{
         context::{self, ContextExt},
         scalars::CountryCode,
@@ -43,12 +41,7 @@ pub struct CustomerCreateInput {
 }
 
 impl CustomerCreateInput {
-    fn command(self) -> Result<Create> {
-        let mut faults = Faults::default();
-        let parent = self
-            .parent_id
-            .and_then(|id| context::id_in(&mut faults, &id, "parentId"));
-        faults.check()?;
+    fn command(self) -> Create {
         let named = ClaimedCustomer {
             name: self.name,
             domain: self.domain,
@@ -56,13 +49,13 @@ impl CustomerCreateInput {
             registration_number: self.registration_number,
             phone: self.phone,
         };
-        Ok(Create {
+        Create {
             named,
             industry: self.industry,
             employees: self.employees.map(i64::from),
-            parent,
+            parent: self.parent_id.map(|id| context::id(&id)),
             external_id: self.external_id,
-        })
+        }
     }
 }
 
@@ -95,12 +88,7 @@ pub struct CustomerUpdateInput {
 }
 
 impl CustomerUpdateInput {
-    fn command(self) -> Result<Update> {
-        let customer = context::id(&self.customer_id, "customerId")?;
-        let parent = self
-            .parent_id
-            .map_value(|id| context::id::<CustomerId>(&id, "parentId"))
-            .transpose()?;
+    fn command(self) -> Update {
         let patch = Patch {
             name: self.name,
             domain: self.domain,
@@ -109,14 +97,14 @@ impl CustomerUpdateInput {
             employees: self.employees.map_value(i64::from),
             registration_number: self.registration_number,
             phone: self.phone,
-            parent,
+            parent: self.parent_id.map_value(|id| context::id(&id)),
             external_id: self.external_id,
         };
-        Ok(Update {
-            customer,
+        Update {
+            customer: context::id(&self.customer_id),
             expected_version: self.expected_version.map(i64::from),
             patch,
-        })
+        }
     }
 }
 
@@ -151,7 +139,7 @@ impl CustomerMutation {
     ) -> async_graphql::Result<CustomerCreatePayload> {
         let result = async {
             ctx.actor().person()?;
-            let command = input.command()?;
+            let command = input.command();
             let id = ctx
                 .write("customerCreate", move |tx| {
                     let command = command.clone();
@@ -171,7 +159,7 @@ impl CustomerMutation {
     ) -> async_graphql::Result<CustomerUpdatePayload> {
         let result = async {
             ctx.actor().person()?;
-            let command = input.command()?;
+            let command = input.command();
             let id = ctx
                 .write("customerUpdate", move |tx| {
                     let command = command.clone();

@@ -17,7 +17,6 @@ use crate::{
         scalars::{CountryCode, DateTime, counter},
     },
     identity::{Action, Actor},
-    platform::ids::TypedId,
 };
 
 /// An end customer.
@@ -211,10 +210,6 @@ impl CustomerFilter {
             .domain
             .and_then(|text| faults.take("filter.domain", registrable_domain(&text)));
         faults.check()?;
-        let parent = match self.parent_id.map(|id| CustomerId::parse(&id)) {
-            Some(None) => return Ok(None),
-            parent => parent.flatten(),
-        };
         // Nobody is filed under the domain of a public mail service.
         let Some(domain) = domain.map_or(Some(None), |domain| domain.map(Some)) else {
             return Ok(None);
@@ -224,7 +219,7 @@ impl CustomerFilter {
             domain,
             country: self.country.map(|country| country.0),
             industry: self.industry,
-            parent,
+            parent: self.parent_id.map(|id| context::id(&id)),
         }))
     }
 }
@@ -294,8 +289,7 @@ impl CustomerQuery {
     ) -> Option<async_graphql::Result<Customer>> {
         let found = async {
             may_read(ctx.actor())?;
-            let found =
-                store::find(ctx.db(), store::scope(ctx.actor()), context::id(&id, "id")?).await?;
+            let found = store::find(ctx.db(), store::scope(ctx.actor()), context::id(&id)).await?;
             found.map(Customer).ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))

@@ -261,7 +261,8 @@ impl Deal {
         super::counter(self.0.version)
     }
 
-    /// What partners did for it. The vendor sees all; a partner's people see their own partner's.
+    /// What partners did for it. The vendor sees all; a partner's people see their own partner's. Null with `FORBIDDEN`
+    /// for roles that read no touchpoints.
     async fn touchpoints(
         &self,
         ctx: &Context<'_>,
@@ -271,22 +272,19 @@ impl Deal {
             i32,
         >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<TouchpointConnection> {
-        touchpoints_for(
-            ctx,
-            &self.0,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await
+    ) -> Option<async_graphql::Result<TouchpointConnection>> {
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        Some(touchpoints_for(ctx, &self.0, args).await)
     }
 
     /// Who made the outcome happen: the official credit of a won deal, and beside it the models asked for. At most 9.
-    /// The vendor sees all credits; a partner's people see their own partner's.
+    /// The vendor sees all credits; a partner's people see their own partner's. Null with `FORBIDDEN` for members of a
+    /// partner, and for whoever asks for models without the right to compare them.
     async fn attribution(
         &self,
         ctx: &Context<'_>,
@@ -294,11 +292,12 @@ impl Deal {
             desc = "Other models to look at beside the official one; for alliance managers, administrators and auditors. At most 8."
         )]
         models: Option<Vec<Model>>,
-    ) -> async_graphql::Result<Vec<Attribution>> {
-        attribution_for(ctx, &self.0, models).await
+    ) -> Option<async_graphql::Result<Vec<Attribution>>> {
+        Some(attribution_for(ctx, &self.0, models).await)
     }
 
-    /// The commission lines. The vendor sees all; a partner's people see their own partner's.
+    /// The commission lines. The vendor sees all; a partner's people see their own partner's. Null with `FORBIDDEN` for
+    /// members of a partner.
     async fn accruals(
         &self,
         ctx: &Context<'_>,
@@ -308,18 +307,14 @@ impl Deal {
             i32,
         >,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<AccrualConnection> {
-        accruals_for(
-            ctx,
-            &self.0,
-            PageArgs {
-                after,
-                before,
-                first,
-                last,
-            },
-        )
-        .await
+    ) -> Option<async_graphql::Result<AccrualConnection>> {
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        Some(accruals_for(ctx, &self.0, args).await)
     }
 
     /// When it last changed.

@@ -12,7 +12,6 @@ use crate::{
         open::Create,
         refund::Refund,
     },
-    error::Result,
     graphql::{
         context::id,
         scalars::{Date, DateTime, MoneyInput},
@@ -133,114 +132,105 @@ pub struct DealParticipantRemoveInput {
 
 impl DealCreateInput {
     /// The deal, with every text still to be checked.
-    pub fn command(self) -> Result<Create> {
-        Ok(Create {
+    pub fn command(self) -> Create {
+        Create {
             name: self.name,
-            program: self
-                .program_id
-                .map(|text| id(&text, "programId"))
-                .transpose()?,
-            customer: self
-                .customer_id
-                .map(|text| id(&text, "customerId"))
-                .transpose()?,
-            owner: self
-                .owner_partner_id
-                .map(|text| id(&text, "ownerPartnerId"))
-                .transpose()?,
+            program: self.program_id.map(|text| id(&text)),
+            customer: self.customer_id.map(|text| id(&text)),
+            owner: self.owner_partner_id.map(|text| id(&text)),
             lines: lines(&self.products),
             business: self.business,
             value: amount(self.value),
             expected_close_on: self.expected_close_on.map(|day| day.0),
             time_zone: self.time_zone,
-        })
+        }
     }
 }
 
 impl DealStageChangeInput {
     /// The move.
-    pub fn command(self) -> Result<Advance> {
-        Ok(Advance {
-            deal: id(&self.deal_id, "dealId")?,
+    pub fn command(self) -> Advance {
+        Advance {
+            deal: id(&self.deal_id),
             stage: self.stage,
             expected_version: self.expected_version.map(i64::from),
-        })
+        }
     }
 }
 
 impl DealWinInput {
     /// The win.
-    pub fn command(self) -> Result<Win> {
-        Ok(Win {
-            deal: id(&self.deal_id, "dealId")?,
+    pub fn command(self) -> Win {
+        Win {
+            deal: id(&self.deal_id),
             won_at: self.won_at.map(|at| at.0),
             value: self.value.map(amount),
             expected_version: self.expected_version.map(i64::from),
-        })
+        }
     }
 }
 
 impl DealLoseInput {
     /// The loss.
-    pub fn command(self) -> Result<Lose> {
-        Ok(Lose {
-            deal: id(&self.deal_id, "dealId")?,
+    pub fn command(self) -> Lose {
+        Lose {
+            deal: id(&self.deal_id),
             reason: self.reason,
             detail: self.detail,
             competitor: self.competitor,
             expected_version: self.expected_version.map(i64::from),
-        })
+        }
     }
 }
 
 impl DealRefundInput {
     /// The refund.
-    pub fn command(self) -> Result<Refund> {
-        Ok(Refund {
-            deal: id(&self.deal_id, "dealId")?,
+    pub fn command(self) -> Refund {
+        Refund {
+            deal: id(&self.deal_id),
             amount: amount(self.amount),
             reason: self.reason,
             refunded_at: self.refunded_at.map(|at| at.0),
-        })
+        }
     }
 }
 
 impl DealParticipantInviteInput {
     /// The invitation.
-    pub fn command(self) -> Result<Invite> {
-        Ok(Invite {
-            deal: id(&self.deal_id, "dealId")?,
-            partner: id(&self.partner_id, "partnerId")?,
+    pub fn command(self) -> Invite {
+        Invite {
+            deal: id(&self.deal_id),
+            partner: id(&self.partner_id),
             role: self.role,
             scope: self.scope,
-        })
+        }
     }
 }
 
 impl DealParticipantAcceptInput {
     /// The answer.
-    pub fn command(self) -> Result<Answer> {
-        Ok(Answer {
-            participant: id(&self.participant_id, "participantId")?,
-        })
+    pub fn command(self) -> Answer {
+        Answer {
+            participant: id(&self.participant_id),
+        }
     }
 }
 
 impl DealParticipantDeclineInput {
     /// The answer.
-    pub fn command(self) -> Result<Answer> {
-        Ok(Answer {
-            participant: id(&self.participant_id, "participantId")?,
-        })
+    pub fn command(self) -> Answer {
+        Answer {
+            participant: id(&self.participant_id),
+        }
     }
 }
 
 impl DealParticipantRemoveInput {
     /// The removal.
-    pub fn command(self) -> Result<Remove> {
-        Ok(Remove {
-            participant: id(&self.participant_id, "participantId")?,
+    pub fn command(self) -> Remove {
+        Remove {
+            participant: id(&self.participant_id),
             reason: self.reason,
-        })
+        }
     }
 }

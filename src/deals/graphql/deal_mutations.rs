@@ -94,7 +94,7 @@ impl PipelineMutation {
         #[graphql(desc = "The deal.")] input: DealCreateInput,
     ) -> async_graphql::Result<DealCreatePayload> {
         let result = async {
-            let id = write!(ctx, "dealCreate", input.command()?, open::create)?;
+            let id = write!(ctx, "dealCreate", input.command(), open::create)?;
             Deal::fresh(ctx, id).await
         };
         DealCreatePayload::of(result.await)
@@ -108,7 +108,7 @@ impl PipelineMutation {
         #[graphql(desc = "Where to.")] input: DealStageChangeInput,
     ) -> async_graphql::Result<DealStageChangePayload> {
         let result = async {
-            let id = write!(ctx, "dealStageChange", input.command()?, advance::advance)?;
+            let id = write!(ctx, "dealStageChange", input.command(), advance::advance)?;
             Deal::fresh(ctx, id).await
         };
         DealStageChangePayload::of(result.await)
@@ -122,7 +122,7 @@ impl PipelineMutation {
         #[graphql(desc = "Which, when and for how much.")] input: DealWinInput,
     ) -> async_graphql::Result<DealWinPayload> {
         let result = async {
-            let id = write_once!(ctx, "dealWin", input.command()?, close::win)?;
+            let id = write_once!(ctx, "dealWin", input.command(), close::win)?;
             Deal::fresh(ctx, id).await
         };
         DealWinPayload::of(result.await)
@@ -135,7 +135,7 @@ impl PipelineMutation {
         #[graphql(desc = "Which, and why.")] input: DealLoseInput,
     ) -> async_graphql::Result<DealLosePayload> {
         let result = async {
-            let id = write!(ctx, "dealLose", input.command()?, close::lose)?;
+            let id = write!(ctx, "dealLose", input.command(), close::lose)?;
             Deal::fresh(ctx, id).await
         };
         DealLosePayload::of(result.await)
@@ -149,7 +149,7 @@ impl PipelineMutation {
         #[graphql(desc = "Which, how much and why.")] input: DealRefundInput,
     ) -> async_graphql::Result<DealRefundPayload> {
         let result = async {
-            let id = write_once!(ctx, "dealRefund", input.command()?, refund::refund)?;
+            let id = write_once!(ctx, "dealRefund", input.command(), refund::refund)?;
             Deal::fresh(ctx, id).await
         };
         DealRefundPayload::of(result.await)
@@ -173,7 +173,7 @@ impl ParticipantMutation {
             let id = write!(
                 ctx,
                 "dealParticipantInvite",
-                input.command()?,
+                input.command(),
                 invite::invite
             )?;
             DealParticipant::fresh(ctx, id).await
@@ -191,7 +191,7 @@ impl ParticipantMutation {
             let id = write!(
                 ctx,
                 "dealParticipantAccept",
-                input.command()?,
+                input.command(),
                 invite::accept
             )?;
             DealParticipant::fresh(ctx, id).await
@@ -209,7 +209,7 @@ impl ParticipantMutation {
             let id = write!(
                 ctx,
                 "dealParticipantDecline",
-                input.command()?,
+                input.command(),
                 invite::decline
             )?;
             DealParticipant::fresh(ctx, id).await
@@ -228,7 +228,7 @@ impl ParticipantMutation {
             let id = write!(
                 ctx,
                 "dealParticipantRemove",
-                input.command()?,
+                input.command(),
                 invite::remove
             )?;
             DealParticipant::fresh(ctx, id).await

@@ -1,12 +1,9 @@
 //! What deals are expected to bring, in one currency.
 
 use async_graphql::{Context, Object, SimpleObject};
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::ColumnTrait;
 
-use super::{
-    pipeline::DealPipelineFilter,
-    queries::{Nothing, wanted},
-};
+use super::pipeline::DealPipelineFilter;
 use crate::{
     connection,
     deals::{
@@ -14,13 +11,11 @@ use crate::{
         forecast::{self, Grouping, Outlook, Question},
         pipeline::{Forecast, Unconverted},
     },
-    entity::{
-        deal,
-        ids::{DealId, PartnerId, ProgramId},
-    },
+    entity::{deal, ids::PartnerId},
     error::{Error, Result},
     graphql::{
         ContextExt,
+        context::id,
         errors::top_level,
         paging::{self, PageArgs},
         scalars::{CurrencyCode, Date, Money},
@@ -207,10 +202,8 @@ impl ForecastQuery {
         ctx.may(Action::DealRead)?;
         let answer = async {
             let filter = filter.unwrap_or_default();
-            let program: Option<ProgramId> = wanted(filter.program_id.as_ref())
-                .map_err(|Nothing| Error::not_found("filter.programId"))?;
+            let program = filter.program_id.as_ref().map(id);
             let matching = filter.condition(ctx.actor().partner_id());
-            let matching = matching.unwrap_or_else(|Nothing| nothing());
             let status = status.unwrap_or_else(|| vec![SalesStatus::Open]);
             let question = Question {
                 filter: matching.add(deal::Column::Status.is_in(status)),
@@ -224,9 +217,4 @@ impl ForecastQuery {
         let answer: Result<Outlook> = answer.await;
         answer.map(DealForecast).map_err(top_level)
     }
-}
-
-/// What no deal fulfils.
-fn nothing() -> Condition {
-    Condition::all().add(deal::Column::Id.is_in(std::iter::empty::<DealId>()))
 }

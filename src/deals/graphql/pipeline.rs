@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::queries::{Nothing, wanted};
 use crate::{
     deals::{pipeline::weighted, store},
     entity::{
         deal,
-        ids::{CustomerId, PartnerId, ProgramId},
+        ids::{CustomerId, DealId, PartnerId, ProgramId},
     },
     error::{Error, Result},
     graphql::{
         ContextExt,
+        context::id,
         errors::top_level,
         scalars::{CurrencyCode, Money},
     },
@@ -64,28 +64,25 @@ impl PipelineQuery {
         >,
     ) -> async_graphql::Result<Vec<DealPipeline>> {
         ctx.may(Action::DealRead)?;
-        match filter
+        let condition = filter
             .unwrap_or_default()
-            .condition(ctx.actor().partner_id())
-        {
-            Err(Nothing) => Ok(Vec::new()),
-            Ok(condition) => sum(ctx, condition).await.map_err(top_level),
-        }
+            .condition(ctx.actor().partner_id());
+        sum(ctx, condition).await.map_err(top_level)
     }
 }
 
 impl DealPipelineFilter {
-    pub(super) fn condition(self, own: Option<PartnerId>) -> Result<Condition, Nothing> {
-        let partner: Option<PartnerId> = wanted(self.partner_id.as_ref())?;
-        let customer: Option<CustomerId> = wanted(self.customer_id.as_ref())?;
-        let program: Option<ProgramId> = wanted(self.program_id.as_ref())?;
+    pub(super) fn condition(self, own: Option<PartnerId>) -> Condition {
+        let partner: Option<PartnerId> = self.partner_id.map(|text| id(&text));
+        let customer: Option<CustomerId> = self.customer_id.map(|text| id(&text));
+        let program: Option<ProgramId> = self.program_id.map(|text| id(&text));
         if partner.is_some_and(|partner| own.is_some_and(|own| own != partner)) {
-            return Err(Nothing);
+            return Condition::all().add(deal::Column::Id.is_in(std::iter::empty::<DealId>()));
         }
-        Ok(Condition::all()
+        Condition::all()
             .add_option(partner.map(store::deals_of))
             .add_option(customer.map(|customer| deal::Column::CustomerId.eq(customer)))
-            .add_option(program.map(|program| deal::Column::ProgramId.eq(program))))
+            .add_option(program.map(|program| deal::Column::ProgramId.eq(program)))
     }
 }
 

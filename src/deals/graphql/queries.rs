@@ -21,7 +21,6 @@ use crate::{
         paging::{self, Branches, DateTimeFilter, Direction, Page, PageArgs, Sort},
     },
     identity::{Action, Scope},
-    platform::ids::TypedId,
 };
 
 connection!(
@@ -120,15 +119,9 @@ impl ListQuery {
         ctx.may(Action::RegistrationRead)?;
         let filter = filter.unwrap_or_default();
         let statuses = filter.status.clone();
-        let Some(filter) = filter.condition() else {
-            return Ok(DealRegistrationConnection::of(
-                Page::<deal_registration::Model>::empty(),
-                DealRegistration::from,
-            ));
-        };
         let rows = deal_registration::Entity::find()
             .filter(store::visible_registrations(ctx.actor().scope()))
-            .filter(filter);
+            .filter(filter.condition());
         let rows = Branches::from(rows).among(deal_registration::Column::Status, statuses);
         let direction = order_by
             .unwrap_or_default()
@@ -168,7 +161,7 @@ impl ListQuery {
     ) -> Option<async_graphql::Result<DealRegistration>> {
         let found = async {
             ctx.actor().may(Action::RegistrationRead)?;
-            let found = DealRegistration::load(ctx, id(&key, "id")?).await?;
+            let found = DealRegistration::load(ctx, id(&key)).await?;
             found.ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))
@@ -239,7 +232,7 @@ impl ListQuery {
     ) -> Option<async_graphql::Result<Deal>> {
         let found = async {
             ctx.actor().may(Action::DealRead)?;
-            let found = Deal::load(ctx, id(&key, "id")?).await?;
+            let found = Deal::load(ctx, id(&key)).await?;
             let deal = found.ok_or_else(|| Error::not_found("id"))?;
             if let Some(ahead) = Ahead::of(ctx) {
                 super::ahead::deals(&ahead, &[&deal.0]).await?;
@@ -250,14 +243,6 @@ impl ListQuery {
     }
 }
 
-/// Reads an optional id of a filter: `Err` where the text can match nothing.
-pub fn wanted<T: TypedId>(text: Option<&ID>) -> Result<Option<T>, Nothing> {
-    text.map(|text| T::parse(text).ok_or(Nothing)).transpose()
-}
-
-/// No row can match.
-pub struct Nothing;
-
 fn period<C: ColumnTrait>(column: C, range: Option<DateTimeFilter>) -> Condition {
     let range = range.unwrap_or_default();
     Condition::all()
@@ -266,19 +251,19 @@ fn period<C: ColumnTrait>(column: C, range: Option<DateTimeFilter>) -> Condition
 }
 
 impl DealRegistrationFilter {
-    /// The filter for the database; none when nothing can match.
-    fn condition(self) -> Option<Condition> {
+    /// The filter for the database.
+    fn condition(self) -> Condition {
         use deal_registration::Column as C;
-        let partner: Option<PartnerId> = wanted(self.partner_id.as_ref()).ok()?;
-        let customer: Option<CustomerId> = wanted(self.customer_id.as_ref()).ok()?;
-        let condition = Condition::all()
+        let partner: Option<PartnerId> = self.partner_id.map(|text| id(&text));
+        let customer: Option<CustomerId> = self.customer_id.map(|text| id(&text));
+        Condition::all()
             .add_option(partner.map(|partner| C::PartnerId.eq(partner)))
             .add_option(customer.map(|customer| C::CustomerId.eq(customer)))
             .add_option(
                 self.conflict_outcome
                     .map(|outcome| C::ConflictOutcome.eq(outcome)),
-            );
-        Some(condition.add(period(C::SubmittedAt, self.submitted_at)))
+            )
+            .add(period(C::SubmittedAt, self.submitted_at))
     }
 }
 
@@ -287,9 +272,9 @@ impl DealFilter {
     /// else is on their deals by filtering for another partner finds nothing.
     fn condition(self, own: Option<PartnerId>) -> Option<(Option<PartnerId>, Condition)> {
         use deal::Column as C;
-        let partner: Option<PartnerId> = wanted(self.partner_id.as_ref()).ok()?;
-        let customer: Option<CustomerId> = wanted(self.customer_id.as_ref()).ok()?;
-        let program: Option<ProgramId> = wanted(self.program_id.as_ref()).ok()?;
+        let partner: Option<PartnerId> = self.partner_id.map(|text| id(&text));
+        let customer: Option<CustomerId> = self.customer_id.map(|text| id(&text));
+        let program: Option<ProgramId> = self.program_id.map(|text| id(&text));
         if let (Some(own), Some(partner)) = (own, partner)
             && own != partner
         {

@@ -11,12 +11,10 @@ use crate::{
         register::Submit,
         review::{Reject, Step},
     },
-    error::Result,
     graphql::{
         context::id,
         scalars::{CountryCode, Date, EmailAddress, MoneyInput},
     },
-    platform::ids::TypedId,
 };
 
 /// A partner's claim on a deal.
@@ -163,7 +161,7 @@ pub struct DealRegistrationExtendInput {
 
 impl DealRegistrationSubmitInput {
     /// The claim, with every text still to be checked.
-    pub fn command(self) -> Result<Submit> {
+    pub fn command(self) -> Submit {
         let customer = ClaimedCustomer {
             name: self.customer.name,
             domain: self.customer.domain,
@@ -171,15 +169,9 @@ impl DealRegistrationSubmitInput {
             registration_number: self.customer.registration_number,
             phone: self.customer.phone,
         };
-        Ok(Submit {
-            partner: self
-                .partner_id
-                .map(|text| id(&text, "partnerId"))
-                .transpose()?,
-            program: self
-                .program_id
-                .map(|text| id(&text, "programId"))
-                .transpose()?,
+        Submit {
+            partner: self.partner_id.map(|text| id(&text)),
+            program: self.program_id.map(|text| id(&text)),
             customer,
             lines: lines(&self.products),
             business: self.business,
@@ -193,7 +185,7 @@ impl DealRegistrationSubmitInput {
                 .into_iter()
                 .map(ContactAtCustomerInput::contact)
                 .collect(),
-        })
+        }
     }
 }
 
@@ -210,7 +202,7 @@ impl ContactAtCustomerInput {
 /// Product lines as typed.
 pub fn lines(inputs: &[ProductLineInput]) -> Vec<Line> {
     let line = |input: &ProductLineInput| Line {
-        product: TypedId::parse(&input.product_id),
+        product: id(&input.product_id),
         quantity: input.quantity.into(),
     };
     inputs.iter().map(line).collect()
@@ -229,12 +221,12 @@ macro_rules! steps {
     ($($input:ident: $note:ident;)+) => {$(
         impl $input {
             /// The step.
-            pub fn command(self) -> Result<Step> {
-                Ok(Step {
-                    registration: id(&self.registration_id, "registrationId")?,
+            pub fn command(self) -> Step {
+                Step {
+                    registration: id(&self.registration_id),
                     note: note!(self, $note),
                     expected_version: self.expected_version.map(i64::from),
-                })
+                }
             }
         }
     )+};
@@ -262,25 +254,25 @@ steps! {
 
 impl DealRegistrationRejectInput {
     /// The rejection.
-    pub fn command(self) -> Result<Reject> {
-        Ok(Reject {
+    pub fn command(self) -> Reject {
+        Reject {
             step: Step {
-                registration: id(&self.registration_id, "registrationId")?,
+                registration: id(&self.registration_id),
                 note: self.note,
                 expected_version: self.expected_version.map(i64::from),
             },
             reason: self.reason,
-        })
+        }
     }
 }
 
 impl DealRegistrationExtendInput {
     /// The request.
-    pub fn command(self) -> Result<Extend> {
-        Ok(Extend {
-            registration: id(&self.registration_id, "registrationId")?,
+    pub fn command(self) -> Extend {
+        Extend {
+            registration: id(&self.registration_id),
             evidence: self.evidence,
             expected_version: self.expected_version.map(i64::from),
-        })
+        }
     }
 }

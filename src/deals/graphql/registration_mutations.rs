@@ -93,7 +93,7 @@ impl RegistrationMutation {
             let id = write_once!(
                 ctx,
                 "dealRegistrationSubmit",
-                input.command()?,
+                input.command(),
                 register::submit
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -111,7 +111,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationReviewStart",
-                input.command()?,
+                input.command(),
                 review::start
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -129,7 +129,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationRequestInfo",
-                input.command()?,
+                input.command(),
                 review::request_info
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -147,7 +147,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationAnswer",
-                input.command()?,
+                input.command(),
                 review::answer
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -166,7 +166,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationApprove",
-                input.command()?,
+                input.command(),
                 review::approve
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -184,7 +184,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationReject",
-                input.command()?,
+                input.command(),
                 review::reject
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -202,7 +202,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationWithdraw",
-                input.command()?,
+                input.command(),
                 review::withdraw
             )?;
             DealRegistration::fresh(ctx, id).await
@@ -222,7 +222,7 @@ impl RegistrationMutation {
             let id = write!(
                 ctx,
                 "dealRegistrationExtend",
-                input.command()?,
+                input.command(),
                 extend::extend
             )?;
             DealRegistration::fresh(ctx, id).await

@@ -9,13 +9,10 @@ use async_graphql::{
 use super::user::User;
 use crate::{
     connection,
-    entity::{
-        audit_event,
-        ids::{AuditEventId, UserId},
-    },
+    entity::{audit_event, ids::AuditEventId},
     error::Result,
     graphql::{
-        context::{ContextExt, LoadError, Rows},
+        context::{ContextExt, LoadError, Rows, id},
         errors::top_level,
         paging::{self, DateTimeFilter, Direction, PageArgs, Sort},
         scalars::{BigInt, DateTime},
@@ -24,10 +21,7 @@ use crate::{
         Action,
         trail::{self, Wanted},
     },
-    platform::{
-        audit,
-        ids::{self, TypedId},
-    },
+    platform::{audit, ids},
 };
 
 /// Who acted.
@@ -141,20 +135,19 @@ pub struct AuditEventFilter {
 }
 
 impl AuditEventFilter {
-    /// Nothing for ids that cannot be of any object and names that cannot be of any event.
+    /// Nothing for names that cannot be of any event.
     fn wanted(self) -> Option<Wanted> {
         let at = self.at.unwrap_or_default();
         let mut wanted = Wanted {
             from: at.gte.map(|at| at.0),
             to: at.lt.map(|at| at.0),
+            actor_id: self.actor_id.map(|actor| id(&actor)),
             ..Wanted::default()
         };
         if let Some(subject) = self.subject_id {
-            let (prefix, _) = subject.rsplit_once('_')?;
-            wanted.subject_id = Some(ids::decode(prefix, &subject)?);
-        }
-        if let Some(actor) = self.actor_id {
-            wanted.actor_id = Some(UserId::parse(&actor)?);
+            let (prefix, _) = subject.rsplit_once('_').unwrap_or_default();
+            let known = ids::decode(prefix, &subject);
+            wanted.subject_id = Some(known.unwrap_or_else(|| ids::of_nothing(&subject)));
         }
         if let Some(action) = self.action {
             wanted.action = Some(Some(action).filter(|action| !action.contains(char::is_control))?);

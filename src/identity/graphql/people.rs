@@ -5,7 +5,6 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::user::User;
 use crate::{
     entity::ids::UserId,
-    error::Result,
     graphql::{
         context::{ContextExt, id},
         scalars::EmailAddress,
@@ -76,7 +75,7 @@ impl PeopleMutation {
         let result = async {
             ctx.actor().person()?;
             let tokens = ctx.app().tokens().clone();
-            let command = invitation(input)?;
+            let command = invitation(input);
             let invited: UserId = ctx
                 .write("userInvite", move |tx| {
                     let (tokens, command) = (tokens.clone(), command.clone());
@@ -99,7 +98,7 @@ impl PeopleMutation {
             ctx.actor().person()?;
             let expected_version = i64::from(input.expected_version);
             let command = Deactivate {
-                user_id: id(&input.user_id, "userId")?,
+                user_id: id(&input.user_id),
                 expected_version,
             };
             let gone: UserId = ctx
@@ -113,17 +112,12 @@ impl PeopleMutation {
     }
 }
 
-fn invitation(input: UserInviteInput) -> Result<Invite> {
-    let partner_id = input
-        .partner_id
-        .as_ref()
-        .map(|partner| id(partner, "partnerId"))
-        .transpose()?;
-    Ok(Invite {
+fn invitation(input: UserInviteInput) -> Invite {
+    Invite {
         email: input.email.0,
         name: input.name,
         role: input.role,
-        partner_id,
+        partner_id: input.partner_id.map(|partner| id(&partner)),
         locale: input.locale,
-    })
+    }
 }

@@ -7,10 +7,7 @@ use sea_orm::Iterable;
 
 use crate::{
     connection,
-    entity::{
-        ids::{PartnerId, UserId},
-        user,
-    },
+    entity::{ids::UserId, user},
     error::{Error, Refusal, Result},
     graphql::{
         context::{ContextExt, LoadError, Rows, Viewer, id},
@@ -24,7 +21,6 @@ use crate::{
         store::{self, Wanted},
     },
     partners::graphql::Partner,
-    platform::ids::TypedId,
 };
 
 /// A person who may sign in, or might have.
@@ -123,7 +119,7 @@ impl User {
         Ok(found.filter(|user| listed(ctx.actor(), &user.row)))
     }
 
-    /// Somebody whom an object names that the caller may see: partners meet their own people and the vendor's there.
+    /// Somebody whom an object names that the caller may see; a partner's people meet only their own there.
     ///
     /// # Errors
     /// The database failed.
@@ -200,17 +196,12 @@ pub struct UserFilter {
 }
 
 impl UserFilter {
-    /// Nothing for a partner that cannot be one.
-    fn wanted(self) -> Option<Wanted> {
-        let partner_id = match self.partner_id {
-            Some(partner) => Some(PartnerId::parse(&partner)?),
-            None => None,
-        };
-        Some(Wanted {
-            partner_id,
+    fn wanted(self) -> Wanted {
+        Wanted {
+            partner_id: self.partner_id.map(|partner| id(&partner)),
             roles: self.role_in,
             statuses: self.status_in,
-        })
+        }
     }
 }
 
@@ -263,7 +254,7 @@ impl UserQuery {
     ) -> Option<async_graphql::Result<User>> {
         let found = async {
             ctx.actor().person()?;
-            let user = User::load(ctx, id(&user_id, "id")?).await?;
+            let user = User::load(ctx, id(&user_id)).await?;
             user.ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))
@@ -312,9 +303,7 @@ async fn users(
         return Err(Error::forbidden());
     }
     let sort = sort(&order)?;
-    let Some(wanted) = filter.wanted() else {
-        return Ok(UserConnection::of(paging::Page::empty(), User::of));
-    };
+    let wanted = filter.wanted();
     let rows = Branches::from(store::directory(scope, wanted.partner_id))
         .among(user::Column::Role, wanted.roles)
         .among(user::Column::Status, wanted.statuses);

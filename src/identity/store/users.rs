@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
-    QuerySelect, Select, sea_query::Expr,
+    QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use crate::{
@@ -32,16 +32,12 @@ pub async fn user_locked(tx: &Tx, id: UserId) -> Result<Option<user::Model>> {
     Ok(query.one(tx).await?)
 }
 
-/// The people whom somebody may come across: partners meet their own people and the vendor's.
+/// The people whom somebody may come across: a partner only its own.
 pub fn people(scope: Scope) -> Select<user::Entity> {
     let everybody = user::Entity::find();
     match scope {
         Scope::All => everybody,
-        Scope::Partner(own) => everybody.filter(
-            user::Column::PartnerId
-                .eq(own)
-                .or(user::Column::PartnerId.is_null()),
-        ),
+        Scope::Partner(own) => everybody.filter(user::Column::PartnerId.eq(own)),
         Scope::Nothing => everybody.filter(Expr::value(false)),
     }
 }
@@ -71,16 +67,11 @@ pub struct Wanted {
     pub statuses: Option<Vec<UserStatus>>,
 }
 
-/// The people whom somebody may look up: a partner only its own.
+/// The people under a scope, of all partners or of one.
 pub fn directory(scope: Scope, partner: Option<PartnerId>) -> Select<user::Entity> {
-    let mut query = people(scope);
-    if let Scope::Partner(own) = scope {
-        query = query.filter(user::Column::PartnerId.eq(own));
-    }
-    if let Some(partner) = partner {
-        query = query.filter(user::Column::PartnerId.eq(partner));
-    }
-    query
+    people(scope).apply_if(partner, |query, partner| {
+        query.filter(user::Column::PartnerId.eq(partner))
+    })
 }
 
 /// Whether there is such a partner.

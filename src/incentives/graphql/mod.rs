@@ -23,10 +23,7 @@ pub use preview::{PayoutPreview, PayoutPreviewInput, PayoutPreviewLine};
 
 use super::{batch, plan as plans, store};
 use crate::{
-    entity::{
-        ids::{IncentivePlanId, ProgramId},
-        incentive_plan,
-    },
+    entity::{ids::ProgramId, incentive_plan},
     error::Error,
     graphql::{
         ContextExt,
@@ -70,7 +67,7 @@ impl IncentivesQuery {
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<IncentivePlanConnection> {
         ctx.may(Action::PlanRead)?;
-        let wanted = filter.unwrap_or_default().wanted().map_err(top_level)?;
+        let wanted = filter.unwrap_or_default().wanted();
         let select = store::plans(ctx.actor().scope(), wanted);
         let sort = Sort {
             column: None,
@@ -134,7 +131,7 @@ impl IncentivesMutation {
         #[graphql(desc = "Which plan.")] input: IncentivePlanActivateInput,
     ) -> async_graphql::Result<IncentivePlanActivatePayload> {
         let result = async {
-            let command = plan_move(&input.plan_id, input.expected_version)?;
+            let command = plan_move(&input.plan_id, input.expected_version);
             let id = ctx
                 .write("incentivePlanActivate", move |tx| {
                     let command = command.clone();
@@ -153,7 +150,7 @@ impl IncentivesMutation {
         #[graphql(desc = "Which plan.")] input: IncentivePlanRetireInput,
     ) -> async_graphql::Result<IncentivePlanRetirePayload> {
         let result = async {
-            let command = plan_move(&input.plan_id, input.expected_version)?;
+            let command = plan_move(&input.plan_id, input.expected_version);
             let id = ctx
                 .write("incentivePlanRetire", move |tx| {
                     let command = command.clone();
@@ -174,7 +171,7 @@ impl IncentivesMutation {
     ) -> async_graphql::Result<AccrualRunPayload> {
         let result = async {
             ctx.actor().may(Action::PlanActivate)?;
-            let program = id::<ProgramId>(&input.program_id, "programId")?;
+            let program = id::<ProgramId>(&input.program_id);
             crate::programs::rules::in_force(ctx.db(), program, ctx.app().clock().now()).await?;
             let caller = ctx.caller();
             let call = Call {
@@ -231,10 +228,9 @@ payload! {
     }
 }
 
-fn plan_move(plan_id: &ID, expected_version: Option<i32>) -> Result<plans::Move, Error> {
-    let plan = id::<IncentivePlanId>(plan_id, "planId")?;
-    Ok(plans::Move {
-        plan,
+fn plan_move(plan_id: &ID, expected_version: Option<i32>) -> plans::Move {
+    plans::Move {
+        plan: id(plan_id),
         expected_version: expected_version.map(i64::from),
-    })
+    }
 }

@@ -9,14 +9,11 @@ use super::component::{
 };
 use crate::{
     connection,
-    entity::{
-        ids::{IncentivePlanId, ProgramId},
-        incentive_plan,
-    },
-    error::{Error, Faults, Result},
+    entity::{ids::IncentivePlanId, incentive_plan},
+    error::{Error, Result},
     graphql::{
         ContextExt,
-        context::{LoadError, Rows, id, id_in},
+        context::{LoadError, Rows, id},
         errors::top_level,
         scalars::{CurrencyCode, DateTime},
     },
@@ -177,8 +174,9 @@ fn shared(error: LoadError) -> Error {
 
 pub(super) async fn read(ctx: &Context<'_>, text: &ID) -> async_graphql::Result<IncentivePlan> {
     ctx.may(Action::PlanRead)?;
-    let id = id::<IncentivePlanId>(text, "id").map_err(top_level)?;
-    let plan = IncentivePlan::load(ctx, id).await.map_err(top_level)?;
+    let plan = IncentivePlan::load(ctx, id(text))
+        .await
+        .map_err(top_level)?;
     plan.ok_or_else(|| top_level(Error::not_found("id")))
 }
 
@@ -211,16 +209,12 @@ pub struct IncentivePlanFilter {
 }
 
 impl IncentivePlanFilter {
-    pub(super) fn wanted(self) -> Result<store::WantedPlans> {
-        let program = self
-            .program_id
-            .map(|text| id::<ProgramId>(&text, "filter.programId"))
-            .transpose()?;
-        Ok(store::WantedPlans {
-            program,
+    pub(super) fn wanted(self) -> store::WantedPlans {
+        store::WantedPlans {
+            program: self.program_id.map(|text| id(&text)),
             status: self.status,
             name: self.name,
-        })
+        }
     }
 }
 
@@ -249,14 +243,8 @@ pub struct IncentivePlanCreateInput {
 impl IncentivePlanCreateInput {
     pub(super) fn draft(self, ctx: &Context<'_>) -> Result<Draft> {
         ctx.actor().may(Action::PlanManage)?;
-        let mut faults = Faults::default();
-        let program = self
-            .program_id
-            .as_ref()
-            .and_then(|text| id_in::<ProgramId>(&mut faults, text, "programId"));
-        faults.check()?;
         Ok(Draft {
-            program,
+            program: self.program_id.map(|text| id(&text)),
             name: self.name,
             currency: self.currency.0,
             components: self

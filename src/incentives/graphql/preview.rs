@@ -7,11 +7,11 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use super::IncentivePlan;
 use crate::{
     deals::{DealBusiness, ParticipantRole, graphql::Deal},
-    entity::ids::{DealId, PartnerId, ProgramId},
+    entity::ids::PartnerId,
     error::{Error, Faults, Refusal, Result},
     graphql::{
         ContextExt,
-        context::{id, id_in},
+        context::id,
         errors::top_level,
         scalars::{DateTime, Decimal, Money, MoneyInput},
     },
@@ -137,7 +137,7 @@ pub(super) async fn read(
 }
 
 async fn of_deal(ctx: &Context<'_>, text: &ID) -> Result<PayoutPreview> {
-    let found = Deal::load(ctx, id::<DealId>(text, "input.dealId")?).await?;
+    let found = Deal::load(ctx, id(text)).await?;
     let deal = found.ok_or_else(|| Error::not_found("input.dealId"))?.0;
     let mut lines = preview::of_deal(ctx.db(), &deal, ctx.app().clock().now()).await?;
     let viewer: Option<PartnerId> = ctx.actor().partner_id();
@@ -172,18 +172,12 @@ async fn imagined(ctx: &Context<'_>, input: PayoutPreviewInput) -> Result<Payout
     if families.len() > 50 {
         faults.add("input.productFamilies", "at most 50");
     }
-    let asked = input
-        .partner_id
-        .as_ref()
-        .and_then(|text| id_in::<PartnerId>(&mut faults, text, "input.partnerId"));
-    let named = input
-        .program_id
-        .as_ref()
-        .and_then(|text| id_in::<ProgramId>(&mut faults, text, "input.programId"));
     faults.check()?;
     let (Some(value), Some(share)) = (value, share) else {
         return Err(Error::internal("a missing value was not noted"));
     };
+    let asked: Option<PartnerId> = input.partner_id.map(|text| id(&text));
+    let named = input.program_id.map(|text| id(&text));
     let own = ctx.actor().partner_id();
     if own.is_some() && asked.is_some() && own != asked {
         return Err(Error::not_found("input.partnerId"));

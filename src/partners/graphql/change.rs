@@ -4,8 +4,6 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::Partner;
 use crate::{
-    entity::ids::PartnerId,
-    error::{Faults, Result},
     graphql::{
         context::{self, ContextExt},
         scalars::{CountryCode, Date},
@@ -52,13 +50,8 @@ pub struct PartnerCreateInput {
 }
 
 impl PartnerCreateInput {
-    fn command(self) -> Result<Create> {
-        let mut faults = Faults::default();
-        let parent = self
-            .parent_id
-            .and_then(|id| context::id_in(&mut faults, &id, "parentId"));
-        faults.check()?;
-        Ok(Create {
+    fn command(self) -> Create {
+        Create {
             legal_name: self.legal_name,
             display_name: self.display_name,
             types: self.types,
@@ -69,10 +62,10 @@ impl PartnerCreateInput {
             website: self.website,
             industries: self.industries.unwrap_or_default(),
             competencies: self.competencies.unwrap_or_default(),
-            parent,
+            parent: self.parent_id.map(|id| context::id(&id)),
             dpa_valid_until: self.dpa_valid_until.map(|day| day.0),
             external_id: self.external_id,
-        })
+        }
     }
 }
 
@@ -114,12 +107,7 @@ pub struct PartnerUpdateInput {
 }
 
 impl PartnerUpdateInput {
-    fn command(self) -> Result<Update> {
-        let partner = context::id(&self.partner_id, "partnerId")?;
-        let parent = self
-            .parent_id
-            .map_value(|id| context::id::<PartnerId>(&id, "parentId"))
-            .transpose()?;
+    fn command(self) -> Update {
         let patch = Patch {
             legal_name: self.legal_name,
             display_name: self.display_name,
@@ -131,15 +119,15 @@ impl PartnerUpdateInput {
             website: self.website,
             industries: self.industries,
             competencies: self.competencies,
-            parent,
+            parent: self.parent_id.map_value(|id| context::id(&id)),
             dpa_valid_until: self.dpa_valid_until.map_value(|day| day.0),
             external_id: self.external_id,
         };
-        Ok(Update {
-            partner,
+        Update {
+            partner: context::id(&self.partner_id),
             expected_version: self.expected_version.map(i64::from),
             patch,
-        })
+        }
     }
 }
 
@@ -177,7 +165,7 @@ impl PartnerMutation {
     ) -> async_graphql::Result<PartnerCreatePayload> {
         let result = async {
             ctx.actor().may(Action::PartnerRead)?;
-            let command = input.command()?;
+            let command = input.command();
             let id = ctx
                 .write("partnerCreate", move |tx| {
                     let command = command.clone();
@@ -198,7 +186,7 @@ impl PartnerMutation {
     ) -> async_graphql::Result<PartnerUpdatePayload> {
         let result = async {
             ctx.actor().may(Action::PartnerRead)?;
-            let command = input.command()?;
+            let command = input.command();
             let id = ctx
                 .write("partnerUpdate", move |tx| {
                     let command = command.clone();

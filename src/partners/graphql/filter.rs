@@ -4,14 +4,14 @@ use async_graphql::{Enum, ID, InputObject};
 use sea_orm::ActiveEnum;
 
 use crate::{
-    entity::{ids::PartnerId, partner},
+    entity::partner,
     error::{Faults, Result},
     graphql::{
+        context,
         paging::{self, Direction, Sort, TextFilter},
         scalars::CountryCode,
     },
     partners::{AttributeKind, PartnerStatus, PartnerType, search::Wanted},
-    platform::ids::TypedId,
 };
 
 /// How deep `and`, `or` and `not` may stand in each other.
@@ -83,10 +83,7 @@ impl PartnerFilter {
             .unwrap_or_default()
             .read(faults, &format!("{path}.name"));
         all.extend(name.into_iter().map(Wanted::Name));
-        all.extend(
-            self.parent_id
-                .map(|id| PartnerId::parse(&id).map_or(Wanted::Nobody, Wanted::Parent)),
-        );
+        all.extend(self.parent_id.map(|id| Wanted::Parent(context::id(&id))));
         let mut nested = |filters: Vec<Self>, name: &str| -> Vec<Wanted> {
             let numbered = filters.into_iter().enumerate();
             numbered

@@ -1,11 +1,11 @@
 //! A partner's moves, as the API shows them.
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 
 use crate::{
     connection,
     entity::partner_lifecycle_event,
-    graphql::scalars::DateTime,
+    graphql::{ContextExt, scalars::DateTime},
     partners::{PartnerAction, PartnerStatus},
 };
 
@@ -36,9 +36,10 @@ impl LifecycleEvent {
         self.0.to_status
     }
 
-    /// The person who did it; null when it was the server.
-    async fn actor_id(&self) -> Option<ID> {
-        self.0.actor_id.map(Into::into)
+    /// The id of the user who did it; null when it was the server, and for a partner's people.
+    async fn actor_id(&self, ctx: &Context<'_>) -> Option<ID> {
+        let known = ctx.actor().is_vendor();
+        self.0.actor_id.filter(|_| known).map(ID::from)
     }
 
     /// Why, in the words of who did it; null when no reason was given.

@@ -4,7 +4,6 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::Partner;
 use crate::{
-    entity::ids::PartnerId,
     error::Result,
     graphql::context::{self, ContextExt},
     partners::{
@@ -91,9 +90,8 @@ async fn apply(
     reason: Option<String>,
 ) -> Result<Partner> {
     ctx.actor().may(crate::identity::Action::PartnerRead)?;
-    let partner: PartnerId = context::id(partner, "partnerId")?;
     let command = Move {
-        partner,
+        partner: context::id(partner),
         action,
         reason,
     };

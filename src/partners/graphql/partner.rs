@@ -193,8 +193,9 @@ impl Partner {
         counter(self.0.version)
     }
 
-    /// What it earned, what is on its way and what it was paid, in one currency. Finance, alliance managers and auditors
-    /// see every partner's; a partner's people see their own.
+    /// What it earned, what is on its way and what it was paid, in one currency. Administrators, finance, alliance
+    /// managers and auditors see every partner's, a partner's people their own; null with `FORBIDDEN` for executives and
+    /// for members of a partner.
     async fn balance(
         &self,
         ctx: &Context<'_>,
@@ -202,16 +203,19 @@ impl Partner {
             desc = "The currency; otherwise the partner's only one, else the reporting currency."
         )]
         currency: Option<CurrencyCode>,
-    ) -> async_graphql::Result<PartnerBalance> {
-        ledger::graphql::balance(ctx, self.0.id, currency).await
+    ) -> Option<async_graphql::Result<PartnerBalance>> {
+        Some(ledger::graphql::balance(ctx, self.0.id, currency).await)
     }
 
-    /// The balances in every currency in which anything moved. At most 20.
-    async fn balances(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<PartnerBalance>> {
-        ledger::graphql::balances(ctx, self.0.id).await
+    /// The balances in every currency in which anything moved. At most 20. For those who see `balance`.
+    async fn balances(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<Vec<PartnerBalance>>> {
+        Some(ledger::graphql::balances(ctx, self.0.id).await)
     }
 
-    /// The statement about the days from the first to the last, both included, in UTC.
+    /// The statement about the days from the first to the last, both included, in UTC. For those who see `balance`.
     async fn statement(
         &self,
         ctx: &Context<'_>,
@@ -221,12 +225,12 @@ impl Partner {
             desc = "The currency; otherwise the partner's only one, else the reporting currency."
         )]
         currency: Option<CurrencyCode>,
-    ) -> async_graphql::Result<PartnerStatement> {
-        statement(ctx, self.0.id, period_start, period_end, currency).await
+    ) -> Option<async_graphql::Result<PartnerStatement>> {
+        Some(statement(ctx, self.0.id, period_start, period_end, currency).await)
     }
 
     /// The account to which it is paid, masked; null where none is set. Administrators, alliance managers, finance and
-    /// auditors see every partner's, a partner's administrators their own; FORBIDDEN for others.
+    /// auditors see every partner's, a partner's administrators their own; null with `FORBIDDEN` for others.
     async fn payment_details(
         &self,
         ctx: &Context<'_>,
@@ -350,8 +354,7 @@ impl PartnerQuery {
     ) -> Option<async_graphql::Result<Partner>> {
         let found = async {
             ctx.actor().may(Action::PartnerRead)?;
-            let id = context::id(&id, "id")?;
-            Self::of(ctx, id).await
+            Self::of(ctx, context::id(&id)).await
         };
         Some(found.await.map_err(top_level))
     }

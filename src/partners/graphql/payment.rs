@@ -58,7 +58,7 @@ impl PaymentDetails {
         DateTime(self.0.created_at)
     }
 
-    /// Who set them; null for a person you may not see.
+    /// Who set them; null for a partner's people when it was somebody of the vendor.
     async fn set_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
         User::mentioned(ctx, self.0.set_by)
             .await
@@ -165,9 +165,9 @@ pub struct PartnerPaymentDetailsSetInput {
 }
 
 impl PartnerPaymentDetailsSetInput {
-    fn command(self) -> Result<Set> {
-        Ok(Set {
-            partner: context::id(&self.partner_id, "partnerId")?,
+    fn command(self) -> Set {
+        Set {
+            partner: context::id(&self.partner_id),
             account: Typed {
                 holder: self.account_holder.into(),
                 iban: self.iban.map(Into::into),
@@ -176,7 +176,7 @@ impl PartnerPaymentDetailsSetInput {
                 country: self.country.map(|country| country.0),
                 bic: self.bic.map(Into::into),
             },
-        })
+        }
     }
 }
 
@@ -205,7 +205,7 @@ impl PaymentMutation {
     ) -> async_graphql::Result<PartnerPaymentDetailsSetPayload> {
         let result = async {
             ctx.actor().may(Action::PaymentDetailsSet)?;
-            let command = input.command()?;
+            let command = input.command();
             let seals = ctx.app().tokens().seals();
             let id = ctx
                 .write("partnerPaymentDetailsSet", move |tx| {

@@ -7,10 +7,7 @@ use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
 use super::run::{PayoutRun, shared};
 use crate::{
     connection,
-    entity::{
-        ids::{PartnerId, PayoutId, PayoutRunId},
-        payout,
-    },
+    entity::{ids::PayoutId, payout},
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -169,7 +166,7 @@ connection!(PayoutConnection, PayoutEdge, Payout);
 /// Which payouts; parts that are absent do not restrict.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct PayoutFilter {
-    /// Of this run; for partners, who see no runs, of their payments in it.
+    /// Of this run; finds nothing for partners, who see no runs.
     pub run_id: Option<ID>,
     /// To this partner.
     pub partner_id: Option<ID>,
@@ -199,15 +196,9 @@ impl PayoutQuery {
     ) -> async_graphql::Result<PayoutConnection> {
         ctx.may(Action::PayoutRead)?;
         let filter = filter.unwrap_or_default();
-        let run = filter
-            .run_id
-            .map(|id| context::id::<PayoutRunId>(&id, "filter.runId"));
-        let partner = filter
-            .partner_id
-            .map(|id| context::id::<PartnerId>(&id, "filter.partnerId"));
         let wanted = WantedPayments {
-            run: run.transpose().map_err(top_level)?,
-            partner: partner.transpose().map_err(top_level)?,
+            run: filter.run_id.map(|id| context::id(&id)),
+            partner: filter.partner_id.map(|id| context::id(&id)),
             status: filter.status,
         };
         let args = PageArgs {
@@ -231,8 +222,7 @@ impl PayoutQuery {
     ) -> Option<async_graphql::Result<Payout>> {
         let found = async {
             ctx.actor().may(Action::PayoutRead)?;
-            let id = context::id(&id, "id")?;
-            Payout::load(ctx, id)
+            Payout::load(ctx, context::id(&id))
                 .await?
                 .ok_or_else(|| Error::not_found("id"))
         };

@@ -8,10 +8,7 @@ use sea_orm::{EntityTrait, Select};
 use super::payment::{Payout, PayoutConnection};
 use crate::{
     connection,
-    entity::{
-        ids::{PayoutRunId, ProgramId},
-        payout, payout_exception, payout_run,
-    },
+    entity::{ids::PayoutRunId, payout, payout_exception, payout_run},
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -377,11 +374,8 @@ impl PayoutRunQuery {
             return Err(top_level(Error::forbidden()));
         }
         let filter = filter.unwrap_or_default();
-        let program = filter
-            .program_id
-            .map(|id| context::id::<ProgramId>(&id, "filter.programId"));
         let wanted = WantedRuns {
-            program: program.transpose().map_err(top_level)?,
+            program: filter.program_id.map(|id| context::id(&id)),
             status: filter.status,
         };
         let args = PageArgs {
@@ -410,8 +404,7 @@ impl PayoutRunQuery {
     ) -> Option<async_graphql::Result<PayoutRun>> {
         let found = async {
             ctx.actor().may(Action::PayoutRead)?;
-            let id = context::id(&id, "id")?;
-            PayoutRun::load(ctx, id)
+            PayoutRun::load(ctx, context::id(&id))
                 .await?
                 .ok_or_else(|| Error::not_found("id"))
         };

@@ -64,18 +64,18 @@ pub async fn runs_by_id<C: ConnectionTrait>(
         .await?)
 }
 
-/// The payments that the caller may see.
+/// The payments that the caller may see. Runs do not exist for a partner, so nothing of its own is found by one.
 pub fn visible_payments(scope: Scope, wanted: WantedPayments) -> Select<payout::Entity> {
     use payout::Column;
     let mut select = match scope {
         Scope::All => payout::Entity::find(),
-        Scope::Partner(own) => {
+        Scope::Partner(own) if wanted.run.is_none() => {
             let hidden = [PayoutStatus::Review, PayoutStatus::Cancelled];
             payout::Entity::find()
                 .filter(Column::PartnerId.eq(own))
                 .filter(Column::Status.is_not_in(hidden))
         }
-        Scope::Nothing => {
+        Scope::Partner(_) | Scope::Nothing => {
             payout::Entity::find().filter(Column::Id.is_in(std::iter::empty::<PayoutId>()))
         }
     };

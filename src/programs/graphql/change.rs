@@ -6,7 +6,6 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{program::Program, settings_input::ProgramSettingsInput};
 use crate::{
-    error::{Faults, Result},
     graphql::{
         context::{self, ContextExt},
         scalars::DateTime,
@@ -66,17 +65,12 @@ pub struct PartnerTierChangeInput {
     tier: String,
 }
 
-fn place(partner: &ID, program: Option<&ID>, tier: String) -> Result<Place> {
-    let mut faults = Faults::default();
-    let partner = context::id_in(&mut faults, partner, "partnerId");
-    let program = program.and_then(|id| context::id_in(&mut faults, id, "programId"));
-    faults.check()?;
-    let partner = partner.ok_or_else(|| crate::error::Error::not_found("partnerId"))?;
-    Ok(Place {
-        partner,
-        program,
+fn place(partner: &ID, program: Option<&ID>, tier: String) -> Place {
+    Place {
+        partner: context::id(partner),
+        program: program.map(context::id),
         tier,
-    })
+    }
 }
 
 payload!(
@@ -150,7 +144,7 @@ impl ProgramMutation {
         let result = async {
             ctx.actor().may(Action::ProgramRead)?;
             let command = Revise {
-                program: context::id(&input.program_id, "programId")?,
+                program: context::id(&input.program_id),
                 expected_version: input.expected_version.map(i64::from),
                 effective_from: input.effective_from.map(|at| at.0),
                 settings: Arc::new(input.settings),
@@ -174,7 +168,7 @@ impl ProgramMutation {
     ) -> async_graphql::Result<PartnerEnrollPayload> {
         let result = async {
             ctx.actor().may(Action::ProgramRead)?;
-            let command = place(&input.partner_id, input.program_id.as_ref(), input.tier)?;
+            let command = place(&input.partner_id, input.program_id.as_ref(), input.tier);
             let id = ctx
                 .write("partnerEnroll", move |tx| {
                     let command = command.clone();
@@ -195,7 +189,7 @@ impl ProgramMutation {
     ) -> async_graphql::Result<PartnerTierChangePayload> {
         let result = async {
             ctx.actor().may(Action::ProgramRead)?;
-            let command = place(&input.partner_id, input.program_id.as_ref(), input.tier)?;
+            let command = place(&input.partner_id, input.program_id.as_ref(), input.tier);
             let id = ctx
                 .write("partnerTierChange", move |tx| {
                     let command = command.clone();

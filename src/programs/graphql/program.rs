@@ -382,7 +382,7 @@ impl ProgramQuery {
     ) -> Option<async_graphql::Result<Program>> {
         let found = async {
             ctx.actor().may(Action::ProgramRead)?;
-            let found = store::find(ctx.db(), context::id(&id, "id")?).await?;
+            let found = store::find(ctx.db(), context::id(&id)).await?;
             found.map(Program).ok_or_else(|| Error::not_found("id"))
         };
         Some(found.await.map_err(top_level))

@@ -1,5 +1,6 @@
 //! The promises on access: who may call what, who sees what, and what no attacker learns.
 
+mod arguments;
 mod dump;
 mod fields;
 mod guessing;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ensemble::{identity::Role, seeds};
-use serde_json::{Map, Value, json};
+use ensemble::identity::Role;
+use serde_json::{Value, json};
 
 use super::{
+    arguments::arguments,
     dump,
     sdl::named,
     world::{Column, Side, World},
@@ -17,298 +18,9 @@ cases!(every_operation_answers_each_caller_as_the_table_says,);
 /// Mutations whose happy end lies beyond this world, with the refusal that shows that the door was open.
 const BEYOND: [(&str, &str); 1] = [("payoutRetry", "ILLEGAL_TRANSITION")];
 
-/// What the calls pass, by the name of the operation; the order is that in which they are called.
-pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
-    let id = |name: &str| world.id(name).to_owned();
-    let of = |name: &str| json!({ "id": id(name) });
-    let input = |input: Value| json!({ "input": input });
-    let registration = |name: &str, more: Value| {
-        let mut fields = more;
-        fields["registrationId"] = json!(id(name));
-        input(fields)
-    };
-    let life = || input(json!({"partnerId": id("life"), "reason": "As agreed"}));
-    // The vendor says for whom it acts; a partner's people act for their own.
-    let behalf = (!column.is_partner()).then(|| id("northwind"));
-    let unique = column.head.replace('.', "-");
-    let period = json!({"periodStart": "2025-09-01", "periodEnd": "2026-03-31"});
-    vec![
-        ("attributionExplanation", json!({"dealId": id("helios")})),
-        ("auditChainVerify", json!({})),
-        ("auditEvents", json!({})),
-        ("customer", of("customer")),
-        ("customers", json!({})),
-        ("jobs", json!({})),
-        ("deal", of("aurora")),
-        ("dealForecast", json!({"groupBy": "PARTNER"})),
-        ("dealPipeline", json!({})),
-        ("dealRegistration", of("r.aurora")),
-        ("dealRegistrations", json!({})),
-        ("deals", json!({})),
-        ("exchangeRates", json!({})),
-        ("incentivePlan", of("plan")),
-        ("incentivePlans", json!({})),
-        ("influencedRevenue", period.clone()),
-        ("ledgerAccounts", json!({})),
-        ("node", of("aurora")),
-        (
-            "nodes",
-            json!({"ids": [id("aurora"), id("northwind"), id("bluefjord"), id("payout.owner"), id("payout.participant")]}),
-        ),
-        ("partner", of("northwind")),
-        ("partners", json!({})),
-        ("payout", of("payout.owner")),
-        ("payoutPreview", input(json!({"dealId": id("aurora")}))),
-        ("payoutRun", of("run")),
-        ("payoutRuns", json!({})),
-        ("payouts", json!({})),
-        ("product", of("product")),
-        ("productFamilies", json!({})),
-        ("products", json!({})),
-        ("program", of("program")),
-        ("programs", json!({})),
-        ("user", of("own.mem")),
-        ("users", json!({})),
-        ("viewer", json!({})),
-        ("accrualRun", input(json!({"programId": id("program")}))),
-        (
-            "customerCreate",
-            input(json!({"name": format!("Zenith {unique}")})),
-        ),
-        (
-            "customerUpdate",
-            input(json!({"customerId": id("customer"), "industry": "Care"})),
-        ),
-        (
-            "dealCreate",
-            input(
-                json!({"name": "Zephyr", "ownerPartnerId": id("northwind"), "programId": id("program"),
-            "products": [{"productId": id("product")}], "value": {"amount": "1000.00", "currency": "USD"}}),
-            ),
-        ),
-        (
-            "dealStageChange",
-            input(json!({"dealId": id("aurora"), "stage": "QUALIFIED"})),
-        ),
-        (
-            "dealLose",
-            input(
-                json!({"dealId": id("lose"), "reason": "PRICE", "detail": "Undercut", "competitor": "Quill"}),
-            ),
-        ),
-        ("dealWin", input(json!({"dealId": id("win")}))),
-        (
-            "dealRefund",
-            input(
-                json!({"dealId": id("helios"), "amount": {"amount": "10.00", "currency": "USD"}, "reason": "Goodwill"}),
-            ),
-        ),
-        (
-            "dealParticipantInvite",
-            input(json!({"dealId": id("aurora"), "partnerId": id("cobalt"), "role": "RESELLER"})),
-        ),
-        (
-            "dealParticipantAccept",
-            input(json!({"participantId": id("p.accept")})),
-        ),
-        (
-            "dealParticipantDecline",
-            input(json!({"participantId": id("p.decline")})),
-        ),
-        (
-            "dealParticipantRemove",
-            input(json!({"participantId": id("p.remove"), "reason": "As agreed"})),
-        ),
-        (
-            "dealRegistrationAnswer",
-            registration("r.answer", json!({"note": "The one of the clinics"})),
-        ),
-        (
-            "dealRegistrationApprove",
-            registration("r.approve", json!({})),
-        ),
-        (
-            "dealRegistrationExtend",
-            registration("r.extend", json!({"evidence": "Two workshops"})),
-        ),
-        (
-            "dealRegistrationReject",
-            registration("r.reject", json!({"reason": "OTHER", "note": "No budget"})),
-        ),
-        (
-            "dealRegistrationRequestInfo",
-            registration("r.ask", json!({"note": "Which budget?"})),
-        ),
-        (
-            "dealRegistrationReviewStart",
-            registration("r.start", json!({})),
-        ),
-        (
-            "dealRegistrationWithdraw",
-            registration("r.withdraw", json!({})),
-        ),
-        (
-            "dealRegistrationSubmit",
-            input(json!({
-            "customer": {"name": format!("{unique} {unique}"), "domain": format!("{unique}.example"), "country": "SE"},
-            "products": [{"productId": id("product")}], "value": {"amount": "5000.00", "currency": "USD"},
-            "expectedCloseOn": "2026-05-30", "partnerId": behalf, "programId": id("program")})),
-        ),
-        (
-            "touchpointRecord",
-            input(
-                json!({"dealId": id("aurora"), "kind": "OTHER", "phase": "CONSIDERATION",
-            "occurredAt": "2026-02-22T09:00:00Z", "evidence": unique, "partnerId": behalf}),
-            ),
-        ),
-        (
-            "touchpointReject",
-            input(json!({"touchpointId": id("t.reject"), "reason": "Not ours"})),
-        ),
-        (
-            "touchpointVerify",
-            input(json!({"touchpointId": id("t.verify")})),
-        ),
-        (
-            "incentivePlanActivate",
-            input(json!({"planId": id("plan.activate")})),
-        ),
-        (
-            "incentivePlanCreate",
-            input(
-                json!({"programId": id("program"), "name": "Summer", "currency": "EUR",
-            "components": [{"kind": "INFLUENCE_POOL", "ratePercent": "5"}]}),
-            ),
-        ),
-        (
-            "incentivePlanRetire",
-            input(json!({"planId": id("plan.retire")})),
-        ),
-        (
-            "payoutRunApprove",
-            input(json!({"payoutRunId": id("run.approve")})),
-        ),
-        (
-            "payoutRunCancel",
-            input(json!({"payoutRunId": id("run.cancel")})),
-        ),
-        (
-            "payoutRunCreate",
-            input(
-                json!({"programId": id("program"), "periodStart": "2026-03-01", "periodEnd": "2026-03-02"}),
-            ),
-        ),
-        (
-            "payoutRunExecute",
-            input(json!({"payoutRunId": id("run.execute")})),
-        ),
-        (
-            "payoutRetry",
-            input(json!({"payoutId": id("payout.owner")})),
-        ),
-        ("partnerApply", life()),
-        ("partnerReviewStart", life()),
-        ("partnerApprove", life()),
-        ("partnerOnboardingStart", life()),
-        ("partnerActivate", life()),
-        ("partnerWatch", life()),
-        ("partnerSuspend", life()),
-        ("partnerReinstate", life()),
-        ("partnerOffboardingStart", life()),
-        ("partnerRetire", life()),
-        (
-            "partnerReject",
-            input(json!({"partnerId": id("refused"), "reason": "No capacity"})),
-        ),
-        (
-            "partnerCreate",
-            input(
-                json!({"legalName": format!("Opal {unique}"), "displayName": format!("Opal {unique}"), "types": ["SI"]}),
-            ),
-        ),
-        (
-            "partnerEnroll",
-            input(json!({"partnerId": id("enroll"), "programId": id("program"), "tier": "SILVER"})),
-        ),
-        (
-            "partnerTierChange",
-            input(
-                json!({"partnerId": id("evergreen"), "programId": id("program"), "tier": "SILVER"}),
-            ),
-        ),
-        (
-            "partnerUpdate",
-            input(json!({"partnerId": id("northwind"), "website": "https://northwind.example"})),
-        ),
-        (
-            "partnerPaymentDetailsSet",
-            input(
-                json!({"partnerId": id("northwind"), "accountHolder": "Northwind AB", "iban": "GB29NWBK60161331926819"}),
-            ),
-        ),
-        (
-            "productCreate",
-            input(
-                json!({"sku": format!("SKU-{unique}").to_uppercase(), "name": "Care Sensor", "family": "CARE"}),
-            ),
-        ),
-        (
-            "productFamilyCreate",
-            input(json!({"code": unique.replace('-', "_").to_uppercase(), "name": "Family"})),
-        ),
-        (
-            "productUpdate",
-            input(json!({"productId": id("product"), "name": "Care Core"})),
-        ),
-        (
-            "programCreate",
-            input(json!({"name": format!("Programme {unique}")})),
-        ),
-        (
-            "programSettingsChange",
-            input(json!({"programId": id("program"), "settings": {"reviewSlaHours": 48}})),
-        ),
-        (
-            "userInvite",
-            input(
-                json!({"email": format!("new-{unique}@people.example"), "name": "Uma Neu",
-            "role": "PARTNER_MEMBER", "partnerId": id("northwind")}),
-            ),
-        ),
-        (
-            "userDeactivate",
-            input(json!({"userId": id("leaver"), "expectedVersion": 1})),
-        ),
-        (
-            "exchangeRateRecord",
-            input(
-                json!({"rates": [{"on": "2026-02-21", "from": "EUR", "to": "USD", "toAmount": "1.09"}]}),
-            ),
-        ),
-        ("jobReplay", input(json!({"jobId": id("letter")}))),
-        (
-            "login",
-            input(json!({"email": "bo@bluefjord.example", "password": seeds::PASSWORD})),
-        ),
-        (
-            "tokenRefresh",
-            input(json!({"refreshToken": id("refresh")})),
-        ),
-        (
-            "passwordResetRequest",
-            input(json!({"email": "wes@vendor.example"})),
-        ),
-        (
-            "passwordReset",
-            input(json!({"token": id("reset"), "password": "a new long password"})),
-        ),
-        (
-            "invitationAccept",
-            input(json!({"token": id("invitation"), "password": "a new long password"})),
-        ),
-        ("logout", json!({})),
-    ]
-}
+/// Lists of what the server did, by the field that tells the kind of a row: how many rows each kind has says who sees
+/// what, where one number of hundreds would not.
+const BY_KIND: [(&str, &str); 2] = [("auditEvents", "action"), ("jobs", "topic")];
 
 /// Who goes first: whoever must be refused, so that a cell of somebody allowed is not the trace of another.
 fn turn(column: &Column) -> (u8, u8) {
@@ -348,7 +60,7 @@ fn shape(world: &World, root: &str, name: &str) -> &'static str {
     }
 }
 
-/// A cell: how many rows of a list, `ok`, `null`, or the code of the refusal.
+/// A cell: how many rows of a list (`ok` where they are counted by kind), `ok`, `null`, or the code of the refusal.
 fn cell(root: &str, name: &str, json: &Value) -> String {
     if let Some(errors) = json["errors"].as_array() {
         let codes: BTreeSet<_> = errors
@@ -367,6 +79,7 @@ fn cell(root: &str, name: &str, json: &Value) -> String {
     }
     match (value, value.get("totalCount")) {
         (Value::Null, _) => "null".to_owned(),
+        _ if BY_KIND.iter().any(|(list, _)| *list == name) => "ok".to_owned(),
         (Value::Array(rows), _) => rows.iter().filter(|row| !row.is_null()).count().to_string(),
         (_, Some(count)) => count.to_string(),
         _ => "ok".to_owned(),
@@ -411,13 +124,6 @@ async fn every_operation_answers_each_caller_as_the_table_says(t: TestApp) {
             )
         })
         .into();
-    let root_of = |name: &str| {
-        if roots["Query"].iter().any(|field| field == name) {
-            "Query"
-        } else {
-            "Mutation"
-        }
-    };
     let names: Vec<&str> = arguments(&world, &world.columns[0])
         .iter()
         .map(|(name, _)| *name)
@@ -429,6 +135,7 @@ async fn every_operation_answers_each_caller_as_the_table_says(t: TestApp) {
         "an operation without a row, or a row without an operation"
     );
 
+    let kinds = kinds_of_rows(&world).await;
     let mut odd = nobody_who_only_reads_writes(&world, &roots["Mutation"]).await;
     let mut order: Vec<usize> = (0..world.columns.len()).collect();
     order.sort_by_key(|place| turn(&world.columns[*place]));
@@ -438,7 +145,7 @@ async fn every_operation_answers_each_caller_as_the_table_says(t: TestApp) {
             let column = &world.columns[*place];
             let all = arguments(&world, column);
             let given = &all.iter().find(|(other, _)| other == name).unwrap().1;
-            let root = root_of(name);
+            let root = world.root_of(name);
             let answer = world
                 .call(&column.actor, root, name, given, shape(&world, root, name))
                 .await;
@@ -472,9 +179,57 @@ async fn every_operation_answers_each_caller_as_the_table_says(t: TestApp) {
         }
         parts.push(table(&heads, root, &rows));
     }
+    parts.push(table(&heads, "Kind of row", &kinds));
     t.settle().await;
     insta::assert_snapshot!("operations", parts.join("\n\n"));
     assert_eq!(odd, Vec::<String>::new());
+}
+
+/// How many rows of each kind each caller sees in the lists of what the server did.
+async fn kinds_of_rows(world: &World) -> Vec<(String, Vec<String>)> {
+    let mut rows = Vec::new();
+    for (list, kind) in BY_KIND {
+        let mut answers = Vec::new();
+        for column in &world.columns {
+            answers.push(kinds(world, column, list, kind).await);
+        }
+        let all: BTreeSet<&String> = answers.iter().flatten().flat_map(BTreeMap::keys).collect();
+        for name in all {
+            let cells = answers.iter().map(|answer| match answer {
+                Ok(counts) => counts.get(name).unwrap_or(&0).to_string(),
+                Err(refusal) => refusal.clone(),
+            });
+            rows.push((format!("{list} {name}"), cells.collect()));
+        }
+    }
+    rows
+}
+
+/// The rows of a list, counted by kind, or the refusal.
+async fn kinds(
+    world: &World,
+    column: &Column,
+    list: &str,
+    kind: &str,
+) -> Result<BTreeMap<String, usize>, String> {
+    let rest = format!("{{ nodes {{ {kind} }} pageInfo {{ endCursor hasNextPage }} }}");
+    let (mut counts, mut after) = (BTreeMap::new(), Value::Null);
+    loop {
+        let page = json!({"first": 100, "after": after});
+        let answer = world.call(&column.actor, "Query", list, &page, &rest).await;
+        if answer.json.get("errors").is_some() {
+            return Err(cell("Query", list, &answer.json));
+        }
+        let page = &answer.json["data"][list];
+        for row in page["nodes"].as_array().unwrap() {
+            let name = row[kind].as_str().unwrap().to_owned();
+            *counts.entry(name).or_default() += 1;
+        }
+        if page["pageInfo"]["hasNextPage"] != true {
+            return Ok(counts);
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
 }
 
 /// Auditors and executives change nothing with any mutation, nor does anybody who did not sign in.
@@ -518,11 +273,4 @@ async fn nobody_who_only_reads_writes(world: &World, mutations: &[String]) -> Ve
     }
     dump::assert_same(&before, &dump::everything(&world.t).await);
     odd
-}
-
-/// Arguments as the calls pass them, by name.
-pub fn by_name(world: &World, column: &Column) -> BTreeMap<&'static str, Map<String, Value>> {
-    let all = arguments(world, column).into_iter();
-    all.map(|(name, value)| (name, value.as_object().unwrap().clone()))
-        .collect()
 }

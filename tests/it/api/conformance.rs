@@ -8,6 +8,7 @@ use crate::{cases, support::TestApp};
 
 cases!(
     an_error_below_a_non_null_field_nulls_the_nearest_nullable_parent,
+    an_error_at_a_nullable_field_nulls_it_alone,
     response_keys_come_in_the_order_of_the_document,
     in_a_patch_absent_keeps_null_clears_and_a_default_sets,
     a_value_that_does_not_fit_stops_every_mutation_of_its_request,
@@ -30,40 +31,59 @@ async fn an_error_below_a_non_null_field_nulls_the_nearest_nullable_parent(t: Te
     let partner = ids.data()["partners"]["nodes"][0]["id"].clone();
 
     // The page is too long: the connection fails and may not be null.
-    let one = "query($id: ID!) { viewer { role } deal(id: $id) { id accruals(first: 101) { totalCount } } }";
-    let answer = door.ask(&ada, one, json!({ "id": deal })).await;
+    let one = "query($id: ID!) { viewer { role } partner(id: $id) { id children(first: 101) { totalCount } } }";
+    let answer = door.ask(&ada, one, json!({ "id": partner })).await;
     assert_eq!(
         answer.json["data"],
-        json!({ "viewer": { "role": "ADMINISTRATOR" }, "deal": null })
+        json!({ "viewer": { "role": "ADMINISTRATOR" }, "partner": null })
     );
     assert_eq!(
         answer.json["errors"][0]["path"],
-        json!(["deal", "accruals"])
+        json!(["partner", "children"])
     );
     assert_eq!(answer.codes(), ["BAD_USER_INPUT"]);
 
-    let many = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Deal { accruals(first: 101) { totalCount } } } }";
+    let many = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Partner { children(first: 101) { totalCount } } } }";
     let answer = door
-        .ask(&ada, many, json!({ "ids": [deal, partner] }))
+        .ask(&ada, many, json!({ "ids": [partner, deal] }))
         .await;
     assert_eq!(
         answer.json["data"],
-        json!({ "nodes": [null, { "id": partner }] })
+        json!({ "nodes": [null, { "id": deal }] })
     );
     assert_eq!(
         answer.json["errors"][0]["path"],
-        json!(["nodes", 0, "accruals"])
+        json!(["nodes", 0, "children"])
     );
 
     let root =
-        "{ viewer { role } deals(first: 1) { nodes { accruals(first: 101) { totalCount } } } }";
+        "{ viewer { role } partners(first: 1) { nodes { children(first: 101) { totalCount } } } }";
     let answer = door.ask(&ada, root, json!({})).await;
     assert_eq!(answer.json["data"], Value::Null);
     // On its way up to the root the library cuts the path at the list; it still leads there.
     let path = answer.json["errors"][0]["path"].as_array().unwrap();
-    let whole = [json!("deals"), json!("nodes"), json!(0), json!("accruals")];
+    let whole = [
+        json!("partners"),
+        json!("nodes"),
+        json!(0),
+        json!("children"),
+    ];
     assert!(path.len() >= 2 && whole.starts_with(path), "{path:?}");
     assert!(answer.text.contains("\"data\":null"), "{}", answer.text);
+}
+
+async fn an_error_at_a_nullable_field_nulls_it_alone(t: TestApp) {
+    let (door, ada) = demo(&t).await;
+    let document =
+        "{ deals(first: 1) { nodes { __typename accruals(first: 101) { totalCount } } } }";
+    let answer = door.ask(&ada, document, json!({})).await;
+    let whole = json!({ "nodes": [{ "__typename": "Deal", "accruals": null }] });
+    assert_eq!(answer.json["data"]["deals"], whole);
+    assert_eq!(
+        answer.json["errors"][0]["path"],
+        json!(["deals", "nodes", 0, "accruals"])
+    );
+    assert_eq!(answer.codes(), ["BAD_USER_INPUT"]);
 }
 
 async fn response_keys_come_in_the_order_of_the_document(t: TestApp) {
