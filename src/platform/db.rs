@@ -4,7 +4,7 @@
 //! writer; readers see the last committed state beside it (WAL). On PostgreSQL the reading pool is read-only
 //! by session, and the writing pool discards a session that was left inside a transaction.
 
-use std::{fs::File, str::FromStr, sync::Arc, time::Duration};
+use std::{fs::File, num::NonZero, str::FromStr, sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sea_orm::{
@@ -60,9 +60,16 @@ impl Db {
             None
         };
         // The writer comes first: it creates the file that readers of SQLite may only open.
-        let writers = if url.starts_with("sqlite:") { 1 } else { size };
+        let (writers, readers) = if url.starts_with("sqlite:") {
+            // Each is a thread here, and more of them than can run get in each other's way.
+            let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+            let useful = u32::try_from(2 * processors).unwrap_or(u32::MAX);
+            (1, size.min(useful.max(4)))
+        } else {
+            (size, size)
+        };
         let write = open(writers, false).await?;
-        let read = open(size, true).await?;
+        let read = open(readers, true).await?;
         Ok(Self {
             read,
             write,

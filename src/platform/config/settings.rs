@@ -31,7 +31,8 @@ pub struct Config {
     /// SQLite or PostgreSQL. `DATABASE_URL`; default the file `ensemble.db` in `data_dir`. SQLite in production wants
     /// `ENSEMBLE_ALLOW_SQLITE_IN_PRODUCTION=true`.
     pub database_url: SecretString,
-    /// The most connections to the database. `ENSEMBLE_DATABASE_CONNECTIONS`; default 16.
+    /// The most connections to the database, for reading and for writing each; an SQLite file has one writer, and at most
+    /// two readers for each processor. `ENSEMBLE_DATABASE_CONNECTIONS`; default 16.
     pub database_connections: u32,
     /// From which time on a statement is told in the log. `ENSEMBLE_SLOW_STATEMENT_MS`; default 250.
     pub slow_statement: Duration,
