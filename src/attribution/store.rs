@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::Scope,
-    platform::sql,
+    platform::sql::{self, any_of},
     tx::{CHUNK, Tx},
 };
 
@@ -57,7 +57,7 @@ pub async fn lock_deal(tx: &Tx, scope: Scope, id: DealId) -> Result<Option<deal:
 /// The database failed.
 pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<deal::Model>> {
     Ok(deal::Entity::find()
-        .filter(deal::Column::Id.is_in(ids.iter().copied()))
+        .filter(any_of(db, deal::Column::Id, ids.iter().copied()))
         .all(db)
         .await?)
 }
@@ -85,7 +85,11 @@ pub async fn touchpoints<C: ConnectionTrait>(
     let mut rows = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let select = touchpoint::Entity::find()
-            .filter(touchpoint::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(
+                db,
+                touchpoint::Column::DealId,
+                chunk.iter().copied(),
+            ))
             .filter(visible(scope))
             .order_by_asc(touchpoint::Column::DealId)
             .order_by_asc(touchpoint::Column::OccurredAt)
@@ -120,7 +124,7 @@ pub async fn touchpoints_by_id<C: ConnectionTrait>(
     ids: &[TouchpointId],
 ) -> Result<Vec<touchpoint::Model>> {
     let select = touchpoint::Entity::find()
-        .filter(touchpoint::Column::Id.is_in(ids.iter().copied()))
+        .filter(any_of(db, touchpoint::Column::Id, ids.iter().copied()))
         .filter(visible(scope));
     Ok(select.all(db).await?)
 }
@@ -136,7 +140,11 @@ pub async fn participants<C: ConnectionTrait>(
     let mut rows = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let select = deal_participant::Entity::find()
-            .filter(deal_participant::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(
+                db,
+                deal_participant::Column::DealId,
+                chunk.iter().copied(),
+            ))
             .filter(deal_participant::Column::AcceptedAt.is_not_null());
         rows.extend(select.all(db).await?);
     }
@@ -213,7 +221,11 @@ pub async fn official<C: ConnectionTrait>(
     let mut found = HashMap::new();
     for chunk in deals.chunks(CHUNK) {
         let runs = attribution_run::Entity::find()
-            .filter(attribution_run::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(
+                db,
+                attribution_run::Column::DealId,
+                chunk.iter().copied(),
+            ))
             .filter(attribution_run::Column::Official.eq(true))
             .filter(attribution_run::Column::SupersededAt.is_null())
             .all(db)
@@ -236,7 +248,11 @@ async fn credits_of<C: ConnectionTrait>(
     runs: &[AttributionRunId],
 ) -> Result<Vec<attribution_credit::Model>> {
     let select = attribution_credit::Entity::find()
-        .filter(attribution_credit::Column::RunId.is_in(runs.iter().copied()))
+        .filter(any_of(
+            db,
+            attribution_credit::Column::RunId,
+            runs.iter().copied(),
+        ))
         .order_by_asc(attribution_credit::Column::RunId)
         .order_by_asc(attribution_credit::Column::Position);
     Ok(select.all(db).await?)
@@ -252,7 +268,11 @@ pub async fn attributed<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<
         let ids: Vec<DealId> = attribution_run::Entity::find()
             .select_only()
             .column(attribution_run::Column::DealId)
-            .filter(attribution_run::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(
+                db,
+                attribution_run::Column::DealId,
+                chunk.iter().copied(),
+            ))
             .filter(attribution_run::Column::Official.eq(true))
             .filter(attribution_run::Column::SupersededAt.is_null())
             .into_tuple()

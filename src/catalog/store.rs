@@ -11,7 +11,7 @@ use crate::{
         product, product_family,
     },
     error::Result,
-    platform::text::Part,
+    platform::{sql::any_of, text::Part},
     tx::{CHUNK, Tx},
 };
 
@@ -77,7 +77,7 @@ pub async fn find_all<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         found.extend(
             product::Entity::find()
-                .filter(product::Column::Id.is_in(ids.iter().copied()))
+                .filter(any_of(db, product::Column::Id, ids.iter().copied()))
                 .all(db)
                 .await?,
         );
@@ -132,8 +132,11 @@ pub async fn find_families<C: ConnectionTrait>(
 ) -> Result<Vec<product_family::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
-        let of_these = product_family::Entity::find()
-            .filter(product_family::Column::Id.is_in(ids.iter().copied()));
+        let of_these = product_family::Entity::find().filter(any_of(
+            db,
+            product_family::Column::Id,
+            ids.iter().copied(),
+        ));
         found.extend(of_these.all(db).await?);
     }
     Ok(found)

@@ -18,7 +18,7 @@ use crate::{
     },
     error::Result,
     identity::{Action, Actor, Scope},
-    platform::hierarchy::Tree,
+    platform::{hierarchy::Tree, sql::any_of},
     tx::{CHUNK, Tx},
 };
 
@@ -121,7 +121,7 @@ pub async fn find_all<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         found.extend(
             visible(scope)
-                .filter(customer::Column::Id.is_in(ids.iter().copied()))
+                .filter(any_of(db, customer::Column::Id, ids.iter().copied()))
                 .all(db)
                 .await?,
         );

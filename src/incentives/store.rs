@@ -21,6 +21,7 @@ use crate::{
     error::{Error, Result},
     identity::Scope,
     ledger::TransactionKind,
+    platform::sql::any_of,
     tx::{CHUNK, Tx},
 };
 
@@ -71,8 +72,11 @@ pub async fn plans_by_id<C: ConnectionTrait>(
     scope: Scope,
     ids: &[IncentivePlanId],
 ) -> Result<Vec<incentive_plan::Model>> {
-    let select = incentive_plan::Entity::find()
-        .filter(incentive_plan::Column::Id.is_in(ids.iter().copied()));
+    let select = incentive_plan::Entity::find().filter(any_of(
+        db,
+        incentive_plan::Column::Id,
+        ids.iter().copied(),
+    ));
     Ok(select.filter(visible_plans(scope)).all(db).await?)
 }
 
@@ -168,7 +172,7 @@ pub async fn active_plans<C: ConnectionTrait>(
 ) -> Result<Vec<incentive_plan::Model>> {
     use incentive_plan::Column;
     let select = incentive_plan::Entity::find()
-        .filter(Column::ProgramId.is_in(programs.iter().copied()))
+        .filter(any_of(db, Column::ProgramId, programs.iter().copied()))
         .filter(Column::Status.eq(PlanStatus::Active))
         .order_by_asc(Column::EffectiveFrom)
         .order_by_asc(Column::Id);
@@ -186,7 +190,11 @@ pub async fn families_of<C: ConnectionTrait>(
     let mut lines: Vec<(DealId, ProductId)> = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let rows = deal_product::Entity::find()
-            .filter(deal_product::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(
+                db,
+                deal_product::Column::DealId,
+                chunk.iter().copied(),
+            ))
             .all(db)
             .await?;
         lines.extend(rows.into_iter().map(|row| (row.deal_id, row.product_id)));
@@ -201,7 +209,7 @@ pub async fn families_of<C: ConnectionTrait>(
         .collect();
     for chunk in Vec::from_iter(ids).chunks(CHUNK) {
         let rows = product::Entity::find()
-            .filter(product::Column::Id.is_in(chunk.iter().copied()))
+            .filter(any_of(db, product::Column::Id, chunk.iter().copied()))
             .all(db)
             .await?;
         codes.extend(
@@ -234,7 +242,7 @@ pub async fn booked<C: ConnectionTrait>(
             .column(accrual::Column::DealId)
             .column(accrual::Column::PlanId)
             .distinct()
-            .filter(accrual::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(db, accrual::Column::DealId, chunk.iter().copied()))
             .filter(accrual::Column::Kind.ne(AccrualKind::Clawback))
             .into_tuple()
             .all(db)
@@ -268,7 +276,7 @@ pub async fn accruals<C: ConnectionTrait>(
     let mut rows = Vec::new();
     for chunk in deals.chunks(CHUNK) {
         let select = accrual::Entity::find()
-            .filter(accrual::Column::DealId.is_in(chunk.iter().copied()))
+            .filter(any_of(db, accrual::Column::DealId, chunk.iter().copied()))
             .filter(visible.clone())
             .order_by_asc(accrual::Column::CreatedAt)
             .order_by_asc(accrual::Column::Id);
@@ -288,7 +296,7 @@ pub async fn places<C: ConnectionTrait>(
     let runs: Vec<AttributionRunId> = runs.iter().copied().collect();
     let mut places = HashMap::new();
     for chunk in runs.chunks(CHUNK) {
-        let of_runs = attribution_credit::Column::RunId.is_in(chunk.iter().copied());
+        let of_runs = any_of(db, attribution_credit::Column::RunId, chunk.iter().copied());
         for row in attribution_credit::Entity::find()
             .filter(of_runs)
             .all(db)

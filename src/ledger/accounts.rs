@@ -14,7 +14,11 @@ use crate::{
         ledger_account,
     },
     error::{Error, Result},
-    platform::{ids::TypedId, money::Currency, sql},
+    platform::{
+        ids::TypedId,
+        money::Currency,
+        sql::{self, any_of},
+    },
     tx::{CHUNK, Tx},
 };
 
@@ -66,7 +70,7 @@ async fn find(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, LedgerAccoun
         .await?;
     let partners: Vec<PartnerId> = partners.into_iter().collect();
     for chunk in partners.chunks(CHUNK) {
-        let of_partners = Column::PartnerId.is_in(chunk.iter().copied());
+        let of_partners = any_of(tx, Column::PartnerId, chunk.iter().copied());
         rows.extend(
             ledger_account::Entity::find()
                 .filter(of_partners)
@@ -121,7 +125,11 @@ async fn lock(tx: &Tx, ids: &[LedgerAccountId]) -> Result<()> {
         ledger_account::Entity::find()
             .select_only()
             .column(ledger_account::Column::Id)
-            .filter(ledger_account::Column::Id.is_in(chunk.iter().copied()))
+            .filter(any_of(
+                tx,
+                ledger_account::Column::Id,
+                chunk.iter().copied(),
+            ))
             .order_by_asc(ledger_account::Column::Id)
             .lock(LockType::NoKeyUpdate)
             .into_tuple::<LedgerAccountId>()

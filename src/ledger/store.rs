@@ -10,7 +10,7 @@ use crate::{
     },
     error::Result,
     identity::Scope,
-    platform::money::Currency,
+    platform::{money::Currency, sql::any_of},
 };
 
 /// Which accounts a caller asks for; absent parts do not restrict.
@@ -50,7 +50,11 @@ pub async fn accounts_of<C: ConnectionTrait>(
     db: &C,
     partners: &[PartnerId],
 ) -> Result<Vec<ledger_account::Model>> {
-    let of_partners = ledger_account::Column::PartnerId.is_in(partners.iter().copied());
+    let of_partners = any_of(
+        db,
+        ledger_account::Column::PartnerId,
+        partners.iter().copied(),
+    );
     Ok(ledger_account::Entity::find()
         .filter(of_partners)
         .all(db)
@@ -62,7 +66,7 @@ pub async fn transactions<C: ConnectionTrait>(
     db: &C,
     ids: &[LedgerTransactionId],
 ) -> Result<Vec<ledger_transaction::Model>> {
-    let by_id = ledger_transaction::Column::Id.is_in(ids.iter().copied());
+    let by_id = any_of(db, ledger_transaction::Column::Id, ids.iter().copied());
     Ok(ledger_transaction::Entity::find()
         .filter(by_id)
         .all(db)

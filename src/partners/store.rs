@@ -13,7 +13,11 @@ use crate::{
     },
     error::Result,
     identity::Scope,
-    platform::{hierarchy::Tree, ids::TypedId, sql},
+    platform::{
+        hierarchy::Tree,
+        ids::TypedId,
+        sql::{self, any_of},
+    },
     tx::{CHUNK, Tx},
 };
 
@@ -76,7 +80,7 @@ pub async fn find_all<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         found.extend(
             visible(scope)
-                .filter(partner::Column::Id.is_in(ids.iter().copied()))
+                .filter(any_of(db, partner::Column::Id, ids.iter().copied()))
                 .all(db)
                 .await?,
         );
@@ -98,7 +102,7 @@ pub async fn attributes<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         let of_these = Entity::find()
             .filter(only(scope, Column::PartnerId))
-            .filter(Column::PartnerId.is_in(ids.iter().copied()));
+            .filter(any_of(db, Column::PartnerId, ids.iter().copied()));
         found.extend(
             of_these
                 .order_by_asc(Column::PartnerId)
@@ -174,7 +178,7 @@ pub async fn current_details<C: ConnectionTrait>(
     partners: &[PartnerId],
 ) -> Result<Vec<payment_details::Model>> {
     use payment_details::Column;
-    let of_partners = Column::PartnerId.is_in(partners.iter().copied());
+    let of_partners = any_of(db, Column::PartnerId, partners.iter().copied());
     let current = payment_details::Entity::find()
         .filter(of_partners)
         .filter(Column::ReplacedAt.is_null());
@@ -193,7 +197,7 @@ pub async fn details<C: ConnectionTrait>(
     use payment_details::Column;
     let by_id = payment_details::Entity::find()
         .filter(only(scope, Column::PartnerId))
-        .filter(Column::Id.is_in(ids.iter().copied()));
+        .filter(any_of(db, Column::Id, ids.iter().copied()));
     Ok(by_id.all(db).await?)
 }
 

@@ -2,6 +2,13 @@
 
 use std::fmt::Write as _;
 
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend,
+    sea_query::{Expr, SimpleExpr},
+};
+
+use super::ids::TypedId;
+
 /// The rows of a VALUES list with numbered parameters: two rows of two columns are `($1,$2),($3,$4)`.
 ///
 /// Both databases call the columns of such a list `column1`, `column2` and so on.
@@ -28,6 +35,28 @@ pub fn padded<T: Clone>(values: &[T]) -> Vec<T> {
         padded.resize(values.len().next_power_of_two(), last.clone());
     }
     padded
+}
+
+/// Whether a column has one of these ids. On PostgreSQL they are one array, so that there is one statement however many
+/// there are, prepared once and planned once; SQLite knows no arrays.
+pub fn any_of<C: ConnectionTrait, I: TypedId>(
+    db: &C,
+    column: impl ColumnTrait,
+    ids: impl IntoIterator<Item = I>,
+) -> SimpleExpr {
+    let ids = ids.into_iter().map(TypedId::uuid);
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return column.is_in(padded(&ids.collect::<Vec<_>>()));
+    }
+    let mut array = String::from("{");
+    for (place, id) in ids.enumerate() {
+        let _ = write!(array, "{}{id}", if place == 0 { "" } else { "," });
+    }
+    array.push('}');
+    Expr::cust_with_exprs(
+        "$1 = ANY($2::text::uuid[])",
+        [Expr::col(column.as_column_ref()), Expr::value(array)],
+    )
 }
 
 /// A length as the databases count rows.

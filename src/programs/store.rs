@@ -16,6 +16,7 @@ use crate::{
     error::Result,
     identity::Scope,
     partners::wall::only,
+    platform::sql::any_of,
     tx::{CHUNK, Tx},
 };
 
@@ -59,7 +60,7 @@ pub async fn find_all<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         found.extend(
             program::Entity::find()
-                .filter(program::Column::Id.is_in(ids.iter().copied()))
+                .filter(any_of(db, program::Column::Id, ids.iter().copied()))
                 .all(db)
                 .await?,
         );
@@ -105,7 +106,7 @@ pub async fn all_in_force<C: ConnectionTrait>(
 ) -> Result<Vec<program_version::Model>> {
     use program_version::{Column, Entity};
     let begun = Entity::find()
-        .filter(Column::ProgramId.is_in(programs.iter().copied()))
+        .filter(any_of(db, Column::ProgramId, programs.iter().copied()))
         .order_by_asc(Column::EffectiveFrom);
     let mut found: Vec<program_version::Model> = Vec::new();
     for version in begun.all(db).await? {
@@ -148,7 +149,7 @@ pub async fn versions_by_id<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         found.extend(
             Entity::find()
-                .filter(Column::Id.is_in(ids.iter().copied()))
+                .filter(any_of(db, Column::Id, ids.iter().copied()))
                 .all(db)
                 .await?,
         );
@@ -197,8 +198,11 @@ pub async fn enrollments_of<C: ConnectionTrait>(
 ) -> Result<Vec<enrollment::Model>> {
     let mut found = Vec::new();
     for ids in partners.chunks(CHUNK) {
-        let of_these = visible_enrollments(scope)
-            .filter(enrollment::Column::PartnerId.is_in(ids.iter().copied()));
+        let of_these = visible_enrollments(scope).filter(any_of(
+            db,
+            enrollment::Column::PartnerId,
+            ids.iter().copied(),
+        ));
         found.extend(
             of_these
                 .order_by_asc(enrollment::Column::Id)

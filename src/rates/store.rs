@@ -9,7 +9,10 @@ use sea_orm::{
 use crate::{
     entity::{exchange_rate, ids::ExchangeRateId},
     error::Result,
-    platform::{money::Currency, sql},
+    platform::{
+        money::Currency,
+        sql::{self, any_of},
+    },
     tx::Tx,
 };
 
@@ -98,7 +101,7 @@ pub async fn find_all<C: ConnectionTrait>(
     ids: &[ExchangeRateId],
 ) -> Result<Vec<exchange_rate::Model>> {
     Ok(exchange_rate::Entity::find()
-        .filter(exchange_rate::Column::Id.is_in(ids.iter().copied()))
+        .filter(any_of(db, exchange_rate::Column::Id, ids.iter().copied()))
         .all(db)
         .await?)
 }

@@ -19,7 +19,7 @@ use crate::{
     error::Result,
     graphql::context::{LoadError, Rows},
     identity::Scope,
-    platform::sql::padded,
+    platform::sql::any_of,
     programs::rules::{self, Rules},
     tx::CHUNK,
 };
@@ -84,7 +84,8 @@ loader!(RegisteredProducts => Vec<deal_registration_product::Model>, registered_
 loader!(RulesOf => Arc<Rules>, rules_of);
 
 async fn deals(rows: &Rows, keys: &[DealId]) -> Result<HashMap<DealId, deal::Model>> {
-    let select = deal::Entity::find().filter(deal::Column::Id.is_in(padded(keys)));
+    let select =
+        deal::Entity::find().filter(any_of(&rows.db, deal::Column::Id, keys.iter().copied()));
     let found = select
         .filter(store::visible_deals(rows.scope()))
         .all(&rows.db)
@@ -97,7 +98,11 @@ async fn registrations(
     keys: &[DealRegistrationId],
 ) -> Result<HashMap<DealRegistrationId, deal_registration::Model>> {
     let select = deal_registration::Entity::find()
-        .filter(deal_registration::Column::Id.is_in(padded(keys)))
+        .filter(any_of(
+            &rows.db,
+            deal_registration::Column::Id,
+            keys.iter().copied(),
+        ))
         .filter(store::visible_registrations(rows.scope()));
     Ok(select
         .all(&rows.db)
@@ -111,8 +116,11 @@ async fn participants(
     rows: &Rows,
     keys: &[DealParticipantId],
 ) -> Result<HashMap<DealParticipantId, deal_participant::Model>> {
-    let select = participant_store::participants(rows.scope())
-        .filter(deal_participant::Column::Id.is_in(padded(keys)));
+    let select = participant_store::participants(rows.scope()).filter(any_of(
+        &rows.db,
+        deal_participant::Column::Id,
+        keys.iter().copied(),
+    ));
     Ok(select
         .all(&rows.db)
         .await?
@@ -126,7 +134,11 @@ async fn participants_of(
     keys: &[ParticipantsOf],
 ) -> Result<HashMap<ParticipantsOf, Vec<deal_participant::Model>>> {
     let select = participant_store::participants(rows.scope())
-        .filter(deal_participant::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
+        .filter(any_of(
+            &rows.db,
+            deal_participant::Column::DealId,
+            keys.iter().map(|key| key.0),
+        ))
         .order_by_asc(deal_participant::Column::Id);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         ParticipantsOf(row.deal_id)
@@ -141,7 +153,11 @@ async fn others_on(rows: &Rows, keys: &[OthersOn]) -> Result<HashMap<OthersOn, u
         .select_only()
         .column(deal_participant::Column::DealId)
         .column(deal_participant::Column::PartnerId)
-        .filter(deal_participant::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
+        .filter(any_of(
+            &rows.db,
+            deal_participant::Column::DealId,
+            keys.iter().map(|key| key.0),
+        ))
         .filter(deal_participant::Column::PartnerId.ne(own))
         .filter(participant_store::live())
         .into_tuple()
@@ -160,7 +176,11 @@ async fn products_of(
     keys: &[ProductsOf],
 ) -> Result<HashMap<ProductsOf, Vec<deal_product::Model>>> {
     let select = deal_product::Entity::find()
-        .filter(deal_product::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
+        .filter(any_of(
+            &rows.db,
+            deal_product::Column::DealId,
+            keys.iter().map(|key| key.0),
+        ))
         .order_by_asc(deal_product::Column::ProductId);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         ProductsOf(row.deal_id)
@@ -172,7 +192,11 @@ async fn moves_of(
     keys: &[MovesOf],
 ) -> Result<HashMap<MovesOf, Vec<deal_stage_change::Model>>> {
     let select = deal_stage_change::Entity::find()
-        .filter(deal_stage_change::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
+        .filter(any_of(
+            &rows.db,
+            deal_stage_change::Column::DealId,
+            keys.iter().map(|key| key.0),
+        ))
         .order_by_asc(deal_stage_change::Column::At)
         .order_by_asc(deal_stage_change::Column::Id);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
@@ -185,7 +209,11 @@ async fn refunds_of(
     keys: &[RefundsOf],
 ) -> Result<HashMap<RefundsOf, Vec<deal_refund::Model>>> {
     let select = deal_refund::Entity::find()
-        .filter(deal_refund::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
+        .filter(any_of(
+            &rows.db,
+            deal_refund::Column::DealId,
+            keys.iter().map(|key| key.0),
+        ))
         .order_by_asc(deal_refund::Column::Id);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         RefundsOf(row.deal_id)
@@ -197,7 +225,11 @@ async fn registrations_of(
     keys: &[RegistrationOf],
 ) -> Result<HashMap<RegistrationOf, Option<deal_registration::Model>>> {
     let select = deal_registration::Entity::find()
-        .filter(deal_registration::Column::DealId.is_in(padded(keys).into_iter().map(|key| key.0)))
+        .filter(any_of(
+            &rows.db,
+            deal_registration::Column::DealId,
+            keys.iter().map(|key| key.0),
+        ))
         .filter(store::visible_registrations(rows.scope()));
     let mut found: HashMap<_, _> = keys.iter().map(|key| (*key, None)).collect();
     for row in select.all(&rows.db).await? {
@@ -213,10 +245,11 @@ async fn registered_products(
     keys: &[RegisteredProducts],
 ) -> Result<HashMap<RegisteredProducts, Vec<deal_registration_product::Model>>> {
     let select = deal_registration_product::Entity::find()
-        .filter(
-            deal_registration_product::Column::RegistrationId
-                .is_in(padded(keys).into_iter().map(|key| key.0)),
-        )
+        .filter(any_of(
+            &rows.db,
+            deal_registration_product::Column::RegistrationId,
+            keys.iter().map(|key| key.0),
+        ))
         .order_by_asc(deal_registration_product::Column::ProductId);
     Ok(listed(keys, select.all(&rows.db).await?, |row| {
         RegisteredProducts(row.registration_id)

@@ -134,7 +134,7 @@ async fn read<B: Below>(
         None
     };
     let models = match parents.as_slice() {
-        [only] => window.select(select.filter(B::parent().eq(*only)).into()),
+        [only] => window.cut(select.filter(B::parent().eq(*only))),
         _ => {
             let of_each = of_each::<B>(rows, &window, select, &parents);
             window.ordered(B::Entity::find().filter(B::sort().id.in_subquery(of_each)))

@@ -1,6 +1,6 @@
 //! Reading a page: one statement, whatever the size of the list.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Write as _};
 
 use async_graphql::Context;
 use sea_orm::{
@@ -97,7 +97,10 @@ where
     } else {
         None
     };
-    let found = window.select(rows).all(db).await?;
+    let mut statement = window.select(rows).build(db.get_database_backend());
+    // As a number of the text: for a parameter PostgreSQL would plan the statement anew each time.
+    let _ = write!(statement.sql, " LIMIT {}", window.size + 1);
+    let found = E::find().from_raw_sql(statement).all(db).await?;
     Ok(window.page(found, total))
 }
 
@@ -193,24 +196,25 @@ impl<E: EntityTrait> Window<E> {
         })
     }
 
-    /// The rows of the window, and one more if there is one.
+    /// The rows of the window and those behind it, in order.
     pub(super) fn select(&self, rows: Branches<E>) -> Select<E> {
         match <[_; 1]>::try_from(rows.0) {
-            Ok([only]) => self.cut(only),
+            Ok([only]) => self.ordered(only.filter(self.beyond.clone())),
             Err(several) => {
                 let branches = several.into_iter().map(|branch| self.ids(branch));
                 let any = self.sort.id.in_subquery(union(self.sort, branches));
-                self.ordered(E::find().filter(any)).limit(self.size + 1)
+                self.ordered(E::find().filter(any))
             }
         }
     }
 
-    /// The ids of the rows that [`Self::select`] would read of one branch.
+    /// The ids of the rows of the window in one branch, and one more if there is one.
     pub(super) fn ids(&self, branch: Select<E>) -> SelectStatement {
         ids(self.cut(branch), self.sort)
     }
 
-    fn cut(&self, select: Select<E>) -> Select<E> {
+    /// The rows of the window in one select, and one more if there is one.
+    pub(super) fn cut(&self, select: Select<E>) -> Select<E> {
         self.ordered(select.filter(self.beyond.clone()))
             .limit(self.size + 1)
     }

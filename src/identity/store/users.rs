@@ -12,6 +12,7 @@ use crate::{
     },
     error::Result,
     identity::{Role, Scope, UserStatus},
+    platform::sql::any_of,
     tx::{CHUNK, Tx},
 };
 
@@ -50,7 +51,7 @@ pub async fn people_by_id(
 ) -> Result<Vec<user::Model>> {
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        let query = people(scope).filter(user::Column::Id.is_in(chunk.iter().copied()));
+        let query = people(scope).filter(any_of(db, user::Column::Id, chunk.iter().copied()));
         found.extend(query.all(db).await?);
     }
     Ok(found)

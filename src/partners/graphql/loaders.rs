@@ -11,17 +11,17 @@ use crate::{
 };
 
 impl Loader<PartnerId> for Rows {
-    type Value = partner::Model;
+    type Value = Arc<partner::Model>;
     type Error = LoadError;
 
-    async fn load(
-        &self,
-        keys: &[PartnerId],
-    ) -> Result<HashMap<PartnerId, partner::Model>, LoadError> {
+    async fn load(&self, keys: &[PartnerId]) -> Result<HashMap<PartnerId, Self::Value>, LoadError> {
         let found = store::find_all(&self.db, self.scope(), keys)
             .await
             .map_err(Arc::new)?;
-        Ok(found.into_iter().map(|row| (row.id, row)).collect())
+        Ok(found
+            .into_iter()
+            .map(|row| (row.id, Arc::new(row)))
+            .collect())
     }
 }
 

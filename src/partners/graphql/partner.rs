@@ -1,5 +1,7 @@
 //! A partner as the API shows it, and the directory.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 use sea_orm::{ActiveEnum, QueryFilter, Select};
 
@@ -29,7 +31,7 @@ use crate::{
 
 /// A partner.
 #[derive(Clone, Debug)]
-pub struct Partner(pub partner::Model);
+pub struct Partner(pub Arc<partner::Model>);
 
 /// A company that sells, builds or advises together with the vendor. A partner's people see their own.
 #[Object]
@@ -122,7 +124,7 @@ impl Partner {
             last,
         };
         let page = paging::below(ctx, self.0.id, Children, args).await;
-        Ok(PartnerConnection::of(page.map_err(top_level)?, Partner))
+        Ok(PartnerConnection::of(page.map_err(top_level)?, Partner::of))
     }
 
     /// Where it stands with the vendor.
@@ -250,6 +252,10 @@ impl Partner {
 }
 
 impl Partner {
+    fn of(row: partner::Model) -> Self {
+        Self(Arc::new(row))
+    }
+
     /// The object under the caller's scope; none when it is absent or hidden.
     ///
     /// # Errors
@@ -269,7 +275,9 @@ impl Partner {
     /// `NOT_FOUND` when it is hidden; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: PartnerId) -> Result<Self> {
         let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
-        found.map(Self).ok_or_else(|| Error::not_found("partnerId"))
+        found
+            .map(Self::of)
+            .ok_or_else(|| Error::not_found("partnerId"))
     }
 
     async fn values(
@@ -386,7 +394,7 @@ impl PartnerQuery {
         };
         Ok(PartnerConnection::of(
             page.await.map_err(top_level)?,
-            Partner,
+            Partner::of,
         ))
     }
 }
@@ -394,6 +402,6 @@ impl PartnerQuery {
 impl PartnerQuery {
     async fn of(ctx: &Context<'_>, id: PartnerId) -> Result<Partner, Error> {
         let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
-        found.map(Partner).ok_or_else(|| Error::not_found("id"))
+        found.map(Partner::of).ok_or_else(|| Error::not_found("id"))
     }
 }

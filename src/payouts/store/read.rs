@@ -13,7 +13,11 @@ use crate::{
     error::Result,
     identity::Scope,
     payouts::{PayoutStatus, RunStatus},
-    platform::{ids::TypedId, money::Currency, sql},
+    platform::{
+        ids::TypedId,
+        money::Currency,
+        sql::{self, any_of},
+    },
 };
 
 /// Which runs a caller asks for; absent parts do not restrict.
@@ -59,7 +63,7 @@ pub async fn runs_by_id<C: ConnectionTrait>(
     ids: &[PayoutRunId],
 ) -> Result<Vec<payout_run::Model>> {
     Ok(runs(scope, WantedRuns::default())
-        .filter(payout_run::Column::Id.is_in(ids.iter().copied()))
+        .filter(any_of(db, payout_run::Column::Id, ids.iter().copied()))
         .all(db)
         .await?)
 }
@@ -98,7 +102,7 @@ pub async fn payments_by_id<C: ConnectionTrait>(
     ids: &[PayoutId],
 ) -> Result<Vec<payout::Model>> {
     Ok(visible_payments(scope, WantedPayments::default())
-        .filter(payout::Column::Id.is_in(ids.iter().copied()))
+        .filter(any_of(db, payout::Column::Id, ids.iter().copied()))
         .all(db)
         .await?)
 }
