@@ -11,7 +11,7 @@ use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Row, sqlite::SqliteConnectOptions};
 
 use super::lock;
 
@@ -181,12 +181,14 @@ fn postgres(url: &str, size: u32, read_only: bool) -> ConnectOptions {
         // After a restart of the server no pooled session is left, and nobody used one for a moment.
         options.test_before_acquire_if_idle_for(Duration::from_secs(1));
     } else {
-        // Outside a transaction now() is the start of the statement; inside a forgotten one it stands still.
+        // Outside a transaction now() is the start of the statement; inside a forgotten one it stands still. Asked in one
+        // message: of a prepared statement each message has a time of its own.
         options.map_sqlx_postgres_before_acquire(|connection, _| {
             Box::pin(async move {
-                let fresh: bool = sqlx::query_scalar("SELECT now() = statement_timestamp()")
+                let row = sqlx::raw_sql("SELECT now() = statement_timestamp()")
                     .fetch_one(connection)
                     .await?;
+                let fresh: bool = row.try_get(0)?;
                 Ok(fresh)
             })
         });
