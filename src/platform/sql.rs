@@ -38,7 +38,8 @@ pub fn padded<T: Clone>(values: &[T]) -> Vec<T> {
 }
 
 /// Whether a column has one of these ids. On PostgreSQL they are one array, so that there is one statement however many
-/// there are, prepared once and planned once; SQLite knows no arrays.
+/// there are, prepared once and planned once, as rows to join with: a row would be compared with an array value by value.
+/// SQLite knows no arrays.
 pub fn any_of<C: ConnectionTrait, I: TypedId>(
     db: &C,
     column: impl ColumnTrait,
@@ -54,7 +55,7 @@ pub fn any_of<C: ConnectionTrait, I: TypedId>(
     }
     array.push('}');
     Expr::cust_with_exprs(
-        "$1 = ANY($2::text::uuid[])",
+        "$1 IN (SELECT unnest($2::text::uuid[]))",
         [Expr::col(column.as_column_ref()), Expr::value(array)],
     )
 }
