@@ -2,12 +2,12 @@
 //!
 //! A domain says for its rows which loads a field stands for. What nobody foresaw, the loaders still read in batches.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashSet, hash::Hash};
 
 use async_graphql::{Context, Lookahead, dataloader::Loader, parser::types::OperationType};
 
-use super::context::{ContextExt, LoadError, Loaders, Rows};
-use crate::error::{Error, Result};
+use super::context::{ContextExt, LoadError, Loaders, Rows, unshared};
+use crate::error::Result;
 
 /// The fields that are asked for below one or several objects.
 pub struct Ahead<'a> {
@@ -75,14 +75,12 @@ impl<'a> Ahead<'a> {
         Rows: Loader<K, Error = LoadError>,
     {
         let mut keys: Vec<K> = keys.into_iter().collect();
-        let mut seen = std::collections::HashSet::with_capacity(keys.len());
+        let mut seen = HashSet::with_capacity(keys.len());
         keys.retain(|key| seen.insert(key.clone()));
         if keys.is_empty() {
             return Ok(());
         }
-        let found: HashMap<K, _> = self.reader().load(&keys).await.map_err(|error| {
-            Arc::try_unwrap(error).unwrap_or_else(|shared| Error::Internal(Box::new(shared)))
-        })?;
+        let found = self.reader().load(&keys).await.map_err(unshared)?;
         found.values().for_each(look);
         self.loaders.feed_many(found).await;
         Ok(())
