@@ -123,6 +123,7 @@ pub async fn serve(
         main.merge(metrics_route(metrics.clone()))
     };
 
+    let signalled = signals()?;
     let listener = TcpListener::bind(config.listen).await?;
     if config.mode == Mode::Development {
         println!(
@@ -149,7 +150,7 @@ pub async fn serve(
     ));
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.clone())));
 
-    signal().await;
+    signalled.await;
     tracing::info!("stopping: what runs is finished, nothing new is taken");
     stop.cancel();
     rest(&app, async {
@@ -164,11 +165,12 @@ pub async fn serve(
 /// Runs the worker alone until a signal comes.
 ///
 /// # Errors
-/// The database cannot be closed.
+/// Signals cannot be caught; the database cannot be closed.
 pub async fn work(app: App) -> Result<(), StartError> {
+    let signalled = signals()?;
     let stop = CancellationToken::new();
     let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
-    signal().await;
+    signalled.await;
     stop.cancel();
     rest(&app, async {
         let _ = worker.await;
@@ -397,25 +399,26 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn signal() {
+/// Catches SIGTERM and Ctrl-C from now on, and waits for one. Before, they end the process as it is; so they are caught
+/// before anybody can have a request under way.
+///
+/// # Errors
+/// The system lets nobody catch them.
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
-    let terminate = async {
+    {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                terminate.recv().await;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be caught");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+        })
     }
+    #[cfg(not(unix))]
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
