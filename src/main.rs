@@ -10,7 +10,6 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use ensemble::{
-    app::App,
     backup,
     identity::{self, Role},
     import, incentives, ledger, partners,
@@ -240,17 +239,23 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         Command::Seed(args) => seed(config, &args).await?,
         Command::Import(args) => return import(config, args).await,
         Command::Run(Batch::Accrual { program }) => {
-            let app = server::open(config).await?;
-            let program = programs::rules::named(app.db().reader(), &program).await?;
-            let report = incentives::batch::run(&app, program).await?;
+            let report = server::once(config, async |app| {
+                let program = programs::rules::named(app.db().reader(), &program).await?;
+                Ok(incentives::batch::run(app, program).await?)
+            })
+            .await?;
             println!(
                 "{} won deals looked at, {} commission lines booked.",
                 report.deals, report.lines
             );
         }
         Command::Run(Batch::Reseal) => {
-            let app = server::open(config).await?;
-            let resealed = partners::payment::reseal(&app).await?;
+            let resealed =
+                server::once(
+                    config,
+                    async |app| Ok(partners::payment::reseal(app).await?),
+                )
+                .await?;
             println!("{resealed} accounts sealed anew.");
         }
         Command::Schema => {}
@@ -277,15 +282,17 @@ async fn seed(config: &Config, args: &SeedArgs) -> Result<(), StartError> {
     if config.mode == Mode::Production {
         return Err("seed: made-up data has a public password; production takes none".into());
     }
-    let app = server::open(config).await?;
-    match args.scale() {
-        Some(scale) => {
-            let progress = std::io::stderr().is_terminal();
-            println!("{}", seeds::bulk::load(&app, scale, progress).await?);
-        }
-        None if seeds::load(&app).await? => println!("The demo data is loaded."),
-        None => println!("The database is not new; nothing was changed."),
-    }
+    let done = server::once(config, async |app| {
+        Ok(match args.scale() {
+            Some(scale) => {
+                let progress = std::io::stderr().is_terminal();
+                seeds::bulk::load(app, scale, progress).await?.to_string()
+            }
+            None if seeds::load(app).await? => "The demo data is loaded.".to_owned(),
+            None => "The database is not new; nothing was changed.".to_owned(),
+        })
+    });
+    println!("{}", done.await?);
     Ok(())
 }
 
@@ -316,7 +323,6 @@ async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
 }
 
 async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartError> {
-    let app = server::open(config).await?;
     let options = import::Options {
         mapping: args.mapping,
         folder: args.folder,
@@ -325,7 +331,7 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
         report: args.report,
         progress: std::io::stderr().is_terminal(),
     };
-    let report = import::run(&app, options).await?;
+    let report = server::once(config, async |app| Ok(import::run(app, options).await?)).await?;
     println!("{report}");
     Ok(if report.total().refused == 0 {
         ExitCode::SUCCESS
@@ -335,13 +341,16 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
 }
 
 async fn verify(config: &Config, noted: Option<Head>) -> Result<ExitCode, StartError> {
-    let app = server::open(config).await?;
-    let db = app.db().reader();
-    let mut report = ledger::verify::verify(db).await?;
-    if let Some(noted) = noted {
-        let finding = ledger::verify::still_holds(db, &noted).await?;
-        report.findings.push(finding);
-    }
+    let report = server::once(config, async |app| {
+        let db = app.db().reader();
+        let mut report = ledger::verify::verify(db).await?;
+        if let Some(noted) = &noted {
+            let finding = ledger::verify::still_holds(db, noted).await?;
+            report.findings.push(finding);
+        }
+        Ok(report)
+    })
+    .await?;
     println!("{report}");
     let good = report.is_clean();
     telemetry::invariants_hold(good);
@@ -360,22 +369,24 @@ async fn create_admin(config: &Config, email: String, name: String) -> Result<()
     let given = given.trim_end_matches(['\r', '\n']).to_owned();
     let made_up = given.is_empty();
     let password = if made_up { made_up_password() } else { given };
-    let app: App = server::open(config).await?;
-    let hash = app
-        .passwords()
-        .hash(SecretString::from(password.clone()))
-        .await?;
-    let new = identity::admin::Create {
-        email: email.clone(),
-        name,
-        role: Role::Administrator,
-        partner_id: None,
-        locale: None,
-        password_hash: hash,
-    };
-    app.write(Call::system("adminCreate"), move |tx| {
-        let new = new.clone();
-        Box::pin(async move { identity::admin::create(tx, new).await })
+    server::once(config, async |app| {
+        let hash = app
+            .passwords()
+            .hash(SecretString::from(password.clone()))
+            .await?;
+        let new = identity::admin::Create {
+            email: email.clone(),
+            name,
+            role: Role::Administrator,
+            partner_id: None,
+            locale: None,
+            password_hash: hash,
+        };
+        let created = app.write(Call::system("adminCreate"), move |tx| {
+            let new = new.clone();
+            Box::pin(async move { identity::admin::create(tx, new).await })
+        });
+        Ok(created.await?)
     })
     .await?;
     println!("{email} may sign in.");

@@ -178,6 +178,21 @@ pub async fn work(app: App) -> Result<(), StartError> {
     .await
 }
 
+/// Does the work of one command of an operator, and closes the database after it: only then is an SQLite file whole
+/// without the log beside it.
+///
+/// # Errors
+/// The database cannot be opened or closed; those of the command.
+pub async fn once<T>(
+    config: &Config,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let app = open(config).await?;
+    let done = command(&app).await?;
+    rest(&app, std::future::ready(())).await?;
+    Ok(done)
+}
+
 /// Lets what runs finish, within the time of a shutdown, and closes the database after it.
 async fn rest(app: &App, running: impl Future<Output = ()>) -> Result<(), StartError> {
     let drained = async {

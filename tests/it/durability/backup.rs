@@ -16,7 +16,7 @@ use super::account::{number, observer};
 use crate::{
     cases,
     support::{
-        TestApp,
+        TestApp, export,
         http::Http,
         program::{Installation, Server},
         until,
@@ -28,6 +28,7 @@ cases!(
     a_backup_that_is_damaged_or_not_ours_is_refused,
     a_database_in_use_is_not_replaced,
     a_dump_under_writes_is_restored_into_an_empty_database,
+    a_file_is_whole_without_its_log_when_a_command_has_ended,
 );
 
 const PASSWORD: &str = "correct horse battery";
@@ -345,4 +346,28 @@ async fn ended_well(mut command: Command) {
         .await
         .unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+async fn a_file_is_whole_without_its_log_when_a_command_has_ended(t: TestApp) {
+    if t.app.db().backend() != DbBackend::Sqlite {
+        return;
+    }
+    let folder = t.folder().join("site");
+    let file = folder.join("ensemble.db");
+    let site = Installation::new(folder, &url(&file));
+    let scale = ["seed", "--partners", "3", "--deals", "20"];
+    for arguments in [&scale as &[_], &["verify"], &["migrate"]] {
+        site.done(arguments).await;
+        let copy = t.folder().join("copy.db");
+        std::fs::copy(&file, &copy).unwrap();
+        let (copied, original) = (observer(&url(&copy)).await, observer(&url(&file)).await);
+        assert_eq!(number(&copied, PARTNERS).await, 3);
+        assert_eq!(
+            export::normalised(&copied).await,
+            export::normalised(&original).await
+        );
+        copied.close().await.unwrap();
+        original.close().await.unwrap();
+        std::fs::remove_file(&copy).unwrap();
+    }
 }
