@@ -7,6 +7,8 @@ use sea_orm::{
     sea_query::{Expr, SimpleExpr},
 };
 
+use uuid::Uuid;
+
 use super::ids::TypedId;
 
 /// The rows of a VALUES list with numbered parameters: two rows of two columns are `($1,$2),($3,$4)`.
@@ -37,27 +39,34 @@ pub fn padded<T: Clone>(values: &[T]) -> Vec<T> {
     padded
 }
 
+/// Up to how many ids are looked up in an index one by one.
+const FEW: usize = 256;
+
 /// Whether a column has one of these ids. On PostgreSQL they are one array, so that there is one statement however many
-/// there are, prepared once and planned once, as rows to join with: a row would be compared with an array value by value.
+/// there are, prepared once and planned once. The few of a page are looked up in the index of the column; the many of a
+/// batch are rows to join with, because where another index leads, each row is compared with an array value by value.
 /// SQLite knows no arrays.
 pub fn any_of<C: ConnectionTrait, I: TypedId>(
     db: &C,
     column: impl ColumnTrait,
     ids: impl IntoIterator<Item = I>,
 ) -> SimpleExpr {
-    let ids = ids.into_iter().map(TypedId::uuid);
+    let ids: Vec<Uuid> = ids.into_iter().map(TypedId::uuid).collect();
     if db.get_database_backend() == DbBackend::Sqlite {
-        return column.is_in(padded(&ids.collect::<Vec<_>>()));
+        return column.is_in(padded(&ids));
     }
-    let mut array = String::from("{");
-    for (place, id) in ids.enumerate() {
-        let _ = write!(array, "{}{id}", if place == 0 { "" } else { "," });
+    let mut array = String::with_capacity(2 + ids.len() * 37);
+    for id in &ids {
+        let _ = write!(array, "{}{id}", if array.is_empty() { "{" } else { "," });
     }
-    array.push('}');
-    Expr::cust_with_exprs(
-        "$1 IN (SELECT unnest($2::text::uuid[]))",
-        [Expr::col(column.as_column_ref()), Expr::value(array)],
-    )
+    array.push_str(if ids.is_empty() { "{}" } else { "}" });
+    let condition = if ids.len() <= FEW {
+        "$1 = ANY($2::text::uuid[])"
+    } else {
+        "$1 IN (SELECT unnest($2::text::uuid[]))"
+    };
+    let column = Expr::col(column.as_column_ref());
+    Expr::cust_with_exprs(condition, [column, Expr::value(array)])
 }
 
 /// A length as the databases count rows.
