@@ -51,7 +51,7 @@ impl<'a> Ahead<'a> {
     /// Who reads.
     #[must_use]
     pub fn reader(&self) -> &'a Rows {
-        self.loaders.loader()
+        self.loaders.rows()
     }
 
     /// Whether one of these fields is asked for.
@@ -80,9 +80,6 @@ impl<'a> Ahead<'a> {
         if keys.is_empty() {
             return Ok(());
         }
-        let found = self.reader().load(&keys).await.map_err(unshared)?;
-        found.values().for_each(look);
-        self.loaders.feed_many(found).await;
-        Ok(())
+        self.loaders.load_ahead(&keys, look).await.map_err(unshared)
     }
 }

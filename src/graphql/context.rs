@@ -1,12 +1,18 @@
 //! What a resolver reaches: who asks, the reading door under that scope, and the one write path.
 
-use std::{hash::Hash, ops::Deref, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_graphql::{
     Context, CustomDirective, Directive, ID,
     dataloader::{DataLoader, HashMapCache, Loader},
 };
 use chrono::TimeDelta;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
 use sea_orm::DatabaseConnection;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -66,29 +72,84 @@ impl Rows {
 pub struct Loaders {
     loader: DataLoader<Rows, HashMapCache>,
     batches: Batches,
+    ahead: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
 }
 
-impl Deref for Loaders {
-    type Target = DataLoader<Rows, HashMapCache>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.loader
-    }
-}
+/// What a key stands for.
+type Loaded<K> = Result<Option<<Rows as Loader<K>>::Value>, LoadError>;
 
 impl Loaders {
-    /// Reads what a key stands for, together with all that the same level of the selection asks for.
+    /// Reads what a key stands for, together with all that the same level of the selection asks for; what was read ahead
+    /// is there at once. A future of every field has room for this one, so it is a small one.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn load_one<K>(&self, key: K) -> Result<Option<<Rows as Loader<K>>::Value>, LoadError>
+    pub fn load_one<K>(&self, key: K) -> Either<Ready<Loaded<K>>, BoxFuture<'_, Loaded<K>>>
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
         Rows: Loader<K, Error = LoadError>,
     {
-        let found = self.loader.load_one(key).await;
-        self.batches.level_ended().await;
-        found
+        if let Some(value) = self.read_ahead(&key) {
+            return Either::Left(ready(Ok(Some(value))));
+        }
+        Either::Right(Box::pin(async move {
+            let found = self.loader.load_one(key).await;
+            self.batches.level_ended().await;
+            found
+        }))
+    }
+
+    /// Reads what keys stand for, tells it to `look`, and keeps it for the fields that will ask.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load_ahead<K>(
+        &self,
+        keys: &[K],
+        look: impl FnMut(&<Rows as Loader<K>>::Value),
+    ) -> Result<(), LoadError>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        Rows: Loader<K, Error = LoadError>,
+    {
+        let found = self.rows().load(keys).await?;
+        found.values().for_each(look);
+        let mut ahead = self.ahead();
+        let kept = ahead.entry(TypeId::of::<K>());
+        let kept =
+            kept.or_insert_with(|| Box::new(HashMap::<K, <Rows as Loader<K>>::Value>::new()));
+        if let Some(kept) = kept.downcast_mut::<HashMap<K, <Rows as Loader<K>>::Value>>() {
+            kept.extend(found);
+        }
+        Ok(())
+    }
+
+    /// Who reads.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        self.loader.loader()
+    }
+
+    /// From now on remembers nothing.
+    fn forget(&self) {
+        self.loader.enable_all_cache(false);
+        self.ahead().clear();
+    }
+
+    fn read_ahead<K>(&self, key: &K) -> Option<<Rows as Loader<K>>::Value>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        Rows: Loader<K, Error = LoadError>,
+    {
+        let ahead = self.ahead();
+        let kept = ahead.get(&TypeId::of::<K>())?;
+        let kept = kept.downcast_ref::<HashMap<K, <Rows as Loader<K>>::Value>>()?;
+        kept.get(key).cloned()
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, HashMap<TypeId, Box<dyn Any + Send>>> {
+        // It is whole after every change.
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,6 +170,7 @@ pub fn loaders(app: &App, caller: &Caller, batches: &Batches) -> Loaders {
     Loaders {
         loader,
         batches: batches.clone(),
+        ahead: Mutex::default(),
     }
 }
 
@@ -186,7 +248,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
-        self.loaders().enable_all_cache(false);
+        self.loaders().forget();
         let key = idempotency_key(self, KEPT);
         let (app, caller) = (self.app(), self.caller());
         async move {
@@ -207,7 +269,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
-        self.loaders().enable_all_cache(false);
+        self.loaders().forget();
         let key = idempotency_key(self, kept_for);
         let (app, caller) = (self.app(), self.caller());
         async move {

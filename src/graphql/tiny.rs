@@ -31,26 +31,26 @@ pub struct Deal;
 
 #[Object]
 impl Deal {
-    async fn id(&self) -> &str {
+    fn id(&self) -> &str {
         "d1"
     }
-    async fn title(&self) -> Option<Result<String>> {
+    fn title(&self) -> Option<Result<String>> {
         Some(Err(Error::new("hidden").extend_with(|_, extensions| {
             extensions.set("code", "FORBIDDEN")
         })))
     }
     /// Kin of this deal.
-    async fn related(&self) -> Vec<Self> {
+    fn related(&self) -> Vec<Self> {
         vec![]
     }
     /// At most 3 deals.
-    async fn siblings(&self) -> Vec<Self> {
+    fn siblings(&self) -> Vec<Self> {
         vec![]
     }
-    async fn parent(&self) -> Option<Box<Self>> {
+    fn parent(&self) -> Option<Box<Self>> {
         None
     }
-    async fn deals(&self, first: Option<i32>, last: Option<i32>) -> DealConnection {
+    fn deals(&self, first: Option<i32>, last: Option<i32>) -> DealConnection {
         let _ = (first, last);
         DealConnection
     }
@@ -66,21 +66,21 @@ pub struct DealConnection;
 
 #[Object]
 impl DealConnection {
-    async fn edges(&self) -> Vec<DealEdge> {
+    fn edges(&self) -> Vec<DealEdge> {
         vec![DealEdge {
             cursor: "c".to_owned(),
             node: Deal,
         }]
     }
-    async fn nodes(&self) -> Vec<Deal> {
+    fn nodes(&self) -> Vec<Deal> {
         vec![Deal]
     }
-    async fn page_info(&self) -> PageInfo {
+    fn page_info(&self) -> PageInfo {
         PageInfo {
             has_next_page: false,
         }
     }
-    async fn total_count(&self) -> i32 {
+    fn total_count(&self) -> i32 {
         1
     }
 }
@@ -90,34 +90,34 @@ pub struct Query;
 
 #[Object]
 impl Query {
-    async fn version(&self) -> &str {
+    fn version(&self) -> &str {
         "1"
     }
-    async fn deal(&self) -> Option<Deal> {
+    fn deal(&self) -> Option<Deal> {
         Some(Deal)
     }
-    async fn deals(&self, first: Option<i32>, last: Option<i32>) -> DealConnection {
+    fn deals(&self, first: Option<i32>, last: Option<i32>) -> DealConnection {
         let _ = (first, last);
         DealConnection
     }
     /// At most 100 deals.
-    async fn deals_of(&self, ids: Vec<String>) -> Vec<Deal> {
+    fn deals_of(&self, ids: Vec<String>) -> Vec<Deal> {
         ids.iter().map(|_| Deal).collect()
     }
-    async fn echo(&self, number: i32) -> i32 {
+    fn echo(&self, number: i32) -> i32 {
         number
     }
-    async fn panics(&self) -> i32 {
+    fn panics(&self) -> i32 {
         std::hint::black_box(None::<i32>).expect("a resolver broke")
     }
-    async fn leaks(&self) -> Result<i32> {
+    fn leaks(&self) -> Result<i32> {
         Err(std::io::Error::other("password=hunter2"))?
     }
     async fn slow(&self) -> i32 {
         tokio::time::sleep(Duration::from_secs(60)).await;
         1
     }
-    async fn caller(&self, context: &Context<'_>) -> String {
+    fn caller(&self, context: &Context<'_>) -> String {
         context
             .data_opt::<Name>()
             .map_or_else(|| "nobody".to_owned(), |name| name.0.clone())
@@ -134,10 +134,10 @@ pub struct Payload {
 
 #[Object]
 impl Mutation {
-    async fn deal_create(&self) -> Payload {
+    fn deal_create(&self) -> Payload {
         Payload { deal: Some(Deal) }
     }
-    async fn login(&self) -> bool {
+    fn login(&self) -> bool {
         true
     }
 }

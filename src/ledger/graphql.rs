@@ -36,12 +36,12 @@ pub struct LedgerAccount(pub ledger_account::Model);
 #[Object]
 impl LedgerAccount {
     /// The object's id.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// What the account is for.
-    async fn kind(&self) -> AccountKind {
+    fn kind(&self) -> AccountKind {
         self.0.kind
     }
 
@@ -54,13 +54,13 @@ impl LedgerAccount {
     }
 
     /// The currency of the account and of all its entries.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.0.currency.to_string())
     }
 
     /// The sum of the entries, signed as people read it: what is owed or was paid to a partner is positive, and so
     /// are amounts taken back, costs and cash. Money paid out makes the house's CASH negative.
-    async fn balance(&self) -> Money {
+    fn balance(&self) -> Money {
         Money::minor(self.0.kind.shown(self.0.balance_minor), self.0.currency)
     }
 
@@ -128,12 +128,12 @@ pub struct LedgerEntry {
 #[Object]
 impl LedgerEntry {
     /// The object's id.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.row.id.into()
     }
 
     /// The amount, signed like the account's balance: the entries of an account sum to its balance.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.kind.shown(self.row.amount_minor), self.row.currency)
     }
 

@@ -27,48 +27,48 @@ pub struct Job(pub job::Model);
 #[Object]
 impl Job {
     /// The job's id, such as `job_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// What kind of work: `event` (telling those concerned by a business event), `mail` (one mail to one person) or
     /// `payout.resume` (going on with a payout run).
-    async fn topic(&self) -> &str {
+    fn topic(&self) -> &str {
         &self.0.topic
     }
 
     /// Where it stands.
-    async fn status(&self) -> JobStatus {
+    fn status(&self) -> JobStatus {
         self.0.status
     }
 
     /// How often it was tried; 0 right after it was put back by `jobReplay`.
-    async fn attempts(&self) -> i32 {
+    fn attempts(&self) -> i32 {
         self.0.attempts
     }
 
     /// Why the last attempt failed, in English. It names no person and no address. Null when no attempt was reported.
-    async fn last_error(&self) -> Option<&str> {
+    fn last_error(&self) -> Option<&str> {
         self.0.last_error.as_deref()
     }
 
     /// The id of the request that caused it; null for work that the server caused itself.
-    async fn request_id(&self) -> Option<&str> {
+    fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
     /// When the work came up.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When it is or was to be tried next, unless a worker has it in hand.
-    async fn due_at(&self) -> DateTime {
+    fn due_at(&self) -> DateTime {
         DateTime(self.0.run_at)
     }
 
     /// When it was done; null until then.
-    async fn finished_at(&self) -> Option<DateTime> {
+    fn finished_at(&self) -> Option<DateTime> {
         self.0.finished_at.map(DateTime)
     }
 }

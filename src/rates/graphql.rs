@@ -31,48 +31,49 @@ pub struct ExchangeRate(exchange_rate::Model);
 #[Object]
 impl ExchangeRate {
     /// The rate's id, such as `rate_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// The day, in UTC.
-    async fn on(&self) -> Date {
+    fn on(&self) -> Date {
         Date(self.0.rate_on)
     }
 
     /// The currency whose code comes first.
-    async fn from(&self) -> CurrencyCode {
+    fn from(&self) -> CurrencyCode {
         CurrencyCode(self.0.from_currency.to_string())
     }
 
     /// So much of it.
-    async fn from_amount(&self) -> Decimal {
+    #[expect(clippy::wrong_self_convention, reason = "it is the name of the field")]
+    fn from_amount(&self) -> Decimal {
         Decimal(self.0.from_amount.clone())
     }
 
     /// The currency whose code comes second.
-    async fn to(&self) -> CurrencyCode {
+    fn to(&self) -> CurrencyCode {
         CurrencyCode(self.0.to_currency.to_string())
     }
 
     /// What that was worth.
-    async fn to_amount(&self) -> Decimal {
+    fn to_amount(&self) -> Decimal {
         Decimal(self.0.to_amount.clone())
     }
 
     /// Counts what was recorded for this pair and day, from 1; the highest number counts.
-    async fn number(&self) -> i32 {
+    fn number(&self) -> i32 {
         self.0.number
     }
 
     /// Who recorded it; null for the server itself, and for everybody but the vendor's people.
-    async fn recorded_by_id(&self, ctx: &Context<'_>) -> Option<ID> {
+    fn recorded_by_id(&self, ctx: &Context<'_>) -> Option<ID> {
         let known = ctx.actor().is_vendor();
         self.0.recorded_by.filter(|_| known).map(UserId::into)
     }
 
     /// When it was recorded.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }

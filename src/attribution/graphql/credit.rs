@@ -60,39 +60,39 @@ struct Share {
 #[Object(use_type_description)]
 impl Attribution {
     /// The rule by which credit is given.
-    async fn model(&self) -> Model {
+    fn model(&self) -> Model {
         self.model
     }
 
     /// Whether this is the stored credit by the programme's own model, from which commission is computed. Others are
     /// computed for comparison and stored nowhere.
-    async fn official(&self) -> bool {
+    fn official(&self) -> bool {
         self.stored.is_some()
     }
 
     /// What it was computed from.
-    async fn basis(&self) -> Basis {
+    fn basis(&self) -> Basis {
         self.basis
     }
 
     /// When it was computed and stored; null for a comparison.
-    async fn computed_at(&self) -> Option<DateTime> {
+    fn computed_at(&self) -> Option<DateTime> {
         self.stored.as_ref().map(|run| DateTime(run.created_at))
     }
 
     /// The instant against which ages and windows are measured: the close of the deal, or now while it is open.
-    async fn as_of(&self) -> DateTime {
+    fn as_of(&self) -> DateTime {
         DateTime(self.as_of)
     }
 
     /// SHA-256 of all inputs, parameters and the model: the same facts give the same text. Null for a comparison.
-    async fn inputs_hash(&self) -> Option<&str> {
+    fn inputs_hash(&self) -> Option<&str> {
         self.stored.as_ref().map(|run| run.inputs_hash.as_str())
     }
 
     /// The parts, by the earliest touchpoint; what stays with the vendor comes last. At most 25. A partner's people
     /// see their own part alone.
-    async fn credits(&self) -> Vec<AttributionCredit> {
+    fn credits(&self) -> Vec<AttributionCredit> {
         self.credits
             .iter()
             .map(|share| AttributionCredit {
@@ -103,17 +103,17 @@ impl Attribution {
     }
 
     /// How many partners have a part that is not shown to you; 0 for the vendor's people.
-    async fn other_partner_count(&self) -> i32 {
+    fn other_partner_count(&self) -> i32 {
         i32::try_from(self.others).unwrap_or(i32::MAX)
     }
 
     /// The parts of those other partners together.
-    async fn other_amount(&self) -> Money {
+    fn other_amount(&self) -> Money {
         Money::minor(self.others_minor, self.currency)
     }
 
     /// The part that nobody earned; it stays with the vendor.
-    async fn unattributed_amount(&self) -> Money {
+    fn unattributed_amount(&self) -> Money {
         Money::minor(self.unattributed_minor, self.currency)
     }
 }
@@ -136,22 +136,22 @@ impl AttributionCredit {
     }
 
     /// The share in percent with up to four decimals; all shares sum to exactly 100.
-    async fn share(&self) -> Decimal {
+    fn share(&self) -> Decimal {
         percent(self.share.share)
     }
 
     /// The part of the deal's value; all parts sum to exactly the value.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.share.amount_minor, self.currency)
     }
 
     /// The weight, relative to the other rows of the same credit.
-    async fn weight(&self) -> BigInt {
+    fn weight(&self) -> BigInt {
         BigInt(self.share.weight)
     }
 
     /// How many of the partner's touchpoints count.
-    async fn touches(&self) -> i32 {
+    fn touches(&self) -> i32 {
         self.share.touches
     }
 }

@@ -34,48 +34,48 @@ pub struct AttributionExplanation {
 #[Object(use_type_description)]
 impl AttributionExplanation {
     /// The deal.
-    async fn deal(&self) -> Deal {
+    fn deal(&self) -> Deal {
         Deal(self.case.deal.clone())
     }
 
     /// The programme's official model.
-    async fn model(&self) -> Model {
+    fn model(&self) -> Model {
         self.told.model
     }
 
     /// Whether this is what the deal would give if it were won now; otherwise the stored credit is explained.
-    async fn forecast(&self) -> bool {
+    fn forecast(&self) -> bool {
         self.told.run.is_none()
     }
 
     /// What the credit was computed from.
-    async fn basis(&self) -> Basis {
+    fn basis(&self) -> Basis {
         self.told.basis
     }
 
     /// The instant up to which facts are taken into account: of the stored computation, or now.
-    async fn as_of(&self) -> DateTime {
+    fn as_of(&self) -> DateTime {
         DateTime(self.told.as_of)
     }
 
     /// The formula in words, with the programme's numbers.
-    async fn formula(&self) -> &str {
+    fn formula(&self) -> &str {
         &self.told.formula
     }
 
     /// The sum of all weights, of all partners and the vendor, such as `1.75`; at most 12 decimals.
-    async fn total_weight(&self) -> Decimal {
+    fn total_weight(&self) -> Decimal {
         Decimal(self.told.total_weight.clone())
     }
 
     /// The value of the deal, of which the amounts are parts.
-    async fn value(&self) -> Money {
+    fn value(&self) -> Money {
         Money::minor(self.case.deal.value_minor, self.case.deal.currency)
     }
 
     /// The parts that you may see: a partner's people their own (with share 0 if it has none), the vendor's people
     /// all. At most 25.
-    async fn credits(&self) -> Vec<ExplainedCredit> {
+    fn credits(&self) -> Vec<ExplainedCredit> {
         let part = |part: &Part| ExplainedCredit {
             part: part.clone(),
             total_weight: self.told.total_weight.clone(),
@@ -86,18 +86,18 @@ impl AttributionExplanation {
     }
 
     /// How many other partners have a part, without their names; 0 for the vendor's people, who see them all.
-    async fn other_partner_count(&self) -> i32 {
+    fn other_partner_count(&self) -> i32 {
         i32::try_from(self.told.others).unwrap_or(i32::MAX)
     }
 
     /// The same in words: `2 other partners`.
-    async fn other_partners(&self) -> String {
+    fn other_partners(&self) -> String {
         formula::others(self.told.others)
     }
 
     /// What every model would give on the same facts; at most 8. Null for those who may not compare, partners among
     /// them. That of the official model equals the stored credit.
-    async fn what_if(&self) -> Option<async_graphql::Result<Vec<Attribution>>> {
+    fn what_if(&self) -> Option<async_graphql::Result<Vec<Attribution>>> {
         let compared = || {
             Model::iter()
                 .map(|model| Attribution::compared(&self.case, model))
@@ -127,22 +127,22 @@ impl ExplainedCredit {
     }
 
     /// The weight, such as `0.5` of a total of `1.75`; at most 12 decimals.
-    async fn weight(&self) -> Decimal {
+    fn weight(&self) -> Decimal {
         Decimal(self.part.weight.clone())
     }
 
     /// The share in percent with up to four decimals.
-    async fn share(&self) -> Decimal {
+    fn share(&self) -> Decimal {
         percent(self.part.share)
     }
 
     /// The part of the deal's value.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.part.amount_minor, self.currency)
     }
 
     /// The sum in words: `0.5 ÷ 1.75 = 28.5714 %, beside 2 other partners`.
-    async fn text(&self) -> String {
+    fn text(&self) -> String {
         let Part { weight, share, .. } = &self.part;
         let beside = match self.others {
             0 => String::new(),
@@ -152,7 +152,7 @@ impl ExplainedCredit {
     }
 
     /// The touchpoints that were looked at, by time; the 200 latest where there are more. At most 200.
-    async fn touchpoints(&self) -> Vec<ExplainedTouchpoint> {
+    fn touchpoints(&self) -> Vec<ExplainedTouchpoint> {
         let rows = &self.part.touchpoints;
         rows.iter()
             .skip(rows.len().saturating_sub(200))
@@ -169,22 +169,22 @@ pub struct ExplainedTouchpoint(Judged);
 #[Object(use_type_description)]
 impl ExplainedTouchpoint {
     /// The touchpoint.
-    async fn touchpoint(&self) -> Touchpoint {
+    fn touchpoint(&self) -> Touchpoint {
         Touchpoint(self.0.row.clone())
     }
 
     /// Whether it counts.
-    async fn counted(&self) -> bool {
+    fn counted(&self) -> bool {
         self.0.exclusion.is_none()
     }
 
     /// Why it does not count; null if it does.
-    async fn exclusion(&self) -> Option<Exclusion> {
+    fn exclusion(&self) -> Option<Exclusion> {
         self.0.exclusion
     }
 
     /// Its own weight; null if it does not count or the credit goes by roles.
-    async fn weight(&self) -> Option<Decimal> {
+    fn weight(&self) -> Option<Decimal> {
         self.0.weight.clone().map(Decimal)
     }
 }

@@ -31,13 +31,13 @@ pub struct InfluencedRevenue {
 #[Object(use_type_description)]
 impl InfluencedRevenue {
     /// The currency of all amounts.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.currency.to_string())
     }
 
     /// The values of the influenced deals, each deal counted as often as partners influenced it. Overlapping: more than
     /// what was sold. For one partner the values of its deals.
-    async fn full_credit(&self) -> Money {
+    fn full_credit(&self) -> Money {
         let total = self
             .rows()
             .map(|(_, row)| row.full_minor)
@@ -46,7 +46,7 @@ impl InfluencedRevenue {
     }
 
     /// The partners' parts of those deals by their official credit. Additive.
-    async fn fractional(&self) -> Money {
+    fn fractional(&self) -> Money {
         let total = self
             .rows()
             .map(|(_, row)| row.fractional_minor)
@@ -55,7 +55,7 @@ impl InfluencedRevenue {
     }
 
     /// The values of the influenced deals, each counted once.
-    async fn distinct_total(&self) -> Money {
+    fn distinct_total(&self) -> Money {
         let total = match self.only {
             None => self.report.distinct_minor,
             Some(_) => self.rows().map(|(_, row)| row.full_minor).sum(),
@@ -64,7 +64,7 @@ impl InfluencedRevenue {
     }
 
     /// How many deals were influenced.
-    async fn deals(&self) -> i32 {
+    fn deals(&self) -> i32 {
         let deals = match self.only {
             None => self.report.deals,
             Some(_) => self.rows().map(|(_, row)| row.deals).sum(),
@@ -73,7 +73,7 @@ impl InfluencedRevenue {
     }
 
     /// The partners that influenced most by full credit. At most 100.
-    async fn partners(&self) -> Vec<PartnerInfluence> {
+    fn partners(&self) -> Vec<PartnerInfluence> {
         let mut rows: Vec<_> = self.rows().collect();
         rows.sort_by_key(|(partner, row)| (std::cmp::Reverse(row.full_minor), *partner));
         let influence = |(partner, row)| PartnerInfluence {
@@ -117,17 +117,17 @@ impl PartnerInfluence {
     }
 
     /// The values of the deals it influenced; partners overlap.
-    async fn full_credit(&self) -> Money {
+    fn full_credit(&self) -> Money {
         Money::minor(self.row.full_minor, self.currency)
     }
 
     /// Its parts of those deals by their official credit; partners add up.
-    async fn fractional(&self) -> Money {
+    fn fractional(&self) -> Money {
         Money::minor(self.row.fractional_minor, self.currency)
     }
 
     /// How many deals it influenced.
-    async fn deals(&self) -> i32 {
+    fn deals(&self) -> i32 {
         i32::try_from(self.row.deals).unwrap_or(i32::MAX)
     }
 }

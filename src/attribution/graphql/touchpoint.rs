@@ -54,67 +54,67 @@ impl Touchpoint {
     }
 
     /// What the partner did.
-    async fn kind(&self) -> TouchpointKind {
+    fn kind(&self) -> TouchpointKind {
         self.0.kind
     }
 
     /// Where in the customer's journey.
-    async fn phase(&self) -> Phase {
+    fn phase(&self) -> Phase {
         self.0.phase
     }
 
     /// The step of the deal it brought about; null for none.
-    async fn milestone(&self) -> Option<Milestone> {
+    fn milestone(&self) -> Option<Milestone> {
         self.0.milestone
     }
 
     /// When it happened.
-    async fn occurred_at(&self) -> DateTime {
+    fn occurred_at(&self) -> DateTime {
         DateTime(self.0.occurred_at)
     }
 
     /// When it was entered.
-    async fn recorded_at(&self) -> DateTime {
+    fn recorded_at(&self) -> DateTime {
         DateTime(self.0.recorded_at)
     }
 
     /// Whether the vendor (or its systems) recorded it; otherwise the partner did.
-    async fn recorded_by_vendor(&self) -> bool {
+    fn recorded_by_vendor(&self) -> bool {
         self.0.recorded_by_partner.is_none()
     }
 
     /// What shows that it happened, as it was entered; null for nothing.
-    async fn evidence(&self) -> Option<&str> {
+    fn evidence(&self) -> Option<&str> {
         self.0.evidence.as_deref()
     }
 
     /// How far it is confirmed. Only VERIFIED ones count.
-    async fn status(&self) -> TouchpointStatus {
+    fn status(&self) -> TouchpointStatus {
         self.0.status
     }
 
     /// What can be done to it in this status, by somebody who may. At most 3.
-    async fn allowed_actions(&self) -> Vec<TouchpointAction> {
+    fn allowed_actions(&self) -> Vec<TouchpointAction> {
         self.0.status.allowed()
     }
 
     /// When it was confirmed; null while it is not.
-    async fn verified_at(&self) -> Option<DateTime> {
+    fn verified_at(&self) -> Option<DateTime> {
         self.0.verified_at.map(DateTime)
     }
 
     /// Why it was refused; null unless it was.
-    async fn rejection_reason(&self) -> Option<&str> {
+    fn rejection_reason(&self) -> Option<&str> {
         self.0.rejection_reason.as_deref()
     }
 
     /// The id of the touchpoint that this one corrects; null when it corrects none.
-    async fn corrects_id(&self) -> Option<ID> {
+    fn corrects_id(&self) -> Option<ID> {
         self.0.corrects_id.map(ID::from)
     }
 
     /// Grows with every decision; send it back as `expectedVersion`.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }
 }

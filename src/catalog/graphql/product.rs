@@ -35,12 +35,12 @@ impl Product {
     }
 
     /// Its stock-keeping number; unique.
-    async fn sku(&self) -> &str {
+    fn sku(&self) -> &str {
         &self.0.sku
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -54,27 +54,27 @@ impl Product {
     }
 
     /// What it costs by the list; null when it has no list price.
-    async fn list_price(&self) -> Option<Money> {
+    fn list_price(&self) -> Option<Money> {
         Some(Money::minor(self.0.list_price_minor?, self.0.currency?))
     }
 
     /// Its key in another system of the vendor; null when there is none.
-    async fn external_id(&self) -> Option<&str> {
+    fn external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
     /// Counts the changes, from 1; give it as `expectedVersion` with the next change.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         counter(self.0.version)
     }
 
     /// When it was added.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When it was last changed.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }
@@ -113,22 +113,22 @@ pub struct ProductFamily(pub product_family::Model);
 #[Object]
 impl ProductFamily {
     /// The family's id, such as `family_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// Its code, in capitals; unique.
-    async fn code(&self) -> &str {
+    fn code(&self) -> &str {
         &self.0.code
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// When it was added.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }

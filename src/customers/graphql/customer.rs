@@ -33,37 +33,37 @@ impl Customer {
     }
 
     /// Its name, as first written.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Its registrable domain, such as `acme.co.uk`; null when not known.
-    async fn domain(&self) -> Option<&str> {
+    fn domain(&self) -> Option<&str> {
         self.0.domain.as_deref()
     }
 
     /// Its country; null when not known.
-    async fn country(&self) -> Option<CountryCode> {
+    fn country(&self) -> Option<CountryCode> {
         self.0.country.clone().map(CountryCode)
     }
 
     /// Its industry, in the vendor's words; null when not known.
-    async fn industry(&self) -> Option<&str> {
+    fn industry(&self) -> Option<&str> {
         self.0.industry.as_deref()
     }
 
     /// How many people it employs; null when not known.
-    async fn employees(&self) -> Option<i32> {
+    fn employees(&self) -> Option<i32> {
         self.0.employees.map(counter)
     }
 
     /// Letters and digits of its number in a public register; null when not known.
-    async fn registration_number(&self) -> Option<&str> {
+    fn registration_number(&self) -> Option<&str> {
         self.0.registration_number.as_deref()
     }
 
     /// The digits of its telephone number, country code first where it was given; null when not known.
-    async fn phone(&self) -> Option<&str> {
+    fn phone(&self) -> Option<&str> {
         self.0.phone.as_deref()
     }
 
@@ -96,22 +96,22 @@ impl Customer {
     }
 
     /// Its key in another system of the vendor; null when there is none.
-    async fn external_id(&self) -> Option<&str> {
+    fn external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
     /// Counts the changes, from 1; give it as `expectedVersion` with the next change.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         counter(self.0.version)
     }
 
     /// When it was recorded.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When it was last changed.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }

@@ -45,17 +45,17 @@ impl Deal {
     }
 
     /// The number for people, such as `D-7K3M9QX2P4`.
-    async fn number(&self) -> &str {
+    fn number(&self) -> &str {
         &self.0.number
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Whether it is still being sold.
-    async fn status(&self) -> SalesStatus {
+    fn status(&self) -> SalesStatus {
         self.0.status
     }
 
@@ -73,12 +73,12 @@ impl Deal {
     }
 
     /// Whether the customer buys something new or goes on with what it has; incentive plans pay by it.
-    async fn business(&self) -> DealBusiness {
+    fn business(&self) -> DealBusiness {
         self.0.business
     }
 
     /// What it is worth; the final value once it is won.
-    async fn value(&self) -> Money {
+    fn value(&self) -> Money {
         Money::minor(self.0.value_minor, self.0.currency)
     }
 
@@ -193,32 +193,32 @@ impl Deal {
     }
 
     /// When the customer is expected to buy; null when nobody said.
-    async fn expected_close_on(&self) -> Option<Date> {
+    fn expected_close_on(&self) -> Option<Date> {
         self.0.expected_close_on.map(Date)
     }
 
     /// The IANA time zone of the deal's days.
-    async fn time_zone(&self) -> &str {
+    fn time_zone(&self) -> &str {
         &self.0.time_zone
     }
 
     /// When it came into being.
-    async fn opened_at(&self) -> DateTime {
+    fn opened_at(&self) -> DateTime {
         DateTime(self.0.opened_at)
     }
 
     /// When it was won or lost; null while it is open.
-    async fn closed_at(&self) -> Option<DateTime> {
+    fn closed_at(&self) -> Option<DateTime> {
         self.0.closed_at.map(DateTime)
     }
 
     /// Why it was lost; null unless it was.
-    async fn loss_reason(&self) -> Option<LossReason> {
+    fn loss_reason(&self) -> Option<LossReason> {
         self.0.loss_reason
     }
 
     /// More about the loss; null for partners.
-    async fn loss_detail(&self, ctx: &Context<'_>) -> Option<&str> {
+    fn loss_detail(&self, ctx: &Context<'_>) -> Option<&str> {
         self.0
             .loss_detail
             .as_deref()
@@ -226,12 +226,12 @@ impl Deal {
     }
 
     /// Who else is after it, or to whom it was lost.
-    async fn competitor(&self) -> Option<&str> {
+    fn competitor(&self) -> Option<&str> {
         self.0.competitor.as_deref()
     }
 
     /// All refunds together.
-    async fn refunded(&self) -> Money {
+    fn refunded(&self) -> Money {
         Money::minor(self.0.refunded_minor, self.0.currency)
     }
 
@@ -257,7 +257,7 @@ impl Deal {
     }
 
     /// Counts the changes; send it back as `expectedVersion`.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         super::counter(self.0.version)
     }
 
@@ -318,7 +318,7 @@ impl Deal {
     }
 
     /// When it last changed.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }

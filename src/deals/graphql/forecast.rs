@@ -74,32 +74,32 @@ pub struct DealForecast(Outlook);
 #[Object]
 impl DealForecast {
     /// The currency of all sums.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.0.currency.to_string())
     }
 
     /// How many deals.
-    async fn count(&self) -> i32 {
+    fn count(&self) -> i32 {
         super::counter(self.0.all.deals)
     }
 
     /// Their value. Null when `withoutRate` names deals that cannot be converted.
-    async fn value(&self) -> Option<async_graphql::Result<Money>> {
+    fn value(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.0.all, self.0.all.value, self.0.currency)
     }
 
     /// Their value times the probability of their stage. Null when `withoutRate` names deals that cannot be converted.
-    async fn weighted(&self) -> Option<async_graphql::Result<Money>> {
+    fn weighted(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.0.all, self.0.all.weighted, self.0.currency)
     }
 
     /// Deals that cannot be converted because a rate is missing, by currency. At most 200; empty when all is well.
-    async fn without_rate(&self) -> Vec<DealWithoutRate> {
+    fn without_rate(&self) -> Vec<DealWithoutRate> {
         DealWithoutRate::all(&self.0.all)
     }
 
     /// The groups, by key; deals that have none come first. Empty when `groupBy` was left out.
-    async fn groups(
+    fn groups(
         &self,
         #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
@@ -144,7 +144,7 @@ impl DealForecastGroup {
     /// What they have in common: a partner's id, the key of a tier, a country by ISO 3166-1 such as `DE`, or a quarter
     /// such as `2026-Q3`. Null for deals that have none. For a partner's people, partner and tier are null on deals that
     /// somebody else owns.
-    async fn key(&self) -> Option<&str> {
+    fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 
@@ -155,22 +155,22 @@ impl DealForecastGroup {
     }
 
     /// How many deals.
-    async fn count(&self) -> i32 {
+    fn count(&self) -> i32 {
         super::counter(self.forecast.deals)
     }
 
     /// Their value. Null when `withoutRate` names deals that cannot be converted.
-    async fn value(&self) -> Option<async_graphql::Result<Money>> {
+    fn value(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.forecast, self.forecast.value, self.currency)
     }
 
     /// Their value times the probability of their stage. Null when `withoutRate` names deals that cannot be converted.
-    async fn weighted(&self) -> Option<async_graphql::Result<Money>> {
+    fn weighted(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.forecast, self.forecast.weighted, self.currency)
     }
 
     /// Deals that cannot be converted because a rate is missing, by currency. At most 200; empty when all is well.
-    async fn without_rate(&self) -> Vec<DealWithoutRate> {
+    fn without_rate(&self) -> Vec<DealWithoutRate> {
         DealWithoutRate::all(&self.forecast)
     }
 }

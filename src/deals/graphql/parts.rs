@@ -47,7 +47,7 @@ impl ProductLine {
     }
 
     /// How many; at least 1.
-    async fn quantity(&self) -> BigInt {
+    fn quantity(&self) -> BigInt {
         BigInt(self.quantity)
     }
 }
@@ -129,22 +129,22 @@ pub struct DealRefund(pub deal_refund::Model);
 #[Object]
 impl DealRefund {
     /// The object's id.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// How much.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.0.amount_minor, self.0.currency)
     }
 
     /// Why; null for partners.
-    async fn reason(&self, ctx: &Context<'_>) -> Option<&str> {
+    fn reason(&self, ctx: &Context<'_>) -> Option<&str> {
         ctx.actor().is_vendor().then_some(self.0.reason.as_str())
     }
 
     /// When the money went back.
-    async fn refunded_at(&self) -> DateTime {
+    fn refunded_at(&self) -> DateTime {
         DateTime(self.0.refunded_at)
     }
 }
@@ -157,7 +157,7 @@ pub struct DealParticipant(pub deal_participant::Model);
 #[Object]
 impl DealParticipant {
     /// The object's id.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
@@ -170,17 +170,17 @@ impl DealParticipant {
     }
 
     /// What the partner does on the deal.
-    async fn role(&self) -> ParticipantRole {
+    fn role(&self) -> ParticipantRole {
         self.0.role
     }
 
     /// Whether it is on the deal.
-    async fn status(&self) -> ParticipantStatus {
+    fn status(&self) -> ParticipantStatus {
         self.0.status
     }
 
     /// What you may do about it now, by its status and your role. At most 5.
-    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<ParticipantAction> {
+    fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<ParticipantAction> {
         let allowed = self.0.status.allowed().into_iter();
         allowed
             .filter(|action| offered(ctx.actor(), &self.0, *action))
@@ -188,32 +188,32 @@ impl DealParticipant {
     }
 
     /// What exactly the partner is to do, in words.
-    async fn scope(&self) -> Option<&str> {
+    fn scope(&self) -> Option<&str> {
         self.0.scope.as_deref()
     }
 
     /// When it was invited.
-    async fn invited_at(&self) -> DateTime {
+    fn invited_at(&self) -> DateTime {
         DateTime(self.0.invited_at)
     }
 
     /// Until when the invitation can be accepted; null for who came with the registration.
-    async fn expires_at(&self) -> Option<DateTime> {
+    fn expires_at(&self) -> Option<DateTime> {
         self.0.expires_at.map(DateTime)
     }
 
     /// When it accepted; null until it did.
-    async fn accepted_at(&self) -> Option<DateTime> {
+    fn accepted_at(&self) -> Option<DateTime> {
         self.0.accepted_at.map(DateTime)
     }
 
     /// When it declined, lapsed or was removed; null while it is live.
-    async fn ended_at(&self) -> Option<DateTime> {
+    fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at.map(DateTime)
     }
 
     /// Why it was removed.
-    async fn end_reason(&self) -> Option<&str> {
+    fn end_reason(&self) -> Option<&str> {
         self.0.end_reason.as_deref()
     }
 
@@ -226,7 +226,7 @@ impl DealParticipant {
     }
 
     /// Counts the changes.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         super::counter(self.0.version)
     }
 }

@@ -68,17 +68,17 @@ impl DealRegistration {
     }
 
     /// The number for people, such as `DR-7K3M9QX2P4`.
-    async fn number(&self) -> &str {
+    fn number(&self) -> &str {
         &self.0.number
     }
 
     /// Where it stands. Apart from the stage of the deal.
-    async fn status(&self) -> RegistrationStatus {
+    fn status(&self) -> RegistrationStatus {
         self.0.status
     }
 
     /// What you may do to it now, by its status and your role. At most 9.
-    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RegistrationAction> {
+    fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RegistrationAction> {
         let allowed = self.0.status.allowed().into_iter();
         allowed
             .filter(|action| offered(ctx.actor(), *action))
@@ -112,7 +112,7 @@ impl DealRegistration {
     }
 
     /// The partner's tier when it was handed in; it decides the days of protection.
-    async fn tier(&self) -> &str {
+    fn tier(&self) -> &str {
         &self.0.tier
     }
 
@@ -125,17 +125,17 @@ impl DealRegistration {
     }
 
     /// The customer's name as the partner typed it.
-    async fn customer_name(&self) -> &str {
+    fn customer_name(&self) -> &str {
         &self.0.customer_name
     }
 
     /// The customer's domain as the partner typed it.
-    async fn customer_domain(&self) -> Option<&str> {
+    fn customer_domain(&self) -> Option<&str> {
         self.0.customer_domain.as_deref()
     }
 
     /// The customer's country as the partner named it.
-    async fn customer_country(&self) -> Option<CountryCode> {
+    fn customer_country(&self) -> Option<CountryCode> {
         self.0.customer_country.clone().map(CountryCode)
     }
 
@@ -153,37 +153,37 @@ impl DealRegistration {
     }
 
     /// Whether the customer buys something new or goes on with what it has; incentive plans pay by it.
-    async fn business(&self) -> DealBusiness {
+    fn business(&self) -> DealBusiness {
         self.0.business
     }
 
     /// What the deal is worth, as the partner expects.
-    async fn value(&self) -> Money {
+    fn value(&self) -> Money {
         Money::minor(self.0.value_minor, self.0.currency)
     }
 
     /// When the customer is expected to buy.
-    async fn expected_close_on(&self) -> Date {
+    fn expected_close_on(&self) -> Date {
         Date(self.0.expected_close_on)
     }
 
     /// The IANA time zone in which protection is counted.
-    async fn time_zone(&self) -> &str {
+    fn time_zone(&self) -> &str {
         &self.0.time_zone
     }
 
     /// What the customer needs.
-    async fn need(&self) -> Option<&str> {
+    fn need(&self) -> Option<&str> {
         self.0.need.as_deref()
     }
 
     /// Who else is after the deal.
-    async fn competitor(&self) -> Option<&str> {
+    fn competitor(&self) -> Option<&str> {
         self.0.competitor.as_deref()
     }
 
     /// People at the customer. At most 10.
-    async fn contacts(&self) -> Vec<ContactAtCustomer> {
+    fn contacts(&self) -> Vec<ContactAtCustomer> {
         self.0
             .contacts
             .0
@@ -194,7 +194,7 @@ impl DealRegistration {
     }
 
     /// Whether it meets another claim.
-    async fn conflict(&self) -> RegistrationConflict {
+    fn conflict(&self) -> RegistrationConflict {
         let reasons = self.0.conflict_reasons.0.clone();
         RegistrationConflict {
             outcome: self.0.conflict_outcome,
@@ -203,27 +203,27 @@ impl DealRegistration {
     }
 
     /// When it was handed in.
-    async fn submitted_at(&self) -> DateTime {
+    fn submitted_at(&self) -> DateTime {
         DateTime(self.0.submitted_at)
     }
 
     /// By when the vendor has promised to decide; later by the time that questions waited for an answer.
-    async fn review_due_at(&self) -> DateTime {
+    fn review_due_at(&self) -> DateTime {
         DateTime(self.0.review_due_at)
     }
 
     /// The reviewer's last question; null when nothing was asked.
-    async fn question(&self) -> Option<&str> {
+    fn question(&self) -> Option<&str> {
         self.0.question.as_deref()
     }
 
     /// The partner's answer to it; null when it was not answered yet.
-    async fn answer(&self) -> Option<&str> {
+    fn answer(&self) -> Option<&str> {
         self.0.answer.as_deref()
     }
 
     /// The decision; null until there is one.
-    async fn decision(&self, ctx: &Context<'_>) -> Option<RegistrationDecision> {
+    fn decision(&self, ctx: &Context<'_>) -> Option<RegistrationDecision> {
         Some(RegistrationDecision {
             by: self
                 .0
@@ -237,12 +237,12 @@ impl DealRegistration {
     }
 
     /// The end of protection, the first moment after the last protected day; null unless it was approved.
-    async fn protected_until(&self) -> Option<DateTime> {
+    fn protected_until(&self) -> Option<DateTime> {
         self.0.protected_until.map(DateTime)
     }
 
     /// How often protection was prolonged.
-    async fn extensions(&self) -> i32 {
+    fn extensions(&self) -> i32 {
         self.0.extensions
     }
 
@@ -255,12 +255,12 @@ impl DealRegistration {
     }
 
     /// Counts the changes; send it back as `expectedVersion`.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         super::counter(self.0.version)
     }
 
     /// When it last changed.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }

@@ -158,7 +158,7 @@ macro_rules! connection {
         #[async_graphql::ComplexObject]
         impl $connection {
             /// The rows alone.
-            async fn nodes(&self) -> Vec<&$node> {
+            fn nodes(&self) -> Vec<&$node> {
                 self.edges.iter().map(|edge| &edge.node).collect()
             }
         }

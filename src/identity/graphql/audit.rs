@@ -42,17 +42,17 @@ pub struct AuditEvent(pub audit_event::Model);
 #[Object]
 impl AuditEvent {
     /// The event's id, such as `audit_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// When it happened.
-    async fn at(&self) -> DateTime {
+    fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 
     /// Who acted: a person or the server.
-    async fn actor_kind(&self) -> ActorKind {
+    fn actor_kind(&self) -> ActorKind {
         if self.0.actor_id.is_some() {
             ActorKind::User
         } else {
@@ -67,27 +67,27 @@ impl AuditEvent {
     }
 
     /// What happened, such as `deal.won`.
-    async fn action(&self) -> &str {
+    fn action(&self) -> &str {
         &self.0.action
     }
 
     /// The kind of object it happened to: the prefix of its id, such as `deal`.
-    async fn subject_type(&self) -> &str {
+    fn subject_type(&self) -> &str {
         &self.0.subject_type
     }
 
     /// The object it happened to.
-    async fn subject_id(&self) -> ID {
+    fn subject_id(&self) -> ID {
         ids::encode(&self.0.subject_type, self.0.subject_id).into()
     }
 
     /// Further facts of the event, by ids and without personal data.
-    async fn details(&self) -> Json<serde_json::Value> {
+    fn details(&self) -> Json<serde_json::Value> {
         Json(self.0.details.clone())
     }
 
     /// The request that caused it, as in its header `x-request-id`; null when the server acted by itself.
-    async fn request_id(&self) -> Option<&str> {
+    fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 

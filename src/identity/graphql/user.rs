@@ -41,13 +41,13 @@ impl User {
     }
 
     /// The full name.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.row.name
     }
 
     /// The e-mail address, in lower case. Null for people of another partner or of the vendor, unless you work for
     /// the vendor.
-    async fn email(&self, ctx: &Context<'_>) -> Option<EmailAddress> {
+    fn email(&self, ctx: &Context<'_>) -> Option<EmailAddress> {
         let same_partner =
             self.row.partner_id.is_some() && self.row.partner_id == ctx.actor().partner_id();
         let shown = self.own
@@ -58,7 +58,7 @@ impl User {
     }
 
     /// The role: what the person may do.
-    async fn role(&self) -> Role {
+    fn role(&self) -> Role {
         self.row.role
     }
 
@@ -71,34 +71,34 @@ impl User {
     }
 
     /// The id of the person's partner; null for the vendor's people.
-    async fn partner_id(&self) -> Option<ID> {
+    fn partner_id(&self) -> Option<ID> {
         self.row.partner_id.map(Into::into)
     }
 
     /// Whether the person may sign in.
-    async fn status(&self) -> UserStatus {
+    fn status(&self) -> UserStatus {
         self.row.status
     }
 
     /// The language of mails, such as `en`.
-    async fn locale(&self) -> &str {
+    fn locale(&self) -> &str {
         &self.row.locale
     }
 
     /// The kinds of work that the role permits, about 50 at most; which objects they reach is decided for each object.
-    async fn permissions(&self) -> Vec<Action> {
+    fn permissions(&self) -> Vec<Action> {
         Action::iter()
             .filter(|action| permits(self.row.role, *action))
             .collect()
     }
 
     /// Counts the changes; send it back as `expectedVersion`.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         i32::try_from(self.row.version).unwrap_or(i32::MAX)
     }
 
     /// When the person was invited or created.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
     }
 }

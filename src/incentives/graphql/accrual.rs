@@ -40,12 +40,12 @@ pub struct Accrual(accrual::Model);
 #[Object(use_type_description)]
 impl Accrual {
     /// The object's id.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// The id of the deal that it was earned on.
-    async fn deal_id(&self) -> ID {
+    fn deal_id(&self) -> ID {
         self.0.deal_id.into()
     }
 
@@ -72,7 +72,7 @@ impl Accrual {
     }
 
     /// What the line is.
-    async fn kind(&self) -> AccrualKind {
+    fn kind(&self) -> AccrualKind {
         self.0.kind
     }
 
@@ -85,13 +85,13 @@ impl Accrual {
     }
 
     /// The amount; negative for what was taken back.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.0.amount_minor, self.0.currency)
     }
 
     /// The pool that was divided among the partners; of a VOLUME_REBATE, which is the partner's alone, the whole rebate of
     /// the period up to this line.
-    async fn pool(&self) -> Money {
+    fn pool(&self) -> Money {
         Money::minor(self.0.pool_minor, self.0.currency)
     }
 
@@ -104,17 +104,17 @@ impl Accrual {
     }
 
     /// When it was earned: when the deal was won, or the refund happened.
-    async fn earned_at(&self) -> DateTime {
+    fn earned_at(&self) -> DateTime {
         DateTime(self.0.earned_at)
     }
 
     /// From when on it can be paid.
-    async fn available_at(&self) -> DateTime {
+    fn available_at(&self) -> DateTime {
         DateTime(self.0.available_at)
     }
 
     /// The id of the payout that pays it; null while none does.
-    async fn payout_id(&self) -> Option<ID> {
+    fn payout_id(&self) -> Option<ID> {
         self.0.payout_id.map(ID::from)
     }
 }

@@ -22,17 +22,17 @@ pub struct IncentiveComponent {
 #[Object(use_type_description)]
 impl IncentiveComponent {
     /// What it pays for, and whom.
-    async fn kind(&self) -> ComponentKind {
+    fn kind(&self) -> ComponentKind {
         self.component.kind
     }
 
     /// The percentage of the deal's value; null for a flat amount and for a VOLUME_REBATE.
-    async fn rate_percent(&self) -> Option<Decimal> {
+    fn rate_percent(&self) -> Option<Decimal> {
         self.component.rate_ppm.map(percent)
     }
 
     /// The amount per deal; null for a percentage and for a VOLUME_REBATE.
-    async fn flat_amount(&self) -> Option<Money> {
+    fn flat_amount(&self) -> Option<Money> {
         self.component
             .flat_minor
             .map(|minor| Money::minor(minor, self.currency))
@@ -40,25 +40,25 @@ impl IncentiveComponent {
 
     /// The most that the percentage yields per deal, before it is shared, or that a VOLUME_REBATE yields per partner and
     /// period; null for no limit.
-    async fn cap(&self) -> Option<Money> {
+    fn cap(&self) -> Option<Money> {
         self.component
             .cap_minor
             .map(|minor| Money::minor(minor, self.currency))
     }
 
     /// The code of the product family that the deal must hold; null for any.
-    async fn product_family(&self) -> Option<&str> {
+    fn product_family(&self) -> Option<&str> {
         self.component.product_family.as_deref()
     }
 
     /// Whether renewals are paid like new business. A RENEWAL pays for renewals only; other kinds, unless this is true,
     /// for new business only.
-    async fn includes_renewals(&self) -> bool {
+    fn includes_renewals(&self) -> bool {
         self.component.includes_renewals
     }
 
     /// The terms of a VOLUME_REBATE; null for other kinds.
-    async fn rebate(&self) -> Option<IncentiveRebate> {
+    fn rebate(&self) -> Option<IncentiveRebate> {
         let rebate = self.component.rebate.clone()?;
         Some(IncentiveRebate {
             rebate,
@@ -83,17 +83,17 @@ pub struct IncentiveRebate {
 #[Object(use_type_description)]
 impl IncentiveRebate {
     /// The calendar period over which volume is counted, in UTC, by the instant of the win.
-    async fn period(&self) -> Period {
+    fn period(&self) -> Period {
         self.rebate.period
     }
 
     /// What the rates of the tiers apply to.
-    async fn method(&self) -> Method {
+    fn method(&self) -> Method {
         self.rebate.method
     }
 
     /// The tiers, lowest first; below the first there is no rebate. At most 10.
-    async fn tiers(&self) -> Vec<IncentiveRebateTier> {
+    fn tiers(&self) -> Vec<IncentiveRebateTier> {
         let tier = |tier: &Tier| IncentiveRebateTier {
             from: Money::minor(tier.from_minor, self.currency),
             rate_percent: percent(tier.rate_ppm),
@@ -118,12 +118,12 @@ pub struct IncentiveHoldback(pub(super) Holdback);
 #[Object(use_type_description)]
 impl IncentiveHoldback {
     /// How much of each partner's amount, in percent.
-    async fn percent(&self) -> Decimal {
+    fn percent(&self) -> Decimal {
         percent(self.0.rate_ppm)
     }
 
     /// How many days after the win it becomes available.
-    async fn days(&self) -> i32 {
+    fn days(&self) -> i32 {
         i32::try_from(self.0.days).unwrap_or(i32::MAX)
     }
 }

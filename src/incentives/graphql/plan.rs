@@ -51,32 +51,32 @@ impl IncentivePlan {
     }
 
     /// What people call it; its numbers share the name.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Which plan of this name, from 1.
-    async fn number(&self) -> i32 {
+    fn number(&self) -> i32 {
         self.0.number
     }
 
     /// Where it stands.
-    async fn status(&self) -> PlanStatus {
+    fn status(&self) -> PlanStatus {
         self.0.status
     }
 
     /// What can be done to it in this status, by somebody who may. At most 2.
-    async fn allowed_actions(&self) -> Vec<PlanAction> {
+    fn allowed_actions(&self) -> Vec<PlanAction> {
         self.0.status.allowed()
     }
 
     /// The currency of the deals it pays for, and of its amounts.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.0.currency.to_string())
     }
 
     /// What it pays for; the amounts add up. At most 3.
-    async fn components(&self) -> Vec<IncentiveComponent> {
+    fn components(&self) -> Vec<IncentiveComponent> {
         let component = |component: &Component| IncentiveComponent {
             component: component.clone(),
             currency: self.0.currency,
@@ -85,18 +85,18 @@ impl IncentivePlan {
     }
 
     /// What is held back of each partner's amount; null for nothing.
-    async fn holdback(&self) -> Option<IncentiveHoldback> {
+    fn holdback(&self) -> Option<IncentiveHoldback> {
         let holdback = self.0.terms.holdback;
         (holdback != Holdback::default()).then_some(IncentiveHoldback(holdback))
     }
 
     /// A refund up to this many days after the win takes the same part back; 0 never does.
-    async fn clawback_days(&self) -> i32 {
+    fn clawback_days(&self) -> i32 {
         i32::try_from(self.0.terms.clawback_days).unwrap_or(i32::MAX)
     }
 
     /// The plan in plain English, made only from its data.
-    async fn plan_text(&self) -> async_graphql::Result<String> {
+    fn plan_text(&self) -> async_graphql::Result<String> {
         self.0
             .terms
             .plan_text()
@@ -104,22 +104,22 @@ impl IncentivePlan {
     }
 
     /// Deals won from this instant on are paid by it.
-    async fn effective_from(&self) -> DateTime {
+    fn effective_from(&self) -> DateTime {
         DateTime(self.0.effective_from)
     }
 
     /// Deals won before this instant; null has no end.
-    async fn effective_to(&self) -> Option<DateTime> {
+    fn effective_to(&self) -> Option<DateTime> {
         self.0.effective_to.map(DateTime)
     }
 
     /// The id of the user who drafted it; null for a partner's people.
-    async fn created_by(&self, ctx: &Context<'_>) -> Option<ID> {
+    fn created_by(&self, ctx: &Context<'_>) -> Option<ID> {
         ctx.actor().is_vendor().then(|| self.0.created_by.into())
     }
 
     /// The id of the user who put it into force; null before, and for a partner's people.
-    async fn activated_by(&self, ctx: &Context<'_>) -> Option<ID> {
+    fn activated_by(&self, ctx: &Context<'_>) -> Option<ID> {
         self.0
             .activated_by
             .filter(|_| ctx.actor().is_vendor())
@@ -127,17 +127,17 @@ impl IncentivePlan {
     }
 
     /// When it was put into force; null before.
-    async fn activated_at(&self) -> Option<DateTime> {
+    fn activated_at(&self) -> Option<DateTime> {
         self.0.activated_at.map(DateTime)
     }
 
     /// When it was drafted.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// Grows with every change; send it back as `expectedVersion`.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }
 }

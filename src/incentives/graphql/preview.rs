@@ -39,14 +39,14 @@ pub struct PayoutPreview {
 #[Object(use_type_description)]
 impl PayoutPreview {
     /// All lines together.
-    async fn total(&self) -> async_graphql::Result<Money> {
+    fn total(&self) -> async_graphql::Result<Money> {
         let total = sum(self.lines.iter().map(|expected| expected.line.amount_minor));
         let total = total.map_err(|error| top_level(Error::Internal(Box::new(error))))?;
         Ok(Money::minor(total, self.currency))
     }
 
     /// The lines, by plan and component. At most 150.
-    async fn lines(&self) -> Vec<PayoutPreviewLine> {
+    fn lines(&self) -> Vec<PayoutPreviewLine> {
         self.lines
             .iter()
             .take(150)
@@ -63,17 +63,17 @@ pub struct PayoutPreviewLine(Expected);
 #[Object(use_type_description)]
 impl PayoutPreviewLine {
     /// The plan that would pay it.
-    async fn plan(&self) -> IncentivePlan {
+    fn plan(&self) -> IncentivePlan {
         IncentivePlan(self.0.plan.clone())
     }
 
     /// What the component of the plan pays for.
-    async fn component(&self) -> ComponentKind {
+    fn component(&self) -> ComponentKind {
         self.0.component
     }
 
     /// What the line is: paid at once, or held back.
-    async fn kind(&self) -> AccrualKind {
+    fn kind(&self) -> AccrualKind {
         self.0.line.kind
     }
 
@@ -86,17 +86,17 @@ impl PayoutPreviewLine {
     }
 
     /// The amount.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.0.line.amount_minor, self.0.plan.currency)
     }
 
     /// The pool that would be divided, its cap applied; for a VOLUME_REBATE the rebate of the period with this deal.
-    async fn pool(&self) -> Money {
+    fn pool(&self) -> Money {
         Money::minor(self.0.line.pool_minor, self.0.plan.currency)
     }
 
     /// From when on it could be paid.
-    async fn available_at(&self) -> DateTime {
+    fn available_at(&self) -> DateTime {
         DateTime(self.0.line.available_at)
     }
 }

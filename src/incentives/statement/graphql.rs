@@ -36,48 +36,48 @@ pub struct PartnerStatement {
 #[Object]
 impl PartnerStatement {
     /// The first day.
-    async fn period_start(&self) -> Date {
+    fn period_start(&self) -> Date {
         Date(self.subject.span.period.first_day)
     }
 
     /// The last day.
-    async fn period_end(&self) -> Date {
+    fn period_end(&self) -> Date {
         Date(self.subject.span.period.last_day)
     }
 
     /// The currency of all amounts.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.subject.span.currency.to_string())
     }
 
     /// Owed at the start of the first day; negative when more was taken back than earned.
-    async fn opening(&self) -> Money {
+    fn opening(&self) -> Money {
         self.money(self.sums.opening)
     }
 
     /// Earned in the period, parts that are held back included.
-    async fn earned(&self) -> Money {
+    fn earned(&self) -> Money {
         self.money(self.sums.earned)
     }
 
     /// Taken back in the period after refunds; zero or negative.
-    async fn adjustments(&self) -> Money {
+    fn adjustments(&self) -> Money {
         self.money(self.sums.adjustments)
     }
 
     /// Paid in the period.
-    async fn paid(&self) -> Money {
+    fn paid(&self) -> Money {
         self.money(self.sums.paid)
     }
 
     /// Owed at the end of the last day. Up to today it equals what the ledger owes: accrued, held, payable and in payout,
     /// less what was taken back.
-    async fn closing(&self) -> Money {
+    fn closing(&self) -> Money {
         self.money(self.sums.closing())
     }
 
     /// How every line was rounded, in English.
-    async fn rounding(&self) -> &str {
+    fn rounding(&self) -> &str {
         ROUNDING
     }
 

@@ -17,38 +17,38 @@ pub struct LifecycleEvent(pub partner_lifecycle_event::Model);
 #[Object]
 impl LifecycleEvent {
     /// The move's id, such as `lifecycle_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// What was done.
-    async fn action(&self) -> PartnerAction {
+    fn action(&self) -> PartnerAction {
         self.0.action
     }
 
     /// The state before; null when the partner came into the directory with this move.
-    async fn from(&self) -> Option<PartnerStatus> {
+    fn from(&self) -> Option<PartnerStatus> {
         self.0.from_status
     }
 
     /// The state after.
-    async fn to(&self) -> PartnerStatus {
+    fn to(&self) -> PartnerStatus {
         self.0.to_status
     }
 
     /// The id of the user who did it; null when it was the server, and for a partner's people.
-    async fn actor_id(&self, ctx: &Context<'_>) -> Option<ID> {
+    fn actor_id(&self, ctx: &Context<'_>) -> Option<ID> {
         let known = ctx.actor().is_vendor();
         self.0.actor_id.filter(|_| known).map(ID::from)
     }
 
     /// Why, in the words of who did it; null when no reason was given.
-    async fn reason(&self) -> Option<&str> {
+    fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
     /// When.
-    async fn at(&self) -> DateTime {
+    fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 }

@@ -42,12 +42,12 @@ impl Partner {
     }
 
     /// The name in contracts.
-    async fn legal_name(&self) -> &str {
+    fn legal_name(&self) -> &str {
         &self.0.legal_name
     }
 
     /// The name in lists.
-    async fn display_name(&self) -> &str {
+    fn display_name(&self) -> &str {
         &self.0.display_name
     }
 
@@ -62,12 +62,12 @@ impl Partner {
     }
 
     /// How big it is; null when not known.
-    async fn size(&self) -> Option<PartnerSize> {
+    fn size(&self) -> Option<PartnerSize> {
         self.0.size
     }
 
     /// The country of its head office; null when not known.
-    async fn country(&self) -> Option<CountryCode> {
+    fn country(&self) -> Option<CountryCode> {
         self.0.country.clone().map(CountryCode)
     }
 
@@ -82,12 +82,12 @@ impl Partner {
     }
 
     /// The vendor's sales region; null when not assigned.
-    async fn region(&self) -> Option<&str> {
+    fn region(&self) -> Option<&str> {
         self.0.region.as_deref()
     }
 
     /// Its website; null when not known.
-    async fn website(&self) -> Option<&str> {
+    fn website(&self) -> Option<&str> {
         self.0.website.as_deref()
     }
 
@@ -128,13 +128,13 @@ impl Partner {
     }
 
     /// Where it stands with the vendor.
-    async fn status(&self) -> PartnerStatus {
+    fn status(&self) -> PartnerStatus {
         self.0.status
     }
 
     /// The moves that its state allows and that you may make, each with the mutation of its name; empty for roles that
     /// move no partners. At most 11.
-    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<PartnerAction> {
+    fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<PartnerAction> {
         if ctx.actor().can(Action::PartnerLifecycle) {
             self.0.status.allowed()
         } else {
@@ -181,17 +181,17 @@ impl Partner {
 
     /// The last day of the data processing agreement on file, after which it is not paid; null when there is none to
     /// watch.
-    async fn dpa_valid_until(&self) -> Option<Date> {
+    fn dpa_valid_until(&self) -> Option<Date> {
         self.0.dpa_valid_until.map(Date)
     }
 
     /// Its key in another system of the vendor; null when there is none.
-    async fn external_id(&self) -> Option<&str> {
+    fn external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
     /// Counts the changes, from 1; give it as `expectedVersion` with the next change.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         counter(self.0.version)
     }
 
@@ -241,12 +241,12 @@ impl Partner {
     }
 
     /// When it entered the directory.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When it was last changed or moved.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }

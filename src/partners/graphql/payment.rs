@@ -34,27 +34,27 @@ pub struct PaymentDetails(payment_details::Model);
 #[Object(use_type_description)]
 impl PaymentDetails {
     /// The id of these details; another account has another one.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// How the account is written.
-    async fn kind(&self) -> AccountKind {
+    fn kind(&self) -> AccountKind {
         self.0.kind
     }
 
     /// Where the bank is.
-    async fn country(&self) -> CountryCode {
+    fn country(&self) -> CountryCode {
         CountryCode(self.0.country.clone())
     }
 
     /// The last four characters of the IBAN or account number.
-    async fn last_four(&self) -> &str {
+    fn last_four(&self) -> &str {
         &self.0.last_four
     }
 
     /// When they were set.
-    async fn set_at(&self) -> DateTime {
+    fn set_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
@@ -67,7 +67,7 @@ impl PaymentDetails {
     }
 
     /// When others took their place; null for those that the next payout run pays to.
-    async fn replaced_at(&self) -> Option<DateTime> {
+    fn replaced_at(&self) -> Option<DateTime> {
         self.0.replaced_at.map(DateTime)
     }
 }

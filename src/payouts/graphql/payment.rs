@@ -40,7 +40,7 @@ impl Payout {
     }
 
     /// The number for people and bank statements, such as `PO-7K3M9QX2P4`.
-    async fn number(&self) -> &str {
+    fn number(&self) -> &str {
         &self.0.number
     }
 
@@ -61,17 +61,17 @@ impl Payout {
     }
 
     /// The id of the partner who is paid.
-    async fn partner_id(&self) -> ID {
+    fn partner_id(&self) -> ID {
         self.0.partner_id.into()
     }
 
     /// How much: the sum of its commission lines, clawbacks netted.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.0.amount_minor, self.0.currency)
     }
 
     /// How many commission lines it pays.
-    async fn line_count(&self) -> i32 {
+    fn line_count(&self) -> i32 {
         i32::try_from(self.0.line_count).unwrap_or(i32::MAX)
     }
 
@@ -97,22 +97,22 @@ impl Payout {
     }
 
     /// Where the payment stands.
-    async fn status(&self) -> PayoutStatus {
+    fn status(&self) -> PayoutStatus {
         self.0.status
     }
 
     /// The provider that it was handed to, such as `FILE_EXPORT`; null before.
-    async fn provider(&self) -> Option<&str> {
+    fn provider(&self) -> Option<&str> {
         self.0.provider.as_deref()
     }
 
     /// Under which the provider knows it: for a file export, the name of the file. Null until it is paid.
-    async fn reference(&self) -> Option<&str> {
+    fn reference(&self) -> Option<&str> {
         self.0.provider_reference.as_deref()
     }
 
     /// Why the last attempt failed; null unless it did.
-    async fn failure(&self) -> Option<&str> {
+    fn failure(&self) -> Option<&str> {
         self.0.failure.as_deref()
     }
 
@@ -128,12 +128,12 @@ impl Payout {
     }
 
     /// When it was paid; null before.
-    async fn paid_at(&self) -> Option<DateTime> {
+    fn paid_at(&self) -> Option<DateTime> {
         self.0.paid_at.map(DateTime)
     }
 
     /// When it was calculated.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }

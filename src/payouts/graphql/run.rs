@@ -43,12 +43,12 @@ impl PayoutRun {
     }
 
     /// The number for people, such as `PR-7K3M9QX2P4`.
-    async fn number(&self) -> &str {
+    fn number(&self) -> &str {
         &self.0.number
     }
 
     /// Where the run stands.
-    async fn status(&self) -> RunStatus {
+    fn status(&self) -> RunStatus {
         self.0.status
     }
 
@@ -61,12 +61,12 @@ impl PayoutRun {
     }
 
     /// The first day of its period.
-    async fn period_start(&self) -> Date {
+    fn period_start(&self) -> Date {
         Date(self.0.period_start)
     }
 
     /// The last day of its period: commission earned and available until its end (24:00 UTC) is paid.
-    async fn period_end(&self) -> Date {
+    fn period_end(&self) -> Date {
         Date(self.0.period_end)
     }
 
@@ -144,7 +144,7 @@ impl PayoutRun {
     }
 
     /// When it was created.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
@@ -157,7 +157,7 @@ impl PayoutRun {
     }
 
     /// When it was approved; null before.
-    async fn approved_at(&self) -> Option<DateTime> {
+    fn approved_at(&self) -> Option<DateTime> {
         self.0.approved_at.map(DateTime)
     }
 
@@ -170,25 +170,25 @@ impl PayoutRun {
     }
 
     /// When its payments were handed to the provider; null before.
-    async fn executed_at(&self) -> Option<DateTime> {
+    fn executed_at(&self) -> Option<DateTime> {
         self.0.executed_at.map(DateTime)
     }
 
     /// When every payment was settled; null before.
-    async fn completed_at(&self) -> Option<DateTime> {
+    fn completed_at(&self) -> Option<DateTime> {
         self.0.completed_at.map(DateTime)
     }
 
     /// The name of the file for the bank in the folder `payouts` of the server's data folder; null before every
     /// payment is settled. The payouts' `reference` repeats it.
-    async fn export_file(&self) -> Option<String> {
+    fn export_file(&self) -> Option<String> {
         self.0
             .completed_at
             .map(|_| export::file_name(&self.0.number))
     }
 
     /// What you may do with the run now: `APPROVE`, `CANCEL`, `EXECUTE`, by its state and your role. At most three.
-    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RunAction> {
+    fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<RunAction> {
         let actor = ctx.actor();
         let may = |action: &RunAction| match action {
             RunAction::Approve => {
@@ -202,7 +202,7 @@ impl PayoutRun {
     }
 
     /// Counts the changes of the run.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }
 }
@@ -252,7 +252,7 @@ pub struct PayoutException(pub payout_exception::Model);
 #[Object]
 impl PayoutException {
     /// The object's id.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
@@ -265,17 +265,17 @@ impl PayoutException {
     }
 
     /// The id of the partner.
-    async fn partner_id(&self) -> ID {
+    fn partner_id(&self) -> ID {
         self.0.partner_id.into()
     }
 
     /// How much waits; negative when more was taken back than earned.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::minor(self.0.amount_minor, self.0.currency)
     }
 
     /// Why.
-    async fn reason(&self) -> ExceptionReason {
+    fn reason(&self) -> ExceptionReason {
         self.0.reason
     }
 }

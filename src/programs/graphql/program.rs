@@ -42,12 +42,12 @@ impl Program {
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Whether it takes registrations.
-    async fn status(&self) -> ProgramStatus {
+    fn status(&self) -> ProgramStatus {
         self.0.status
     }
 
@@ -118,17 +118,17 @@ impl Program {
     }
 
     /// Counts the changes, from 1; give it as `expectedVersion` with the next change of the rules.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         counter(self.0.version)
     }
 
     /// When it was opened.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When its rules last got a version.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }
@@ -167,27 +167,27 @@ pub struct ProgramVersion(pub program_version::Model);
 #[Object]
 impl ProgramVersion {
     /// The version's id, such as `programversion_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
     /// Its number in the programme, from 1.
-    async fn number(&self) -> i32 {
+    fn number(&self) -> i32 {
         self.0.number
     }
 
     /// From when on it holds, until the next version begins. The first also covers what lies before.
-    async fn effective_from(&self) -> DateTime {
+    fn effective_from(&self) -> DateTime {
         DateTime(self.0.effective_from)
     }
 
     /// The rules.
-    async fn settings(&self) -> ProgramSettings {
+    fn settings(&self) -> ProgramSettings {
         ProgramSettings(self.0.settings.clone())
     }
 
     /// When it was written.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }
@@ -200,7 +200,7 @@ pub struct Enrollment(pub enrollment::Model);
 #[Object]
 impl Enrollment {
     /// The enrolment's id, such as `enrollment_01j9z3k7e8f9g0h1j2k3m4n5p6`.
-    async fn id(&self) -> ID {
+    fn id(&self) -> ID {
         self.0.id.into()
     }
 
@@ -221,22 +221,22 @@ impl Enrollment {
     }
 
     /// The key of the partner's tier, such as `GOLD`; the programme's settings tell what it gives.
-    async fn tier(&self) -> &str {
+    fn tier(&self) -> &str {
         &self.0.tier
     }
 
     /// Counts the changes of tier, from 1.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         counter(self.0.version)
     }
 
     /// When the partner joined.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When the tier last changed.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }

@@ -18,32 +18,32 @@ pub struct ProgramSettings(pub settings::ProgramSettings);
 #[Object]
 impl ProgramSettings {
     /// The currency in which sums over deals are shown, by ISO 4217.
-    async fn reporting_currency(&self) -> &str {
+    fn reporting_currency(&self) -> &str {
         &self.0.reporting_currency
     }
 
     /// Days by which an exchange rate may be older than the day it is wanted for: rates rest at weekends.
-    async fn rate_max_age_days(&self) -> u16 {
+    fn rate_max_age_days(&self) -> u16 {
         self.0.rate_max_age_days
     }
 
     /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
-    async fn default_time_zone(&self) -> &str {
+    fn default_time_zone(&self) -> &str {
         self.0.default_time_zone.name()
     }
 
     /// The levels of partnership, as listed. At most 20.
-    async fn tiers(&self) -> Vec<Tier> {
+    fn tiers(&self) -> Vec<Tier> {
         self.0.tiers.iter().map(Tier::of).collect()
     }
 
     /// The pipeline, as listed. At most 30.
-    async fn stages(&self) -> Vec<Stage> {
+    fn stages(&self) -> Vec<Stage> {
         self.0.stages.iter().map(Stage::of).collect()
     }
 
     /// What each role on a deal weighs; a role that is not listed weighs nothing. At most 7.
-    async fn roles(&self) -> Vec<RoleWeight> {
+    fn roles(&self) -> Vec<RoleWeight> {
         self.0
             .roles
             .iter()
@@ -55,39 +55,39 @@ impl ProgramSettings {
     }
 
     /// The model whose credit is paid; others may be looked at beside it.
-    async fn official_model(&self) -> Model {
+    fn official_model(&self) -> Model {
         self.0.official_model
     }
 
     /// Parameters of the models.
-    async fn attribution(&self) -> AttributionSettings {
+    fn attribution(&self) -> AttributionSettings {
         AttributionSettings::of(&self.0.attribution)
     }
 
     /// When two customers are taken for possibly the same.
-    async fn conflict(&self) -> ConflictSettings {
+    fn conflict(&self) -> ConflictSettings {
         ConflictSettings {
             name_similarity: percent(Ppm::new(self.0.conflict.name_similarity_ppm)),
         }
     }
 
     /// Days before the end of protection on which the partner is reminded. At most 10.
-    async fn reminder_days(&self) -> &[u16] {
+    fn reminder_days(&self) -> &[u16] {
         &self.0.reminder_days
     }
 
     /// Hours in which a registration is to be decided.
-    async fn review_sla_hours(&self) -> u16 {
+    fn review_sla_hours(&self) -> u16 {
         self.0.review_sla_hours
     }
 
     /// Days for which an invitation to a deal stands.
-    async fn invitation_days(&self) -> u16 {
+    fn invitation_days(&self) -> u16 {
         self.0.invitation_days
     }
 
     /// The smallest payout by currency; less is carried forward. A currency that is not listed has none. At most 30.
-    async fn minimum_payout(&self) -> Vec<Money> {
+    fn minimum_payout(&self) -> Vec<Money> {
         let amounts = self.0.minimum_payout.iter();
         amounts
             .filter_map(|(code, minor)| Some(Money::minor(*minor, code.parse::<Currency>().ok()?)))
@@ -96,7 +96,7 @@ impl ProgramSettings {
 
     /// Whether only partners with payment details are paid; what others earned is listed as an exception of each run and
     /// waits until they have set them.
-    async fn requires_payment_details(&self) -> bool {
+    fn requires_payment_details(&self) -> bool {
         self.0.requires_payment_details
     }
 }
