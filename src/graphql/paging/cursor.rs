@@ -36,6 +36,7 @@ fn text(value: &Value) -> String {
         Value::ChronoDateTimeUtc(Some(at)) => {
             at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
         }
+        Value::ChronoDate(Some(day)) => day.to_string(),
         other => other.to_string(),
     }
 }
@@ -69,6 +70,11 @@ pub(super) fn beyond<E: EntityTrait>(
                 | sea_orm::sea_query::ColumnType::Timestamp => {
                     let at: chrono::DateTime<chrono::Utc> = key.parse().map_err(|_| invalid())?;
                     at.into()
+                }
+                sea_orm::sea_query::ColumnType::Date => {
+                    // Of four digits a year, as in the API: beyond there is what a database cannot take.
+                    let day = (key.len() == 10).then(|| key.parse::<chrono::NaiveDate>().ok());
+                    day.flatten().ok_or_else(invalid)?.into()
                 }
                 _ => key.into(),
             };
