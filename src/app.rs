@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::platform::{
     auth::{opaque::OpaqueTokens, password::Passwords, token::Keys},
     clock::Clock,
+    config::Statements,
     db::Db,
     mail::Mailer,
 };
@@ -48,6 +49,8 @@ pub struct Site {
     pub data_dir: PathBuf,
     /// How many background jobs run at once.
     pub worker_concurrency: usize,
+    /// When statements are published by themselves.
+    pub statements: Statements,
 }
 
 impl App {

@@ -144,6 +144,9 @@ events! {
     /// Commission was posted for a batch of won deals.
     CommissionBatch = "commission.batch" on program_id: ProgramId { deals: u64, lines: u64 }
 
+    /// A partner's statement about a period that is over was published.
+    StatementPublished = "statement.published" on statement_id: PartnerStatementId { partner_id: PartnerId }
+
     /// A ledger transaction was undone by its opposite.
     LedgerReversed = "ledger_transaction.reversed" on transaction_id: LedgerTransactionId { reason: String }
 

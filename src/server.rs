@@ -91,6 +91,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
             public_url,
             data_dir: config.data_dir.clone(),
             worker_concurrency: config.worker_concurrency,
+            statements: config.statements,
         },
         wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),

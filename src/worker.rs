@@ -18,7 +18,7 @@ use crate::{
     identity, incentives,
     notifications::{self, jobs::Failure},
     payouts,
-    platform::{audit, jobs, telemetry},
+    platform::{audit, config::Statements, jobs, telemetry},
     tx::{Call, Tx, Work},
 };
 
@@ -143,6 +143,9 @@ struct Schedule {
     run: for<'t> fn(&'t Tx) -> Work<'t, ()>,
 }
 
+/// The schedule that an installation may do without.
+const STATEMENTS: &str = "statementPublication";
+
 /// Everything that happens by itself.
 const SCHEDULES: &[Schedule] = &[
     Schedule {
@@ -164,6 +167,11 @@ const SCHEDULES: &[Schedule] = &[
         name: "holdbackRelease",
         every: TimeDelta::hours(1),
         run: |tx| Box::pin(incentives::release::due(tx)),
+    },
+    Schedule {
+        name: STATEMENTS,
+        every: TimeDelta::minutes(1),
+        run: |tx| Box::pin(incentives::statement::publish::due(tx)),
     },
     Schedule {
         name: "auditSeal",
@@ -188,7 +196,8 @@ pub struct Taken(BTreeMap<&'static str, DateTime<Utc>>);
 /// The database failed. One failing schedule does not keep the others from running, and is tried again.
 pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
     let mut first_error = None;
-    for schedule in SCHEDULES {
+    let without = (app.site().statements == Statements::Off).then_some(STATEMENTS);
+    for schedule in SCHEDULES.iter().filter(|one| Some(one.name) != without) {
         let (name, every, body) = (schedule.name, schedule.every, schedule.run);
         let latest = due(app.clock().now(), every);
         if taken.0.get(name) == Some(&latest) {

@@ -22,6 +22,7 @@ mod m0012_payment_details;
 mod m0013_market;
 mod m0015_list_indexes;
 mod m0016_facts_stay;
+mod m0017_published_statements;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_market::Migration),
             Box::new(m0015_list_indexes::Migration),
             Box::new(m0016_facts_stay::Migration),
+            Box::new(m0017_published_statements::Migration),
         ]
     }
 }

@@ -59,6 +59,8 @@ crate::typed_ids! {
     RebateEntryId = "rebate";
     /// A commission line.
     AccrualId = "accrual";
+    /// A published statement.
+    PartnerStatementId = "statement";
     /// A ledger account.
     LedgerAccountId = "account";
     /// A balanced set of ledger entries.

@@ -21,7 +21,9 @@ pub use deals::{
     deal_registration_product, deal_stage_change, protection,
 };
 pub use identity::{login_failure, refresh_token, session, user, user_token};
-pub use incentives::{accrual, incentive_plan, rebate_entry, rebate_volume};
+pub use incentives::{
+    accrual, incentive_plan, partner_statement, rebate_entry, rebate_volume, statement_publication,
+};
 pub use ledger::{ledger_account, ledger_entry, ledger_transaction};
 pub use partners::{partner, partner_attribute, partner_lifecycle_event, payment_details};
 pub use payouts::{payout, payout_exception, payout_run};

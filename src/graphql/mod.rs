@@ -47,6 +47,7 @@ pub struct Query(
     crate::deals::graphql::DealsQuery,
     crate::attribution::graphql::AttributionQuery,
     crate::incentives::graphql::IncentivesQuery,
+    crate::incentives::statement::graphql::StatementQuery,
     crate::ledger::graphql::LedgerQuery,
     crate::payouts::graphql::PayoutsQuery,
     crate::notifications::graphql::NotificationQuery,
@@ -64,6 +65,7 @@ pub struct Mutation(
     crate::deals::graphql::DealsMutation,
     crate::attribution::graphql::AttributionMutation,
     crate::incentives::graphql::IncentivesMutation,
+    crate::incentives::statement::graphql::StatementMutation,
     crate::payouts::graphql::PayoutsMutation,
     crate::notifications::graphql::NotificationMutation,
 );

@@ -9,7 +9,7 @@ use crate::{
     deals::graphql::{Deal, DealRegistration},
     error::{Faults, Result},
     identity::graphql::User,
-    incentives::graphql::IncentivePlan,
+    incentives::{graphql::IncentivePlan, statement::graphql::PublishedStatement},
     partners::graphql::Partner,
     payouts::graphql::{Payout, PayoutRun},
     platform::ids::TypedId,
@@ -44,6 +44,8 @@ pub enum Node {
     PayoutRun(PayoutRun),
     /// A payout.
     Payout(Payout),
+    /// A published statement.
+    PublishedStatement(PublishedStatement),
 }
 
 /// How many ids one `nodes` takes.
@@ -110,5 +112,6 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         IncentivePlan: IncentivePlanId,
         PayoutRun: PayoutRunId,
         Payout: PayoutId,
+        PublishedStatement: PartnerStatementId,
     )
 }

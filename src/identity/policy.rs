@@ -154,6 +154,8 @@ pub enum Action {
     PayoutRunExecute,
     /// Read payouts and statements; a partner's people read their own.
     PayoutRead,
+    /// Publish the statements of a period, which mails them to the partners.
+    StatementPublish,
     /// See to which accounts partners are paid, masked; a partner's people see their own.
     PaymentDetailsRead,
     /// Set to which account a partner is paid; a partner's people their own.
@@ -239,7 +241,11 @@ pub fn permits(role: Role, action: Action) -> bool {
         A::PlanManage | A::PayoutRunCreate | A::PayoutRunApprove => {
             matches!(role, R::Administrator | R::AllianceManager | R::Finance)
         }
-        A::PlanActivate | A::PayoutRunExecute | A::DealRefund | A::RateRecord => {
+        A::PlanActivate
+        | A::PayoutRunExecute
+        | A::StatementPublish
+        | A::DealRefund
+        | A::RateRecord => {
             matches!(role, R::Administrator | R::Finance)
         }
         A::PaymentDetailsRead => matches!(
@@ -327,6 +333,7 @@ mod tests {
         PAYOUT_RUN_APPROVE       x x x . . . . .
         PAYOUT_RUN_EXECUTE       x . x . . . . .
         PAYOUT_READ              x x x x . x x .
+        STATEMENT_PUBLISH        x . x . . . . .
         PAYMENT_DETAILS_READ     x x x x . x . .
         PAYMENT_DETAILS_SET      x . x . . x . .
         LEDGER_READ              x . x x . . . .

@@ -4,22 +4,25 @@
 //! back), payments by the day on which they were paid, all in UTC; held-back commission counts as earned from the
 //! start. So the closing of today is what the ledger owes: accrued, held, payable and in payout, less the
 //! receivable.
+//!
+//! A statement is read live, and published once when its period is over.
 
 mod csv;
 pub mod graphql;
+pub mod publish;
 mod store;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
 use sea_orm::ConnectionTrait;
 
 pub use csv::{MAX_ROWS, file};
 pub use store::{Line, lines};
 
 use crate::{
-    entity::ids::PartnerId,
-    error::{Faults, Result},
+    entity::{ids::PartnerId, partner_statement},
+    error::{Error, Faults, Result},
     platform::money::Currency,
     tx::CHUNK,
 };
@@ -66,6 +69,20 @@ impl Period {
             end: midnight(after.unwrap_or(last_day)),
         })
     }
+
+    /// The whole month before the one that an instant lies in.
+    ///
+    /// # Errors
+    /// There is none in the calendar.
+    pub fn month_before(at: DateTime<Utc>) -> Result<Self> {
+        let before = |day: NaiveDate, days: u32| {
+            day.checked_sub_days(Days::new(days.into()))
+                .ok_or_else(|| Error::internal("the calendar does not reach back so far"))
+        };
+        let today = at.date_naive();
+        let last_day = before(today, today.day())?;
+        Self::days(before(last_day, last_day.day0())?, last_day)
+    }
 }
 
 /// Which statement: of whom, and what is in it.
@@ -99,6 +116,17 @@ pub struct Sums {
     pub paid: i64,
 }
 
+impl From<&partner_statement::Model> for Sums {
+    fn from(row: &partner_statement::Model) -> Self {
+        Self {
+            opening: row.opening_minor,
+            earned: row.earned_minor,
+            adjustments: row.adjustments_minor,
+            paid: row.paid_minor,
+        }
+    }
+}
+
 impl Sums {
     /// Owed after the period.
     #[must_use]
@@ -119,15 +147,7 @@ pub async fn sums<C: ConnectionTrait>(
     let mut sums: HashMap<_, _> = partners.iter().map(|id| (*id, Sums::default())).collect();
     for chunk in partners.chunks(CHUNK) {
         let moved = store::moved(db, chunk, span).await?.into_iter();
-        sums.extend(moved.map(|moved| {
-            let sums = Sums {
-                opening: moved.opening,
-                earned: moved.earned,
-                adjustments: moved.taken_back,
-                paid: moved.paid,
-            };
-            (moved.partner_id, sums)
-        }));
+        sums.extend(moved.map(|moved| (moved.partner_id, moved.sums())));
     }
     Ok(sums)
 }
@@ -162,5 +182,23 @@ mod tests {
         assert_eq!(period.end.to_rfc3339(), "2026-04-01T00:00:00+00:00");
         assert!(Period::days(day("2026-03-02"), day("2026-03-01")).is_err());
         assert!(Period::days(day("2026-03-02"), NaiveDate::MAX).is_err());
+    }
+
+    #[test]
+    fn the_month_before_is_whole() {
+        for (at, first_day, last_day) in [
+            ("2026-03-01T00:00:00Z", "2026-02-01", "2026-02-28"),
+            ("2026-03-31T23:59:59Z", "2026-02-01", "2026-02-28"),
+            ("2026-01-15T12:00:00Z", "2025-12-01", "2025-12-31"),
+            ("2028-03-31T12:00:00Z", "2028-02-01", "2028-02-29"),
+        ] {
+            let month = Period::month_before(at.parse().unwrap()).unwrap();
+            assert_eq!(
+                (month.first_day, month.last_day),
+                (first_day.parse().unwrap(), last_day.parse().unwrap()),
+                "{at}"
+            );
+        }
+        assert!(Period::month_before(DateTime::<Utc>::MIN_UTC).is_err());
     }
 }

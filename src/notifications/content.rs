@@ -20,14 +20,14 @@ use crate::{
         accrual, customer, deal, deal_participant, deal_registration,
         ids::{
             DealId, DealParticipantId, DealRefundId, DealRegistrationId, PartnerId,
-            PaymentDetailsId, PayoutId, PayoutRunId, TouchpointId, UserTokenId,
+            PartnerStatementId, PaymentDetailsId, PayoutId, PayoutRunId, TouchpointId, UserTokenId,
         },
-        partner, payment_details, payout, payout_run, touchpoint, user,
+        partner, partner_statement, payment_details, payout, payout_run, touchpoint, user,
     },
     error::{Error, Result},
     events::Event,
     identity::{TokenPurpose, links},
-    incentives::AccrualKind,
+    incentives::{AccrualKind, statement::Sums},
     platform::{ids::TypedId, money::Currency},
 };
 
@@ -131,6 +131,7 @@ impl View<'_> {
             Event::PayoutPaid { payout_id, .. } | Event::PayoutFailed { payout_id, .. } => {
                 self.payout(*payout_id).await
             }
+            Event::StatementPublished { statement_id, .. } => self.statement(*statement_id).await,
             _ => Ok(None),
         }
     }
@@ -347,6 +348,29 @@ impl View<'_> {
                 "amount": money(row.amount_minor, row.currency),
                 // The provider's words may name accounts; they are for those who mend the payment.
                 "failure": row.failure.filter(|_| self.own.is_none()),
+            },
+        })))
+    }
+
+    async fn statement(&self, id: PartnerStatementId) -> Result<Option<Value>> {
+        let row = partner_statement::Entity::find_by_id(id)
+            .one(self.db)
+            .await?;
+        let Some(row) = row.filter(|row| self.sees(row.partner_id)) else {
+            return Ok(None);
+        };
+        let (sums, money) = (Sums::from(&row), |minor| money(minor, row.currency));
+        Ok(Some(json!({
+            "url": self.page("partner-statements", &id.text()),
+            "partner": self.partner(row.partner_id).await?,
+            "statement": {
+                "periodStart": row.period_start,
+                "periodEnd": row.period_end,
+                "opening": money(sums.opening),
+                "earned": money(sums.earned),
+                "adjustments": money(sums.adjustments),
+                "paid": money(sums.paid),
+                "closing": money(sums.closing()),
             },
         })))
     }

@@ -29,6 +29,7 @@
 //! | payout_run.created | payout_run_to_approve | finance and administrators, without its creator |
 //! | payment_details.changed | payment_details_changed | administrators of the partner |
 //! | payout.paid | payout_paid | deciders of the partner |
+//! | statement.published | statement_published | deciders of the partner |
 //! | payout.failed | payout_failed | deciders of the partner |
 //! | | payout_to_mend | finance |
 //!
@@ -212,6 +213,7 @@ fn to_partner(event: &Event) -> Option<(Audience, Mail)> {
         Event::TouchpointVerified { partner_id, .. } => (partner_id, Mail::TouchpointVerified),
         Event::TouchpointRejected { partner_id, .. } => (partner_id, Mail::TouchpointRejected),
         Event::PayoutPaid { partner_id, .. } => (partner_id, Mail::PayoutPaid),
+        Event::StatementPublished { partner_id, .. } => (partner_id, Mail::StatementPublished),
         _ => return None,
     };
     Some((Audience::Partner(*partner, DECIDERS), mail))

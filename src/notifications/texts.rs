@@ -98,6 +98,8 @@ mails! {
     PaymentDetailsChanged = "payment_details_changed" in ["en", "de"];
     /// Money is on its way.
     PayoutPaid = "payout_paid" in ["en", "de"];
+    /// The statement about a period.
+    StatementPublished = "statement_published" in ["en", "de"];
     /// Money could not be sent; the partner keeps its claim.
     PayoutFailed = "payout_failed" in ["en"];
     /// The same, for those who mend it.
@@ -146,6 +148,8 @@ mod tests {
             "run": {"number": "PR-1", "periodStart": "2026-03-01", "periodEnd": "2026-03-31", "creator": "Finn",
                 "totals": [money], "payouts": 2},
             "account": {"lastFour": "4931", "changed": "2026-03-01 09:00 (UTC)"},
+            "statement": {"periodStart": "2026-03-01", "periodEnd": "2026-03-31", "opening": money, "earned": money,
+                "adjustments": {"amount": "-357.14", "currency": "EUR"}, "paid": money, "closing": money},
             "payout": {"number": "P-1", "amount": money, "failure": note},
         }))
     }

@@ -1,9 +1,16 @@
 //! The API of statements.
 
+mod published;
+
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject, dataloader::Loader};
 use sea_orm::Select;
+
+pub use published::{
+    PublishedStatement, PublishedStatementConnection, PublishedStatementEdge, StatementMutation,
+    StatementQuery, StatementsPublishInput, StatementsPublishPayload, published_statements,
+};
 
 use super::{Period, ROUNDING, Span, Subject, Sums, store};
 use crate::{
@@ -286,14 +293,7 @@ async fn read(
     period_end: Date,
     currency: Option<CurrencyCode>,
 ) -> Result<PartnerStatement> {
-    let visible = match ctx.actor().scope() {
-        Scope::All => true,
-        Scope::Partner(own) => own == partner,
-        Scope::Nothing => false,
-    };
-    if !visible {
-        return Err(Error::not_found("id"));
-    }
+    visible(ctx, partner)?;
     let period = Period::days(period_start.0, period_end.0)?;
     let currency = match currency {
         Some(code) => code.read("currency")?,
@@ -306,6 +306,15 @@ async fn read(
         subject,
         sums: sums.ok_or_else(|| Error::internal("a statement was not summed"))?,
     })
+}
+
+/// Refuses another partner's people.
+fn visible(ctx: &Context<'_>, partner: PartnerId) -> Result<()> {
+    match ctx.actor().scope() {
+        Scope::All => Ok(()),
+        Scope::Partner(own) if own == partner => Ok(()),
+        Scope::Partner(_) | Scope::Nothing => Err(Error::not_found("id")),
+    }
 }
 
 impl Loader<Subject> for Rows {

@@ -2,30 +2,70 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement,
-    Value,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, Statement, Value, sea_query::Expr,
 };
+use uuid::Uuid;
 
-use super::{Span, Subject};
+use super::{Period, Span, Subject, Sums};
 use crate::{
-    entity::{accrual, ids::PartnerId, payout},
+    entity::{
+        accrual,
+        ids::{PartnerId, PartnerStatementId},
+        partner, partner_statement, payout, statement_publication,
+    },
     error::Result,
-    platform::{ids::TypedId, sql::padded},
+    identity::Scope,
+    platform::{
+        ids::TypedId,
+        money::Currency,
+        sql::{any_of, padded},
+    },
+    tx::Tx,
 };
 
-/// What was booked and paid for a partner, in minor units.
+/// What was booked and paid for a partner in a currency, in minor units.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
 pub(super) struct Moved {
     /// Whose it is.
     pub partner_id: PartnerId,
-    /// Earned less taken back less paid before the period.
-    pub opening: i64,
-    /// Earned in the period.
-    pub earned: i64,
-    /// Taken back in the period; zero or negative.
-    pub taken_back: i64,
-    /// Paid in the period.
-    pub paid: i64,
+    /// In which currency.
+    pub currency: Currency,
+    opening: i64,
+    earned: i64,
+    taken_back: i64,
+    paid: i64,
+}
+
+impl Moved {
+    /// The sums of the statement.
+    pub(super) const fn sums(&self) -> Sums {
+        Sums {
+            opening: self.opening,
+            earned: self.earned,
+            adjustments: self.taken_back,
+            paid: self.paid,
+        }
+    }
+}
+
+/// The text of a statement that sums what moved by partner and currency: before the instant `$1`, and from it until the
+/// instant `$2`. `whose` says of which partners and currencies.
+fn moved_of(whose: &str) -> String {
+    let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT) AS {column}");
+    let [opening, earned, taken_back, paid] = ["opening", "earned", "taken_back", "paid"].map(sum);
+    format!(
+        "SELECT partner_id, currency, {opening}, {earned}, {taken_back}, {paid} FROM (\
+         SELECT partner_id, currency, \
+         CASE WHEN earned_at < $1 THEN amount_minor ELSE 0 END AS opening, \
+         CASE WHEN earned_at >= $1 AND amount_minor > 0 THEN amount_minor ELSE 0 END AS earned, \
+         CASE WHEN earned_at >= $1 AND amount_minor < 0 THEN amount_minor ELSE 0 END AS taken_back, \
+         0 AS paid \
+         FROM accrual WHERE {whose} AND earned_at < $2 \
+         UNION ALL SELECT partner_id, currency, CASE WHEN paid_at < $1 THEN -amount_minor ELSE 0 END, 0, 0, \
+         CASE WHEN paid_at >= $1 THEN amount_minor ELSE 0 END \
+         FROM payout WHERE {whose} AND paid_at < $2) AS moved GROUP BY partner_id, currency"
+    )
 }
 
 /// What moved for partners until the end of a span; those without movements are left out.
@@ -39,25 +79,14 @@ pub(super) async fn moved<C: ConnectionTrait>(
         .take(partners.len())
         .map(|at| format!("${at}"))
         .collect();
-    let places = places.join(",");
-    let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT) AS {column}");
-    let [opening, earned, taken_back, paid] = ["opening", "earned", "taken_back", "paid"].map(sum);
-    let sql = format!(
-        "SELECT partner_id, {opening}, {earned}, {taken_back}, {paid} FROM (\
-         SELECT partner_id, \
-         CASE WHEN earned_at < $2 THEN amount_minor ELSE 0 END AS opening, \
-         CASE WHEN earned_at >= $2 AND amount_minor > 0 THEN amount_minor ELSE 0 END AS earned, \
-         CASE WHEN earned_at >= $2 AND amount_minor < 0 THEN amount_minor ELSE 0 END AS taken_back, \
-         0 AS paid \
-         FROM accrual WHERE partner_id IN ({places}) AND currency = $1 AND earned_at < $3 \
-         UNION ALL SELECT partner_id, CASE WHEN paid_at < $2 THEN -amount_minor ELSE 0 END, 0, 0, \
-         CASE WHEN paid_at >= $2 THEN amount_minor ELSE 0 END \
-         FROM payout WHERE partner_id IN ({places}) AND currency = $1 AND paid_at < $3) AS moved GROUP BY partner_id"
-    );
+    let sql = moved_of(&format!(
+        "partner_id IN ({}) AND currency = $3",
+        places.join(",")
+    ));
     let mut values: Vec<Value> = vec![
-        span.currency.code().into(),
         span.period.start.into(),
         span.period.end.into(),
+        span.currency.code().into(),
     ];
     values.extend(partners.into_iter().map(|id| Value::from(id.uuid())));
     Ok(Moved::find_by_statement(Statement::from_sql_and_values(
@@ -67,6 +96,109 @@ pub(super) async fn moved<C: ConnectionTrait>(
     ))
     .all(db)
     .await?)
+}
+
+/// Partners one after the other by their ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk {
+    /// After this one; from the first on when there is none.
+    pub after: Option<PartnerId>,
+    /// Until this one; all that follow when there is none.
+    pub last: Option<PartnerId>,
+}
+
+/// The next so many partners after one.
+pub(super) async fn chunk<C: ConnectionTrait>(
+    db: &C,
+    after: Option<PartnerId>,
+    size: u64,
+) -> Result<Chunk> {
+    let last = partner::Entity::find()
+        .select_only()
+        .column(partner::Column::Id)
+        .apply_if(after, |select, after| {
+            select.filter(partner::Column::Id.gt(after))
+        })
+        .order_by_asc(partner::Column::Id)
+        .offset(size - 1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(Chunk { after, last })
+}
+
+/// What moved for the partners of a chunk about whom there is something to tell and nothing published yet, in a stable
+/// order: what was owed before, or a line or a payment in the period.
+pub(super) async fn unpublished<C: ConnectionTrait>(
+    db: &C,
+    chunk: Chunk,
+    period: Period,
+) -> Result<Vec<Moved>> {
+    let until = chunk.last.map_or("", |_| " AND partner_id <= $6");
+    // Amounts of lines and payments are never 0, those earned never negative, those taken back never positive.
+    let sql = format!(
+        "{} HAVING (SUM(opening) <> 0 OR SUM(earned) <> 0 OR SUM(taken_back) <> 0 OR SUM(paid) <> 0) \
+         AND NOT EXISTS (SELECT 1 FROM partner_statement s WHERE s.partner_id = moved.partner_id \
+         AND s.currency = moved.currency AND s.period_start = $3 AND s.period_end = $4) \
+         ORDER BY partner_id, currency",
+        moved_of(&format!("partner_id > $5{until}"))
+    );
+    let mut values: Vec<Value> = vec![
+        period.start.into(),
+        period.end.into(),
+        period.first_day.into(),
+        period.last_day.into(),
+        chunk.after.map_or(Uuid::nil(), TypedId::uuid).into(),
+    ];
+    values.extend(chunk.last.map(|id| Value::from(id.uuid())));
+    Ok(Moved::find_by_statement(Statement::from_sql_and_values(
+        db.get_database_backend(),
+        sql,
+        values,
+    ))
+    .all(db)
+    .await?)
+}
+
+/// The latest month that the schedule took on, held until the end of the unit of work.
+pub(super) async fn lock_publication(tx: &Tx) -> Result<Option<statement_publication::Model>> {
+    let latest = statement_publication::Entity::find()
+        .order_by_desc(statement_publication::Column::PeriodStart)
+        .limit(1)
+        .lock_exclusive();
+    Ok(latest.one(tx).await?)
+}
+
+/// Notes how far the schedule came with a month.
+pub(super) async fn save_publication(tx: &Tx, row: statement_publication::Model) -> Result<()> {
+    use statement_publication::Column;
+    statement_publication::Entity::update_many()
+        .filter(Column::PeriodStart.eq(row.period_start))
+        .col_expr(Column::AfterPartnerId, Expr::value(row.after_partner_id))
+        .col_expr(Column::CompletedAt, Expr::value(row.completed_at))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The published statements that the scope shows: a partner's people see their own.
+pub(super) fn published(scope: Scope) -> Select<partner_statement::Entity> {
+    use partner_statement::Column;
+    partner_statement::Entity::find().filter(match scope {
+        Scope::All => Condition::all(),
+        Scope::Partner(partner) => Condition::all().add(Column::PartnerId.eq(partner)),
+        Scope::Nothing => Condition::all().add(Expr::value(false)),
+    })
+}
+
+/// Published statements by id under a scope.
+pub(super) async fn published_by_id<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    ids: &[PartnerStatementId],
+) -> Result<Vec<partner_statement::Model>> {
+    let of_ids = any_of(db, partner_statement::Column::Id, ids.iter().copied());
+    Ok(published(scope).filter(of_ids).all(db).await?)
 }
 
 fn statement<C: ConnectionTrait>(db: &C, sql: &str, subject: Subject) -> Statement {

@@ -22,7 +22,9 @@ use crate::{
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
     identity::Action,
-    incentives::statement::graphql::{PartnerStatement, statement},
+    incentives::statement::graphql::{
+        PartnerStatement, PublishedStatementConnection, published_statements, statement,
+    },
     ledger::{self, graphql::PartnerBalance},
     partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, store},
     platform::transition::StateMachine,
@@ -229,6 +231,26 @@ impl Partner {
         currency: Option<CurrencyCode>,
     ) -> Option<async_graphql::Result<PartnerStatement>> {
         Some(statement(ctx, self.0.id, period_start, period_end, currency).await)
+    }
+
+    /// The statements that were published, the latest period first. For those who see `balance`.
+    async fn published_statements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<async_graphql::Result<PublishedStatementConnection>> {
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        Some(published_statements(ctx, self.0.id, args).await)
     }
 
     /// The account to which it is paid, masked; null where none is set. Administrators, alliance managers, finance and

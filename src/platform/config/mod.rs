@@ -10,4 +10,4 @@ mod words;
 
 pub use settings::Config;
 pub use source::{Options, environment};
-pub use words::{LogFormat, Mode};
+pub use words::{LogFormat, Mode, Statements};

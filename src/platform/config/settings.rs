@@ -13,7 +13,7 @@ use super::rules::{
 };
 use super::secret_file;
 use super::source::{Options, Source};
-use super::words::{LogFormat, Mode};
+use super::words::{LogFormat, Mode, Statements};
 use crate::platform::proxies::AddressRange;
 
 /// The checked configuration. Printing it shows no secret.
@@ -55,6 +55,8 @@ pub struct Config {
     pub log: String,
     /// How many background jobs run at once. `ENSEMBLE_WORKER_CONCURRENCY`; default 4.
     pub worker_concurrency: usize,
+    /// When statements are published by themselves. `ENSEMBLE_STATEMENTS`; default monthly.
+    pub statements: Statements,
     /// The proxies whose `X-Forwarded-For` is believed. `ENSEMBLE_TRUSTED_PROXIES`, by commas; default none.
     pub trusted_proxies: Vec<AddressRange>,
 }
@@ -117,6 +119,7 @@ impl Config {
         let log_format = from.read("log_format", "text or json", LogFormat::Text);
         let log = log(from);
         let worker_concurrency = from.number("worker_concurrency", 1..=256, 4);
+        let statements = from.read("statements", "monthly or off", Statements::Monthly);
         let trusted_proxies = from.list(
             "trusted_proxies",
             "an address or a range such as 10.0.0.0/8",
@@ -144,6 +147,7 @@ impl Config {
             log_format,
             log,
             worker_concurrency,
+            statements,
             trusted_proxies,
         })
     }
@@ -217,6 +221,7 @@ mod tests {
             (4, 16)
         );
         assert_eq!(config.slow_statement, Duration::from_millis(250));
+        assert_eq!(config.statements, Statements::Monthly);
     }
 
     #[test]
@@ -227,8 +232,10 @@ mod tests {
         let settings = [
             ("ENSEMBLE_LISTEN", "0.0.0.0:2"),
             ("ENSEMBLE_WORKER_CONCURRENCY", "3"),
+            ("ENSEMBLE_STATEMENTS", "off"),
         ];
         let config = Config::check(options.clone(), pairs(&settings)).unwrap();
+        assert_eq!(config.statements, Statements::Off);
         assert_eq!((config.listen.port(), config.worker_concurrency), (2, 3));
         assert_eq!(config.cors_origins, ["https://a.example"]);
         assert_eq!(
@@ -252,6 +259,7 @@ mod tests {
                 ("ENSEMBLE_LISTEN", "localhost"),
                 ("ENSEMBLE_LISTN", "0.0.0.0:80"),
                 ("ENSEMBLE_DATABASE_CONNECTIONS", "0"),
+                ("ENSEMBLE_STATEMENTS", "weekly"),
                 ("ENSEMBLE_TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
                 ("ENSEMBLE_SECRET", "short"),
                 (
@@ -277,6 +285,7 @@ mod tests {
             "listen: \"localhost\" is not an address with a port such as 127.0.0.1:8080 (ENSEMBLE_LISTEN)".to_owned(),
             "listn: there is no such setting (ENSEMBLE_LISTN)".to_owned(),
             "database_connections: \"0\" is not a whole number from 1 to 500 (ENSEMBLE_DATABASE_CONNECTIONS)".to_owned(),
+            "statements: \"weekly\" is not monthly or off (ENSEMBLE_STATEMENTS)".to_owned(),
             "trusted_proxies: \"proxy\" is not an address or a range such as 10.0.0.0/8 (ENSEMBLE_TRUSTED_PROXIES)".to_owned(),
             "secret: needs at least 32 bytes (ENSEMBLE_SECRET)".to_owned(),
             "previous_secret: needs to be random (ENSEMBLE_PREVIOUS_SECRET)".to_owned(),

@@ -43,3 +43,24 @@ impl FromStr for LogFormat {
         }
     }
 }
+
+/// When statements are published by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statements {
+    /// Those of a month as soon as it is over.
+    Monthly,
+    /// Never.
+    Off,
+}
+
+impl FromStr for Statements {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "monthly" => Ok(Self::Monthly),
+            "off" => Ok(Self::Off),
+            _ => Err(()),
+        }
+    }
+}

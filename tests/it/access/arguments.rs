@@ -52,6 +52,7 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
         ("payoutRun", of("run")),
         ("payoutRuns", json!({})),
         ("payouts", json!({})),
+        ("publishedStatement", of("statement")),
         ("product", of("product")),
         ("productFamilies", json!({})),
         ("products", json!({})),
@@ -60,6 +61,10 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
         ("user", of("own.mem")),
         ("users", json!({})),
         ("viewer", json!({})),
+        (
+            "statementsPublish",
+            input(json!({"periodStart": "2025-09-01", "periodEnd": "2026-02-27"})),
+        ),
         ("accrualRun", input(json!({"programId": id("program")}))),
         (
             "customerCreate",

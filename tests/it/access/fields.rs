@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ensemble::{
     entity::{
         accrual, deal, deal_participant, deal_registration, ids::PartnerId, partner,
-        payment_details, payout, touchpoint, user,
+        partner_statement, payment_details, payout, touchpoint, user,
     },
     platform::ids::TypedId,
 };
@@ -283,6 +283,9 @@ async fn belongings(t: &TestApp) -> BTreeMap<PartnerId, BTreeSet<String>> {
     for row in accrual::Entity::find().all(db).await.unwrap() {
         add(row.partner_id, row.id.text());
         add(row.partner_id, amount(row.amount_minor));
+    }
+    for row in partner_statement::Entity::find().all(db).await.unwrap() {
+        add(row.partner_id, row.id.text());
     }
     for row in payout::Entity::find().all(db).await.unwrap() {
         add(row.partner_id, row.id.text());

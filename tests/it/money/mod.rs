@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod execution;
 pub mod ledger;
 pub mod payouts;
+pub mod publishing;
 pub mod statements;
 pub mod verify;
 
@@ -49,6 +50,9 @@ pub fn cases() -> Vec<Case> {
         execution::cases(),
         ledger::cases(),
         payouts::cases(),
+        publishing::cases(),
+        publishing::many::cases(),
+        publishing::seen::cases(),
         statements::cases(),
         verify::cases(),
     ]

@@ -1,5 +1,6 @@
 //! What happened stays as it was written: every table of facts refuses UPDATE, DELETE and TRUNCATE, whoever asks.
 
+use chrono::TimeDelta;
 use ensemble::{
     entity::{ledger_entry, partner_lifecycle_event},
     identity::Role,
@@ -20,7 +21,7 @@ cases!(
 );
 
 /// Tables whose rows are facts; the last three only in what was said, not in what becomes of it.
-const FACTS: [&str; 12] = [
+const FACTS: [&str; 13] = [
     "attribution_credit",
     "audit_event",
     "audit_seal",
@@ -29,6 +30,7 @@ const FACTS: [&str; 12] = [
     "ledger_entry",
     "ledger_transaction",
     "partner_lifecycle_event",
+    "partner_statement",
     "payout_exception",
     "accrual",
     "deal_registration",
@@ -80,6 +82,12 @@ async fn everything_happened(t: &TestApp) -> Realm {
     })
     .await
     .unwrap();
+    t.advance(TimeDelta::days(1));
+    let publish = "mutation { statementsPublish(input: {periodStart: \"2026-03-01\", periodEnd: \"2026-03-01\"}) \
+        { published userErrors { code } } }";
+    t.ask(&t.admin().await, publish, json!({}))
+        .await
+        .done("statementsPublish");
     t.settle().await;
     realm
 }

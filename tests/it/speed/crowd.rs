@@ -42,6 +42,7 @@ pub enum Kind {
     Audit,
     Job,
     Rate,
+    Statement,
 }
 
 /// The id of the `i`th row of a kind; later rows sort behind.
@@ -279,6 +280,12 @@ pub async fn gather(t: &TestApp, n: u32) {
             updated_at: now }
     });
     insert(t, "payout", payouts).await;
+    let statements = thrice(n).map(|(i, s)| {
+        row! { id: id(K::Statement, s), partner_id: id(K::Partner, i), currency: "USD", period_start: day,
+            period_end: day + TimeDelta::days(i64::from(s / n)), opening_minor: 0_i64, earned_minor: 100_i64,
+            adjustments_minor: 0_i64, paid_minor: 100_i64, published_at: now }
+    });
+    insert(t, "partner_statement", statements).await;
     let exceptions = thrice(n).map(|(i, e)| {
         row! { id: id(K::Exception, e), run_id: id(K::PayoutRun, i), partner_id: id(K::Partner, (i + e / n) % n),
             currency: "USD", amount_minor: 1_i64, reason: "BELOW_MINIMUM" }

@@ -23,6 +23,7 @@ use crate::{
 cases!(
     every_filter_and_order_of_a_list_is_served_by_an_index,
     no_filter_of_a_list_is_left_out,
+    the_published_statements_of_partners_are_served_by_an_index,
 );
 
 /// Rows of each kind: enough for the planner to prefer an index.
@@ -190,6 +191,38 @@ async fn every_filter_and_order_of_a_list_is_served_by_an_index(t: TestApp) {
         faults.len(),
         faults.join("\n\n")
     );
+}
+
+async fn the_published_statements_of_partners_are_served_by_an_index(t: TestApp) {
+    crowd::gather(&t, MANY).await;
+    let planner = Planner::of(&t).await;
+    let vendor = t.admin().await;
+    let busy = t
+        .person(Role::PartnerAdministrator, Some(crowd::partner(0)))
+        .await;
+    let list = "publishedStatements(first: 20) { totalCount nodes { id } }";
+    let one = PartnerId(crowd::id(Kind::Partner, 0)).text();
+    for document in [
+        format!("{{ partner(id: \"{one}\") {{ {list} }} }}"),
+        format!("{{ partners(first: 20) {{ nodes {{ {list} }} }} }}"),
+    ] {
+        for person in [&vendor, &busy] {
+            t.statements();
+            let answer = t.ask(person, &document, json!({})).await;
+            assert!(answer.json.get("errors").is_none(), "{}", answer.json);
+            let asked = t.statements();
+            let asked = asked
+                .iter()
+                .filter(|statement| statement.sql.contains("partner_statement"));
+            for statement in asked {
+                assert_eq!(
+                    planner.faults(statement, true).await,
+                    Vec::<String>::new(),
+                    "{statement}"
+                );
+            }
+        }
+    }
 }
 
 /// The statements of a list under one condition and one order; none for who may not ask.

@@ -33,6 +33,7 @@ use ensemble::{
             token::Keys,
         },
         clock::{Clock, ManualClock},
+        config::Statements,
         db::Db,
         ids::{self, TypedId},
         mail::{MailTransport, Mailer, MemoryMail},
@@ -135,6 +136,19 @@ impl TestApp {
             mailer(transport, limit),
             self.outbox.clone(),
             Arc::clone(&self.database),
+            Statements::Monthly,
+        )
+    }
+
+    /// The same application where no statement is published by itself.
+    pub fn without_publishing(&self) -> Self {
+        Self::put_together(
+            self.app.db().clone(),
+            self.clock.clone(),
+            self.app.mail().clone(),
+            self.outbox.clone(),
+            Arc::clone(&self.database),
+            Statements::Off,
         )
     }
 
@@ -172,7 +186,8 @@ impl TestApp {
             MailTransport::Memory(outbox.clone()),
             Duration::from_millis(20),
         );
-        Self::put_together(db, ManualClock::new(start), mail, outbox, database)
+        let clock = ManualClock::new(start);
+        Self::put_together(db, clock, mail, outbox, database, Statements::Monthly)
     }
 
     fn put_together(
@@ -181,6 +196,7 @@ impl TestApp {
         mail: Mailer,
         outbox: MemoryMail,
         database: Arc<Database>,
+        publishing: Statements,
     ) -> Self {
         let statements: Arc<Mutex<Vec<Statement>>> = Arc::default();
         let noted = Arc::clone(&statements);
@@ -197,6 +213,7 @@ impl TestApp {
                 public_url: "http://localhost:8080".to_owned(),
                 data_dir: database.folder(),
                 worker_concurrency: 4,
+                statements: publishing,
             },
             wake: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),

@@ -4,7 +4,7 @@ use ensemble::{
     entity::{
         deal,
         ids::{DealId, JobId},
-        job, payout,
+        job, partner_statement, payout,
     },
     identity::{Actor, Role, TokenPurpose},
     platform::{
@@ -13,7 +13,7 @@ use ensemble::{
     },
     seeds::{self, Player},
 };
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::World;
@@ -192,6 +192,16 @@ impl World {
         self.act(luis, "partnerUpdate", input).await;
         self.act(luis, "dealWin", json!({"dealId": self.id("klint")}))
             .await;
+        let period = json!({"periodStart": "2025-09-01", "periodEnd": "2026-02-28"});
+        self.act("mina@vendor.example", "statementsPublish", period)
+            .await;
+        let row = partner_statement::Entity::find()
+            .filter(partner_statement::Column::PartnerId.eq(self.partner("northwind")))
+            .one(self.t.app.db().reader())
+            .await
+            .unwrap();
+        self.ids
+            .insert("statement".to_owned(), row.unwrap().id.text());
         self.t.settle().await;
     }
 
