@@ -43,9 +43,9 @@ pub fn padded<T: Clone>(values: &[T]) -> Vec<T> {
 const FEW: usize = 256;
 
 /// Whether a column has one of these ids. On PostgreSQL they are one array, so that there is one statement however many
-/// there are, prepared once and planned once. The few of a page are looked up in the index of the column; the many of a
-/// batch are rows to join with, because where another index leads, each row is compared with an array value by value.
-/// SQLite knows no arrays.
+/// there are, prepared once. The few of a page are looked up in the index of the column, and come from a select of their
+/// own, because for an array whose length the planner sees it plans anew each time. The many of a batch are rows to join
+/// with, because where another index leads, each row is compared with an array value by value. SQLite knows no arrays.
 pub fn any_of<C: ConnectionTrait, I: TypedId>(
     db: &C,
     column: impl ColumnTrait,
@@ -61,7 +61,7 @@ pub fn any_of<C: ConnectionTrait, I: TypedId>(
     }
     array.push_str(if ids.is_empty() { "{}" } else { "}" });
     let condition = if ids.len() <= FEW {
-        "$1 = ANY($2::text::uuid[])"
+        "$1 = ANY((SELECT $2::text)::uuid[])"
     } else {
         "$1 IN (SELECT unnest($2::text::uuid[]))"
     };
