@@ -473,6 +473,9 @@ async fn decimals_beyond_the_currency_are_told_at_their_field(t: TestApp) {
     for amount in ["1e3", "1,5", "", "0x10", "111111111111111111111"] {
         let answer = door.ask(&ada, document, price(amount, "USD")).await;
         assert_eq!(answer.refused(), "BAD_USER_INPUT", "{amount}");
+        let error = &answer.json["errors"][0];
+        let told = error["message"].as_str().unwrap();
+        assert!(told.contains("input.listPrice.amount"), "{amount}: {error}");
     }
 }
 
