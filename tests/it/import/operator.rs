@@ -95,7 +95,7 @@ async fn an_operator_takes_files_over_and_pays_what_they_earned(t: TestApp) {
     let accrue = ["run", "accrual", "--program", "Partner programme"];
     let told = site.done(accrue).await;
     assert_eq!(told, "1 won deals looked at, 1 commission lines booked.\n");
-    let document = "{ partners(filter: {name: {startsWith: \"Nordlicht\"}}) { nodes { balance(currency: EUR) { accrued { amount } } } } }";
+    let document = "{ partners(filter: {name: {startsWith: \"Nordlicht\"}}) { nodes { balance(currency: \"EUR\") { accrued { amount } } } } }";
     let earned = ask(Some(&ada), document, json!({})).await;
     // A tenth of 12,345.60.
     let accrued = &earned["partners"]["nodes"][0]["balance"]["accrued"]["amount"];
