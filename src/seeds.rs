@@ -289,7 +289,11 @@ impl Player {
         self.app.clock().now()
     }
 
-    fn resolve(&self, value: &Value) -> Result<Value> {
+    /// The value with what stands for saved values, days and instants filled in.
+    ///
+    /// # Errors
+    /// Nothing was saved under a name.
+    pub fn resolve(&self, value: &Value) -> Result<Value> {
         Ok(match value {
             Value::String(text) => match text.strip_prefix('$') {
                 None => value.clone(),

@@ -19,6 +19,7 @@ mod credit;
 mod deals;
 mod directory;
 mod durability;
+mod examples;
 mod identity;
 mod import;
 mod money;
@@ -61,6 +62,7 @@ fn main() {
         deals::cases(),
         directory::cases(),
         durability::cases(),
+        examples::cases(),
         identity::cases(),
         import::cases(),
         money::cases(),

@@ -16,7 +16,6 @@ cases!(
     mutations_run_one_after_the_other_and_each_key_once,
     the_operation_is_chosen_by_its_name,
     numbers_beyond_their_type_are_refused,
-    decimals_beyond_the_currency_are_told_at_their_field,
     each_fault_is_one_error_with_path_and_code,
     skip_and_include_decide_what_is_asked,
     fragments_on_interfaces_select_by_type,
@@ -428,52 +427,6 @@ async fn numbers_beyond_their_type_are_refused(t: TestApp) {
         .ask(&ada, "{ deal(id: 9007199254740993) { id } }", json!({}))
         .await;
     assert_eq!(answer.codes(), ["NOT_FOUND"]);
-}
-
-async fn decimals_beyond_the_currency_are_told_at_their_field(t: TestApp) {
-    let (door, ada) = demo(&t).await;
-    let family = door
-        .ask(
-            &ada,
-            "{ productFamilies(first: 1) { nodes { code } } }",
-            json!({}),
-        )
-        .await;
-    let family = family.data()["productFamilies"]["nodes"][0]["code"].clone();
-    let document = "mutation($input: ProductCreateInput!) { productCreate(input: $input) { product { listPrice { amount currency } } userErrors { code field } } }";
-    let price = |amount: &str, currency: &str| {
-        json!({ "input": { "sku": format!("S-{amount}-{currency}"), "name": "Product", "family": family,
-            "listPrice": { "amount": amount, "currency": currency } } })
-    };
-    for (amount, currency) in [
-        ("1.005", "USD"),
-        ("1.5", "JPY"),
-        ("1.0005", "KWD"),
-        ("99999999999999999", "USD"),
-    ] {
-        let answer = door.ask(&ada, document, price(amount, currency)).await;
-        assert_eq!(
-            answer.data()["productCreate"],
-            json!({ "product": null, "userErrors": [{ "code": "BAD_USER_INPUT", "field": ["listPrice", "amount"] }] }),
-            "{amount} {currency}"
-        );
-    }
-    for (amount, currency, told) in [
-        ("1.50", "USD", "1.50"),
-        ("2", "JPY", "2"),
-        ("1.005", "KWD", "1.005"),
-        ("3", "USD", "3.00"),
-    ] {
-        let answer = door.ask(&ada, document, price(amount, currency)).await;
-        assert_eq!(
-            answer.data()["productCreate"]["product"]["listPrice"],
-            json!({ "amount": told, "currency": currency })
-        );
-    }
-    for amount in ["1e3", "1,5", "", "0x10", "111111111111111111111"] {
-        let answer = door.ask(&ada, document, price(amount, "USD")).await;
-        assert_eq!(answer.refused(), "BAD_USER_INPUT", "{amount}");
-    }
 }
 
 async fn each_fault_is_one_error_with_path_and_code(t: TestApp) {

@@ -2,6 +2,7 @@
 
 mod busy;
 mod conformance;
+mod decimals;
 mod faults;
 mod fuzz;
 mod hostile;
@@ -29,6 +30,7 @@ pub fn cases() -> Vec<Case> {
     [
         busy::cases(),
         conformance::cases(),
+        decimals::cases(),
         faults::cases(),
         fuzz::cases(),
         hostile::cases(),

@@ -11,6 +11,7 @@ use crate::{
 
 cases!(
     refunds_together_are_at_most_the_value,
+    cents_add_up_as_decimals_do,
     refunds_at_once_never_exceed_the_value,
     only_won_deals_are_refunded_and_only_by_finance,
 );
@@ -76,6 +77,27 @@ async fn refunds_together_are_at_most_the_value(t: TestApp) {
         .collect();
     amounts.sort_unstable();
     assert_eq!(amounts, ["\"40.00\"", "\"60.00\""]);
+}
+
+async fn cents_add_up_as_decimals_do(t: TestApp) {
+    let (deal, finance) = won(&t).await;
+    for amount in ["0.10", "0.20"] {
+        on_deal(&t, &finance, "dealRefund", back(&deal, amount))
+            .await
+            .done("dealRefund");
+    }
+    let document =
+        "query($id: ID!) { deal(id: $id) { refunded { amount } refunds { amount { amount } } } }";
+    let answer = t.ask(&finance, document, json!({ "id": deal })).await;
+    // As binary fractions they would be 0.30000000000000004.
+    assert_eq!(answer.text("deal/refunded/amount"), "0.30");
+    let refunds = answer.at("deal/refunds").as_array().unwrap();
+    let mut amounts: Vec<_> = refunds
+        .iter()
+        .map(|row| row["amount"]["amount"].clone())
+        .collect();
+    amounts.sort_by_key(Value::to_string);
+    assert_eq!(amounts, ["0.10", "0.20"]);
 }
 
 async fn refunds_at_once_never_exceed_the_value(t: TestApp) {

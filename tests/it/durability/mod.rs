@@ -1,6 +1,6 @@
 //! What survives: crashes, clients and connections that go away, mail servers, backups, shutdowns.
 
-mod account;
+pub mod account;
 mod backup;
 mod crash;
 mod demo;

@@ -1,6 +1,7 @@
 //! Taking over the files of other systems: exact, repeatable, and open about what is refused.
 
 mod crm;
+mod operator;
 mod paid;
 mod rows;
 
@@ -28,7 +29,7 @@ pub fn cases() -> Vec<Case> {
     for case in &mut real {
         case.skipped = crm_folder().is_none();
     }
-    [real, rows::cases()].concat()
+    [real, operator::cases(), rows::cases()].concat()
 }
 
 /// The real files, where they are.

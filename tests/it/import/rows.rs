@@ -200,7 +200,8 @@ const DEALS: &str = "id;partner;customer;product;stage;value;opened;closed\n\
     d3;south;;core;PROSPECT;500;02.02.2026;\n\
     d4;south;acme;;LOST;;01.02.2026;03.02.2026\n";
 
-fn everything() -> Files {
+/// A file of each kind, the last row of which is refused.
+pub fn everything() -> Files {
     Files::new(
         EVERYTHING,
         &[

@@ -84,7 +84,12 @@ impl Installation {
 
     /// Makes an administrator `root@vendor.example` with this password, so that no demo is loaded.
     pub async fn administrator(&self, password: &str) {
-        let arguments = ["admin", "create", "--email", "root@vendor.example"];
+        self.administrator_at("root@vendor.example", password).await;
+    }
+
+    /// Makes an administrator of this address.
+    pub async fn administrator_at(&self, email: &str, password: &str) {
+        let arguments = ["admin", "create", "--email", email];
         let mut command = self.command(arguments.into_iter().chain(["--name", "Root"]));
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         let password = password.to_owned();
@@ -100,8 +105,16 @@ impl Installation {
 
     /// Starts the server and waits until it is ready.
     pub async fn serve(&self) -> Server {
+        self.serve_with(["serve"]).await
+    }
+
+    /// The same with these arguments.
+    pub async fn serve_with<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Server {
         let started = Instant::now();
-        let mut command = self.command(["serve"]);
+        let mut command = self.command(arguments);
         let log = File::options()
             .create(true)
             .append(true)
