@@ -33,7 +33,10 @@ const VARIABLES = {
 
 // How many times each is sent, and never the same text twice: a cache of documents must not help.
 const ROUNDS = 3;
+// What a round may take. A development build takes a tenth of it, the 20 MB aside; but whoever runs this may do something
+// else at the same moment, so a round that took longer is sent again, and fails when it takes too long every time.
 const MILLISECONDS = 200;
+const TRIES = 4;
 const MEGABYTES = 64;
 
 const LOGOUT = "mutation { logout { userErrors { code } } }";
@@ -80,15 +83,22 @@ export async function hostile({ server, serverPid }) {
   let slowest = ["", 0];
   const all = requests();
   for (const [name, request] of all) {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const asked = request(round);
+    const times = [];
+    let inTime = 0;
+    while (inTime < ROUNDS) {
+      const asked = request(times.length);
       const started = performance.now();
       const { data, errors } = await send(asked);
       const took = performance.now() - started;
       assert.equal(data, undefined, `${name} was answered`);
       assert.ok(errors.length > 0 && !errors.some(({ extensions }) => extensions.code === "INTERNAL"), name);
-      if (took > slowest[1]) slowest = [name, took];
+      times.push(took);
+      inTime += took < MILLISECONDS ? 1 : 0;
+      const told = times.map((time) => time.toFixed(0)).join(", ");
+      assert.ok(times.length < ROUNDS * TRIES || inTime >= ROUNDS, `${name} took ${told} ms, not ${MILLISECONDS} at most`);
     }
+    const worst = Math.max(...times);
+    if (worst > slowest[1]) slowest = [name, worst];
   }
   // Whoever sent them is still signed in.
   await server.read("{ viewer { id } }");

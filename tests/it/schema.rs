@@ -119,14 +119,17 @@ async fn the_names_that_clients_rely_on_stay(_: TestApp) {
         let field = sdl.field(parent, field);
         let arguments: Vec<_> = field.arguments.iter().map(|a| &a.node).collect();
         for given in given {
-            let known = arguments.iter().any(|a| a.name.node == *given);
+            let known = arguments.iter().any(|a| a.name.node.as_str() == *given);
             assert!(known, "{name}({given}:) is gone");
         }
         // Whatever was added can be left out.
         for argument in arguments {
             let optional = argument.ty.node.nullable || argument.default_value.is_some();
             let name_of_it = argument.name.node.as_str();
-            assert!(optional || given.contains(&name_of_it), "{name}({name_of_it}:) is demanded");
+            assert!(
+                optional || given.contains(&name_of_it),
+                "{name}({name_of_it}:) is demanded"
+            );
         }
     }
     for (parent, field, inner) in [
@@ -137,7 +140,11 @@ async fn the_names_that_clients_rely_on_stay(_: TestApp) {
     ] {
         assert_eq!(named(&sdl.field(parent, field).ty.node), inner);
     }
-    let login: Vec<_> = sdl.inputs("LoginInput").iter().map(|field| field.name.node.as_str()).collect();
+    let login: Vec<_> = sdl
+        .inputs("LoginInput")
+        .iter()
+        .map(|field| field.name.node.as_str())
+        .collect();
     assert_eq!(login, ["email", "password"]);
 }
 

@@ -193,7 +193,9 @@ fn of(code: &str, module: &str) -> Vec<String> {
         }
         let first = |path: &str| {
             let path = path.trim();
-            let word = path.split(|c: char| !c.is_alphanumeric() && c != '_').next();
+            let word = path
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next();
             word.unwrap_or_default().to_owned()
         };
         if whole {
@@ -204,13 +206,19 @@ fn of(code: &str, module: &str) -> Vec<String> {
 }
 
 async fn a_store_is_its_own_domain_s(_: TestApp) {
-    assert_eq!(of("x::a::b; a::{c, d::{e, g}, f as h}; ba::i", "a"), ["b", "c", "d", "f"]);
+    assert_eq!(
+        of("x::a::b; a::{c, d::{e, g}, f as h}; ba::i", "a"),
+        ["b", "c", "d", "f"]
+    );
     let (mut own, mut wrong) = (0, Vec::new());
     for (name, text) in &sources() {
         let Some(domain) = domain_of(name) else {
             continue;
         };
-        let code: Vec<_> = text.lines().map(|line| line.split("//").next().unwrap()).collect();
+        let code: Vec<_> = text
+            .lines()
+            .map(|line| line.split("//").next().unwrap())
+            .collect();
         let code = code.join("\n");
         own += usize::from(of(&code, "super").iter().any(|name| name == "store"));
         for other in DOMAINS.into_iter().filter(|other| *other != domain) {
@@ -237,7 +245,10 @@ async fn use_cases_know_no_graphql(_: TestApp) {
             (name.clone(), text)
         })
         .collect();
-    assert_eq!(offences(plain.iter(), &["async_graphql"]), Vec::<String>::new());
+    assert_eq!(
+        offences(plain.iter(), &["async_graphql"]),
+        Vec::<String>::new()
+    );
 }
 
 async fn the_api_writes_no_sql(_: TestApp) {
@@ -267,7 +278,10 @@ async fn the_api_writes_no_sql(_: TestApp) {
         ".exec(",
         "execute_unprepared",
     ];
-    assert_eq!(offences(api(), &[sql, changes].concat()), Vec::<String>::new());
+    assert_eq!(
+        offences(api(), &[sql, changes].concat()),
+        Vec::<String>::new()
+    );
     // Only loaders read rows themselves, for many objects at once.
     let others = api().filter(|(name, _)| !name.ends_with("loaders.rs"));
     let reads = [".all(&", ".all(db", ".all(ctx", ".one(", ".into_tuple"];

@@ -40,10 +40,16 @@ fn lists(sdl: &Sdl) -> Vec<List> {
             if field.arguments.iter().any(|a| a.node.name.node == "after") {
                 let edges = sdl.field(named(&field.ty.node), "edges");
                 let node = sdl.field(named(&edges.ty.node), "node");
+                // A statement has words of its own for the rows of two other lists.
+                let row = match named(&node.ty.node) {
+                    "StatementLine" => "Accrual",
+                    "StatementPayment" => "Payout",
+                    row => row,
+                };
                 found.push(List {
                     parent: parent.to_owned(),
                     field: field.name.node.to_string(),
-                    row: named(&node.ty.node).to_owned(),
+                    row: row.to_owned(),
                 });
             }
         }
@@ -67,7 +73,9 @@ impl List {
         let roads: Vec<String> = match self.parent.as_str() {
             "Query" => vec![here],
             "DealForecast" => vec![format!("dealForecast(groupBy: PARTNER) {{ {here} }}")],
-            "LedgerAccount" => vec![format!("ledgerAccounts(first: 100) {{ nodes {{ {here} }} }}")],
+            "LedgerAccount" => vec![format!(
+                "ledgerAccounts(first: 100) {{ nodes {{ {here} }} }}"
+            )],
             "PartnerStatement" => {
                 let period = "periodStart: \"2025-09-01\", periodEnd: \"2026-03-31\"";
                 below("Partner", &format!("statement({period}) {{ {here} }}"))
@@ -139,17 +147,27 @@ async fn cursors_of_other_lists_and_callers_open_nothing(t: TestApp) {
             for (n, document) in list.documents(&world.sdl, &read).iter().enumerate() {
                 let whole = ask(&world, column, document, json!({"first": 100})).await;
                 let own = cursors(&whole.json["data"]);
+                // Below a list without rows there is nothing to be asked.
+                if codes(&whole).is_empty() && !whole.json.to_string().contains("\"edges\"") {
+                    continue;
+                }
                 let mut tried = Vec::new();
                 for (other, all) in &known {
                     let may_open = list.may_open(other);
-                    let strange = all.iter().filter(|cursor| !may_open || !own.contains(*cursor));
+                    let strange = all
+                        .iter()
+                        .filter(|cursor| !may_open || !own.contains(*cursor));
                     // One of each other list will do, once.
                     let enough = match may_open {
                         true => ROWS,
                         false if n == 0 && column.head.ends_with(".adm") => 1,
                         false => 0,
                     };
-                    tried.extend(strange.take(enough).map(|cursor| (cursor.as_str(), may_open)));
+                    tried.extend(
+                        strange
+                            .take(enough)
+                            .map(|cursor| (cursor.as_str(), may_open)),
+                    );
                 }
                 let nonsense = ["nonsense", "", "bnVsbA==", "' OR 1=1 --"];
                 if n == 0 {
@@ -157,7 +175,8 @@ async fn cursors_of_other_lists_and_callers_open_nothing(t: TestApp) {
                 }
                 for (cursor, may_open) in tried {
                     for (side, count) in [("after", "first"), ("before", "last")] {
-                        let answer = ask(&world, column, document, json!({side: cursor, count: 100})).await;
+                        let answer =
+                            ask(&world, column, document, json!({side: cursor, count: 100})).await;
                         let (head, codes) = (column.head, codes(&answer));
                         let opened = cursors(&answer.json["data"]);
                         assert!(
@@ -170,10 +189,16 @@ async fn cursors_of_other_lists_and_callers_open_nothing(t: TestApp) {
                             // Who may not read a list is told so, whatever the cursor.
                             assert_eq!(codes, self::codes(&whole), "{head}: {document}");
                         } else if may_open {
-                            assert!(codes.is_empty() || not_one_of_it, "{head}: {document} {codes:?}");
+                            assert!(
+                                codes.is_empty() || not_one_of_it,
+                                "{head}: {document} {codes:?}"
+                            );
                             *foreign.entry((&list.parent, &list.field)).or_insert(0) += 1;
                         } else {
-                            assert!(not_one_of_it, "{head}: {document} {side} {cursor}: {codes:?}");
+                            assert!(
+                                not_one_of_it,
+                                "{head}: {document} {side} {cursor}: {codes:?}"
+                            );
                             refused += 1;
                         }
                     }

@@ -246,7 +246,7 @@ async fn everybody(t: &TestApp, http: &Http) -> [&'static str; 5] {
     let dora = member(t, left, Role::Finance, None).await;
     let admin = token_of(t, &t.admin().await);
     let invite = "mutation($email: EmailAddress!) { userInvite(input: {email: $email, name: \"Ben\", role: FINANCE}) { userErrors { code } } }";
-    let deactivate = "mutation($id: ID!) { userDeactivate(input: {userId: $id}) { userErrors { code } } }";
+    let deactivate = "mutation($id: ID!) { userDeactivate(input: {userId: $id, expectedVersion: 1}) { userErrors { code } } }";
     for (document, variables) in [
         (invite, json!({ "email": invited })),
         (deactivate, json!({ "id": dora.text() })),
@@ -304,7 +304,11 @@ async fn a_request_for_a_new_password_answers_everybody_the_same(t: TestApp) {
     assert_eq!(nonsense.1.len() + 1, unknown.1.len());
     // A link for somebody is a ticket, an audit row and a mail more, until three were asked for.
     assert_eq!(known.0, unknown.0);
-    let more: Vec<_> = known.1.iter().filter(|sql| !unknown.1.contains(sql)).collect();
+    let more: Vec<_> = known
+        .1
+        .iter()
+        .filter(|sql| !unknown.1.contains(sql))
+        .collect();
     let tables = ["user_token", "audit_event", "job"];
     for table in tables {
         let into = format!("INTO \"{table}\"");

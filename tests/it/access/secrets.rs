@@ -19,10 +19,7 @@ use crate::{
     support::{SECRET, TestApp, logs},
 };
 
-cases!(
-    no_journey_writes_a_secret_down,
-    no_mail_stands_in_the_log,
-);
+cases!(no_journey_writes_a_secret_down, no_mail_stands_in_the_log,);
 
 const WRONG: &str = "canary-wrong-password-71c2";
 const CHOSEN: &str = "canary-chosen-password-5d90";
@@ -278,12 +275,22 @@ async fn no_mail_stands_in_the_log(t: TestApp) {
     }
     let about = |mail: &&SentMail| mail.message.text.contains(CUSTOMER);
     assert!(sent.iter().filter(about).count() > 1, "{sent:#?}");
-    assert!(!log.contains(CUSTOMER), "the log names the customer of a mail");
+    assert!(
+        !log.contains(CUSTOMER),
+        "the log names the customer of a mail"
+    );
     for mail in &sent {
-        let lines = mail.message.text.lines().chain([mail.message.subject.as_str()]);
+        let lines = mail
+            .message
+            .text
+            .lines()
+            .chain([mail.message.subject.as_str()]);
         // Short lines are words that stand anywhere.
         for line in lines.filter(|line| line.chars().count() > 20) {
-            assert!(!log.contains(line), "the log holds a line of a mail: {line}");
+            assert!(
+                !log.contains(line),
+                "the log holds a line of a mail: {line}"
+            );
         }
     }
 }

@@ -92,25 +92,65 @@ async fn a_migration_killed_half_way_runs_again(t: TestApp) {
 /// Rows that stand in older databases: the table, the first version that has it, and what is written; `{id}` and
 /// `{other}` are ids, `{at}` an instant. The books they make are in order.
 const ROWS: [(&str, i64, &str); 10] = [
-    ("\"user\"", 1, "(id, email, name, role, status, locale, version, created_at, updated_at) VALUES \
-      ({id}, 'old@vendor.example', 'Old Hand', 'ADMINISTRATOR', 'ACTIVE', 'en', 1, {at}, {at})"),
-    ("job", 2, "(id, topic, payload, status, run_at, attempts, max_attempts, lease_epoch, created_at) VALUES \
-      ({id}, 'event', '{}', 'DEAD', {at}, 12, 12, 12, {at})"),
-    ("partner", 3, "(id, legal_name, display_name, name_key, status, version, created_at, updated_at) VALUES \
-      ({id}, 'Old Partner', 'Old Partner', 'old partner', 'ACTIVE', 7, {at}, {at})"),
-    ("partner_lifecycle_event", 3, "(id, partner_id, action, to_status, at) VALUES ({id}, {id}, 'ACTIVATE', 'ACTIVE', {at})"),
-    ("program", 4, "(id, name, status, version, created_at, updated_at) VALUES ({id}, 'Old Program', 'ACTIVE', 1, {at}, {at})"),
-    ("program_version", 4, "(id, program_id, number, effective_from, settings, created_at) VALUES \
-      ({id}, {id}, 1, {at}, '{}', {at})"),
-    ("deal", 6, "(id, number, name, program_id, program_version_id, partner_id, value_minor, currency, stage, status, \
+    (
+        "\"user\"",
+        1,
+        "(id, email, name, role, status, locale, version, created_at, updated_at) VALUES \
+      ({id}, 'old@vendor.example', 'Old Hand', 'ADMINISTRATOR', 'ACTIVE', 'en', 1, {at}, {at})",
+    ),
+    (
+        "job",
+        2,
+        "(id, topic, payload, status, run_at, attempts, max_attempts, lease_epoch, created_at) VALUES \
+      ({id}, 'event', '{}', 'DEAD', {at}, 12, 12, 12, {at})",
+    ),
+    (
+        "partner",
+        3,
+        "(id, legal_name, display_name, name_key, status, version, created_at, updated_at) VALUES \
+      ({id}, 'Old Partner', 'Old Partner', 'old partner', 'ACTIVE', 7, {at}, {at})",
+    ),
+    (
+        "partner_lifecycle_event",
+        3,
+        "(id, partner_id, action, to_status, at) VALUES ({id}, {id}, 'ACTIVATE', 'ACTIVE', {at})",
+    ),
+    (
+        "program",
+        4,
+        "(id, name, status, version, created_at, updated_at) VALUES ({id}, 'Old Program', 'ACTIVE', 1, {at}, {at})",
+    ),
+    (
+        "program_version",
+        4,
+        "(id, program_id, number, effective_from, settings, created_at) VALUES \
+      ({id}, {id}, 1, {at}, '{}', {at})",
+    ),
+    (
+        "deal",
+        6,
+        "(id, number, name, program_id, program_version_id, partner_id, value_minor, currency, stage, status, \
       time_zone, opened_at, refunded_minor, version, created_at, updated_at) VALUES \
-      ({id}, 'D-1', 'Old Deal', {id}, {id}, {id}, 700, 'USD', 'QUALIFY', 'OPEN', 'UTC', {at}, 0, 1, {at}, {at})"),
-    ("ledger_account", 8, "(id, kind, currency, balance_minor, created_at, updated_at) VALUES \
-      ({id}, 'CASH', 'USD', -700, {at}, {at}), ({other}, 'COMMISSION_EXPENSE', 'USD', 700, {at}, {at})"),
-    ("ledger_transaction", 8, "(id, kind, transaction_key, input_hash, subject_type, subject_id, effective_at, recorded_at, period) \
-      VALUES ({id}, 'COMMISSION', 'old', 'old', 'deal', {id}, {at}, {at}, '2026-01')"),
-    ("ledger_entry", 8, "(id, transaction_id, account_id, currency, amount_minor) VALUES \
-      ({id}, {id}, {id}, 'USD', -700), ({other}, {id}, {other}, 'USD', 700)"),
+      ({id}, 'D-1', 'Old Deal', {id}, {id}, {id}, 700, 'USD', 'QUALIFY', 'OPEN', 'UTC', {at}, 0, 1, {at}, {at})",
+    ),
+    (
+        "ledger_account",
+        8,
+        "(id, kind, currency, balance_minor, created_at, updated_at) VALUES \
+      ({id}, 'CASH', 'USD', -700, {at}, {at}), ({other}, 'COMMISSION_EXPENSE', 'USD', 700, {at}, {at})",
+    ),
+    (
+        "ledger_transaction",
+        8,
+        "(id, kind, transaction_key, input_hash, subject_type, subject_id, effective_at, recorded_at, period) \
+      VALUES ({id}, 'COMMISSION', 'old', 'old', 'deal', {id}, {at}, {at}, '2026-01')",
+    ),
+    (
+        "ledger_entry",
+        8,
+        "(id, transaction_id, account_id, currency, amount_minor) VALUES \
+      ({id}, {id}, {id}, 'USD', -700), ({other}, {id}, {other}, 'USD', 700)",
+    ),
 ];
 
 /// Brings an empty database to an older version and writes its rows.

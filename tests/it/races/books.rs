@@ -252,8 +252,12 @@ async fn a_refund_while_the_money_is_on_its_way_is_carried(t: TestApp) {
         PayoutRunId::parse(&run).unwrap(),
         Call::of("payoutRunExecute", realm.checker.actor.clone()),
     );
-    let start = move |tx: &_| Box::pin(execute::start(tx, id, "MEANWHILE")) as _;
-    t.app.write(call.clone(), start).await.unwrap();
+    t.app
+        .write(call.clone(), move |tx| {
+            Box::pin(execute::start(tx, id, "MEANWHILE"))
+        })
+        .await
+        .unwrap();
     let provider: Arc<dyn PayoutProvider> = Arc::new(Meanwhile {
         realm: realm.clone(),
         deal,
