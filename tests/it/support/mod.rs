@@ -114,10 +114,6 @@ macro_rules! cases_of {
 }
 
 /// Whether somebody asked for the form that takes its time.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the long form is asked for by the environment"
-)]
 pub fn long_form() -> bool {
     std::env::var_os("ENSEMBLE_CRASH_KILLS").is_some()
 }
