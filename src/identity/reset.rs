@@ -1,4 +1,10 @@
 //! A new password for somebody who lost the old one.
+//!
+//! Everybody who asks gets the same answer, byte for byte. The work differs in one thing: for an active user a ticket, an
+//! audit row and a job more are written in the transaction. To tell that from what an answer takes anyway, somebody must
+//! ask many times; but an address shows it three times in 15 minutes and then costs what an unknown one does, a network
+//! is heard a hundred times in these minutes, and whoever is active gets a mail each time. So it is no quiet way to try a
+//! list of addresses.
 
 use chrono::TimeDelta;
 

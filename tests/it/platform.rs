@@ -27,7 +27,11 @@ cases!(
     facts_cannot_be_changed,
     unknown_ids_answer_not_found,
     only_work_wakes_the_worker,
-    a_session_serves_until_it_is_left_inside_a_transaction,
+    // A transaction of SQLite is the writer's; only PostgreSQL has sessions that could be left inside one.
+    postgres: [
+        a_session_serves_until_it_is_left_inside_a_transaction,
+        a_session_inside_a_transaction_that_does_nothing_is_ended,
+    ],
 );
 
 async fn count_jobs(t: &TestApp) -> u64 {
@@ -284,10 +288,6 @@ async fn only_work_wakes_the_worker(t: TestApp) {
 }
 
 async fn a_session_serves_until_it_is_left_inside_a_transaction(t: TestApp) {
-    // A transaction of SQLite is the writer's; only PostgreSQL has sessions that could be left.
-    if t.app.db().backend() != DbBackend::Postgres {
-        return;
-    }
     let db = Db::connect(t.url(), 1).await.unwrap();
     let session = || async {
         let of = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
@@ -300,4 +300,14 @@ async fn a_session_serves_until_it_is_left_inside_a_transaction(t: TestApp) {
     }
     db.maintenance().execute_unprepared("BEGIN").await.unwrap();
     assert_ne!(session().await, first);
+}
+
+async fn a_session_inside_a_transaction_that_does_nothing_is_ended(t: TestApp) {
+    let db = t.app.db();
+    for (role, sessions) in [("writer", db.maintenance()), ("reader", db.reader())] {
+        let limit = "SHOW idle_in_transaction_session_timeout";
+        let limit = Statement::from_string(DbBackend::Postgres, limit);
+        let row = sessions.query_one_raw(limit).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "10s", "{role}");
+    }
 }

@@ -11,7 +11,11 @@ use ensemble::graphql::{
 
 use serde_json::json;
 
-use crate::{cases, support::TestApp};
+use crate::{
+    access::sdl::{Sdl, named},
+    cases,
+    support::TestApp,
+};
 
 cases!(
     the_committed_schema_is_the_served_one,
@@ -19,8 +23,130 @@ cases!(
     every_plain_list_has_a_bound,
     every_scalar_is_known_to_the_guard,
     directives_and_inputs_are_described,
-    the_catalogue_of_codes_is_complete
+    the_catalogue_of_codes_is_complete,
+    the_names_that_clients_rely_on_stay,
 );
+
+/// What clients outside ask for. To rename or to remove one of them breaks somebody: add beside it instead.
+const QUERIES: [(&str, &[&str]); 21] = [
+    ("viewer", &[]),
+    ("node", &["id"]),
+    ("nodes", &["ids"]),
+    ("partners", &[]),
+    ("partner", &["id"]),
+    ("programs", &[]),
+    ("program", &["id"]),
+    ("customers", &[]),
+    ("customer", &["id"]),
+    ("products", &[]),
+    ("dealRegistrations", &[]),
+    ("dealRegistration", &["id"]),
+    ("deals", &[]),
+    ("deal", &["id"]),
+    ("incentivePlans", &[]),
+    ("payoutRuns", &[]),
+    ("payoutRun", &["id"]),
+    ("payouts", &[]),
+    ("ledgerAccounts", &[]),
+    ("attributionExplanation", &["dealId"]),
+    ("auditEvents", &[]),
+];
+
+/// Each with one argument, `input`.
+const MUTATIONS: [&str; 31] = [
+    "login",
+    "tokenRefresh",
+    "logout",
+    "userInvite",
+    "invitationAccept",
+    "passwordResetRequest",
+    "passwordReset",
+    "partnerCreate",
+    "partnerUpdate",
+    "partnerActivate",
+    "partnerSuspend",
+    "programCreate",
+    "productCreate",
+    "dealRegistrationSubmit",
+    "dealRegistrationApprove",
+    "dealRegistrationReject",
+    "dealRegistrationWithdraw",
+    "dealRegistrationExtend",
+    "dealParticipantInvite",
+    "dealParticipantAccept",
+    "touchpointRecord",
+    "touchpointVerify",
+    "dealStageChange",
+    "dealWin",
+    "dealLose",
+    "dealRefund",
+    "incentivePlanCreate",
+    "incentivePlanActivate",
+    "payoutRunCreate",
+    "payoutRunApprove",
+    "payoutRunExecute",
+];
+
+/// Below an object: the field, and what is given to it.
+const BELOW: [(&str, &[&str]); 18] = [
+    ("LoginPayload.accessToken", &[]),
+    ("LoginPayload.refreshToken", &[]),
+    ("LoginPayload.expiresAt", &[]),
+    ("Deal.participants", &[]),
+    ("Deal.touchpoints", &[]),
+    ("Deal.accruals", &[]),
+    ("Deal.attribution", &[]),
+    ("Attribution.model", &[]),
+    ("Attribution.credits", &[]),
+    ("AttributionCredit.partner", &[]),
+    ("AttributionCredit.share", &[]),
+    ("AttributionCredit.amount", &[]),
+    ("Partner.statement", &["periodStart", "periodEnd"]),
+    ("PartnerBalance.accrued", &[]),
+    ("PartnerBalance.held", &[]),
+    ("PartnerBalance.payable", &[]),
+    ("PartnerBalance.inPayout", &[]),
+    ("PartnerBalance.paid", &[]),
+];
+
+async fn the_names_that_clients_rely_on_stay(_: TestApp) {
+    let sdl = Sdl::read();
+    let queries = QUERIES.map(|(name, given)| (format!("Query.{name}"), given));
+    let mutations = MUTATIONS.map(|name| (format!("Mutation.{name}"), &["input"] as &[_]));
+    let below = BELOW.map(|(name, given)| (name.to_owned(), given));
+    for (name, given) in queries.into_iter().chain(mutations).chain(below) {
+        let (parent, field) = name.split_once('.').unwrap();
+        let field = sdl.field(parent, field);
+        let arguments: Vec<_> = field.arguments.iter().map(|a| &a.node).collect();
+        for given in given {
+            let known = arguments.iter().any(|a| a.name.node.as_str() == *given);
+            assert!(known, "{name}({given}:) is gone");
+        }
+        // Whatever was added can be left out.
+        for argument in arguments {
+            let optional = argument.ty.node.nullable || argument.default_value.is_some();
+            let name_of_it = argument.name.node.as_str();
+            assert!(
+                optional || given.contains(&name_of_it),
+                "{name}({name_of_it}:) is demanded"
+            );
+        }
+    }
+    for (parent, field, inner) in [
+        ("Mutation", "login", "LoginPayload"),
+        ("Deal", "attribution", "Attribution"),
+        ("Attribution", "credits", "AttributionCredit"),
+        ("Partner", "balance", "PartnerBalance"),
+    ] {
+        assert_eq!(named(&sdl.field(parent, field).ty.node), inner);
+    }
+    let login: Vec<_> = sdl
+        .inputs("LoginInput")
+        .iter()
+        .map(|field| field.name.node.as_str())
+        .collect();
+    assert_eq!(login, ["email", "password"]);
+}
 
 async fn the_committed_schema_is_the_served_one(_: TestApp) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");

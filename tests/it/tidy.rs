@@ -8,6 +8,9 @@ cases!(
     pure_rules_stay_pure,
     the_platform_knows_no_domain,
     stores_decide_nothing,
+    a_store_is_its_own_domain_s,
+    use_cases_know_no_graphql,
+    the_api_writes_no_sql,
     domains_form_no_circle
 );
 
@@ -159,6 +162,130 @@ async fn stores_decide_nothing(_: TestApp) {
         offences(others, &["async_graphql::Context", ".begin(", ".commit("]),
         Vec::<String>::new()
     );
+}
+
+/// The business domain that a source file belongs to.
+fn domain_of(name: &str) -> Option<&'static str> {
+    let first = name.split('/').next().unwrap();
+    DOMAINS.into_iter().find(|domain| *domain == first)
+}
+
+/// What a path goes on with: `of("a::b, a::{c, d::{e}, f}", "a")` is `b`, `c`, `d` and `f`.
+fn of(code: &str, module: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(&format!("{module}::")) {
+        let whole = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let rest = &code[at + module.len() + 2..];
+        let mut names = String::new();
+        let mut depth = 0;
+        for c in rest.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                // Inside deeper braces stands what is below a name that was taken already.
+                _ if depth > 1 => {}
+                c if c.is_alphanumeric() || c == '_' || (depth == 1 && c != '}') => names.push(c),
+                _ => break,
+            }
+            if depth == 0 && c == '}' {
+                break;
+            }
+        }
+        let first = |path: &str| {
+            let path = path.trim();
+            let word = path
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next();
+            word.unwrap_or_default().to_owned()
+        };
+        if whole {
+            found.extend(names.split(',').map(first));
+        }
+    }
+    found
+}
+
+async fn a_store_is_its_own_domain_s(_: TestApp) {
+    assert_eq!(
+        of("x::a::b; a::{c, d::{e, g}, f as h}; ba::i", "a"),
+        ["b", "c", "d", "f"]
+    );
+    let (mut own, mut wrong) = (0, Vec::new());
+    for (name, text) in &sources() {
+        let Some(domain) = domain_of(name) else {
+            continue;
+        };
+        let code: Vec<_> = text
+            .lines()
+            .map(|line| line.split("//").next().unwrap())
+            .collect();
+        let code = code.join("\n");
+        own += usize::from(of(&code, "super").iter().any(|name| name == "store"));
+        for other in DOMAINS.into_iter().filter(|other| *other != domain) {
+            if of(&code, other).iter().any(|name| name == "store") {
+                wrong.push(format!("{name}: the store of {other}"));
+            }
+        }
+    }
+    assert!(own > 20, "only {own} files use the store of their own");
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+async fn use_cases_know_no_graphql(_: TestApp) {
+    let files = sources();
+    let cases = files
+        .iter()
+        .filter(|(name, _)| domain_of(name).is_some() && !name.contains("graphql"));
+    // A word of the API may be derived on a rule's own type, and a patch has three states; nothing else is known.
+    let plain: BTreeMap<String, String> = cases
+        .map(|(name, text)| {
+            let text = text
+                .replace("async_graphql::Enum", "")
+                .replace("async_graphql::MaybeUndefined", "");
+            (name.clone(), text)
+        })
+        .collect();
+    assert_eq!(
+        offences(plain.iter(), &["async_graphql"]),
+        Vec::<String>::new()
+    );
+}
+
+async fn the_api_writes_no_sql(_: TestApp) {
+    let files = sources();
+    let api = || {
+        let of_a_domain = |name: &str| domain_of(name).is_some() && name.contains("graphql");
+        files.iter().filter(move |(name, _)| of_a_domain(name))
+    };
+    assert!(api().count() > 30);
+    // It says which rows it wants by filters and pages; what has to be written as SQL stands in a store.
+    let sql = [
+        "Statement::",
+        "Expr::cust",
+        "SELECT ",
+        "sea_query",
+        "JoinType",
+        "query_all",
+        "query_one",
+    ];
+    // It changes nothing: a mutation calls a use case.
+    let changes = [
+        "ActiveModel",
+        "insert_many",
+        "update_many",
+        "delete_many",
+        "delete_by_id",
+        ".exec(",
+        "execute_unprepared",
+    ];
+    assert_eq!(
+        offences(api(), &[sql, changes].concat()),
+        Vec::<String>::new()
+    );
+    // Only loaders read rows themselves, for many objects at once.
+    let others = api().filter(|(name, _)| !name.ends_with("loaders.rs"));
+    let reads = [".all(&", ".all(db", ".all(ctx", ".one(", ".into_tuple"];
+    assert_eq!(offences(others, &reads), Vec::<String>::new());
 }
 
 async fn domains_form_no_circle(_: TestApp) {

@@ -100,13 +100,26 @@ async fn operations_of_all_kinds_answer_next_and_complete() {
             ),
             (&json!("next"), &json!("1"), &json!(tick))
         );
+        assert_cost(&next);
     }
     assert_eq!(client.hear().await, json!({"type": "complete", "id": "1"}));
     for document in ["{version}", "mutation {login}"] {
         client.subscribe("1", document);
-        assert_eq!(client.hear().await["type"], "next");
+        let next = client.hear().await;
+        assert_eq!(next["type"], "next");
+        assert_cost(&next);
         assert_eq!(client.hear().await["type"], "complete");
     }
+}
+
+/// Every answer tells what its request cost.
+#[track_caller]
+fn assert_cost(next: &Value) {
+    let cost = &next["payload"]["extensions"]["cost"];
+    assert!(
+        cost["requested"].as_u64().is_some_and(|points| points > 0),
+        "{next}"
+    );
 }
 
 #[tokio::test]

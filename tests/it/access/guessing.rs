@@ -3,13 +3,14 @@
 use ensemble::{
     entity::{login_failure, session},
     identity::{Role, TokenPurpose},
+    platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
 use super::{
     dump,
-    http::{Ask, Http, Reply},
+    http::{Ask, Http, Reply, token_of},
 };
 use crate::{
     cases,
@@ -23,6 +24,7 @@ cases!(
     a_made_up_address_is_believed_from_a_trusted_proxy_only,
     the_owner_of_a_locked_account_gets_in_by_a_reset,
     an_unknown_address_costs_the_same_work_as_a_known_one,
+    a_request_for_a_new_password_answers_everybody_the_same,
 );
 
 const OWNER: &str = "anna@vendor.example";
@@ -237,13 +239,36 @@ async fn the_owner_of_a_locked_account_gets_in_by_a_reset(t: TestApp) {
     );
 }
 
+/// Addresses of everybody who may ask: active, unknown, no address at all, invited, deactivated.
+async fn everybody(t: &TestApp, http: &Http) -> [&'static str; 5] {
+    let [invited, left] = ["ben@vendor.example", "dora@vendor.example"];
+    member(t, OWNER, Role::Finance, None).await;
+    let dora = member(t, left, Role::Finance, None).await;
+    let admin = token_of(t, &t.admin().await);
+    let invite = "mutation($email: EmailAddress!) { userInvite(input: {email: $email, name: \"Ben\", role: FINANCE}) { userErrors { code } } }";
+    let deactivate = "mutation($id: ID!) { userDeactivate(input: {userId: $id, expectedVersion: 1}) { userErrors { code } } }";
+    for (document, variables) in [
+        (invite, json!({ "email": invited })),
+        (deactivate, json!({ "id": dora.text() })),
+    ] {
+        let done = http.send(Ask::bearing(&admin, document, variables)).await;
+        assert!(done.text.contains("\"userErrors\":[]"), "{done:?}");
+    }
+    t.settle().await;
+    [OWNER, "nobody@vendor.example", "no address", invited, left]
+}
+
 async fn an_unknown_address_costs_the_same_work_as_a_known_one(t: TestApp) {
-    member(&t, OWNER, Role::Finance, None).await;
     let http = Http::of(&t.app);
+    let everybody = everybody(&t, &http).await;
+    let wrong = everybody.map(|email| (email, "a wrong password"));
+    // Whoever was deactivated knows the right one.
+    let all = wrong.into_iter().chain([(everybody[4], PASSWORD)]);
     let mut costs = Vec::new();
-    for email in [OWNER, "nobody@vendor.example", "no address"] {
+    for (email, password) in all {
         let (hashes, rows) = (t.app.passwords().computed(), counted(&t).await);
-        let reply = http.send(guess(email, "a wrong password")).await;
+        let reply = http.send(guess(email, password)).await;
+        assert_eq!(outcome(&reply), "wrong", "{email}");
         costs.push((
             t.app.passwords().computed() - hashes,
             counted(&t).await - rows,
@@ -251,6 +276,46 @@ async fn an_unknown_address_costs_the_same_work_as_a_known_one(t: TestApp) {
         ));
     }
     assert_eq!((costs[0].0, costs[0].1), (1, 1));
-    assert_eq!(costs[1], costs[0]);
-    assert_eq!(costs[2], costs[0]);
+    assert_eq!(costs, vec![costs[0].clone(); 6]);
+}
+
+async fn a_request_for_a_new_password_answers_everybody_the_same(t: TestApp) {
+    let http = Http::of(&t.app);
+    let request = "mutation($email: String!) { passwordResetRequest(input: {email: $email}) { accepted userErrors { code } } }";
+    let ask = async |email: &str| {
+        t.statements();
+        let variables = json!({ "email": email });
+        let reply = http.send(Ask::anonymous(request, variables)).await;
+        // Which statements it took, whatever their values.
+        let sent: Vec<_> = t.statements().into_iter().map(|s| s.sql).collect();
+        (reply, sent)
+    };
+    let everybody = everybody(&t, &http).await;
+    let mut answers = Vec::new();
+    for email in everybody {
+        answers.push(ask(email).await);
+    }
+    let [known, unknown, nonsense, invited, left] = answers.try_into().unwrap();
+    assert!(unknown.0.text.contains("\"accepted\":true"), "{unknown:?}");
+    assert_eq!(invited, unknown);
+    assert_eq!(left, unknown);
+    // Nobody is looked for under what is no address.
+    assert_eq!(nonsense.0, unknown.0);
+    assert_eq!(nonsense.1.len() + 1, unknown.1.len());
+    // A link for somebody is a ticket, an audit row and a mail more, until three were asked for.
+    assert_eq!(known.0, unknown.0);
+    let more: Vec<_> = known
+        .1
+        .iter()
+        .filter(|sql| !unknown.1.contains(sql))
+        .collect();
+    let tables = ["user_token", "audit_event", "job"];
+    for table in tables {
+        let into = format!("INTO \"{table}\"");
+        assert!(more.iter().any(|sql| sql.contains(&into)), "{more:#?}");
+    }
+    for _ in 1..3 {
+        assert_eq!(ask(OWNER).await, known);
+    }
+    assert_eq!(ask(OWNER).await, unknown);
 }

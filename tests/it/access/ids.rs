@@ -1,7 +1,5 @@
-//! Ids and cursors of others, and what is no id at all, wherever one can be put: the answer is the one that an id of
-//! nothing gets, for every caller.
-
-use std::collections::BTreeSet;
+//! Ids of others, and what is no id at all, wherever one can be put: the answer is the one that an id of nothing gets,
+//! for every caller.
 
 use async_graphql::parser::types::{BaseType, Type};
 use ensemble::{
@@ -20,10 +18,7 @@ use super::{
 };
 use crate::{cases, support::TestApp};
 
-cases!(
-    an_id_of_another_answers_like_one_that_never_was,
-    cursors_of_other_lists_and_callers_open_nothing,
-);
+cases!(an_id_of_another_answers_like_one_that_never_was);
 
 /// Where an id goes: names of arguments and fields, and whether a list stands around the value.
 #[derive(Clone, Debug)]
@@ -262,105 +257,4 @@ fn fresh(t: &TestApp) -> String {
         .unwrap()
         .1
         .to_owned()
-}
-
-async fn cursors_of_other_lists_and_callers_open_nothing(t: TestApp) {
-    let world = World::build(&t).await;
-    let (admin, column) = (world.column("ADM"), world.column("part.adm"));
-    let rest = "{ edges { cursor node { id } } }";
-    let lists: Vec<String> = world
-        .sdl
-        .fields("Query")
-        .iter()
-        .filter(|field| {
-            field
-                .arguments
-                .iter()
-                .any(|argument| argument.node.name.node == "after")
-        })
-        .map(|field| field.name.node.to_string())
-        .collect();
-    assert!(lists.len() > 10, "{lists:?}");
-    let mut cursors = Vec::new();
-    for list in &lists {
-        let answer = world
-            .call(&admin.actor, "Query", list, &json!({"first": 100}), rest)
-            .await;
-        let edges = answer
-            .at(&format!("{list}/edges"))
-            .as_array()
-            .unwrap()
-            .clone();
-        assert!(!edges.is_empty(), "the administrator sees no {list}");
-        cursors.extend(
-            edges
-                .iter()
-                .map(|edge| (list.clone(), edge["cursor"].as_str().unwrap().to_owned())),
-        );
-    }
-    let before = dump::everything(&t).await;
-    for list in &lists {
-        let own = world
-            .call(&column.actor, "Query", list, &json!({"first": 100}), rest)
-            .await;
-        let refused = own.json.get("errors").cloned();
-        let own: BTreeSet<String> = rows(&own.json, list);
-        let mut tried: Vec<(&str, &str)> = cursors
-            .iter()
-            .map(|(from, cursor)| (from.as_str(), cursor.as_str()))
-            .collect();
-        // One of each other list will do.
-        let mut known = BTreeSet::new();
-        tried.retain(|(from, _)| *from == list || known.insert(*from));
-        tried.extend([
-            ("nowhere", "nonsense"),
-            ("nowhere", ""),
-            ("nowhere", "bnVsbA=="),
-            ("nowhere", "' OR 1=1 --"),
-        ]);
-        for (from, cursor) in tried {
-            for (side, count) in [("after", "first"), ("before", "last")] {
-                let arguments = json!({side: cursor, count: 100});
-                let answer = world
-                    .call(&column.actor, "Query", list, &arguments, rest)
-                    .await;
-                if let Some(refused) = &refused {
-                    assert_eq!(
-                        code(&Some(refused.clone())),
-                        code(&answer.json.get("errors").cloned()),
-                        "{list}"
-                    );
-                } else if from == list {
-                    let seen = rows(&answer.json, list);
-                    assert!(
-                        answer.json.get("errors").is_none() && seen.is_subset(&own),
-                        "{list} {side} {cursor}: {:#}",
-                        answer.json
-                    );
-                } else {
-                    assert_eq!(
-                        answer.error(),
-                        "INVALID_CURSOR",
-                        "{list} {side} a cursor of {from}"
-                    );
-                }
-            }
-        }
-    }
-    dump::assert_same(&before, &dump::everything(&t).await);
-}
-
-fn code(errors: &Option<Value>) -> Option<&str> {
-    errors.as_ref()?[0]["extensions"]["code"].as_str()
-}
-
-fn rows(json: &Value, list: &str) -> BTreeSet<String> {
-    let edges = json["data"][list]["edges"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    edges
-        .iter()
-        .map(|edge| edge["node"]["id"].as_str().unwrap().to_owned())
-        .collect()
 }

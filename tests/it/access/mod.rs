@@ -1,6 +1,7 @@
 //! The promises on access: who may call what, who sees what, and what no attacker learns.
 
 mod arguments;
+mod cursors;
 mod dump;
 mod fields;
 mod guessing;
@@ -8,7 +9,7 @@ mod http;
 mod ids;
 mod operations;
 mod same_person;
-mod sdl;
+pub mod sdl;
 mod secrets;
 mod tokens;
 mod world;
@@ -18,6 +19,7 @@ use crate::support::Case;
 /// The cases of this folder.
 pub fn cases() -> Vec<Case> {
     [
+        cursors::cases(),
         fields::cases(),
         guessing::cases(),
         ids::cases(),

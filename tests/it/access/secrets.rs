@@ -2,7 +2,10 @@
 
 use axum::{body::Body, http::Request};
 use chrono::TimeDelta;
-use ensemble::identity::{Role, TokenPurpose};
+use ensemble::{
+    identity::{Role, TokenPurpose},
+    platform::mail::{MailFault, SentMail},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,11 +14,12 @@ use super::{
 };
 use crate::{
     cases,
+    deals::market::*,
     identity::{latest_token, member},
     support::{SECRET, TestApp, logs},
 };
 
-cases!(no_journey_writes_a_secret_down,);
+cases!(no_journey_writes_a_secret_down, no_mail_stands_in_the_log,);
 
 const WRONG: &str = "canary-wrong-password-71c2";
 const CHOSEN: &str = "canary-chosen-password-5d90";
@@ -130,10 +134,7 @@ async fn no_journey_writes_a_secret_down(t: TestApp) {
 
     journey.send("mutation { passwordResetRequest(input: {email: \"ben@vendor.example\"}) { accepted } }", json!({})).await;
     let link = latest_token(&t, TokenPurpose::PasswordReset).await;
-    t.outbox.fail(
-        1,
-        ensemble::platform::mail::MailFault::Transient("busy".to_owned()),
-    );
+    t.outbox.fail(1, MailFault::Transient("busy".to_owned()));
     t.settle().await;
     t.advance(TimeDelta::minutes(5));
     t.settle().await;
@@ -244,6 +245,51 @@ async fn no_journey_writes_a_secret_down(t: TestApp) {
             assert!(
                 !text.contains(secret.as_str()),
                 "an answer tells {secret}: {text}"
+            );
+        }
+    }
+}
+
+const CUSTOMER: &str = "Canary Customer 2f9d6c";
+
+async fn no_mail_stands_in_the_log(t: TestApp) {
+    logs::keep();
+    let market = market(&t).await;
+    let seller = gold(&t, market, "Northwind Partners").await;
+    let reviewer = t.vendor(Role::AllianceManager).await;
+    let claimed = claim(market.router, CUSTOMER, None);
+    let registration = registered(&t, &seller.manager, claimed).await;
+    // One that is tried again, one that is refused for good: a log tells most where something fails.
+    let busy = MailFault::Transient("the canary's server is busy".to_owned());
+    t.outbox.fail(1, busy);
+    t.settle().await;
+    t.advance(TimeDelta::minutes(5));
+    approved(&t, &reviewer, &registration).await;
+    let refused = MailFault::Permanent("the canary's server refuses".to_owned());
+    t.outbox.fail(1, refused);
+    t.settle().await;
+
+    let (log, sent) = (logs::kept(), t.outbox.sent());
+    for told in ["the canary's server is busy", "the canary's server refuses"] {
+        assert!(log.contains(told), "the log is not kept: {told}");
+    }
+    let about = |mail: &&SentMail| mail.message.text.contains(CUSTOMER);
+    assert!(sent.iter().filter(about).count() > 1, "{sent:#?}");
+    assert!(
+        !log.contains(CUSTOMER),
+        "the log names the customer of a mail"
+    );
+    for mail in &sent {
+        let lines = mail
+            .message
+            .text
+            .lines()
+            .chain([mail.message.subject.as_str()]);
+        // Short lines are words that stand anywhere.
+        for line in lines.filter(|line| line.chars().count() > 20) {
+            assert!(
+                !log.contains(line),
+                "the log holds a line of a mail: {line}"
             );
         }
     }

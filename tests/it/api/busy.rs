@@ -1,9 +1,13 @@
 //! A database that has no connection left, or is locked by others: who asks is told so in time, nothing was changed, and
 //! the same call succeeds when it is over.
 
-use std::any::Any;
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
 
 use ensemble::identity::Role;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::json;
 
@@ -95,11 +99,37 @@ async fn a_mutation_that_meets_a_lock_every_time_answers_retry_later(t: TestApp)
     let door = Door::open(&other, |_| ());
     let before = export::normalised(t.app.db().reader()).await;
     let busy = Busy::start(&t).await;
-    retry_later(&door.ask(&ada, CREATE, json!({})).await);
+    let (refused, tries, took) = counted(door.clone(), ada.clone()).await;
+    retry_later(&refused);
+    assert_eq!(tries, "6", "a try and five more");
+    // The five pauses are 1.3 seconds together at most.
+    assert!(took < Duration::from_secs(3 + 2), "{took:?}");
     busy.end(&t).await;
     assert_eq!(export::normalised(t.app.db().reader()).await, before);
     created(&door.ask(&ada, CREATE, json!({})).await);
     assert_eq!(partners(&t).await, 1);
+}
+
+/// Asks for a partner; also tells how often that met a lock, and how long it took.
+async fn counted(door: Door, bearer: String) -> (Reply, String, Duration) {
+    // A recorder is one thread's, so everything counted has to happen on that thread.
+    let asked = move || {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _recording = metrics::set_default_local_recorder(&recorder);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let started = Instant::now();
+        let answer = runtime.block_on(door.ask(&bearer, CREATE, json!({})));
+        let took = started.elapsed();
+        let numbers = recorder.handle().render();
+        let met = "ensemble_write_retries_total{operation=\"partnerCreate\"";
+        let line = numbers.lines().find(|line| line.starts_with(met));
+        let times = line.and_then(|line| line.rsplit(' ').next()).unwrap_or("0");
+        (answer, times.to_owned(), took)
+    };
+    tokio::task::spawn_blocking(asked).await.unwrap()
 }
 
 async fn a_query_without_a_connection_answers_timeout_and_the_server_lives_on(t: TestApp) {

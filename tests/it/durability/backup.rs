@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::account::{number, observer};
@@ -24,11 +24,13 @@ use crate::{
 };
 
 cases!(
-    a_backup_under_writes_is_restored_over_stale_files,
-    a_backup_that_is_damaged_or_not_ours_is_refused,
-    a_database_in_use_is_not_replaced,
-    a_dump_under_writes_is_restored_into_an_empty_database,
-    a_file_is_whole_without_its_log_when_a_command_has_ended,
+    sqlite: [
+        a_backup_under_writes_is_restored_over_stale_files,
+        a_backup_that_is_damaged_or_not_ours_is_refused,
+        a_database_in_use_is_not_replaced,
+        a_file_is_whole_without_its_log_when_a_command_has_ended,
+    ],
+    dump: [a_dump_under_writes_is_restored_into_an_empty_database],
 );
 
 const PASSWORD: &str = "correct horse battery";
@@ -92,16 +94,13 @@ impl Writer {
     }
 }
 
-/// An installation with an administrator, on a database file or not at all.
-async fn on_a_file(t: &TestApp) -> Option<(Installation, PathBuf)> {
-    if t.app.db().backend() != DbBackend::Sqlite {
-        return None;
-    }
+/// An installation with an administrator, on a database file.
+async fn on_a_file(t: &TestApp) -> (Installation, PathBuf) {
     let folder = t.folder().join("site");
     let file = folder.join("ensemble.db");
     let site = Installation::new(folder, &url(&file));
     site.administrator(PASSWORD).await;
-    Some((site, file))
+    (site, file)
 }
 
 fn url(file: &Path) -> String {
@@ -137,9 +136,7 @@ async fn count(file: &Path, sql: &str) -> i64 {
 }
 
 async fn a_backup_under_writes_is_restored_over_stale_files(t: TestApp) {
-    let Some((site, file)) = on_a_file(&t).await else {
-        return;
-    };
+    let (site, file) = on_a_file(&t).await;
     let backup = t.folder().join("backup.db");
     let server = site.serve().await;
     let writer = Writer::at(&server).await;
@@ -186,9 +183,7 @@ async fn a_backup_under_writes_is_restored_over_stale_files(t: TestApp) {
 }
 
 async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
-    let Some((site, file)) = on_a_file(&t).await else {
-        return;
-    };
+    let (site, file) = on_a_file(&t).await;
     let good = t.folder().join("good.db");
     site.done(["backup", good.to_str().unwrap()]).await;
     let before = std::fs::read(&file).unwrap();
@@ -245,9 +240,7 @@ async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
 }
 
 async fn a_database_in_use_is_not_replaced(t: TestApp) {
-    let Some((site, file)) = on_a_file(&t).await else {
-        return;
-    };
+    let (site, file) = on_a_file(&t).await;
     let backup = t.folder().join("backup.db");
     site.done(["backup", backup.to_str().unwrap()]).await;
     let server = site.serve().await;
@@ -290,10 +283,6 @@ async fn a_database_in_use_is_not_replaced(t: TestApp) {
 }
 
 async fn a_dump_under_writes_is_restored_into_an_empty_database(t: TestApp) {
-    let here = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    if t.app.db().backend() != DbBackend::Postgres || !here("pg_dump") || !here("pg_restore") {
-        return;
-    }
     let url = t.fresh_database().await;
     let site = Installation::new(t.folder().join("site"), &url);
     site.administrator(PASSWORD).await;
@@ -349,9 +338,6 @@ async fn ended_well(mut command: Command) {
 }
 
 async fn a_file_is_whole_without_its_log_when_a_command_has_ended(t: TestApp) {
-    if t.app.db().backend() != DbBackend::Sqlite {
-        return;
-    }
     let folder = t.folder().join("site");
     let file = folder.join("ensemble.db");
     let site = Installation::new(folder, &url(&file));

@@ -21,11 +21,14 @@ use crate::{
 
 cases!(
     a_client_gone_at_any_await_leaves_one_effect_or_none,
-    a_client_gone_at_any_packet_leaves_one_effect_and_no_open_transaction,
-    a_reader_gone_at_any_packet_leaves_a_usable_pool,
-    a_line_cut_at_any_packet_leaves_one_effect,
-    a_restart_of_the_database_server_fails_no_later_request,
     a_panicking_unit_of_work_is_an_internal_error_and_leaves_nothing,
+    // A file has no line to it.
+    postgres: [
+        a_client_gone_at_any_packet_leaves_one_effect_and_no_open_transaction,
+        a_reader_gone_at_any_packet_leaves_a_usable_pool,
+        a_line_cut_at_any_packet_leaves_one_effect,
+        a_restart_of_the_database_server_fails_no_later_request,
+    ],
 );
 
 const CREATE: &str = "mutation($input: PartnerCreateInput!, $key: String!) {
@@ -127,9 +130,6 @@ async fn a_client_gone_at_any_await_leaves_one_effect_or_none(t: TestApp) {
 }
 
 async fn a_client_gone_at_any_packet_leaves_one_effect_and_no_open_transaction(t: TestApp) {
-    if t.app.db().backend() != DbBackend::Postgres {
-        return;
-    }
     let admin = t.admin().await;
     let db = observer(t.url()).await;
     let proxy = Proxy::before(t.url()).await;
@@ -148,9 +148,6 @@ async fn a_client_gone_at_any_packet_leaves_one_effect_and_no_open_transaction(t
 }
 
 async fn a_reader_gone_at_any_packet_leaves_a_usable_pool(t: TestApp) {
-    if t.app.db().backend() != DbBackend::Postgres {
-        return;
-    }
     let admin = t.admin().await;
     let db = observer(t.url()).await;
     t.ask(&admin, CREATE, create(0)).await.done("partnerCreate");
@@ -194,9 +191,6 @@ async fn gone(
 }
 
 async fn a_line_cut_at_any_packet_leaves_one_effect(t: TestApp) {
-    if t.app.db().backend() != DbBackend::Postgres {
-        return;
-    }
     let admin = t.admin().await;
     let db = observer(t.url()).await;
     let proxy = Proxy::before(t.url()).await;
@@ -222,9 +216,6 @@ async fn a_line_cut_at_any_packet_leaves_one_effect(t: TestApp) {
 }
 
 async fn a_restart_of_the_database_server_fails_no_later_request(t: TestApp) {
-    if t.app.db().backend() != DbBackend::Postgres {
-        return;
-    }
     let admin = t.admin().await;
     let db = observer(t.url()).await;
     // Both pools are full of sessions.

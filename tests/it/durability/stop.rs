@@ -11,7 +11,6 @@ use tokio::{
 
 use super::{
     account::{number, observer},
-    ordered,
     post::{Misfortune, PostOffice},
 };
 use crate::{
@@ -19,17 +18,38 @@ use crate::{
     support::{
         TestApp,
         http::Http,
-        program::{Installation, stopped, terminate},
+        program::{Installation, Server, stopped, terminate},
         until,
     },
 };
 
 cases!(
     a_request_under_way_is_answered_before_the_server_stops,
-    a_worker_whose_mail_hangs_stops_in_time,
+    a_client_that_never_finishes_its_body_does_not_keep_the_server,
+    // These take most of the 30 seconds.
+    long: [
+        a_client_that_never_finishes_its_head_does_not_keep_the_server,
+        a_worker_whose_mail_hangs_stops_in_time,
+    ],
 );
 
 const PASSWORD: &str = "correct horse battery";
+
+/// A request whose body the server waits for.
+async fn under_way(server: &Server, length: usize) -> TcpStream {
+    let host = server.address.strip_prefix("http://").unwrap();
+    let mut client = TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         expect: 100-continue\r\nconnection: close\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body: the request is under way.
+    let mut asked = [0; 25];
+    client.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    client
+}
 
 async fn a_request_under_way_is_answered_before_the_server_stops(t: TestApp) {
     let url = t.fresh_database().await;
@@ -39,18 +59,7 @@ async fn a_request_under_way_is_answered_before_the_server_stops(t: TestApp) {
     let document = "mutation($password: String!) { login(input: {email: \"root@vendor.example\", password: $password}) \
                     { accessToken userErrors { code } } }";
     let body = json!({"query": document, "variables": {"password": PASSWORD}}).to_string();
-    let host = server.address.strip_prefix("http://").unwrap();
-    let mut slow = TcpStream::connect(host).await.unwrap();
-    let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         expect: 100-continue\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    slow.write_all(head.as_bytes()).await.unwrap();
-    // The server asks for the body: the request is under way.
-    let mut asked = [0; 25];
-    slow.read_exact(&mut asked).await.unwrap();
-    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let mut slow = under_way(&server, body.len()).await;
 
     server.terminate();
     let http = Http::default();
@@ -73,11 +82,44 @@ async fn a_request_under_way_is_answered_before_the_server_stops(t: TestApp) {
     site.done(["verify"]).await;
 }
 
-/// Takes most of the 30 seconds, so it belongs to the long form.
+async fn a_client_that_never_finishes_its_body_does_not_keep_the_server(t: TestApp) {
+    let (site, server) = serving(&t).await;
+    let mut client = under_way(&server, 100).await;
+    client.write_all(b"{\"query\": \"").await.unwrap();
+    ends_in_time(&site, server).await;
+    drop(client);
+}
+
+async fn a_client_that_never_finishes_its_head_does_not_keep_the_server(t: TestApp) {
+    let (site, server) = serving(&t).await;
+    let host = server.address.strip_prefix("http://").unwrap();
+    // One stops within the head of its request, one before it.
+    let mut client = TcpStream::connect(host).await.unwrap();
+    let head = b"POST /graphql HTTP/1.1\r\nhost: ";
+    client.write_all(head).await.unwrap();
+    let silent = TcpStream::connect(host).await.unwrap();
+    ends_in_time(&site, server).await;
+    drop((client, silent));
+}
+
+async fn serving(t: &TestApp) -> (Installation, Server) {
+    let url = t.fresh_database().await;
+    let site = Installation::new(t.folder().join("site"), &url);
+    site.administrator(PASSWORD).await;
+    let server = site.serve().await;
+    (site, server)
+}
+
+async fn ends_in_time(site: &Installation, mut server: Server) {
+    let asked = Instant::now();
+    server.terminate();
+    let status = server.stopped().await;
+    assert_eq!(status.code(), Some(0), "{}", site.log());
+    assert!(asked.elapsed().as_secs() < 30, "{:?}", asked.elapsed());
+    site.done(["verify"]).await;
+}
+
 async fn a_worker_whose_mail_hangs_stops_in_time(t: TestApp) {
-    if ordered::<usize>("ENSEMBLE_CRASH_KILLS").is_none() {
-        return;
-    }
     let office = PostOffice::open(&[Misfortune::SilentAfterData]).await;
     let url = t.fresh_database().await;
     let site =

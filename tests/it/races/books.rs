@@ -1,12 +1,17 @@
 //! Payout runs and refunds from two processes at once: no line twice, no cent lost.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use async_trait::async_trait;
 use ensemble::{
     entity::{accrual, ids::PayoutRunId, payout, payout_run},
     incentives::AccrualKind,
-    payouts::{PayoutStatus, RunStatus},
+    payouts::{
+        PayoutStatus, RunStatus, execute,
+        provider::{Batch, Outcome, PayoutProvider},
+    },
     platform::ids::TypedId,
+    tx::Call,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
@@ -19,6 +24,7 @@ cases!(
     approving_and_cancelling_a_run_at_once_has_one_winner,
     two_processes_execute_a_run_once,
     refunds_while_a_run_is_approved_and_executed_are_carried,
+    a_refund_while_the_money_is_on_its_way_is_carried,
     refunds_while_runs_are_created_lose_nothing,
 );
 
@@ -208,6 +214,74 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
     );
     // 750.00 of the first deal, 550.00 of each of the three that followed.
     assert_eq!(paid, 75_000 + 3 * 55_000);
+}
+
+/// Refunds a part of the deal while it has the money, and only then says that it paid.
+struct Meanwhile {
+    realm: Realm,
+    deal: String,
+    run: String,
+}
+
+#[async_trait]
+impl PayoutProvider for Meanwhile {
+    fn name(&self) -> &'static str {
+        "MEANWHILE"
+    }
+
+    async fn pay(&self, batch: &Batch) -> Vec<Outcome> {
+        let t = &self.realm.t;
+        assert_eq!(run_row(t, &self.run).await.status, RunStatus::Executing);
+        let refund = self.realm.refund(t, &self.deal, 200_000).await;
+        refund.done("dealRefund");
+        let paid = |reference: &String| Outcome::Paid {
+            reference: reference.clone(),
+        };
+        let references = batch.payments.iter().map(|payment| &payment.reference);
+        references.map(paid).collect()
+    }
+}
+
+async fn a_refund_while_the_money_is_on_its_way_is_carried(t: TestApp) {
+    let realm = Realm::open(&t, market(&t).await).await;
+    let seller = realm.seller("Alpha").await;
+    let deal = realm.win(&seller, 1_000_000).await;
+    let run = realm.created().await;
+    realm.approve(&t, &run).await.done("payoutRunApprove");
+    let (id, call) = (
+        PayoutRunId::parse(&run).unwrap(),
+        Call::of("payoutRunExecute", realm.checker.actor.clone()),
+    );
+    t.app
+        .write(call.clone(), move |tx| {
+            Box::pin(execute::start(tx, id, "MEANWHILE"))
+        })
+        .await
+        .unwrap();
+    let provider: Arc<dyn PayoutProvider> = Arc::new(Meanwhile {
+        realm: realm.clone(),
+        deal,
+        run: run.clone(),
+    });
+    execute::go_on(&t.app, &call, &provider, id, None)
+        .await
+        .unwrap();
+    assert_eq!(run_row(&t, &run).await.status, RunStatus::Completed);
+    let states = async || {
+        let balance = realm.balance(seller.partner).await;
+        let on_the_way = (balance.payable, balance.in_payout);
+        assert_eq!(on_the_way, (0, 0));
+        (balance.paid, balance.clawback_receivable)
+    };
+    // 750.00 went out; of the refund ten percent is owed back.
+    assert_eq!(states().await, (75_000, 20_000));
+    // The next run takes it off.
+    realm.win(&seller, 1_000_000).await;
+    realm.pay().await;
+    assert_eq!(states().await, (75_000 + 55_000, 0));
+    let verified = ensemble::ledger::verify::verify(t.app.db().reader()).await;
+    let report = verified.unwrap();
+    assert!(report.is_clean(), "{report}");
 }
 
 async fn refunds_while_runs_are_created_lose_nothing(t: TestApp) {

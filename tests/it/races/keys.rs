@@ -10,9 +10,9 @@ use std::{
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{accrual, deal_refund, idempotency},
+    entity::{accrual, deal_refund, idempotency, partner},
     identity::Role,
-    platform::idempotency::Key,
+    platform::{db::Db, idempotency::Key},
     tx::Call,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -23,15 +23,17 @@ use super::{Realm, answered, at_once, many, refund_of};
 use crate::{
     cases,
     deals::market::*,
-    support::{Answer, Person, TestApp},
+    support::{Answer, Person, TestApp, http::Http, program::Installation},
 };
 
 cases!(
     fifty_uses_of_one_key_register_once,
     fifty_uses_of_one_key_refund_once,
     a_key_with_other_arguments_is_refused_and_writes_nothing,
+    a_key_used_for_two_things_at_once_has_the_effect_of_one,
     a_key_belongs_to_its_actor,
     a_key_is_replayed_after_a_restart,
+    a_key_is_replayed_by_a_process_that_was_killed_and_started_again,
     a_key_in_use_by_another_process_is_waited_for,
     a_key_whose_first_use_failed_is_free,
 );
@@ -131,6 +133,44 @@ async fn a_key_with_other_arguments_is_refused_and_writes_nothing(t: TestApp) {
     assert_eq!((written(&t).await, keys(&t).await), (before, kept));
 }
 
+async fn a_key_used_for_two_things_at_once_has_the_effect_of_one(t: TestApp) {
+    let market = market(&t).await;
+    let seller = gold(&t, market, "Northwind Partners").await;
+    let other = t.beside().await;
+    let before = written(&t).await;
+    let answers = at_once((0..50).map(|n| {
+        // Each of the two things comes from both processes.
+        let on = if n / 2 % 2 == 0 {
+            t.clone()
+        } else {
+            other.clone()
+        };
+        let domain = ["acme.com", "globex.com"][n % 2];
+        let (person, input) = (
+            seller.manager.clone(),
+            claim(market.router, domain, Some(domain)),
+        );
+        async move { answered(|| submit_keyed(&on, &person, input.clone(), ONE)).await }
+    }))
+    .await;
+    let mutation = "dealRegistrationSubmit";
+    let won = answers
+        .iter()
+        .position(|answer| answer.refusals(mutation).is_empty());
+    let won = won.expect("neither of the two was done");
+    for (n, answer) in answers.iter().enumerate() {
+        if n % 2 == won % 2 {
+            assert_eq!(answer.json, answers[won].json);
+        } else {
+            assert_eq!(answer.refusal(mutation), "IDEMPOTENCY_KEY_MISMATCH");
+        }
+    }
+    let after = written(&t).await;
+    assert_eq!(after[..3], [1, 1, 1]);
+    assert_eq!((after[7], after[8]), (before[7] + 2, before[8] + 2));
+    assert_eq!(keys(&t).await, 1);
+}
+
 async fn a_key_belongs_to_its_actor(t: TestApp) {
     let market = market(&t).await;
     let sellers = many(&t, market, 10).await;
@@ -162,6 +202,36 @@ async fn a_key_is_replayed_after_a_restart(t: TestApp) {
     let again = submit_keyed(&restarted, &seller.manager, input, ONE).await;
     assert_eq!(again.json, first.json);
     assert_eq!(written(&t).await, before);
+}
+
+async fn a_key_is_replayed_by_a_process_that_was_killed_and_started_again(t: TestApp) {
+    let url = t.fresh_database().await;
+    let site = Installation::new(t.folder().join("site"), &url);
+    site.administrator("correct horse battery").await;
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let server = site.serve().await;
+        let http = Http::default();
+        let ask = async |token: Option<&str>, document: &str, variables: Value| {
+            let answer = http.graphql(&server.address, token, document, &variables);
+            answer.await.unwrap()["data"].take()
+        };
+        let sign_in = ensemble::seeds::operation("SignIn").unwrap();
+        let root = json!({ "email": "root@vendor.example", "password": "correct horse battery" });
+        let session = ask(None, sign_in, root).await;
+        let token = session["login"]["accessToken"].as_str().unwrap();
+        let create = "mutation($key: String!) { partnerCreate(input: {legalName: \"Acme\", types: [SI]}) @idempotent(key: $key) \
+                      { partner { id version createdAt } userErrors { code } } }";
+        let answer = ask(Some(token), create, json!({ "key": ONE })).await;
+        assert_eq!(answer["partnerCreate"]["userErrors"], json!([]));
+        answers.push(answer);
+        server.kill();
+    }
+    assert_eq!(answers[0], answers[1]);
+    let db = Db::connect(&url, 1).await.unwrap();
+    let made = partner::Entity::find().count(db.reader()).await.unwrap();
+    db.close().await.unwrap();
+    assert_eq!(made, 1);
 }
 
 fn key() -> Key {

@@ -10,6 +10,7 @@ pub mod program;
 use std::{
     path::PathBuf,
     pin::Pin,
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -42,7 +43,7 @@ use ensemble::{
     tx::{Call, Tx, Work},
     worker,
 };
-use sea_orm::{ActiveValue::Set, Statement};
+use sea_orm::{ActiveValue::Set, DbBackend, Statement};
 use secrecy::SecretSlice;
 use serde_json::Value;
 
@@ -59,23 +60,71 @@ pub struct Case {
     pub name: &'static str,
     /// The body.
     pub body: fn(TestApp) -> Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Whether it needs what is not there.
+    /// The one database that it is about, where it is about one.
+    pub only: Option<DbBackend>,
+    /// Whether it needs what is not there, or a form that nobody asked for.
     pub skipped: bool,
 }
 
-/// Lists test functions as cases; one that is left out is an unused function, which the lints refuse.
+impl Case {
+    /// Whether it does not run on this database; it is reported as ignored then, never as passed.
+    pub fn ignored_on(&self, database: DbBackend) -> bool {
+        self.skipped || self.only.is_some_and(|only| only != database)
+    }
+}
+
+/// Lists test functions as cases; one that is left out is an unused function, which the lints refuse. Those that run
+/// somewhere only stand in a list after the place: `sqlite: [..]`, `postgres: [..]`, `dump: [..]` for what needs the
+/// tools of PostgreSQL, `long: [..]` for the long form.
 #[macro_export]
 macro_rules! cases {
-    ($($test:ident),+ $(,)?) => {
+    ($($test:ident $(: [$($of:ident),+ $(,)?])?),+ $(,)?) => {
         /// The cases of this module.
         pub fn cases() -> Vec<$crate::support::Case> {
-            vec![$($crate::support::Case {
-                name: concat!(module_path!(), "::", stringify!($test)),
-                body: |app| Box::pin($test(app)),
-                skipped: false,
-            }),+]
+            [$($crate::cases_of!($test $($($of)+)?)),+].concat()
         }
     };
+}
+
+/// The cases of one entry of [`cases!`].
+#[macro_export]
+macro_rules! cases_of {
+    (sqlite $($test:ident)+) => {
+        $crate::cases_of!(@ Some(sea_orm::DbBackend::Sqlite), false, $($test)+)
+    };
+    (postgres $($test:ident)+) => {
+        $crate::cases_of!(@ Some(sea_orm::DbBackend::Postgres), false, $($test)+)
+    };
+    (dump $($test:ident)+) => {
+        $crate::cases_of!(@ Some(sea_orm::DbBackend::Postgres), !$crate::support::dumps(), $($test)+)
+    };
+    (long $($test:ident)+) => {
+        $crate::cases_of!(@ None, !$crate::support::long_form(), $($test)+)
+    };
+    ($test:ident) => {
+        $crate::cases_of!(@ None, false, $test)
+    };
+    (@ $only:expr, $skipped:expr, $($test:ident)+) => {
+        vec![$($crate::support::Case {
+            name: concat!(module_path!(), "::", stringify!($test)),
+            body: |app| Box::pin($test(app)),
+            only: $only,
+            skipped: $skipped,
+        }),+]
+    };
+}
+
+/// Whether somebody asked for the form that takes its time.
+pub fn long_form() -> bool {
+    std::env::var_os("ENSEMBLE_CRASH_KILLS").is_some()
+}
+
+/// Whether the programs are here that dump a database of PostgreSQL and restore it.
+pub fn dumps() -> bool {
+    ["pg_dump", "pg_restore"].iter().all(|program| {
+        let asked = Command::new(program).arg("--version").output();
+        asked.is_ok_and(|told| told.status.success())
+    })
 }
 
 /// A running application on a database of its own.
