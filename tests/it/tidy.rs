@@ -260,7 +260,7 @@ async fn the_api_writes_no_sql(_: TestApp) {
     assert!(api().count() > 30);
     // It says which rows it wants by filters and pages; what has to be written as SQL stands in a store.
     let sql = [
-        "Statement::",
+        "Statement::from",
         "Expr::cust",
         "SELECT ",
         "sea_query",

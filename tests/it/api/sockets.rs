@@ -325,7 +325,9 @@ async fn operations_and_messages_of_a_websocket_are_bounded(t: TestApp) {
     })
     .await;
     let mut flood = Socket::ready(&server, &ada).await;
-    for _ in 0..200 {
+    // With the one that opened it, one too many. A client whose messages are not read any more may be cut off before it
+    // hears why.
+    for _ in 0..100 {
         flood.say(&json!({ "type": "ping" })).await;
     }
     assert_eq!(flood.closed().await, 1008);

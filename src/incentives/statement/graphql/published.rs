@@ -50,47 +50,47 @@ impl PublishedStatement {
     }
 
     /// The first day, in UTC.
-    async fn period_start(&self) -> Date {
+    fn period_start(&self) -> Date {
         Date(self.0.period_start)
     }
 
     /// The last day, in UTC.
-    async fn period_end(&self) -> Date {
+    fn period_end(&self) -> Date {
         Date(self.0.period_end)
     }
 
     /// The currency of all amounts.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.0.currency.to_string())
     }
 
     /// Owed at the start of the first day; negative when more was taken back than earned.
-    async fn opening(&self) -> Money {
+    fn opening(&self) -> Money {
         self.money(self.0.opening_minor)
     }
 
     /// Earned in the period, parts that are held back included.
-    async fn earned(&self) -> Money {
+    fn earned(&self) -> Money {
         self.money(self.0.earned_minor)
     }
 
     /// Taken back in the period after refunds; zero or negative.
-    async fn adjustments(&self) -> Money {
+    fn adjustments(&self) -> Money {
         self.money(self.0.adjustments_minor)
     }
 
     /// Paid in the period.
-    async fn paid(&self) -> Money {
+    fn paid(&self) -> Money {
         self.money(self.0.paid_minor)
     }
 
     /// Owed at the end of the last day: opening + earned + adjustments − paid.
-    async fn closing(&self) -> Money {
+    fn closing(&self) -> Money {
         self.money(Sums::from(&self.0).closing())
     }
 
     /// When it was published.
-    async fn published_at(&self) -> DateTime {
+    fn published_at(&self) -> DateTime {
         DateTime(self.0.published_at)
     }
 }
