@@ -179,8 +179,8 @@ pub async fn work(app: App) -> Result<(), StartError> {
     .await
 }
 
-/// Does the work of one command of an operator, and closes the database after it: only then is an SQLite file whole
-/// without the log beside it.
+/// Does the work of one command of an operator, and closes the database after it, whether it succeeded or not: only then
+/// is an SQLite file whole without the log beside it.
 ///
 /// # Errors
 /// The database cannot be opened or closed; those of the command.
@@ -189,8 +189,10 @@ pub async fn once<T>(
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
     let app = open(config).await?;
-    let done = command(&app).await?;
-    rest(&app, std::future::ready(())).await?;
+    let done = command(&app).await;
+    let closed = rest(&app, std::future::ready(())).await;
+    let done = done?;
+    closed?;
     Ok(done)
 }
 

@@ -6,7 +6,6 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend,
     sea_query::{Expr, SimpleExpr},
 };
-
 use uuid::Uuid;
 
 use super::ids::TypedId;
@@ -55,11 +54,11 @@ pub fn any_of<C: ConnectionTrait, I: TypedId>(
     if db.get_database_backend() == DbBackend::Sqlite {
         return column.is_in(padded(&ids));
     }
-    let mut array = String::with_capacity(2 + ids.len() * 37);
-    for id in &ids {
-        let _ = write!(array, "{}{id}", if array.is_empty() { "{" } else { "," });
+    let mut array = String::from("{");
+    for (place, id) in ids.iter().enumerate() {
+        let _ = write!(array, "{}{id}", if place == 0 { "" } else { "," });
     }
-    array.push_str(if ids.is_empty() { "{}" } else { "}" });
+    array.push('}');
     let condition = if ids.len() <= FEW {
         "$1 = ANY((SELECT $2::text)::uuid[])"
     } else {
