@@ -8,6 +8,7 @@ pub mod errors;
 pub mod guard;
 pub mod http;
 pub mod ide;
+mod list;
 pub mod media;
 pub mod node;
 pub mod page;
@@ -28,6 +29,7 @@ mod tiny;
 
 pub use context::ContextExt;
 pub use errors::UserError;
+pub use list::List;
 
 use std::any::TypeId;
 

@@ -19,7 +19,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, List,
         context::{LoadError, Rows},
         errors::top_level,
         scalars::{BigInt, DateTime, Decimal, Money, percent},
@@ -92,7 +92,7 @@ impl Attribution {
 
     /// The parts, by the earliest touchpoint; what stays with the vendor comes last. At most 25. A partner's people
     /// see their own part alone.
-    fn credits(&self) -> Vec<AttributionCredit> {
+    async fn credits(&self) -> List<AttributionCredit> {
         self.credits
             .iter()
             .map(|share| AttributionCredit {

@@ -14,7 +14,7 @@ use crate::{
     deals::graphql::Deal,
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, List,
         errors::top_level,
         scalars::{DateTime, Decimal, Money, percent},
     },
@@ -34,7 +34,7 @@ pub struct AttributionExplanation {
 #[Object(use_type_description)]
 impl AttributionExplanation {
     /// The deal.
-    fn deal(&self) -> Deal {
+    async fn deal(&self) -> Deal {
         Deal(self.case.deal.clone())
     }
 
@@ -75,7 +75,7 @@ impl AttributionExplanation {
 
     /// The parts that you may see: a partner's people their own (with share 0 if it has none), the vendor's people
     /// all. At most 25.
-    fn credits(&self) -> Vec<ExplainedCredit> {
+    async fn credits(&self) -> List<ExplainedCredit> {
         let part = |part: &Part| ExplainedCredit {
             part: part.clone(),
             total_weight: self.told.total_weight.clone(),
@@ -97,11 +97,11 @@ impl AttributionExplanation {
 
     /// What every model would give on the same facts; at most 8. Null for those who may not compare, partners among
     /// them. That of the official model equals the stored credit.
-    fn what_if(&self) -> Option<async_graphql::Result<Vec<Attribution>>> {
+    async fn what_if(&self) -> Option<async_graphql::Result<List<Attribution>>> {
         let compared = || {
             Model::iter()
                 .map(|model| Attribution::compared(&self.case, model))
-                .collect::<Result<Vec<_>>>()
+                .collect::<Result<List<_>>>()
         };
         self.compares.then(|| compared().map_err(top_level))
     }
@@ -152,7 +152,7 @@ impl ExplainedCredit {
     }
 
     /// The touchpoints that were looked at, by time; the 200 latest where there are more. At most 200.
-    fn touchpoints(&self) -> Vec<ExplainedTouchpoint> {
+    async fn touchpoints(&self) -> List<ExplainedTouchpoint> {
         let rows = &self.part.touchpoints;
         rows.iter()
             .skip(rows.len().saturating_sub(200))
@@ -169,7 +169,7 @@ pub struct ExplainedTouchpoint(Judged);
 #[Object(use_type_description)]
 impl ExplainedTouchpoint {
     /// The touchpoint.
-    fn touchpoint(&self) -> Touchpoint {
+    async fn touchpoint(&self) -> Touchpoint {
         Touchpoint(self.0.row.clone())
     }
 

@@ -12,7 +12,7 @@ use crate::{
     entity::ids::PartnerId,
     error::{Error, Faults, Result},
     graphql::{
-        ContextExt,
+        ContextExt, List,
         errors::top_level,
         scalars::{CurrencyCode, Money},
     },
@@ -73,7 +73,7 @@ impl InfluencedRevenue {
     }
 
     /// The partners that influenced most by full credit. At most 100.
-    fn partners(&self) -> Vec<PartnerInfluence> {
+    async fn partners(&self) -> List<PartnerInfluence> {
         let mut rows: Vec<_> = self.rows().collect();
         rows.sort_by_key(|(partner, row)| (std::cmp::Reverse(row.full_minor), *partner));
         let influence = |(partner, row)| PartnerInfluence {

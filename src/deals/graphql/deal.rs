@@ -20,7 +20,8 @@ use crate::{
     entity::{deal, deal_stage_change, ids::DealId},
     error::{Error, Result},
     graphql::{
-        context::{ContextExt, unshared},
+        ContextExt, List,
+        context::unshared,
         errors::top_level,
         paging::PageArgs,
         scalars::{BigInt, Date, DateTime, Decimal, Money},
@@ -115,7 +116,7 @@ impl Deal {
     }
 
     /// What is to be sold. At most 50.
-    async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ProductLine>> {
+    async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<List<ProductLine>> {
         let rows = ctx.loaders().load_one(ProductsOf(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
         Ok(rows
@@ -129,7 +130,10 @@ impl Deal {
 
     /// The roles of partners on it, earliest first: all for the vendor, your own for a partner. At most 20,
     /// those who left included.
-    async fn participants(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DealParticipant>> {
+    async fn participants(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<List<DealParticipant>> {
         let rows = ctx.loaders().load_one(ParticipantsOf(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
         Ok(rows.into_iter().map(DealParticipant).collect())
@@ -143,7 +147,7 @@ impl Deal {
     }
 
     /// The stays in stages, earliest first. At most 50: the latest.
-    async fn stage_history(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<StageStay>> {
+    async fn stage_history(&self, ctx: &Context<'_>) -> async_graphql::Result<List<StageStay>> {
         let moves = self.moves(ctx).await.map_err(top_level)?;
         let now = ctx.app().clock().now();
         let stays = moves.iter().enumerate().map(|(at, entry)| {
@@ -236,7 +240,7 @@ impl Deal {
     }
 
     /// The refunds, earliest first. At most 20: the latest.
-    async fn refunds(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<DealRefund>> {
+    async fn refunds(&self, ctx: &Context<'_>) -> async_graphql::Result<List<DealRefund>> {
         let rows = ctx.loaders().load_one(RefundsOf(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
         let older = rows.len().saturating_sub(20);

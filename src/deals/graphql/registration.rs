@@ -16,7 +16,8 @@ use crate::{
     entity::{deal_registration, ids::DealRegistrationId},
     error::{Error, Result},
     graphql::{
-        context::{ContextExt, unshared},
+        ContextExt, List,
+        context::unshared,
         errors::top_level,
         scalars::{CountryCode, Date, DateTime, Money},
     },
@@ -140,7 +141,7 @@ impl DealRegistration {
     }
 
     /// What is to be sold. At most 50.
-    async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ProductLine>> {
+    async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<List<ProductLine>> {
         let rows = ctx.loaders().load_one(RegisteredProducts(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
         Ok(rows

@@ -144,32 +144,54 @@ pub fn one_order<T>(orders: Option<Vec<T>>) -> Result<Option<T>> {
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ident) => {
         #[doc = concat!("A page of `", stringify!($node), "` objects.")]
-        #[derive(async_graphql::SimpleObject)]
-        #[graphql(complex)]
         pub struct $connection {
-            /// The rows with their cursors.
             edges: Vec<$edge>,
-            /// Where this page stands in the list.
             page_info: $crate::graphql::paging::PageInfo,
-            /// All rows of the list, whatever the page. Counted only when asked for.
             total_count: Option<i32>,
         }
 
-        #[async_graphql::ComplexObject]
+        #[doc = concat!("A page of `", stringify!($node), "` objects.")]
+        #[async_graphql::Object]
         impl $connection {
+            /// The rows with their cursors.
+            async fn edges(&self) -> $crate::graphql::List<&$edge> {
+                self.edges.iter().collect()
+            }
+
+            /// Where this page stands in the list.
+            fn page_info(&self) -> &$crate::graphql::paging::PageInfo {
+                &self.page_info
+            }
+
+            /// All rows of the list, whatever the page. Counted only when asked for.
+            fn total_count(&self) -> Option<i32> {
+                self.total_count
+            }
+
             /// The rows alone.
-            fn nodes(&self) -> Vec<&$node> {
+            async fn nodes(&self) -> $crate::graphql::List<&$node> {
                 self.edges.iter().map(|edge| &edge.node).collect()
             }
         }
 
         #[doc = concat!("A `", stringify!($node), "` in a list.")]
-        #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
-            /// The row's place in this list, for `after` and `before`.
             cursor: String,
-            /// The row.
             node: $node,
+        }
+
+        #[doc = concat!("A `", stringify!($node), "` in a list.")]
+        #[async_graphql::Object]
+        impl $edge {
+            /// The row's place in this list, for `after` and `before`.
+            fn cursor(&self) -> &str {
+                &self.cursor
+            }
+
+            /// The row.
+            async fn node(&self) -> &$node {
+                &self.node
+            }
         }
 
         impl $connection {

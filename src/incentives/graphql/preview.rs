@@ -10,7 +10,7 @@ use crate::{
     entity::ids::PartnerId,
     error::{Error, Faults, Refusal, Result},
     graphql::{
-        ContextExt,
+        ContextExt, List,
         context::id,
         errors::top_level,
         scalars::{DateTime, Decimal, Money, MoneyInput},
@@ -46,7 +46,7 @@ impl PayoutPreview {
     }
 
     /// The lines, by plan and component. At most 150.
-    fn lines(&self) -> Vec<PayoutPreviewLine> {
+    async fn lines(&self) -> List<PayoutPreviewLine> {
         self.lines
             .iter()
             .take(150)
@@ -63,7 +63,7 @@ pub struct PayoutPreviewLine(Expected);
 #[Object(use_type_description)]
 impl PayoutPreviewLine {
     /// The plan that would pay it.
-    fn plan(&self) -> IncentivePlan {
+    async fn plan(&self) -> IncentivePlan {
         IncentivePlan(self.0.plan.clone())
     }
 

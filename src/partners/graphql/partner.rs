@@ -16,7 +16,8 @@ use crate::{
     entity::{ids::PartnerId, partner, partner_lifecycle_event},
     error::{Error, Result},
     graphql::{
-        context::{self, ContextExt, Rows},
+        ContextExt, List,
+        context::{self, Rows},
         errors::top_level,
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
@@ -168,7 +169,7 @@ impl Partner {
     }
 
     /// Its places in programmes, oldest first. At most 20.
-    async fn enrollments(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Enrollment>> {
+    async fn enrollments(&self, ctx: &Context<'_>) -> async_graphql::Result<List<Enrollment>> {
         let rows = ctx
             .loaders()
             .load_one(EnrollmentsOf(self.0.id))

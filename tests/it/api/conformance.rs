@@ -8,6 +8,7 @@ use crate::{cases, support::TestApp};
 
 cases!(
     an_error_below_a_non_null_field_nulls_the_nearest_nullable_parent,
+    an_error_that_nulls_a_list_keeps_the_path_of_its_field,
     an_error_at_a_nullable_field_nulls_it_alone,
     response_keys_come_in_the_order_of_the_document,
     in_a_patch_absent_keeps_null_clears_and_a_default_sets,
@@ -59,16 +60,62 @@ async fn an_error_below_a_non_null_field_nulls_the_nearest_nullable_parent(t: Te
         "{ viewer { role } partners(first: 1) { nodes { children(first: 101) { totalCount } } } }";
     let answer = door.ask(&ada, root, json!({})).await;
     assert_eq!(answer.json["data"], Value::Null);
-    // On its way up to the root the library cuts the path at the list; it still leads there.
-    let path = answer.json["errors"][0]["path"].as_array().unwrap();
-    let whole = [
-        json!("partners"),
-        json!("nodes"),
-        json!(0),
-        json!("children"),
-    ];
-    assert!(path.len() >= 2 && whole.starts_with(path), "{path:?}");
     assert!(answer.text.contains("\"data\":null"), "{}", answer.text);
+}
+
+/// The library itself would end the path of such an error at the list, or at the object around it.
+async fn an_error_that_nulls_a_list_keeps_the_path_of_its_field(t: TestApp) {
+    let (door, ada) = demo(&t).await;
+    let far = "children(first: 101) { totalCount }";
+    let place = |path: &str| -> Vec<Value> {
+        let segment = |name: &str| {
+            name.parse()
+                .map_or_else(|_| json!(name), |at: u32| json!(at))
+        };
+        path.split(' ').map(segment).collect()
+    };
+    for (document, path) in [
+        (
+            format!("{{ partners(first: 2) {{ nodes {{ {far} }} }} }}"),
+            "partners nodes 0 children",
+        ),
+        (
+            format!("{{ partners(first: 1) {{ edges {{ cursor node {{ id {far} }} }} }} }}"),
+            "partners edges 0 node children",
+        ),
+        (
+            format!(
+                "{{ p: partners(first: 1) {{ e: edges {{ n: node {{ ...more }} }} }} }} fragment more on Partner {{ c: {far} }}"
+            ),
+            "p e 0 n c",
+        ),
+        (
+            format!(
+                "{{ payoutRuns(first: 1) {{ nodes {{ payouts(first: 1) {{ nodes {{ partner {{ {far} }} }} }} }} }} }}"
+            ),
+            "payoutRuns nodes 0 payouts nodes 0 partner children",
+        ),
+    ] {
+        let answer = door.ask(&ada, &document, json!({})).await;
+        assert_eq!(answer.json["data"], Value::Null, "{document}");
+        let told = &answer.json["errors"];
+        assert_eq!(told[0]["path"], json!(place(path)), "{document}");
+        assert_eq!(
+            (told.as_array().unwrap().len(), answer.codes()),
+            (1, vec!["BAD_USER_INPUT"])
+        );
+        let column = document.find(far).unwrap() + 1;
+        let column = if document.contains("c: ") {
+            column - 3
+        } else {
+            column
+        };
+        assert_eq!(
+            told[0]["locations"],
+            json!([{ "line": 1, "column": column }]),
+            "{document}"
+        );
+    }
 }
 
 async fn an_error_at_a_nullable_field_nulls_it_alone(t: TestApp) {
