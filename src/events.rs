@@ -150,11 +150,13 @@ events! {
     /// A ledger transaction was undone by its opposite.
     LedgerReversed = "ledger_transaction.reversed" on transaction_id: LedgerTransactionId { reason: String }
 
-    /// A payout run was calculated.
+    /// A payout run was created; it is calculated next.
     PayoutRunCreated = "payout_run.created" on run_id: PayoutRunId {}
+    /// A payout run was calculated and waits for review.
+    PayoutRunCalculated = "payout_run.calculated" on run_id: PayoutRunId {}
     /// A payout run was approved by a second person.
     PayoutRunApproved = "payout_run.approved" on run_id: PayoutRunId {}
-    /// A payout run was given up; its lines are free again.
+    /// A payout run was given up; its lines are freed next.
     PayoutRunCancelled = "payout_run.cancelled" on run_id: PayoutRunId {}
     /// The payments of a run were handed to the provider.
     PayoutRunExecuting = "payout_run.executing" on run_id: PayoutRunId {}

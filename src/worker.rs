@@ -87,13 +87,17 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
         match job.topic.as_str() {
             jobs::EVENT => notifications::jobs::expand(app, job).await,
             notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
-            payouts::jobs::RESUME => payouts::jobs::work(app, job)
-                .await
-                .map_err(|error| Failure::transient(error.to_string())),
+            payouts::jobs::ADVANCE => transient(payouts::jobs::advance_run(app, job).await),
+            payouts::jobs::RESUME => transient(payouts::jobs::work(app, job).await),
             other => Err(Failure::permanent(format!("no handler for {other}"))),
         }
     })
     .await
+}
+
+/// What failed may succeed later.
+fn transient(worked: Result<()>) -> std::result::Result<(), Failure> {
+    worked.map_err(|error| Failure::transient(error.to_string()))
 }
 
 /// Does the work of a claimed job, which settles it; a job that fails or panics is put back, and takes nothing else
@@ -131,6 +135,7 @@ fn topic(name: &str) -> &'static str {
     match name {
         jobs::EVENT => jobs::EVENT,
         notifications::jobs::MAIL => notifications::jobs::MAIL,
+        payouts::jobs::ADVANCE => payouts::jobs::ADVANCE,
         payouts::jobs::RESUME => payouts::jobs::RESUME,
         _ => "other",
     }

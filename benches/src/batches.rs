@@ -4,17 +4,18 @@ use std::{
     fmt::Write as _,
     fs,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use crate::{
     Result, Size,
     load::{Ask, Connection},
     machine::{Postgres, memory, watch},
-    report::Line,
+    report::{Line, Table},
     stage::{Stage, ensemble, ours},
 };
 
@@ -97,7 +98,8 @@ pub async fn on_postgres(
     folder: &Path,
     postgres: &Postgres,
     size: Size,
-) -> Result<Vec<Line>> {
+    table: &mut Table,
+) -> Result<()> {
     const PAID: &str = "SELECT COUNT(*) || ' ' || SUM(amount_minor) || ' ' || \
         (SELECT COUNT(*) FROM accrual WHERE payout_id IS NOT NULL) FROM payout";
     fresh(binary, folder, postgres, size, &["won_ours", "won_bare"]).await?;
@@ -107,7 +109,7 @@ pub async fn on_postgres(
     settle(postgres).await?;
     let run = watch(&mut ensemble(binary, &url, folder, &RUN), None)?;
     same(&text(&bare_url, RESULT).await?, &text(&url, RESULT).await?)?;
-    let mut lines = vec![Line::batch("accrual run", &run, bare, 1.5)];
+    table.add(Line::batch("accrual run", &run, bare, 1.5));
 
     for url in [&url, &bare_url] {
         sql(url, "VACUUM (ANALYZE)").await?;
@@ -115,14 +117,25 @@ pub async fn on_postgres(
     settle(postgres).await?;
     let bare = sql(&bare_url, PAYOUT).await?;
     settle(postgres).await?;
-    let (time, peak) = payout_run(binary, folder, &url).await?;
-    same(&text(&bare_url, PAID).await?, &text(&url, PAID).await?)?;
-    lines.push(Line::timed("payout run", time, bare, 1.5, peak));
+    let steps = payout_run(binary, folder, &url, async || {
+        same(&text(&bare_url, PAID).await?, &text(&url, PAID).await?)
+    })
+    .await?;
+    table.add(Line::timed(
+        "payout run",
+        steps.created,
+        bare,
+        1.5,
+        steps.peak,
+    ));
+    // Both are one answer, for which a request has ten seconds.
+    table.add(Line::took("its approval", steps.approved, 10.0));
+    table.add(Line::took("its execution", steps.executed, 10.0));
     crate::verify(binary, &url, folder)?;
     for name in ["won_ours", "won_bare"] {
         discard(postgres, name).await?;
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// A run that is killed half way and run again: nothing twice, nothing missing.
@@ -155,30 +168,93 @@ fn same(wanted: &str, made: &str) -> Result<()> {
     }
 }
 
-/// Somebody of finance creates a run.
-async fn payout_run(binary: &Path, folder: &Path, url: &str) -> Result<(Duration, f64)> {
+/// What a payout run took, step by step.
+struct Steps {
+    /// Until it waited for review.
+    created: Duration,
+    /// Until the answer that it was approved.
+    approved: Duration,
+    /// Until every payment was settled.
+    executed: Duration,
+    /// The most memory of the server, in mebibytes.
+    peak: f64,
+}
+
+/// Somebody of finance creates a run, and when `PAID` was looked at, somebody else approves and executes it.
+async fn payout_run(
+    binary: &Path,
+    folder: &Path,
+    url: &str,
+    created: impl AsyncFnOnce() -> Result<()>,
+) -> Result<Steps> {
     let stage = Stage::set(url).await?;
-    let token = stage.finance(url).await?;
+    let [maker, checker] = stage.finance(url).await?;
     let server = ours(binary, url, folder)?;
-    let document = "mutation Run($input: PayoutRunCreateInput!, $key: String!) { payoutRunCreate(input: $input) @idempotent(key: $key) { \
-        payoutRun { id } userErrors { code message } } }";
-    let variables = json!({ "key": "bench", "input": { "periodStart": "2025-01-01", "periodEnd": "2025-12-31" } });
-    let ask = Ask {
-        method: "POST",
-        path: "/graphql".to_owned(),
-        token: Some(token),
-        body: json!({ "query": document, "variables": variables }).to_string(),
+    let mut run = Run {
+        connection: Connection::open(server.address).await?,
+        id: Value::Null,
     };
-    let mut connection = Connection::open(server.address).await?;
+    let document = "mutation Run($input: PayoutRunCreateInput!) { payoutRunCreate(input: $input) @idempotent(key: \"bench\") { \
+        payoutRun { id } userErrors { code message } } }";
+    let period = json!({ "input": { "periodStart": "2025-01-01", "periodEnd": "2025-12-31" } });
     let started = Instant::now();
-    let answer = connection.ask(&ask).await?;
-    let time = started.elapsed();
-    let answer = String::from_utf8_lossy(&answer);
-    if !answer.contains("\"userErrors\":[]") {
-        return Err(format!("the payout run was refused: {answer}").into());
+    let answer = run.ask(&maker, document, period).await?;
+    run.id = answer["payoutRunCreate"]["payoutRun"]["id"].clone();
+    run.reach(&maker, "REVIEW").await?;
+    let created_in = started.elapsed();
+    created().await?;
+    let started = Instant::now();
+    let document = "mutation Run($id: ID!) { payoutRunApprove(input: {payoutRunId: $id}) { payoutRun { id } userErrors { code message } } }";
+    run.ask(&checker, document, json!({ "id": run.id })).await?;
+    run.reach(&maker, "APPROVED").await?;
+    let approved = started.elapsed();
+    let started = Instant::now();
+    let document = "mutation Run($id: ID!) { payoutRunExecute(input: {payoutRunId: $id}) @idempotent(key: \"bench\") { \
+        payoutRun { id } userErrors { code message } } }";
+    run.ask(&checker, document, json!({ "id": run.id })).await?;
+    run.reach(&maker, "COMPLETED").await?;
+    Ok(Steps {
+        created: created_in,
+        approved,
+        executed: started.elapsed(),
+        peak: memory(server.process(), "VmHWM").unwrap_or_default(),
+    })
+}
+
+/// A payout run, and the way to the server.
+struct Run {
+    connection: Connection,
+    id: Value,
+}
+
+impl Run {
+    async fn ask(&mut self, token: &Arc<str>, document: &str, variables: Value) -> Result<Value> {
+        let ask = Ask {
+            method: "POST",
+            path: "/graphql".to_owned(),
+            token: Some(Arc::clone(token)),
+            body: json!({ "query": document, "variables": variables }).to_string(),
+        };
+        let answer = self.connection.ask(&ask).await?;
+        let text = String::from_utf8_lossy(&answer);
+        if text.contains("\"errors\"") || text.contains("\"userErrors\":[{") {
+            return Err(format!("the payout run was refused: {text}").into());
+        }
+        Ok(serde_json::from_slice::<Value>(&answer)?["data"].take())
     }
-    let peak = memory(server.process(), "VmHWM").unwrap_or_default();
-    Ok((time, peak))
+
+    /// Asks until the run has come so far.
+    async fn reach(&mut self, token: &Arc<str>, status: &str) -> Result<()> {
+        let document = "query Run($id: ID!) { payoutRun(id: $id) { status } }";
+        loop {
+            let variables = json!({ "id": self.id });
+            let answer = self.ask(token, document, variables).await?;
+            if answer["payoutRun"]["status"] == status {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 const MAPPING: &str = r#"
@@ -195,7 +271,8 @@ pub async fn import(
     folder: &Path,
     postgres: &Postgres,
     size: Size,
-) -> Result<Vec<Line>> {
+    table: &mut Table,
+) -> Result<()> {
     for name in ["imported", "inserted"] {
         discard(postgres, name).await?;
     }
@@ -253,7 +330,8 @@ pub async fn import(
     for name in ["imported", "inserted"] {
         discard(postgres, name).await?;
     }
-    Ok(vec![Line::batch("import of deals", &run, bare, 5.0)])
+    table.add(Line::batch("import of deals", &run, bare, 5.0));
+    Ok(())
 }
 
 fn write_files(files: &Path, size: Size) -> Result<()> {

@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use load::{Connection, Sample};
 use machine::{Postgres, Server, memory, processor_time, watch};
 use operations::Operation;
-use report::{Cell, HEAD, Line, Row};
+use report::{Cell, HEAD, Line, Row, Table};
 use stage::{Stage, ensemble};
 
 #[global_allocator]
@@ -168,7 +168,7 @@ async fn measure(cli: &Cli) -> Result<()> {
     let postgres = on(Database::Postgres)
         .then(|| Postgres::start(&folder.join("postgres")))
         .transpose()?;
-    let mut lines = Vec::new();
+    let mut table = Table::default();
     if wants(Part::Load) {
         println!(
             "\n{} partners, {} deals\n\n{HEAD}",
@@ -178,30 +178,27 @@ async fn measure(cli: &Cli) -> Result<()> {
             let url = postgres.url("loaded");
             bench.prepare_postgres(postgres).await?;
             bench
-                .load(Database::Postgres, &url, Some(postgres), &mut lines)
+                .load(Database::Postgres, &url, Some(postgres), &mut table)
                 .await?;
         }
         if on(Database::Sqlite) {
             let url = format!("sqlite://{}", folder.join("loaded.db").display());
             bench.prepare_sqlite()?;
-            bench.load(Database::Sqlite, &url, None, &mut lines).await?;
+            bench.load(Database::Sqlite, &url, None, &mut table).await?;
         }
     }
     if let Some(postgres) = &postgres {
         if wants(Part::Batches) {
-            lines.extend(batches::on_postgres(&binary, &folder, postgres, size).await?);
+            batches::on_postgres(&binary, &folder, postgres, size, &mut table).await?;
         }
         if wants(Part::Import) {
-            lines.extend(batches::import(&binary, &folder, postgres, size).await?);
+            batches::import(&binary, &folder, postgres, size, &mut table).await?;
         }
         if wants(Part::Resume) {
             batches::resume(&binary, &folder, postgres, size).await?;
         }
     }
-    println!("\n{}", Line::HEAD);
-    for line in &lines {
-        println!("{line}");
-    }
+    print!("\n{table}");
     Ok(())
 }
 
@@ -301,7 +298,7 @@ impl Bench<'_> {
         database: Database,
         url: &str,
         postgres: Option<&Postgres>,
-        lines: &mut Vec<Line>,
+        table: &mut Table,
     ) -> Result<()> {
         let stage = Arc::new(Stage::set(url).await?);
         let (ours, bare) = (
@@ -311,14 +308,14 @@ impl Bench<'_> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let name = database.name();
         let ready = ours.ready_after.as_secs_f64() * 1e3;
-        lines.push(Line::value(
+        table.add(Line::value(
             &format!("ready after start, {name}"),
             ready,
             "ms",
             300.0,
         ));
         let idle = memory(ours.process(), "VmRSS").unwrap_or_default();
-        lines.push(Line::value(
+        table.add(Line::value(
             &format!("memory when idle, {name}"),
             idle,
             "MB",
@@ -342,7 +339,7 @@ impl Bench<'_> {
             }
         }
         let peak = memory(ours.process(), "VmHWM").unwrap_or_default();
-        lines.push(Line::value(
+        table.add(Line::value(
             &format!("most memory under load, {name}"),
             peak,
             "MB",

@@ -82,6 +82,25 @@ impl fmt::Display for Row {
     }
 }
 
+/// The lines that are printed in the end.
+#[derive(Default)]
+pub struct Table(Vec<Line>);
+
+impl Table {
+    /// Adds a line, and tells it at once: a later part may fail.
+    pub fn add(&mut self, line: Line) {
+        eprintln!("{line}");
+        self.0.push(line);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", Line::HEAD)?;
+        self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
 /// A batch, or another thing with one number and a goal.
 pub struct Line(String);
 
@@ -116,6 +135,15 @@ impl Line {
             "| {what} | {:.2} s | {:.2} s | {ratio:.2} | ≤ {goal} {verdict} | {processor} | {memory:.0} |",
             ours.as_secs_f64(),
             bare.as_secs_f64(),
+        ))
+    }
+
+    /// What nothing is compared with, and the most seconds that it may take.
+    pub fn took(what: &str, time: Duration, goal: f64) -> Self {
+        let seconds = time.as_secs_f64();
+        let verdict = if seconds <= goal { "met" } else { "missed" };
+        Self(format!(
+            "| {what} | {seconds:.2} s | | | ≤ {goal} s {verdict} | | |"
         ))
     }
 

@@ -23,6 +23,7 @@ mod m0013_market;
 mod m0015_list_indexes;
 mod m0016_facts_stay;
 mod m0017_published_statements;
+mod m0018_runs_in_chunks;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_list_indexes::Migration),
             Box::new(m0016_facts_stay::Migration),
             Box::new(m0017_published_statements::Migration),
+            Box::new(m0018_runs_in_chunks::Migration),
         ]
     }
 }

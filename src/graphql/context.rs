@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_graphql::{
@@ -15,6 +16,7 @@ use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
 use sea_orm::DatabaseConnection;
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument;
 
 use super::batches::Batches;
 use crate::{
@@ -33,6 +35,9 @@ use crate::{
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the result of a keyed payout mutation is kept.
 pub const KEPT_FOR_PAYOUTS: TimeDelta = TimeDelta::days(30);
+
+/// How long a mutation waits for work that goes on without it: half the time that an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The facts of one request, attached to it after authentication.
 #[derive(Clone, Debug)]
@@ -206,6 +211,24 @@ pub trait ContextExt<'a> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static;
+    /// Does work of several units to its end, also when the caller goes away, and waits for it.
+    fn finish<T, F>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(App, Call) -> F,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static;
+    /// Begins work that a job brings to its end, too, and waits for it, but so briefly that the answer, which says how far
+    /// it came, is in time. A fault is the job's to make good.
+    fn begin<F>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(App, Call) -> F,
+    ) -> impl Future<Output = ()> + Send
+    where
+        F: Future<Output = Result<()>> + Send + 'static;
     /// Changes data that gives a claim on money or exclusivity: `@idempotent` is mandatory.
     fn write_once<T, F>(
         &self,
@@ -255,6 +278,40 @@ impl<'a> ContextExt<'a> for Context<'a> {
             match key? {
                 None => app.write(call(name, caller), body).await,
                 Some(key) => app.write_keyed(call(name, caller), key, body).await,
+            }
+        }
+    }
+
+    fn finish<T, F>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(App, Call) -> F,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (app, call) = (self.app(), call(name, self.caller()));
+        let work = work(app.clone(), call).in_current_span();
+        let spawned = app.tasks().spawn(work);
+        async move {
+            let done = spawned.await;
+            done.unwrap_or_else(|panic| Err(Error::Internal(Box::new(panic))))
+        }
+    }
+
+    fn begin<F>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(App, Call) -> F,
+    ) -> impl Future<Output = ()> + Send
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let work = self.finish(name, work);
+        async move {
+            if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, work).await {
+                tracing::warn!(name, %error, "left to a job");
             }
         }
     }

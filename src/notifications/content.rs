@@ -127,7 +127,7 @@ impl View<'_> {
                 details_id,
                 partner_id,
             } if self.sees(*partner_id) => self.account(*details_id).await,
-            Event::PayoutRunCreated { run_id } if self.own.is_none() => self.run(*run_id).await,
+            Event::PayoutRunCalculated { run_id } if self.own.is_none() => self.run(*run_id).await,
             Event::PayoutPaid { payout_id, .. } | Event::PayoutFailed { payout_id, .. } => {
                 self.payout(*payout_id).await
             }

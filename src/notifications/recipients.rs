@@ -26,7 +26,7 @@
 //! | touchpoint.recorded | touchpoint_to_verify | alliance managers, when a partner recorded it |
 //! | touchpoint.verified | touchpoint_verified | deciders of the partner |
 //! | touchpoint.rejected | touchpoint_rejected | deciders of the partner |
-//! | payout_run.created | payout_run_to_approve | finance and administrators, without its creator |
+//! | payout_run.calculated | payout_run_to_approve | finance and administrators, without its creator |
 //! | payment_details.changed | payment_details_changed | administrators of the partner |
 //! | payout.paid | payout_paid | deciders of the partner |
 //! | statement.published | statement_published | deciders of the partner |
@@ -149,7 +149,7 @@ pub fn decide(event: &Event, known: &Circumstances) -> Vec<(Audience, Mail)> {
             Audience::Partner(*partner_id, ADMINISTRATORS),
             Mail::PaymentDetailsChanged,
         )],
-        Event::PayoutRunCreated { .. } => {
+        Event::PayoutRunCalculated { .. } => {
             vec![(
                 Audience::Vendor(APPROVERS, known.creator),
                 Mail::PayoutRunToApprove,
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn whoever_made_a_run_is_not_asked_to_approve_it() {
-        let event = Event::PayoutRunCreated {
+        let event = Event::PayoutRunCalculated {
             run_id: PayoutRunId(PAYOUT.0),
         };
         let known = Circumstances {

@@ -63,7 +63,7 @@ pub async fn circumstances(db: &impl ConnectionTrait, event: &Event) -> Result<C
                 .await?;
             known.submitter = row.map(|row| row.submitted_by);
         }
-        Event::PayoutRunCreated { run_id } => {
+        Event::PayoutRunCalculated { run_id } => {
             let row = payout_run::Entity::find_by_id(*run_id).one(db).await?;
             known.creator = row.map(|row| row.created_by);
         }

@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod attribute;
+mod chunk;
 pub mod create;
 mod facts;
 pub mod graphql;
@@ -26,5 +27,6 @@ pub mod wall;
 
 pub use account::AccountKind;
 pub use attribute::AttributeKind;
+pub use chunk::Chunk;
 pub use facts::name_key;
 pub use status::{PartnerAction, PartnerSize, PartnerStatus, PartnerType};

@@ -46,7 +46,7 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         .into());
     }
     store::approve_run(tx, &run, approver, status).await?;
-    store::move_payments(tx, run_id, PayoutAction::Approve).await?;
+    store::move_payments(tx, run_id, None, PayoutAction::Approve).await?;
     release_holdbacks(tx, run_id).await?;
     post_approval(tx, run_id).await?;
     tx.record(Event::PayoutRunApproved { run_id });

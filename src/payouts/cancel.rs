@@ -1,16 +1,24 @@
 //! Giving a payout run up before anybody approved it.
 
 use super::{
-    refusal,
+    RunStatus, jobs, refusal,
     status::{PayoutAction, RunAction},
     store,
 };
 use crate::{
-    entity::ids::PayoutRunId, error::Result, events::Event, identity::Action,
-    platform::transition::StateMachine, tx::Tx,
+    entity::{ids::PayoutRunId, payout_run},
+    error::Result,
+    events::Event,
+    identity::Action,
+    platform::transition::StateMachine,
+    tx::Tx,
 };
 
-/// Frees the commission lines of a run for the next one. The run and its payments stay, as cancelled.
+/// Payments of one unit of work.
+const CHUNK: u64 = 500;
+
+/// Gives a run up: its commission lines are freed next, by a job if by nobody else. The run and its payments stay, as
+/// cancelled.
 ///
 /// Records [`Event::PayoutRunCancelled`].
 ///
@@ -24,8 +32,22 @@ pub async fn cancel(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         .apply(RunAction::Cancel)
         .map_err(refusal::illegal_move)?;
     store::move_run(tx, &run, status).await?;
-    store::move_payments(tx, run_id, PayoutAction::Cancel).await?;
-    store::free_lines(tx, run_id).await?;
+    tx.enqueue(jobs::advance(run_id, RunStatus::Cancelling));
     tx.record(Event::PayoutRunCancelled { run_id });
     Ok(run_id)
+}
+
+/// Frees the commission lines of the next payments of a run for the next one.
+pub(super) async fn free_next(tx: &Tx, run: &payout_run::Model) -> Result<()> {
+    let payments = store::uncancelled(tx, run.id, CHUNK).await?;
+    store::free_lines(tx, &payments).await?;
+    store::move_payments(tx, run.id, Some(&payments), PayoutAction::Cancel).await?;
+    if payments.len() < usize::try_from(CHUNK).unwrap_or(usize::MAX) {
+        let status = run
+            .status
+            .apply(RunAction::Free)
+            .map_err(refusal::illegal_move)?;
+        store::move_run(tx, run, status).await?;
+    }
+    Ok(())
 }

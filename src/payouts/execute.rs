@@ -47,7 +47,7 @@ pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Resu
         .map_err(refusal::illegal_move)?;
     store::start_run(tx, &run, tx.actor().user_id(), status).await?;
     store::choose_provider(tx, run_id, provider).await?;
-    store::move_payments(tx, run_id, PayoutAction::Start).await?;
+    store::move_payments(tx, run_id, None, PayoutAction::Start).await?;
     post_start(tx, &store::payments_of(tx, run_id).await?).await?;
     tx.enqueue(super::jobs::resume(run_id, None));
     tx.record(Event::PayoutRunExecuting { run_id });

@@ -8,17 +8,16 @@ use async_graphql::{Context, ID, InputObject, MergedObject, Object};
 pub use payment::{Payout, PayoutConnection, PayoutFilter, PayoutQuery};
 pub use run::{PayoutException, PayoutRun, PayoutRunFilter, PayoutRunQuery};
 
-use super::{approve, cancel, create, execute, retry};
+use super::{advance, approve, cancel, create, execute, retry};
 use crate::{
     entity::ids::{PayoutId, PayoutRunId},
-    error::{Error, Result},
+    error::Result,
     graphql::{
         ContextExt,
         context::{self, KEPT_FOR_PAYOUTS},
         scalars::Date,
     },
     payload,
-    tx::Call,
 };
 
 /// Queries of payouts.
@@ -72,7 +71,7 @@ pub struct PayoutRetryInput {
 payload!(
     /// The result of `payoutRunCreate`.
     PayoutRunCreatePayload {
-        /// The new run, waiting for review.
+        /// The new run: waiting for review, or still being calculated.
         payout_run: PayoutRun
     }
 );
@@ -86,7 +85,7 @@ payload!(
 payload!(
     /// The result of `payoutRunCancel`.
     PayoutRunCancelPayload {
-        /// The cancelled run.
+        /// The run: cancelled, or its commission is still being freed.
         payout_run: PayoutRun
     }
 );
@@ -112,7 +111,8 @@ pub struct PayoutsMutation;
 #[Object]
 impl PayoutsMutation {
     /// Collects the commission that is due into one payment per partner and currency, for review by somebody else.
-    /// Who is not paid is listed with the reason; nothing is lost. Needs `@idempotent`. Refused with `BAD_USER_INPUT`
+    /// Who is not paid is listed with the reason; nothing is lost. A run of thousands of partners answers as
+    /// `CALCULATING`, goes on by itself and waits for review then. Needs `@idempotent`. Refused with `BAD_USER_INPUT`
     /// for a period that ends before it starts, `NOT_FOUND` for an unknown programme.
     async fn payout_run_create(
         &self,
@@ -133,8 +133,8 @@ impl PayoutsMutation {
         PayoutRunApprovePayload::of(approved(ctx, &input.payout_run_id).await)
     }
 
-    /// Gives a run up before it is approved; its commission is free for the next run. Refused with
-    /// `ILLEGAL_TRANSITION` once it is approved.
+    /// Gives a run up before it is approved; its commission is free for the next run. A run of thousands of partners
+    /// answers as `CANCELLING` and goes on by itself. Refused with `ILLEGAL_TRANSITION` once it is approved.
     async fn payout_run_cancel(
         &self,
         ctx: &Context<'_>,
@@ -176,6 +176,10 @@ async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<Payou
             Box::pin(create::create(tx, command))
         })
         .await?;
+    ctx.begin("payoutRunCreate", |app, call| async move {
+        advance::go_on(&app, &call, id).await
+    })
+    .await;
     PayoutRun::fresh(ctx, id).await
 }
 
@@ -196,6 +200,10 @@ async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
             Box::pin(cancel::cancel(tx, id))
         })
         .await?;
+    ctx.begin("payoutRunCancel", |app, call| async move {
+        advance::go_on(&app, &call, id).await
+    })
+    .await;
     PayoutRun::fresh(ctx, id).await
 }
 
@@ -208,14 +216,10 @@ async fn executed(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
             Box::pin(execute::start(tx, id, name))
         })
         .await?;
-    let (app, call) = (ctx.app().clone(), call(ctx, "payoutRunExecute"));
-    let settling = async move { execute::go_on(&app, &call, &provider, id, None).await };
-    // Spawned: a caller who goes away does not stop the settling half way.
-    ctx.app()
-        .tasks()
-        .spawn(settling)
-        .await
-        .map_err(|panic| Error::Internal(Box::new(panic)))??;
+    ctx.begin("payoutRunExecute", |app, call| async move {
+        execute::go_on(&app, &call, &provider, id, None).await
+    })
+    .await;
     PayoutRun::fresh(ctx, id).await
 }
 
@@ -232,20 +236,9 @@ async fn retried(ctx: &Context<'_>, input: &PayoutRetryInput) -> Result<Payout> 
             Box::pin(retry::start(tx, command, name))
         })
         .await?;
-    let (app, call) = (ctx.app().clone(), call(ctx, "payoutRetry"));
-    let settling = async move { execute::go_on(&app, &call, &provider, run, Some(id)).await };
-    ctx.app()
-        .tasks()
-        .spawn(settling)
-        .await
-        .map_err(|panic| Error::Internal(Box::new(panic)))??;
+    ctx.begin("payoutRetry", |app, call| async move {
+        execute::go_on(&app, &call, &provider, run, Some(id)).await
+    })
+    .await;
     Payout::fresh(ctx, id).await
-}
-
-fn call(ctx: &Context<'_>, name: &'static str) -> Call {
-    Call {
-        name,
-        actor: ctx.actor().clone(),
-        request_id: Some(ctx.caller().request_id.clone()),
-    }
 }

@@ -1,9 +1,11 @@
-//! What happens by itself: a started run, or a payment that is tried again, is brought to its end.
+//! What happens by itself: a run that is calculated or given up, one that is executed, and a payment that is tried
+//! again, are brought to their end.
 
+use sea_orm::ActiveEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{execute, provider, store};
+use super::{RunStatus, advance, execute, provider, store};
 use crate::{
     app::App,
     entity::ids::{PayoutId, PayoutRunId},
@@ -12,8 +14,16 @@ use crate::{
     tx::Call,
 };
 
+/// The topic of jobs that bring runs to where a person decides.
+pub const ADVANCE: &str = "payout.advance";
+
 /// The topic of jobs that bring payments to their end.
 pub const RESUME: &str = "payout.resume";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Advance {
+    run: PayoutRunId,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Resume {
@@ -21,7 +31,16 @@ struct Resume {
     only: Option<PayoutId>,
 }
 
-/// A job for a run, or for one payment of it in the attempt that starts with a version of it.
+/// A job for a run that has come to a state from which it goes on by itself.
+pub(super) fn advance(run: PayoutRunId, from: RunStatus) -> NewJob {
+    NewJob {
+        topic: ADVANCE,
+        payload: json!({ "run": run }),
+        dedupe_key: Some(format!("{ADVANCE}:{run}:{}", from.to_value())),
+    }
+}
+
+/// A job for a run that is executed, or for one payment of it in the attempt that starts with a version of it.
 pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJob {
     let attempt = retried.map_or_else(String::new, |(payout, version)| {
         format!(":{payout}:{version}")
@@ -32,6 +51,16 @@ pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJ
         payload: json!({ "run": run, "only": only }),
         dedupe_key: Some(format!("{RESUME}:{run}{attempt}")),
     }
+}
+
+/// Calculates or frees a run.
+///
+/// # Errors
+/// The database failed, or commission is booked all the time: the job is tried again later.
+pub async fn advance_run(app: &App, job: &Job) -> Result<()> {
+    let payload: Advance = serde_json::from_value(job.payload.clone())?;
+    advance::go_on(app, &Call::system("payoutAdvance"), payload.run).await?;
+    finish(app, job).await
 }
 
 /// Asks the provider about what is open and settles its answers; the job is done when nothing is open.
@@ -52,6 +81,10 @@ pub async fn work(app: &App, job: &Job) -> Result<()> {
     if store::has_open_payments(app.db().reader(), payload.run, payload.only).await? {
         return Err(Error::internal("the outcome of a payment is still unknown"));
     }
+    finish(app, job).await
+}
+
+async fn finish(app: &App, job: &Job) -> Result<()> {
     let settled = job.clone();
     app.write(Call::system("jobFinish"), move |tx| {
         let job = settled.clone();

@@ -1,6 +1,6 @@
 //! The states of a payout run and of its payments.
 //!
-//! A run is calculated for review, approved by a second person, executed, and completed when every payment is
+//! A run is calculated, reviewed and approved by a second person, executed, and completed when every payment is
 //! settled. A payment whose outcome the provider does not tell is `UNKNOWN` until somebody asks: it is never sent
 //! again under another key.
 
@@ -31,6 +31,8 @@ use crate::platform::transition::StateMachine;
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
 pub enum RunStatus {
+    /// Being calculated, partner by partner.
+    Calculating,
     /// Calculated; waits for a second person.
     Review,
     /// Approved; its amounts are payable.
@@ -41,6 +43,8 @@ pub enum RunStatus {
     Completed,
     /// Settled, but some payments failed; their amounts are payable again.
     PartiallyFailed,
+    /// Given up before approval; its commission lines are being freed.
+    Cancelling,
     /// Given up before approval; its commission lines are free for the next run.
     Cancelled,
 }
@@ -68,10 +72,14 @@ pub enum RunStatus {
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
 pub enum RunAction {
+    /// Everything that is due was looked at.
+    Submit,
     /// A second person agrees.
     Approve,
     /// Give it up.
     Cancel,
+    /// Its commission lines are free again.
+    Free,
     /// Hand its payments to the provider.
     Execute,
     /// Every payment is paid.
@@ -85,8 +93,10 @@ impl StateMachine for RunStatus {
 
     fn target(self, action: RunAction) -> Option<Self> {
         match (self, action) {
+            (Self::Calculating, RunAction::Submit) => Some(Self::Review),
             (Self::Review, RunAction::Approve) => Some(Self::Approved),
-            (Self::Review, RunAction::Cancel) => Some(Self::Cancelled),
+            (Self::Calculating | Self::Review, RunAction::Cancel) => Some(Self::Cancelling),
+            (Self::Cancelling, RunAction::Free) => Some(Self::Cancelled),
             (Self::Approved, RunAction::Execute) => Some(Self::Executing),
             (Self::Executing, RunAction::Complete) => Some(Self::Completed),
             (Self::Executing, RunAction::CompleteWithFailures) => Some(Self::PartiallyFailed),
@@ -262,11 +272,13 @@ mod tests {
     #[test]
     fn a_run_is_paid_only_after_approval_and_execution() {
         insta::assert_snapshot!(table::<RunStatus>(), @r"
-        REVIEW: APPROVE > APPROVED, CANCEL > CANCELLED
+        CALCULATING: SUBMIT > REVIEW, CANCEL > CANCELLING
+        REVIEW: APPROVE > APPROVED, CANCEL > CANCELLING
         APPROVED: EXECUTE > EXECUTING
         EXECUTING: COMPLETE > COMPLETED, COMPLETE_WITH_FAILURES > PARTIALLY_FAILED
         COMPLETED: -
         PARTIALLY_FAILED: COMPLETE > COMPLETED
+        CANCELLING: FREE > CANCELLED
         CANCELLED: -
         ");
     }

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::entity::ids::{PayoutRunId, ProgramId, ProgramVersionId, UserId};
+use crate::entity::ids::{PartnerId, PayoutRunId, ProgramId, ProgramVersionId, UserId};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "payout_run")]
@@ -15,6 +15,7 @@ pub struct Model {
     pub period_start: Date,
     pub period_end: Date,
     pub status: crate::payouts::RunStatus,
+    pub after_partner_id: Option<PartnerId>,
     pub created_by: UserId,
     pub approved_by: Option<UserId>,
     pub approved_at: Option<DateTimeUtc>,

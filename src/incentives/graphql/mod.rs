@@ -24,7 +24,6 @@ pub use preview::{PayoutPreview, PayoutPreviewInput, PayoutPreviewLine};
 use super::{batch, plan as plans, store};
 use crate::{
     entity::{ids::ProgramId, incentive_plan},
-    error::Error,
     graphql::{
         ContextExt,
         context::id,
@@ -34,7 +33,6 @@ use crate::{
     },
     identity::Action,
     payload,
-    tx::Call,
 };
 
 /// Queries of incentives.
@@ -173,22 +171,10 @@ impl IncentivesMutation {
             ctx.actor().may(Action::PlanActivate)?;
             let program = id::<ProgramId>(&input.program_id);
             crate::programs::rules::in_force(ctx.db(), program, ctx.app().clock().now()).await?;
-            let caller = ctx.caller();
-            let call = Call {
-                name: "accrualRun",
-                actor: caller.actor.clone(),
-                request_id: Some(caller.request_id.clone()),
-            };
-            let app = ctx.app().clone();
-            // Spawned: a caller who does not wait for a large programme does not stop it.
-            let run = ctx
-                .app()
-                .tasks()
-                .spawn(async move { batch::run_as(&app, call, program, |_| {}).await });
-            let report = run
-                .await
-                .map_err(|panic| Error::Internal(Box::new(panic)))??;
-            Ok(AccrualReport::from(report))
+            let report = ctx.finish("accrualRun", |app, call| async move {
+                batch::run_as(&app, call, program, |_| {}).await
+            });
+            report.await.map(AccrualReport::from)
         };
         AccrualRunPayload::of(result.await)
     }

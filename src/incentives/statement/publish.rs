@@ -18,6 +18,7 @@ use crate::{
     error::{Refusal, Result},
     events::Event,
     identity::Action,
+    partners,
     platform::sql::count,
     tx::{Call, Tx},
 };
@@ -42,7 +43,7 @@ pub async fn chunk(
     if tx.now() < period.end {
         return Err(Refusal::input("periodEnd", "must be over, in UTC").into());
     }
-    let partners = store::chunk(tx, after, CHUNK).await?;
+    let partners = partners::Chunk::next(tx, after, CHUNK).await?;
     let moved = store::unpublished(tx, partners, period).await?;
     let rows: Vec<_> = moved.iter().map(|moved| row(tx, period, moved)).collect();
     for row in &rows {

@@ -3,19 +3,19 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, Statement, Value, sea_query::Expr,
+    QuerySelect, Select, Statement, Value, sea_query::Expr,
 };
-use uuid::Uuid;
 
 use super::{Period, Span, Subject, Sums};
 use crate::{
     entity::{
         accrual,
         ids::{PartnerId, PartnerStatementId},
-        partner, partner_statement, payout, statement_publication,
+        partner_statement, payout, statement_publication,
     },
     error::Result,
     identity::Scope,
+    partners::Chunk,
     platform::{
         ids::TypedId,
         money::Currency,
@@ -98,35 +98,6 @@ pub(super) async fn moved<C: ConnectionTrait>(
     .await?)
 }
 
-/// Partners one after the other by their ids.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
-    /// After this one; from the first on when there is none.
-    pub after: Option<PartnerId>,
-    /// Until this one; all that follow when there is none.
-    pub last: Option<PartnerId>,
-}
-
-/// The next so many partners after one.
-pub(super) async fn chunk<C: ConnectionTrait>(
-    db: &C,
-    after: Option<PartnerId>,
-    size: u64,
-) -> Result<Chunk> {
-    let last = partner::Entity::find()
-        .select_only()
-        .column(partner::Column::Id)
-        .apply_if(after, |select, after| {
-            select.filter(partner::Column::Id.gt(after))
-        })
-        .order_by_asc(partner::Column::Id)
-        .offset(size - 1)
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(Chunk { after, last })
-}
-
 /// What moved for the partners of a chunk about whom there is something to tell and nothing published yet, in a stable
 /// order: what was owed before, or a line or a payment in the period.
 pub(super) async fn unpublished<C: ConnectionTrait>(
@@ -134,23 +105,23 @@ pub(super) async fn unpublished<C: ConnectionTrait>(
     chunk: Chunk,
     period: Period,
 ) -> Result<Vec<Moved>> {
-    let until = chunk.last.map_or("", |_| " AND partner_id <= $6");
     // Amounts of lines and payments are never 0, those earned never negative, those taken back never positive.
     let sql = format!(
         "{} HAVING (SUM(opening) <> 0 OR SUM(earned) <> 0 OR SUM(taken_back) <> 0 OR SUM(paid) <> 0) \
          AND NOT EXISTS (SELECT 1 FROM partner_statement s WHERE s.partner_id = moved.partner_id \
          AND s.currency = moved.currency AND s.period_start = $3 AND s.period_end = $4) \
          ORDER BY partner_id, currency",
-        moved_of(&format!("partner_id > $5{until}"))
+        moved_of("partner_id > $5 AND partner_id <= $6")
     );
-    let mut values: Vec<Value> = vec![
+    let [after, last] = chunk.bounds();
+    let values: [Value; 6] = [
         period.start.into(),
         period.end.into(),
         period.first_day.into(),
         period.last_day.into(),
-        chunk.after.map_or(Uuid::nil(), TypedId::uuid).into(),
+        after,
+        last,
     ];
-    values.extend(chunk.last.map(|id| Value::from(id.uuid())));
     Ok(Moved::find_by_statement(Statement::from_sql_and_values(
         db.get_database_backend(),
         sql,

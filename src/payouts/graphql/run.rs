@@ -70,7 +70,8 @@ impl PayoutRun {
         Date(self.0.period_end)
     }
 
-    /// The sum of its payments per currency, ordered by code; none when nobody is paid. At most 20.
+    /// The sum of its payments per currency, ordered by code; none when nobody is paid. Those of a run that is being
+    /// calculated grow. At most 20.
     async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
         let totals = self.sums(ctx).await?;
         Ok(totals
@@ -196,7 +197,10 @@ impl PayoutRun {
             }
             RunAction::Cancel => actor.can(Action::PayoutRunCreate),
             RunAction::Execute => actor.can(Action::PayoutRunExecute),
-            RunAction::Complete | RunAction::CompleteWithFailures => false,
+            RunAction::Submit
+            | RunAction::Free
+            | RunAction::Complete
+            | RunAction::CompleteWithFailures => false,
         };
         self.0.status.allowed().into_iter().filter(may).collect()
     }

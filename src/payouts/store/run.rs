@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter,
-    QuerySelect, QueryTrait, Statement, UpdateMany,
+    QueryOrder, QuerySelect, QueryTrait, Statement, UpdateMany,
     sea_query::{Expr, LockType},
 };
 
@@ -14,13 +14,14 @@ use crate::{
         payout, payout_run, program,
     },
     error::{Error, Result},
-    partners::PartnerStatus,
+    partners::{Chunk, PartnerStatus},
     payouts::{PayoutStatus, RunStatus, select::Due, status::PayoutAction},
-    platform::{ids::TypedId, money::Currency, transition::StateMachine},
+    platform::{ids::TypedId, money::Currency, sql::any_of, transition::StateMachine},
     tx::Tx,
 };
 
-/// What a run may claim: the lines of a programme that are in no payout, earned and available before an instant.
+/// What a run may claim: the lines of some partners in a programme that are in no payout, earned and available before
+/// an instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// The run.
@@ -29,6 +30,24 @@ pub struct Claim {
     pub program_id: ProgramId,
     /// The instant, excluded.
     pub before: DateTime<Utc>,
+    /// Of these partners.
+    pub partners: Chunk,
+}
+
+impl Claim {
+    /// A statement whose text knows the claim as `$1` (the programme), `$2` (the instant), `$3` and `$4` (the bounds of
+    /// its partners) and `$5` (the run).
+    fn statement(&self, tx: &Tx, text: &str) -> Statement {
+        let [after, last] = self.partners.bounds();
+        let values = [
+            self.program_id.uuid().into(),
+            self.before.into(),
+            after,
+            last,
+            self.run_id.uuid().into(),
+        ];
+        Statement::from_sql_and_values(tx.backend(), text, values)
+    }
 }
 
 /// Makes runs of one programme wait for each other, on SQLite they do anyway. Deals go on being won meanwhile.
@@ -72,12 +91,11 @@ pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<(Due<PartnerId>, Option<Pa
     let sql = "SELECT p.id AS partner_id, l.currency AS currency, l.amount_minor AS amount_minor, l.line_count AS line_count, \
          p.status AS status, p.dpa_valid_until AS dpa_valid_until, d.id AS payment_details_id \
          FROM (SELECT partner_id, currency, CAST(SUM(amount_minor) AS BIGINT) AS amount_minor, COUNT(*) AS line_count \
-           FROM accrual WHERE program_id = $1 AND payout_id IS NULL AND available_at < $2 AND earned_at < $2 \
-           GROUP BY partner_id, currency) l \
+           FROM accrual WHERE program_id = $1 AND payout_id IS NULL AND partner_id > $3 AND partner_id <= $4 \
+           AND available_at < $2 AND earned_at < $2 GROUP BY partner_id, currency) l \
          JOIN partner p ON p.id = l.partner_id \
          LEFT JOIN payment_details d ON d.partner_id = p.id AND d.replaced_at IS NULL ORDER BY p.id, l.currency";
-    let values = [claim.program_id.uuid().into(), claim.before.into()];
-    let rows = DueRow::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values))
+    let rows = DueRow::find_by_statement(claim.statement(tx, sql))
         .all(tx)
         .await?;
     let due = |row: DueRow| {
@@ -89,35 +107,45 @@ pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<(Due<PartnerId>, Option<Pa
 
 /// Gives the due lines of every partner and currency that has a payment in the run to that payment; returns how many.
 pub async fn claim(tx: &Tx, claim: Claim) -> Result<u64> {
-    let sql = "UPDATE accrual SET payout_id = payout.id FROM payout WHERE payout.run_id = $1 \
-         AND accrual.program_id = $2 AND accrual.payout_id IS NULL \
+    let sql = "UPDATE accrual SET payout_id = payout.id FROM payout \
+         WHERE payout.run_id = $5 AND payout.partner_id > $3 AND payout.partner_id <= $4 \
+         AND accrual.program_id = $1 AND accrual.payout_id IS NULL AND accrual.partner_id > $3 AND accrual.partner_id <= $4 \
          AND accrual.partner_id = payout.partner_id AND accrual.currency = payout.currency \
-         AND accrual.available_at < $3 AND accrual.earned_at < $3";
-    let values = [
-        claim.run_id.uuid().into(),
-        claim.program_id.uuid().into(),
-        claim.before.into(),
-    ];
-    let done = tx
-        .execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values))
-        .await?;
+         AND accrual.available_at < $2 AND accrual.earned_at < $2";
+    let done = tx.execute_raw(claim.statement(tx, sql)).await?;
     Ok(done.rows_affected())
 }
 
-/// Whether any payment of a run differs from the lines that it really got.
-pub async fn has_payment_unlike_its_lines(tx: &Tx, run_id: PayoutRunId) -> Result<bool> {
+/// Whether any payment that the claim led to differs from the lines that it really got.
+pub async fn has_payment_unlike_its_lines(tx: &Tx, claim: Claim) -> Result<bool> {
     let sql = "SELECT p.id AS id FROM payout p LEFT JOIN (SELECT a.payout_id AS payout_id, SUM(a.amount_minor) AS total, \
-           COUNT(*) AS lines FROM accrual a JOIN payout q ON q.id = a.payout_id WHERE q.run_id = $1 GROUP BY a.payout_id) s \
-         ON s.payout_id = p.id \
-         WHERE p.run_id = $1 AND (s.lines IS NULL OR s.total <> p.amount_minor OR s.lines <> p.line_count) LIMIT 1";
-    let unlike = tx
-        .query_one_raw(Statement::from_sql_and_values(
-            tx.backend(),
-            sql,
-            [run_id.uuid().into()],
-        ))
-        .await?;
-    Ok(unlike.is_some())
+           COUNT(*) AS lines FROM accrual a JOIN payout q ON q.id = a.payout_id \
+           WHERE q.run_id = $5 AND q.partner_id > $3 AND q.partner_id <= $4 GROUP BY a.payout_id) s ON s.payout_id = p.id \
+         WHERE p.run_id = $5 AND p.partner_id > $3 AND p.partner_id <= $4 \
+         AND (s.lines IS NULL OR s.total <> p.amount_minor OR s.lines <> p.line_count) LIMIT 1";
+    Ok(tx.query_one_raw(claim.statement(tx, sql)).await?.is_some())
+}
+
+/// The runs of a programme that are being calculated or freed, the oldest first, locked until the end of the unit of work.
+pub async fn lock_unfinished(tx: &Tx, program: ProgramId) -> Result<Vec<payout_run::Model>> {
+    use payout_run::Column;
+    let unfinished = payout_run::Entity::find()
+        .filter(Column::ProgramId.eq(program))
+        .filter(Column::Status.is_in([RunStatus::Calculating, RunStatus::Cancelling]))
+        .order_by_asc(Column::Id)
+        .lock_exclusive();
+    Ok(unfinished.all(tx).await?)
+}
+
+/// Notes up to which partner a run was calculated.
+pub async fn note_calculated(
+    tx: &Tx,
+    run: &payout_run::Model,
+    until: Option<PartnerId>,
+) -> Result<()> {
+    let update = update_run(tx, run, run.status)
+        .col_expr(payout_run::Column::AfterPartnerId, Expr::value(until));
+    guarded(tx, update).await
 }
 
 /// A run, locked until the end of the unit of work.
@@ -189,8 +217,13 @@ async fn guarded(tx: &Tx, update: UpdateMany<payout_run::Entity>) -> Result<()> 
     }
 }
 
-/// Takes an action on all payments of a run whose state allows it.
-pub async fn move_payments(tx: &Tx, run_id: PayoutRunId, action: PayoutAction) -> Result<()> {
+/// Takes an action on those payments of a run whose state allows it, all or only some.
+pub async fn move_payments(
+    tx: &Tx,
+    run_id: PayoutRunId,
+    only: Option<&[PayoutId]>,
+    action: PayoutAction,
+) -> Result<()> {
     use payout::Column;
     for from in PayoutStatus::iter() {
         let Some(to) = from.target(action) else {
@@ -202,21 +235,33 @@ pub async fn move_payments(tx: &Tx, run_id: PayoutRunId, action: PayoutAction) -
             .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
             .filter(Column::RunId.eq(run_id))
             .filter(Column::Status.eq(from))
+            .apply_if(only, |update, only| {
+                update.filter(any_of(tx, Column::Id, only.iter().copied()))
+            })
             .exec(tx)
             .await?;
     }
     Ok(())
 }
 
-/// Frees the lines of a run.
-pub async fn free_lines(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
+/// Payments of a run that are not cancelled yet, so many at most.
+pub async fn uncancelled(tx: &Tx, run_id: PayoutRunId, limit: u64) -> Result<Vec<PayoutId>> {
     let payments = payout::Entity::find()
         .select_only()
         .column(payout::Column::Id)
-        .filter(payout::Column::RunId.eq(run_id));
+        .filter(payout::Column::RunId.eq(run_id))
+        .filter(payout::Column::Status.ne(PayoutStatus::Cancelled))
+        .order_by_asc(payout::Column::Id)
+        .limit(limit);
+    Ok(payments.into_tuple().all(tx).await?)
+}
+
+/// Frees the lines of payments.
+pub async fn free_lines(tx: &Tx, payments: &[PayoutId]) -> Result<()> {
+    let of_payments = any_of(tx, accrual::Column::PayoutId, payments.iter().copied());
     accrual::Entity::update_many()
         .col_expr(accrual::Column::PayoutId, Expr::value(None::<PayoutId>))
-        .filter(accrual::Column::PayoutId.in_subquery(payments.into_query()))
+        .filter(of_payments)
         .exec(tx)
         .await?;
     Ok(())

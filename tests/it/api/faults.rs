@@ -28,6 +28,11 @@ pub struct Busy {
 
 impl Busy {
     pub async fn start(t: &TestApp) -> Self {
+        Self::over(t, "partner").await
+    }
+
+    /// Keeps, on PostgreSQL, only writes to this table waiting.
+    pub async fn over(t: &TestApp, table: &'static str) -> Self {
         let go = Arc::new(Notify::new());
         let (held, holds) = oneshot::channel();
         let held = Arc::new(std::sync::Mutex::new(Some(held)));
@@ -39,8 +44,8 @@ impl Busy {
                     Box::pin(async move {
                         // SQLite has one writer at a time; on PostgreSQL the table is what is waited for.
                         if tx.backend() == DbBackend::Postgres {
-                            tx.execute_unprepared("LOCK TABLE partner IN SHARE ROW EXCLUSIVE MODE")
-                                .await?;
+                            let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+                            tx.execute_unprepared(&lock).await?;
                         }
                         if let Some(held) = held.lock().unwrap().take() {
                             held.send(()).unwrap();

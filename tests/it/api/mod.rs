@@ -3,7 +3,7 @@
 mod busy;
 mod conformance;
 mod decimals;
-mod faults;
+pub mod faults;
 mod fuzz;
 mod hostile;
 mod sockets;

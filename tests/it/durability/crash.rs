@@ -191,6 +191,7 @@ fn expected(won: i64, runs: i64, found: &account::Counts) -> account::Counts {
         ("commission.accrued", 3 * won),
         ("payout_run", runs),
         ("payout_run.created", runs),
+        ("payout_run.calculated", runs),
         ("payout_run.approved", runs),
         ("payout_run.executing", runs),
         ("payout_run.completed", runs),
@@ -290,6 +291,7 @@ async fn check_mail(
     let settled = [
         ("event DONE", events),
         ("mail DONE", mails),
+        ("payout.advance DONE", runs),
         ("payout.resume DONE", runs),
     ];
     let settled = settled.map(|(name, n)| (name.to_owned(), n));

@@ -6,6 +6,7 @@ pub mod ledger;
 pub mod payouts;
 pub mod publishing;
 pub mod statements;
+pub mod steps;
 pub mod verify;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -31,6 +32,7 @@ use ensemble::{
     partners::PartnerStatus,
     platform::{
         ids::{self, TypedId},
+        mail::Message,
         money::Currency,
     },
     programs::{ProgramSettings, ProgramStatus},
@@ -54,6 +56,7 @@ pub fn cases() -> Vec<Case> {
         publishing::many::cases(),
         publishing::seen::cases(),
         statements::cases(),
+        steps::cases(),
         verify::cases(),
     ]
     .concat()
@@ -158,12 +161,17 @@ impl Books {
     }
 
     pub async fn partner(&self, name: &str) -> PartnerId {
+        self.partners([name.to_owned()]).await[0]
+    }
+
+    /// Partners in full standing, in the order of their ids.
+    async fn partners(&self, names: impl IntoIterator<Item = String>) -> Vec<PartnerId> {
         let now = self.t.app.clock().now();
-        let row = partner::Model {
+        let row = |name: String| partner::Model {
             id: PartnerId::of(ids::mint(now)),
             external_id: None,
-            legal_name: name.to_owned(),
-            display_name: name.to_owned(),
+            legal_name: name.clone(),
+            display_name: name.clone(),
             name_key: name.to_lowercase(),
             size: None,
             country: None,
@@ -176,15 +184,23 @@ impl Books {
             created_at: now,
             updated_at: now,
         };
-        let id = row.id;
+        let rows: Vec<_> = names.into_iter().map(row).collect();
+        let mut partners: Vec<_> = rows.iter().map(|row| row.id).collect();
         self.t
-            .write(move |tx| {
-                let row = whole(row.clone());
-                Box::pin(async move { tx.insert(row).await })
-            })
+            .write(move |tx| Box::pin(tx.insert_models(rows.clone())))
             .await
             .unwrap();
-        id
+        partners.sort();
+        partners
+    }
+
+    /// So many partners, with a cent for each from one deal.
+    pub async fn crowd(&self, size: usize) -> Vec<PartnerId> {
+        let names = (0..size).map(|place| format!("Partner {place}"));
+        let partners = self.partners(names).await;
+        let lines: Vec<Earned> = partners.iter().map(|partner| earned(*partner, 1)).collect();
+        self.win("2026-01-10T08:00:00Z", &lines).await;
+        partners
     }
 
     /// Changes a partner's facts.
@@ -486,6 +502,15 @@ impl Books {
             job::Entity::find().count(db).await.unwrap(),
         ]
     }
+}
+
+/// The mails that went out for an event.
+pub fn mailed(t: &TestApp, event: &str) -> impl Iterator<Item = Message> {
+    let sent = t.outbox.sent().into_iter().map(|mail| mail.message);
+    sent.filter(move |message| {
+        let mut headers = message.headers.iter();
+        headers.any(|(name, value)| name == "X-Ensemble-Event" && value == event)
+    })
 }
 
 /// A line of a win.

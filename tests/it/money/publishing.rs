@@ -12,7 +12,7 @@ use ensemble::{
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 
-use super::{Books, at, earned};
+use super::{Books, at, earned, mailed};
 use crate::{
     cases,
     support::{Answer, Person, TestApp},
@@ -117,12 +117,7 @@ fn told(answer: &Answer) -> Vec<String> {
 
 /// Whom a mail told of a statement, sorted, each with the text.
 fn mails(t: &TestApp) -> Vec<(String, String)> {
-    let sent = t.outbox.sent().into_iter().map(|mail| mail.message);
-    let of_statements = sent.filter(|message| {
-        let mut headers = message.headers.iter();
-        headers.any(|(name, value)| name == "X-Ensemble-Event" && value == EVENT)
-    });
-    let mut mails: Vec<_> = of_statements
+    let mut mails: Vec<_> = mailed(t, EVENT)
         .map(|message| (message.to_address, message.text.replace('\u{a0}', " ")))
         .collect();
     mails.sort();

@@ -156,6 +156,7 @@ impl World {
             period_start: Set(NaiveDate::from_ymd_opt(2026, 2, 1).unwrap()),
             period_end: Set(NaiveDate::from_ymd_opt(2026, 2, 28).unwrap()),
             status: Set(RunStatus::Review),
+            after_partner_id: Set(None),
             created_by: Set(creator.id),
             approved_by: Set(None),
             approved_at: Set(None),

@@ -309,7 +309,7 @@ async fn a_payout_run_is_laid_before_everybody_but_its_creator(t: TestApp) {
         t.admin().await,
     );
     let (run_id, ..) = world.payout_run(&t, &finn).await;
-    record(&t, Event::PayoutRunCreated { run_id }).await;
+    record(&t, Event::PayoutRunCalculated { run_id }).await;
     t.settle().await;
     let subject = "Payout run PR-1 waits for your approval";
     assert_eq!(told(&t), expected([(&fay, subject), (&ada, subject)]));

@@ -24,7 +24,6 @@ use crate::{
     incentives::statement::{Period, Sums, publish, store},
     partners::graphql::Partner,
     payload,
-    tx::Call,
 };
 
 /// A statement as it was published and mailed: it stays as it was told. What was booked later for one of its days is in
@@ -238,20 +237,9 @@ impl StatementMutation {
 async fn published(ctx: &Context<'_>, input: StatementsPublishInput) -> Result<i32> {
     ctx.actor().may(Action::StatementPublish)?;
     let period = Period::days(input.period_start.0, input.period_end.0)?;
-    let caller = ctx.caller();
-    let call = Call {
-        name: "statementsPublish",
-        actor: caller.actor.clone(),
-        request_id: Some(caller.request_id.clone()),
-    };
-    let app = ctx.app().clone();
-    // Spawned: a caller who does not wait for all partners does not stop it.
-    let run = ctx
-        .app()
-        .tasks()
-        .spawn(async move { publish::run_as(&app, call, period).await });
-    let published = run
-        .await
-        .map_err(|panic| Error::Internal(Box::new(panic)))??;
+    let published = ctx.finish("statementsPublish", |app, call| async move {
+        publish::run_as(&app, call, period).await
+    });
+    let published = published.await?;
     Ok(i32::try_from(published).unwrap_or(i32::MAX))
 }

@@ -1,23 +1,10 @@
 //! Publishing at once, and for more partners than one unit of work takes on.
 
 use chrono::TimeDelta;
-use ensemble::{
-    entity::{ids::PartnerId, partner},
-    identity::Role,
-    partners::PartnerStatus,
-    platform::{
-        clock::ManualClock,
-        ids::{self, TypedId},
-    },
-    worker,
-};
+use ensemble::{identity::Role, platform::clock::ManualClock, worker};
 
 use super::{Books, at, events, january, mails, publish, published, readers, rows, sorted};
-use crate::{
-    cases,
-    money::{Earned, earned},
-    support::TestApp,
-};
+use crate::{cases, support::TestApp};
 
 cases!(
     two_workers_and_a_person_at_once_publish_once,
@@ -60,44 +47,11 @@ async fn two_workers_and_a_person_at_once_publish_once(t: TestApp) {
     }
 }
 
-/// So many partners, with a cent for each from one deal.
-async fn crowd(books: &Books, size: usize) -> Vec<PartnerId> {
-    let now = books.t.app.clock().now();
-    let row = |place: usize| partner::Model {
-        id: PartnerId::of(ids::mint(now)),
-        external_id: None,
-        legal_name: format!("Partner {place}"),
-        display_name: format!("Partner {place}"),
-        name_key: format!("partner {place}"),
-        size: None,
-        country: None,
-        region: None,
-        website: None,
-        parent_id: None,
-        status: PartnerStatus::Active,
-        dpa_valid_until: None,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    let rows: Vec<_> = (0..size).map(row).collect();
-    let mut partners: Vec<_> = rows.iter().map(|row| row.id).collect();
-    books
-        .t
-        .write(move |tx| Box::pin(tx.insert_models(rows.clone())))
-        .await
-        .unwrap();
-    let lines: Vec<Earned> = partners.iter().map(|partner| earned(*partner, 1)).collect();
-    books.win("2026-01-10T08:00:00Z", &lines).await;
-    partners.sort();
-    partners
-}
-
 async fn a_thousand_partners_are_published_in_one_turn_and_the_others_in_the_next(t: TestApp) {
     t.clock.set(at("2026-01-05T08:00:00Z"));
     let books = Books::open(&t, 0).await;
     t.settle().await;
-    let partners = crowd(&books, 1_100).await;
+    let partners = books.crowd(1_100).await;
     let last = partners[1_099];
     let person = t.person(Role::PartnerAdministrator, Some(last)).await;
     t.clock.set(at("2026-02-01T00:00:00Z"));

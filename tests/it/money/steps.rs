@@ -1,0 +1,257 @@
+//! Runs of more partners than one unit of work takes on: calculated and freed in steps, by whoever is there.
+
+use ensemble::{
+    entity::{
+        ids::{PartnerId, PayoutRunId},
+        payout,
+    },
+    payouts::{PayoutStatus, advance, cancel, create},
+    platform::ids::TypedId,
+    tx::Call,
+};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use serde_json::{Value, json};
+
+use super::{Books, at, day, earned, mailed};
+use crate::{api::faults::Busy, cases, support::TestApp};
+
+cases!(
+    a_run_that_nobody_waits_for_is_calculated_by_a_worker_and_reviewed_then,
+    what_is_due_is_settled_when_a_run_is_created,
+    whoever_creates_a_run_brings_the_ones_before_it_on,
+    a_run_is_given_up_while_it_is_calculated,
+    a_run_that_nobody_waits_for_is_freed_by_a_worker,
+    postgres: [an_answer_does_not_wait_for_a_large_run],
+);
+
+const RUN: &str = "query($id: ID!) { payoutRun(id: $id) { status payoutCount totals { amount } allowedActions } }";
+const CANCEL: &str = "mutation($id: ID!) { payoutRunCancel(input: {payoutRunId: $id}) { payoutRun { status } userErrors { code } } }";
+
+/// A programme in which 1,100 partners have a cent each.
+async fn crowded(t: &TestApp) -> (Books, Vec<PartnerId>) {
+    t.clock.set(at("2026-01-05T08:00:00Z"));
+    let books = Books::open(t, 0).await;
+    let partners = books.crowd(1_100).await;
+    t.clock.set(at("2026-02-01T00:00:00Z"));
+    t.settle().await;
+    (books, partners)
+}
+
+/// A run whose creator's process ended right after the answer.
+async fn opened(books: &Books) -> PayoutRunId {
+    let command = create::Create {
+        program_id: Some(books.program),
+        period_start: day("2026-01-01"),
+        period_end: day("2026-01-31"),
+    };
+    let call = Call::of("payoutRunCreate", books.maker.actor.clone());
+    let opened = books
+        .t
+        .app
+        .write(call, move |tx| Box::pin(create::create(tx, command)));
+    opened.await.unwrap()
+}
+
+async fn step(t: &TestApp, run: PayoutRunId) -> bool {
+    t.write(move |tx| Box::pin(advance::step(tx, run)))
+        .await
+        .unwrap()
+}
+
+async fn shown(books: &Books, run: PayoutRunId) -> Value {
+    let answer = books
+        .t
+        .ask(&books.maker, RUN, json!({ "id": run.text() }))
+        .await;
+    answer.at("payoutRun").clone()
+}
+
+fn run(status: &str, payments: u32, total: &str, actions: &[&str]) -> Value {
+    let totals: Vec<_> = [json!({ "amount": total })]
+        .into_iter()
+        .filter(|_| payments > 0)
+        .collect();
+    json!({ "status": status, "payoutCount": payments, "totals": totals, "allowedActions": actions })
+}
+
+/// How many lines some payment has claimed.
+async fn claimed(books: &Books) -> usize {
+    let lines = books.lines().await;
+    lines.iter().filter(|line| line.payout_id.is_some()).count()
+}
+
+async fn payments(t: &TestApp, status: PayoutStatus) -> u64 {
+    let payments = payout::Entity::find().filter(payout::Column::Status.eq(status));
+    payments.count(t.app.db().reader()).await.unwrap()
+}
+
+fn asked_to_approve(t: &TestApp) -> usize {
+    mailed(t, "payout_run.calculated").count()
+}
+
+async fn a_run_that_nobody_waits_for_is_calculated_by_a_worker_and_reviewed_then(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let id = opened(&books).await;
+    assert_eq!(
+        shown(&books, id).await,
+        run("CALCULATING", 0, "", &["CANCEL"])
+    );
+    assert!(step(&t, id).await);
+    assert_eq!(
+        shown(&books, id).await,
+        run("CALCULATING", 500, "5.00", &["CANCEL"])
+    );
+    assert_eq!(claimed(&books).await, 500);
+
+    // Nobody approves or executes what is not calculated to its end.
+    let before = books.rows().await;
+    let approved = books.approve(&books.checker, &id.text()).await;
+    assert_eq!(approved.refusal("payoutRunApprove"), "ILLEGAL_TRANSITION");
+    let executed = books.execute(&books.checker, &id.text(), "early").await;
+    assert_eq!(executed.refusal("payoutRunExecute"), "ILLEGAL_TRANSITION");
+    assert_eq!(books.rows().await, before);
+    t.check_books().await.unwrap();
+
+    // Another process goes on where the first one stopped.
+    let other = t.beside().await;
+    other.settle().await;
+    assert_eq!(
+        shown(&books, id).await,
+        run("REVIEW", 1_100, "11.00", &["CANCEL"])
+    );
+    assert_eq!(
+        books.paid(&id.text(), &partners).await,
+        vec![Some(1); 1_100]
+    );
+    assert!(!step(&t, id).await);
+    let _ = other.app.db().clone().close().await;
+    books
+        .approve(&books.checker, &id.text())
+        .await
+        .done("payoutRunApprove");
+    books
+        .execute(&books.checker, &id.text(), "in time")
+        .await
+        .done("payoutRunExecute");
+    assert_eq!(payments(&t, PayoutStatus::Paid).await, 1_100);
+    t.settle().await;
+}
+
+async fn what_is_due_is_settled_when_a_run_is_created(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let id = opened(&books).await;
+    assert!(step(&t, id).await);
+    // Earned while the run is calculated: by one who was looked at, and by one who was not.
+    t.clock.set(at("2026-02-01T01:00:00Z"));
+    let lines = [earned(partners[0], 7), earned(partners[1_099], 7)];
+    books.win("2026-02-01T00:30:00Z", &lines).await;
+    while step(&t, id).await {}
+    assert_eq!(
+        books.paid(&id.text(), &partners).await,
+        vec![Some(1); 1_100]
+    );
+    let next = books.pay("2026-02-01", "2026-02-28").await;
+    assert_eq!(
+        books
+            .paid(&next, &[partners[0], partners[1], partners[1_099]])
+            .await,
+        [Some(7), None, Some(7)]
+    );
+    t.settle().await;
+}
+
+async fn whoever_creates_a_run_brings_the_ones_before_it_on(t: TestApp) {
+    let (books, _) = crowded(&t).await;
+    let first = opened(&books).await;
+    assert!(step(&t, first).await);
+    let second = books
+        .create(&books.checker, "2026-01-01", "2026-01-31")
+        .await;
+    let second = second
+        .done("payoutRunCreate")
+        .at("payoutRunCreate/payoutRun");
+    assert_eq!(
+        (&second["status"], &second["payoutCount"]),
+        (&json!("REVIEW"), &json!(0))
+    );
+    assert_eq!(shown(&books, first).await["payoutCount"], 1_100);
+    assert_eq!(shown(&books, first).await["status"], "REVIEW");
+    // The jobs of both find nothing left to do, and each run is told of once.
+    t.settle().await;
+    assert_eq!(payments(&t, PayoutStatus::Review).await, 1_100);
+    assert_eq!(asked_to_approve(&t), 2);
+}
+
+async fn a_run_is_given_up_while_it_is_calculated(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let id = opened(&books).await;
+    assert!(step(&t, id).await);
+    let cancelled = t
+        .ask(&books.maker, CANCEL, json!({ "id": id.text() }))
+        .await;
+    assert_eq!(
+        cancelled
+            .done("payoutRunCancel")
+            .text("payoutRunCancel/payoutRun/status"),
+        "CANCELLED"
+    );
+    assert_eq!(claimed(&books).await, 0);
+    // The job of the calculation finds it given up; nobody is asked to approve it.
+    t.settle().await;
+    assert_eq!(shown(&books, id).await, run("CANCELLED", 500, "5.00", &[]));
+    assert_eq!((claimed(&books).await, asked_to_approve(&t)), (0, 0));
+    let next = books.pay("2026-01-01", "2026-01-31").await;
+    assert_eq!(books.paid(&next, &partners).await, vec![Some(1); 1_100]);
+    t.settle().await;
+}
+
+async fn a_run_that_nobody_waits_for_is_freed_by_a_worker(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let id = opened(&books).await;
+    while step(&t, id).await {}
+    let call = Call::of("payoutRunCancel", books.maker.actor.clone());
+    t.app
+        .write(call, move |tx| Box::pin(cancel::cancel(tx, id)))
+        .await
+        .unwrap();
+    assert_eq!(claimed(&books).await, 1_100);
+    assert!(step(&t, id).await);
+    assert_eq!(shown(&books, id).await["status"], "CANCELLING");
+    assert_eq!(claimed(&books).await, 600);
+    t.check_books().await.unwrap();
+    // It can neither be given up again nor approved.
+    let before = books.rows().await;
+    let again = t
+        .ask(&books.maker, CANCEL, json!({ "id": id.text() }))
+        .await;
+    assert_eq!(again.refusal("payoutRunCancel"), "ILLEGAL_TRANSITION");
+    let approved = books.approve(&books.checker, &id.text()).await;
+    assert_eq!(approved.refusal("payoutRunApprove"), "ILLEGAL_TRANSITION");
+    assert_eq!(books.rows().await, before);
+    // A run that comes meanwhile finds all of it.
+    let next = books.pay("2026-01-01", "2026-01-31").await;
+    assert_eq!(books.paid(&next, &partners).await, vec![Some(1); 1_100]);
+    assert_eq!(payments(&t, PayoutStatus::Cancelled).await, 1_100);
+    t.settle().await;
+    assert_eq!(shown(&books, id).await["status"], "CANCELLED");
+}
+
+async fn an_answer_does_not_wait_for_a_large_run(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let busy = Busy::over(&t, "payout").await;
+    let answer = books.create(&books.maker, "2026-01-01", "2026-01-31").await;
+    let answer = answer
+        .done("payoutRunCreate")
+        .at("payoutRunCreate/payoutRun");
+    assert_eq!(
+        (&answer["status"], &answer["payoutCount"]),
+        (&json!("CALCULATING"), &json!(0))
+    );
+    let id = answer["id"].as_str().unwrap().to_owned();
+    // What was begun goes on, without a worker.
+    busy.end(&t).await;
+    let run = t.ask(&books.maker, RUN, json!({ "id": id })).await;
+    assert_eq!(run.text("payoutRun/status"), "REVIEW");
+    assert_eq!(books.paid(&id, &partners).await, vec![Some(1); 1_100]);
+    t.settle().await;
+}
