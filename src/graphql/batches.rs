@@ -21,9 +21,18 @@ use futures_util::{
     task::{AtomicWaker, FutureObj, Spawn, SpawnError},
 };
 
+use crate::platform::reader::Reader;
+
 /// The batches of one request.
 #[derive(Clone, Default)]
-pub struct Batches(Arc<Mutex<Level>>);
+pub struct Batches(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    level: Mutex<Level>,
+    /// The reading door of the request.
+    reader: Option<Reader>,
+}
 
 /// Where the request stands.
 #[derive(Default)]
@@ -51,9 +60,23 @@ impl Timer for Batches {
 }
 
 impl Batches {
+    /// Batches of a request that reads by this door.
+    #[must_use]
+    pub fn over(reader: Reader) -> Self {
+        Self(Arc::new(Shared {
+            reader: Some(reader),
+            ..Shared::default()
+        }))
+    }
+
+    /// Whether a field reads just now, without a loader. Batches would wait for it, and it for them.
+    fn is_read_beside(&self) -> bool {
+        self.0.reader.as_ref().is_some_and(Reader::is_reading)
+    }
+
     fn level(&self) -> MutexGuard<'_, Level> {
         // It is whole after every change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the batches that are being read have ended. A field that went on before could ask for what one of
@@ -73,6 +96,7 @@ impl Batches {
     /// Runs a request and its batches: those that wait are started together, after those before them have ended and the
     /// request has come to a stop.
     pub async fn serve<F: Future>(&self, request: F) -> F::Output {
+        let _end = End(self);
         let mut request = pin!(request);
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
@@ -90,6 +114,9 @@ impl Batches {
                     return Poll::Pending;
                 }
                 if running.is_empty() {
+                    if self.is_read_beside() {
+                        return Poll::Pending;
+                    }
                     let mut level = self.level();
                     running.extend(std::mem::take(&mut level.waiting));
                     if running.is_empty() {
@@ -107,6 +134,17 @@ impl Batches {
             }
         })
         .await
+    }
+}
+
+/// The end of a request, however it comes. Batches that were never read hold on to whatever they were to be read by,
+/// these batches among it.
+struct End<'a>(&'a Batches);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let waiting = std::mem::take(&mut self.0.level().waiting);
+        drop(waiting);
     }
 }
 

@@ -14,7 +14,6 @@ use async_graphql::{
 };
 use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
-use sea_orm::DatabaseConnection;
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
@@ -27,6 +26,7 @@ use crate::{
     platform::{
         audit, idempotency,
         ids::{self, TypedId},
+        reader::Reader,
     },
     tx::{Call, Tx, Work},
 };
@@ -58,7 +58,7 @@ pub struct Viewer(pub user::Model);
 #[derive(Clone, Debug)]
 pub struct Rows {
     /// The reading door.
-    pub db: DatabaseConnection,
+    pub db: Reader,
     /// Who asks.
     pub actor: Actor,
     /// The instant of the request, for what is computed as of now.
@@ -135,10 +135,11 @@ impl Loaders {
         self.loader.loader()
     }
 
-    /// From now on remembers nothing.
+    /// From now on remembers nothing; and a change that waits for its turn keeps nobody from reading.
     fn forget(&self) {
         self.loader.enable_all_cache(false);
         self.ahead().clear();
+        self.rows().db.let_go();
     }
 
     fn read_ahead<K>(&self, key: &K) -> Option<<Rows as Loader<K>>::Value>
@@ -160,9 +161,9 @@ impl Loaders {
 
 /// Loaders of one request, which read when the request has come to a stop.
 #[must_use]
-pub fn loaders(app: &App, caller: &Caller, batches: &Batches) -> Loaders {
+pub fn loaders(app: &App, caller: &Caller, reader: Reader, batches: &Batches) -> Loaders {
     let rows = Rows {
-        db: app.db().reader().clone(),
+        db: reader,
         actor: caller.actor.clone(),
         now: app.clock().now(),
     };
@@ -197,7 +198,7 @@ pub trait ContextExt<'a> {
     /// Who asks.
     fn actor(&self) -> &'a Actor;
     /// The reading door.
-    fn db(&self) -> &'a DatabaseConnection;
+    fn db(&self) -> &'a Reader;
     /// The loaders of this request.
     fn loaders(&self) -> &'a Loaders;
     /// Refuses what the caller's role does not permit.
@@ -254,8 +255,8 @@ impl<'a> ContextExt<'a> for Context<'a> {
         &self.caller().actor
     }
 
-    fn db(&self) -> &'a DatabaseConnection {
-        self.app().db().reader()
+    fn db(&self) -> &'a Reader {
+        &self.loaders().rows().db
     }
 
     fn loaders(&self) -> &'a Loaders {
@@ -291,6 +292,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        self.loaders().forget();
         let (app, call) = (self.app(), call(name, self.caller()));
         let work = work(app.clone(), call).in_current_span();
         let spawned = app.tasks().spawn(work);

@@ -132,8 +132,9 @@ impl Api {
         caller: context::Caller,
         request: async_graphql::Request,
     ) -> async_graphql::Request {
-        let batches = Batches::default();
-        let loaders = context::loaders(app, &caller, &batches);
+        let reader = app.db().reading();
+        let batches = Batches::over(reader.clone());
+        let loaders = context::loaders(app, &caller, reader, &batches);
         request.data(caller).data(loaders).data(batches)
     }
 

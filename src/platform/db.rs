@@ -13,18 +13,28 @@ use sea_orm::{
 };
 use sqlx::{Row, sqlite::SqliteConnectOptions};
 
-use super::lock;
+use super::{
+    lock,
+    reader::{Note, Reader},
+};
 
 /// From which time on a statement is told in the log, unless said otherwise.
 const SLOW: Duration = Duration::from_millis(250);
 
 /// The pools of one database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    note: Option<Note>,
     /// Tells others that an SQLite file is in use.
     _in_use: Option<Arc<File>>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").finish_non_exhaustive()
+    }
 }
 
 impl Db {
@@ -73,6 +83,7 @@ impl Db {
         Ok(Self {
             read,
             write,
+            note: None,
             _in_use: in_use,
         })
     }
@@ -80,12 +91,19 @@ impl Db {
     /// The same pools, telling every statement that they run.
     #[must_use]
     pub fn observed(mut self, note: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
-        let note = Arc::new(note);
+        let note: Note = Arc::new(note);
         for pool in [&mut self.read, &mut self.write] {
             let note = Arc::clone(&note);
             pool.set_metric_callback(move |info| note(info.statement));
         }
+        self.note = Some(note);
         self
+    }
+
+    /// The reading door of one request: it refuses to write.
+    #[must_use]
+    pub fn reading(&self) -> Reader {
+        Reader::new(self.read.clone(), self.note.clone())
     }
 
     /// The pool for reading: it refuses to write.

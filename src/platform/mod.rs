@@ -17,6 +17,7 @@ pub mod migrations;
 pub mod money;
 pub mod ppm;
 pub mod proxies;
+pub mod reader;
 pub mod spreadsheet;
 pub mod sql;
 pub mod telemetry;

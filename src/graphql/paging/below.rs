@@ -9,8 +9,8 @@ use std::{
 
 use async_graphql::{Context, dataloader::Loader};
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, ModelTrait, QueryFilter,
-    QuerySelect, Select, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, ModelTrait,
+    QueryFilter, QuerySelect, Select, Value,
     sea_query::{Alias, Expr, JoinType, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;

@@ -9,6 +9,7 @@ use crate::{cases, support::TestApp};
 cases!(
     an_error_below_a_non_null_field_nulls_the_nearest_nullable_parent,
     an_error_that_nulls_a_list_keeps_the_path_of_its_field,
+    a_request_that_ends_early_keeps_no_connection,
     an_error_at_a_nullable_field_nulls_it_alone,
     response_keys_come_in_the_order_of_the_document,
     in_a_patch_absent_keeps_null_clears_and_a_default_sets,
@@ -116,6 +117,23 @@ async fn an_error_that_nulls_a_list_keeps_the_path_of_its_field(t: TestApp) {
             "{document}"
         );
     }
+}
+
+async fn a_request_that_ends_early_keeps_no_connection(t: TestApp) {
+    let (door, ada) = demo(&t).await;
+    // The fault ends it while other fields wait for what they asked for.
+    let faulty = "{ partners(first: 2) { nodes { parent { id } enrollments { id program { name } } lifecycleEvents(first: 1) { totalCount }
+        children(first: 101) { totalCount } } } }";
+    for _ in 0..40 {
+        let answer = door.ask(&ada, faulty, json!({})).await;
+        assert_eq!(answer.codes(), ["BAD_USER_INPUT"]);
+    }
+    let whole = "{ partners(first: 1) { nodes { __typename } } }";
+    let answer = door.ask(&ada, whole, json!({})).await;
+    assert_eq!(
+        answer.data(),
+        &json!({ "partners": { "nodes": [{ "__typename": "Partner" }] } })
+    );
 }
 
 async fn an_error_at_a_nullable_field_nulls_it_alone(t: TestApp) {
