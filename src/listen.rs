@@ -1,6 +1,7 @@
 //! Takes connections: many, but not any number, and none for longer than it makes progress.
 
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
+use http_body_util::BodyExt;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -31,6 +33,8 @@ pub struct Patience {
     pub head: Duration,
     /// How long a client may take nothing of an answer.
     pub stalled: Duration,
+    /// How long, after the server was told to stop, a connection may take to end when nothing is being answered on it.
+    pub farewell: Duration,
 }
 
 impl Default for Patience {
@@ -39,6 +43,7 @@ impl Default for Patience {
             connections: 10_000,
             head: Duration::from_secs(75),
             stalled: Duration::from_secs(30),
+            farewell: Duration::from_secs(2),
         }
     }
 }
@@ -88,10 +93,21 @@ async fn converse(
     patience: Patience,
     stop: CancellationToken,
 ) {
+    let requests = TaskTracker::new();
+    let tracker = requests.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        routes.clone().oneshot(request)
+        let (answer, under_way) = (routes.clone().oneshot(request), tracker.token());
+        async move {
+            let answer = answer.await?;
+            // It is under way until its body is dropped, which keeps the token from here on.
+            let keep = move |error| {
+                let _ = &under_way;
+                error
+            };
+            Ok::<_, Infallible>(answer.map(|body| body.map_err(keep)))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -106,7 +122,16 @@ async fn converse(
         ended = connection.as_mut() => return note(ended),
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    note(connection.await);
+    // Who is answered gets all of it. Who is silent, or has not finished asking, keeps nobody.
+    requests.close();
+    let silent = async {
+        requests.wait().await;
+        sleep(patience.farewell).await;
+    };
+    tokio::select! {
+        ended = connection.as_mut() => note(ended),
+        () = silent => tracing::debug!("a connection without a request was closed"),
+    }
 }
 
 fn note(ended: hyper::Result<()>) {

@@ -31,8 +31,8 @@ use crate::{
 const CHUNK: u64 = 500;
 
 /// Collects every commission line of the next partners that is due and in no payout: per partner and currency into
-/// one payment for review, or into an exception with its reason. What is due, and by which rules, was settled when the
-/// run was created. A line is claimed by one run only, however many there are.
+/// one payment for review, or into an exception with its reason. The instant until which lines count, and the rules, are
+/// those of the run's creation. A line is claimed by one run only, however many there are.
 ///
 /// Records [`Event::PayoutRunCalculated`] after the last partners.
 ///

@@ -5,6 +5,7 @@ pub mod execution;
 pub mod ledger;
 pub mod payouts;
 pub mod publishing;
+pub mod shown;
 pub mod statements;
 pub mod steps;
 pub mod verify;
@@ -55,6 +56,7 @@ pub fn cases() -> Vec<Case> {
         publishing::cases(),
         publishing::many::cases(),
         publishing::seen::cases(),
+        shown::cases(),
         statements::cases(),
         steps::cases(),
         verify::cases(),
