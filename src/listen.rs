@@ -5,7 +5,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -93,7 +96,7 @@ async fn converse(
     patience: Patience,
     stop: CancellationToken,
 ) {
-    let requests = TaskTracker::new();
+    let (requests, sending) = (TaskTracker::new(), Arc::new(AtomicU64::new(0)));
     let tracker = requests.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
@@ -113,7 +116,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(patience.head)
         .serve_connection(
-            TokioIo::new(Patient::new(stream, patience.stalled)),
+            TokioIo::new(Patient::new(stream, patience.stalled, Arc::clone(&sending))),
             service,
         )
         .with_upgrades();
@@ -125,14 +128,23 @@ async fn converse(
     // Who is answered gets all of it. Who is silent, or has not finished asking, keeps nobody.
     requests.close();
     let silent = async {
-        requests.wait().await;
-        sleep(patience.farewell).await;
+        loop {
+            let sent = sending.load(Ordering::Relaxed);
+            requests.wait().await;
+            sleep(patience.farewell).await;
+            if requests.is_empty() && sent != BLOCKED && sending.load(Ordering::Relaxed) == sent {
+                break;
+            }
+        }
     };
     tokio::select! {
         ended = connection.as_mut() => note(ended),
         () = silent => tracing::debug!("a connection without a request was closed"),
     }
 }
+
+/// What a connection has sent when the client takes no more of it just now.
+const BLOCKED: u64 = u64::MAX;
 
 fn note(ended: hyper::Result<()>) {
     if let Err(error) = ended {
@@ -145,14 +157,19 @@ struct Patient {
     stream: TcpStream,
     stalled: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Counts what was sent, or is [`BLOCKED`].
+    sending: Arc<AtomicU64>,
+    sent: u64,
 }
 
 impl Patient {
-    const fn new(stream: TcpStream, stalled: Duration) -> Self {
+    const fn new(stream: TcpStream, stalled: Duration, sending: Arc<AtomicU64>) -> Self {
         Self {
             stream,
             stalled,
             waiting: None,
+            sending,
+            sent: 0,
         }
     }
 
@@ -163,8 +180,11 @@ impl Patient {
     ) -> Poll<io::Result<T>> {
         if taken.is_ready() {
             self.waiting = None;
+            self.sent += 1;
+            self.sending.store(self.sent, Ordering::Relaxed);
             return taken;
         }
+        self.sending.store(BLOCKED, Ordering::Relaxed);
         let stalled = self.stalled;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(stalled)));
         match waiting.as_mut().poll(ctx) {

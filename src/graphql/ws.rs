@@ -21,13 +21,15 @@ use futures_util::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::{
     http::Wire,
     params::Params,
     refusal::{Cause, Refusal, RequestId, finish, refused},
     sockets::Seat,
-    transport::{Carries, RequestData, Transport},
+    transport::{Carries, RequestData, Transport, broken},
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -381,10 +383,14 @@ fn operation(
             Ok(admitted) => admitted,
             Err(response) => return stream::iter([Event::Next(*response)]).boxed(),
         };
+        let named = id.clone();
         let results = if admitted.kind == OperationType::Subscription {
             transport.stream(admitted, id)
         } else {
-            async move { transport.answer(admitted, &id).await }
+            // In a task of its own: it goes on while the connection waits for its client or looks at the session.
+            let answering = async move { transport.answer(admitted, &id).await };
+            AbortOnDropHandle::new(tokio::spawn(answering.in_current_span()))
+                .map(move |answer| answer.unwrap_or_else(|_| broken(&named)))
                 .into_stream()
                 .boxed()
         };

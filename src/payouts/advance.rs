@@ -2,54 +2,84 @@
 //! given up, in units of work that leave room for others. Whoever asked waits a little; a job goes on without him.
 //!
 //! The runs of one programme wait for each other in the order of their creation, so that each finds what the ones
-//! before it left: whoever brings his own on brings theirs on first.
+//! before it left: whoever brings his own on brings theirs on first. It is the server that takes the steps, for whomever.
+
+use std::time::Duration;
 
 use super::{RunStatus, calculate, cancel, store};
 use crate::{
     app::App,
     entity::ids::PayoutRunId,
-    error::{Error, Result},
-    identity::Action,
+    error::{Code, Error, Result},
     tx::{Call, Tx},
 };
 
-/// Takes the next step of the oldest run of a programme that is being calculated or freed; says whether the run that was
-/// asked for needs another one.
-///
-/// # Errors
-/// `FORBIDDEN`, `NOT_FOUND`; `RETRY_LATER` when commission was booked for one of its partners meanwhile.
-pub async fn step(tx: &Tx, run_id: PayoutRunId) -> Result<bool> {
-    tx.actor().may(Action::PayoutRunCreate)?;
-    let run = store::run(tx, run_id).await?;
-    let program_id = run
-        .map(|run| run.program_id)
-        .ok_or_else(|| Error::not_found("payoutRunId"))?;
-    store::lock_program(tx, program_id).await?;
-    let unfinished = store::lock_unfinished(tx, program_id).await?;
-    let Some(next) = unfinished
-        .first()
-        .filter(|_| unfinished.iter().any(|run| run.id == run_id))
-    else {
-        return Ok(false);
-    };
-    if next.status == RunStatus::Cancelling {
-        cancel::free_next(tx, next).await?;
-    } else {
-        calculate::next(tx, next).await?;
-    }
-    Ok(true)
+/// How long somebody who is not alone waits before he looks again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The run is where a person decides.
+    Last,
+    /// It needs another step.
+    Taken,
+    /// Somebody else is taking one.
+    Busy,
 }
 
-/// Takes steps until a run is calculated, or free. Does nothing where nothing is left to do; may be repeated and run
-/// beside itself.
+/// Who takes the steps.
+#[must_use]
+pub const fn call() -> Call {
+    Call::system("payoutRunAdvance")
+}
+
+/// Takes the next step of the oldest run of a programme that is being calculated or freed, for the sake of one of them.
 ///
 /// # Errors
-/// The database failed, or `RETRY_LATER` as commission was booked meanwhile; the steps before the one that failed stay
-/// done.
-pub async fn go_on(app: &App, call: &Call, run_id: PayoutRunId) -> Result<()> {
-    while app
-        .write(call.clone(), move |tx| Box::pin(step(tx, run_id)))
-        .await?
-    {}
+/// `NOT_FOUND`; `RETRY_LATER` when commission was booked for one of the partners meanwhile.
+pub async fn step(tx: &Tx, run_id: PayoutRunId) -> Result<Step> {
+    let run = store::run(tx, run_id).await?;
+    let run = run.ok_or_else(|| Error::not_found("payoutRunId"))?;
+    if !run.status.is_under_way() {
+        return Ok(Step::Last);
+    }
+    if !store::lock_program_unless_held(tx, run.program_id).await? {
+        return Ok(Step::Busy);
+    }
+    let under_way = store::lock_under_way(tx, run.program_id).await?;
+    if under_way.iter().all(|run| run.id != run_id) {
+        return Ok(Step::Last);
+    }
+    let Some(oldest) = under_way.first() else {
+        return Ok(Step::Last);
+    };
+    let is_last = match oldest.status {
+        RunStatus::Cancelling => cancel::free_next(tx, oldest).await?,
+        _ => calculate::next(tx, oldest).await?,
+    };
+    Ok(if is_last && oldest.id == run_id {
+        Step::Last
+    } else {
+        Step::Taken
+    })
+}
+
+/// Takes steps until a run is where a person decides, or the server stops; does nothing where nothing is left to do. May
+/// be repeated and run beside itself.
+///
+/// # Errors
+/// The database failed; the steps before the one that failed stay done.
+pub async fn go_on(app: &App, run_id: PayoutRunId) -> Result<()> {
+    while !app.tasks().is_closed() {
+        let stepped = app.write(call(), move |tx| Box::pin(step(tx, run_id)));
+        match stepped.await {
+            Ok(Step::Last) => return Ok(()),
+            Ok(Step::Taken) => {}
+            Ok(Step::Busy) => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.code() == Code::RetryLater => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    }
     Ok(())
 }

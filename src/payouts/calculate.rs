@@ -28,17 +28,17 @@ use crate::{
 };
 
 /// Partners of one unit of work.
-const CHUNK: u64 = 500;
+const CHUNK: u64 = 200;
 
 /// Collects every commission line of the next partners that is due and in no payout: per partner and currency into
 /// one payment for review, or into an exception with its reason. The instant until which lines count, and the rules, are
 /// those of the run's creation. A line is claimed by one run only, however many there are.
 ///
-/// Records [`Event::PayoutRunCalculated`] after the last partners.
+/// Says whether these were the last partners, and then records [`Event::PayoutRunCalculated`].
 ///
 /// # Errors
 /// `RETRY_LATER` when commission was booked for one of these partners meanwhile.
-pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<()> {
+pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<bool> {
     let in_force = rules::by_version(tx, &[run.program_version_id]).await?;
     let settings = in_force
         .get(&run.program_version_id)
@@ -58,7 +58,8 @@ pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<()> {
     };
     collect(tx, claim, &rules).await?;
     if partners.last.is_some() {
-        return store::note_calculated(tx, run, partners.last).await;
+        store::note_calculated(tx, run, partners.last).await?;
+        return Ok(false);
     }
     let status = run
         .status
@@ -66,7 +67,7 @@ pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<()> {
         .map_err(refusal::illegal_move)?;
     store::move_run(tx, run, status).await?;
     tx.record(Event::PayoutRunCalculated { run_id: run.id });
-    Ok(())
+    Ok(true)
 }
 
 fn minimums(by_code: &BTreeMap<String, i64>) -> BTreeMap<Currency, i64> {

@@ -1,5 +1,7 @@
 //! Giving a payout run up before anybody approved it.
 
+use sea_orm::ActiveEnum;
+
 use super::{
     RunStatus, jobs, refusal,
     status::{PayoutAction, RunAction},
@@ -10,12 +12,12 @@ use crate::{
     error::Result,
     events::Event,
     identity::Action,
-    platform::transition::StateMachine,
+    platform::{sql::count, transition::StateMachine},
     tx::Tx,
 };
 
 /// Payments of one unit of work.
-const CHUNK: u64 = 500;
+const CHUNK: u64 = 200;
 
 /// Gives a run up: its commission lines are freed next, by a job if by nobody else. The run and its payments stay, as
 /// cancelled.
@@ -32,22 +34,23 @@ pub async fn cancel(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         .apply(RunAction::Cancel)
         .map_err(refusal::illegal_move)?;
     store::move_run(tx, &run, status).await?;
-    tx.enqueue(jobs::advance(run_id, RunStatus::Cancelling));
+    tx.enqueue(jobs::advance(run_id, &RunStatus::Cancelling.to_value()));
     tx.record(Event::PayoutRunCancelled { run_id });
     Ok(run_id)
 }
 
-/// Frees the commission lines of the next payments of a run for the next one.
-pub(super) async fn free_next(tx: &Tx, run: &payout_run::Model) -> Result<()> {
+/// Frees the commission lines of the next payments of a run for the next one; says whether these were the last.
+pub(super) async fn free_next(tx: &Tx, run: &payout_run::Model) -> Result<bool> {
     let payments = store::uncancelled(tx, run.id, CHUNK).await?;
     store::free_lines(tx, &payments).await?;
     store::move_payments(tx, run.id, Some(&payments), PayoutAction::Cancel).await?;
-    if payments.len() < usize::try_from(CHUNK).unwrap_or(usize::MAX) {
-        let status = run
-            .status
-            .apply(RunAction::Free)
-            .map_err(refusal::illegal_move)?;
-        store::move_run(tx, run, status).await?;
+    if count(payments.len()) == CHUNK {
+        return Ok(false);
     }
-    Ok(())
+    let status = run
+        .status
+        .apply(RunAction::Free)
+        .map_err(refusal::illegal_move)?;
+    store::move_run(tx, run, status).await?;
+    Ok(true)
 }

@@ -1,7 +1,7 @@
 //! Creating a payout run.
 
 use chrono::NaiveDate;
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveEnum, ActiveValue::Set};
 
 use super::{RunStatus, jobs, store};
 use crate::{
@@ -66,7 +66,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PayoutRunId> {
         updated_at: Set(tx.now()),
     })
     .await?;
-    tx.enqueue(jobs::advance(run_id, RunStatus::Calculating));
+    tx.enqueue(jobs::advance(run_id, &RunStatus::Calculating.to_value()));
     tx.record(Event::PayoutRunCreated { run_id });
     Ok(run_id)
 }

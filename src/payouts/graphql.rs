@@ -176,8 +176,8 @@ async fn created(ctx: &Context<'_>, input: PayoutRunCreateInput) -> Result<Payou
             Box::pin(create::create(tx, command))
         })
         .await?;
-    ctx.begin("payoutRunCreate", |app, call| async move {
-        advance::go_on(&app, &call, id).await
+    ctx.begin("payoutRunCreate", |app, _| async move {
+        advance::go_on(&app, id).await
     })
     .await;
     PayoutRun::fresh(ctx, id).await
@@ -200,8 +200,8 @@ async fn cancelled(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
             Box::pin(cancel::cancel(tx, id))
         })
         .await?;
-    ctx.begin("payoutRunCancel", |app, call| async move {
-        advance::go_on(&app, &call, id).await
+    ctx.begin("payoutRunCancel", |app, _| async move {
+        advance::go_on(&app, id).await
     })
     .await;
     PayoutRun::fresh(ctx, id).await

@@ -1,11 +1,13 @@
 //! What happens by itself: a run that is calculated or given up, one that is executed, and a payment that is tried
 //! again, are brought to their end.
 
-use sea_orm::ActiveEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{RunStatus, advance, execute, provider, store};
+use super::{
+    advance::{self, Step},
+    execute, provider, store,
+};
 use crate::{
     app::App,
     entity::ids::{PayoutId, PayoutRunId},
@@ -31,12 +33,12 @@ struct Resume {
     only: Option<PayoutId>,
 }
 
-/// A job for a run that has come to a state from which it goes on by itself.
-pub(super) fn advance(run: PayoutRunId, from: RunStatus) -> NewJob {
+/// A job for the next step of a run; `cause` tells it from the other steps.
+pub(super) fn advance(run: PayoutRunId, cause: &str) -> NewJob {
     NewJob {
         topic: ADVANCE,
         payload: json!({ "run": run }),
-        dedupe_key: Some(format!("{ADVANCE}:{run}:{}", from.to_value())),
+        dedupe_key: Some(format!("{ADVANCE}:{run}:{cause}")),
     }
 }
 
@@ -53,14 +55,26 @@ pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJ
     }
 }
 
-/// Calculates or frees a run.
+/// Takes a step of calculating or freeing a run, and leaves the next one to a job of its own: other work has its turn
+/// between them, and a step that succeeds takes nothing from the attempts of the next.
 ///
 /// # Errors
-/// The database failed, or commission is booked all the time: the job is tried again later.
+/// The database failed, somebody else takes steps, or commission is booked just now: the job is tried again later.
 pub async fn advance_run(app: &App, job: &Job) -> Result<()> {
-    let payload: Advance = serde_json::from_value(job.payload.clone())?;
-    advance::go_on(app, &Call::system("payoutAdvance"), payload.run).await?;
-    finish(app, job).await
+    let Advance { run } = serde_json::from_value(job.payload.clone())?;
+    let job = job.clone();
+    app.write(advance::call(), move |tx| {
+        let job = job.clone();
+        Box::pin(async move {
+            match advance::step(tx, run).await? {
+                Step::Busy => return Err(Error::internal("somebody else is calculating")),
+                Step::Taken => tx.enqueue(advance(run, &job.id.to_string())),
+                Step::Last => {}
+            }
+            jobs::finish(tx, &job).await.map(|_| ())
+        })
+    })
+    .await
 }
 
 /// Asks the provider about what is open and settles its answers; the job is done when nothing is open.
@@ -81,10 +95,6 @@ pub async fn work(app: &App, job: &Job) -> Result<()> {
     if store::has_open_payments(app.db().reader(), payload.run, payload.only).await? {
         return Err(Error::internal("the outcome of a payment is still unknown"));
     }
-    finish(app, job).await
-}
-
-async fn finish(app: &App, job: &Job) -> Result<()> {
     let settled = job.clone();
     app.write(Call::system("jobFinish"), move |tx| {
         let job = settled.clone();

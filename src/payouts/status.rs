@@ -202,6 +202,14 @@ impl StateMachine for PayoutStatus {
     }
 }
 
+impl RunStatus {
+    /// Whether the server goes on with the run by itself, before a person decides.
+    #[must_use]
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Calculating | Self::Cancelling)
+    }
+}
+
 impl PayoutStatus {
     /// Whether the payment is with the provider and its outcome is open.
     #[must_use]

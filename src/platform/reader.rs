@@ -3,7 +3,10 @@
 //! Taking a connection from the pool for each statement costs a question of the pool, at every return, whether the
 //! connection is still whole: as many exchanges with the database as the statements themselves.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -25,6 +28,8 @@ struct Shared {
     pool: DatabaseConnection,
     note: Option<Note>,
     held: Mutex<Option<Held>>,
+    /// How often the connection was let go.
+    let_go: AtomicU64,
 }
 
 /// A connection of the reading pool.
@@ -73,6 +78,7 @@ impl Reader {
             pool,
             note,
             held: Mutex::new(None),
+            let_go: AtomicU64::new(0),
         }))
     }
 
@@ -85,7 +91,7 @@ impl Reader {
     /// Gives the connection back, as for the time in which a change waits for its turn: the next statement takes one
     /// again.
     pub fn let_go(&self) {
-        // Whoever is reading just now gives nothing back, and lets go when the request ends.
+        self.0.let_go.fetch_add(1, Ordering::AcqRel);
         if let Ok(mut held) = self.0.held.try_lock() {
             *held = None;
         }
@@ -115,16 +121,18 @@ impl ConnectionTrait for Reader {
             note(&statement);
         }
         let mut held = self.0.held.lock().await;
-        let connection = match held.as_mut() {
+        let let_go = self.0.let_go.load(Ordering::Acquire);
+        let mut connection = match held.take() {
             Some(connection) => connection,
-            None => held.insert(Held::of(&self.0.pool).await?),
+            None => Held::of(&self.0.pool).await?,
         };
         let rows = connection.all(statement).await;
-        rows.map_err(|error| {
-            // It may be broken, and is no more than a statement's worth.
-            *held = None;
-            DbErr::Query(RuntimeErr::SqlxError(error.into()))
-        })
+        // Of one that failed, or that nobody waited for, it is not known what it still has to say: it goes to the pool.
+        let rows = rows.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
+        if self.0.let_go.load(Ordering::Acquire) == let_go {
+            *held = Some(connection);
+        }
+        Ok(rows)
     }
 }
 

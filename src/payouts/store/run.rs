@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Statement, UpdateMany,
-    sea_query::{Expr, LockType},
+    sea_query::{Expr, LockBehavior, LockType},
 };
 
 use crate::{
@@ -59,6 +59,15 @@ pub async fn lock_program(tx: &Tx, id: ProgramId) -> Result<()> {
     found
         .map(|_| ())
         .ok_or_else(|| Error::not_found("programId"))
+}
+
+/// The same, unless somebody else holds it just now; says whether it was locked.
+pub async fn lock_program_unless_held(tx: &Tx, id: ProgramId) -> Result<bool> {
+    let found = program::Entity::find_by_id(id)
+        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+        .one(tx)
+        .await?;
+    Ok(found.is_some())
 }
 
 #[derive(FromQueryResult)]
@@ -127,14 +136,14 @@ pub async fn has_payment_unlike_its_lines(tx: &Tx, claim: Claim) -> Result<bool>
 }
 
 /// The runs of a programme that are being calculated or freed, the oldest first, locked until the end of the unit of work.
-pub async fn lock_unfinished(tx: &Tx, program: ProgramId) -> Result<Vec<payout_run::Model>> {
+pub async fn lock_under_way(tx: &Tx, program: ProgramId) -> Result<Vec<payout_run::Model>> {
     use payout_run::Column;
-    let unfinished = payout_run::Entity::find()
+    let under_way = payout_run::Entity::find()
         .filter(Column::ProgramId.eq(program))
-        .filter(Column::Status.is_in([RunStatus::Calculating, RunStatus::Cancelling]))
+        .filter(Column::Status.is_in(RunStatus::iter().filter(|status| status.is_under_way())))
         .order_by_asc(Column::Id)
         .lock_exclusive();
-    Ok(unfinished.all(tx).await?)
+    Ok(under_way.all(tx).await?)
 }
 
 /// Notes up to which partner a run was calculated.

@@ -175,6 +175,7 @@ impl Client {
         let run = self
             .call(&key, MINA, "payoutRunCreate", "payoutRun { id }", period)
             .await;
+        self.calculated(&run).await;
         let this = json!({"payoutRunId": run});
         self.call(
             &key,
@@ -186,6 +187,29 @@ impl Client {
         .await;
         self.call(&key, MINA, "payoutRunExecute", "payoutRun { id }", this)
             .await
+    }
+
+    /// A run that is being calculated is asked for again until it is whole: a session of the database that died with its
+    /// process may hold it up longer than an answer waits.
+    async fn calculated(&mut self, run: &str) {
+        let document = "query($id: ID!) { payoutRun(id: $id) { status } }";
+        loop {
+            if !self.tokens.contains_key(MINA) {
+                self.sign_in(MINA).await;
+            }
+            let token = self.tokens[MINA].clone();
+            let answer = self
+                .send(Some(&token), document, &json!({ "id": run }))
+                .await;
+            match answer["data"]["payoutRun"]["status"].as_str() {
+                Some("CALCULATING") => {}
+                Some(_) => return,
+                None => {
+                    self.tokens.remove(MINA);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     async fn call(

@@ -91,7 +91,7 @@ async fn a_migration_killed_half_way_runs_again(t: TestApp) {
 
 /// Rows that stand in older databases: the table, the first version that has it, and what is written; `{id}` and
 /// `{other}` are ids, `{at}` an instant. The books they make are in order.
-const ROWS: [(&str, i64, &str); 10] = [
+const ROWS: [(&str, i64, &str); 13] = [
     (
         "\"user\"",
         1,
@@ -150,6 +150,24 @@ const ROWS: [(&str, i64, &str); 10] = [
         8,
         "(id, transaction_id, account_id, currency, amount_minor) VALUES \
       ({id}, {id}, {id}, 'USD', -700), ({other}, {id}, {other}, 'USD', 700)",
+    ),
+    (
+        "payout_run",
+        9,
+        "(id, number, program_id, program_version_id, period_start, period_end, status, created_by, approved_by, \
+      approved_at, executed_by, executed_at, completed_at, version, created_at, updated_at) VALUES \
+      ({id}, 'PR-1', {id}, {id}, '2026-01-02', '2026-01-31', 'CANCELLED', {id}, {other}, {at}, {id}, {at}, {at}, 4, {at}, {at})",
+    ),
+    (
+        "payout",
+        9,
+        "(id, number, run_id, partner_id, amount_minor, currency, line_count, status, version, created_at, updated_at) VALUES \
+      ({id}, 'PO-1', {id}, {id}, 700, 'USD', 1, 'CANCELLED', 3, {at}, {at})",
+    ),
+    (
+        "payout_exception",
+        9,
+        "(id, run_id, partner_id, currency, amount_minor, reason) VALUES ({id}, {id}, {id}, 'EUR', -7, 'NEGATIVE_BALANCE')",
     ),
 ];
 
@@ -216,7 +234,7 @@ async fn four_processes_migrate_an_empty_and_an_older_database_at_once(t: TestAp
         site.done(["verify"]).await;
         all_rows = before.len();
     }
-    assert_eq!(all_rows, 12);
+    assert_eq!(all_rows, 15);
 }
 
 async fn a_database_of_a_newer_version_is_refused_and_left_as_it_is(t: TestApp) {

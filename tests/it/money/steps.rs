@@ -5,7 +5,11 @@ use ensemble::{
         ids::{PartnerId, PayoutRunId},
         payout,
     },
-    payouts::{PayoutStatus, advance, cancel, create},
+    payouts::{
+        PayoutStatus,
+        advance::{self, Step},
+        cancel, create,
+    },
     platform::ids::TypedId,
     tx::Call,
 };
@@ -13,11 +17,17 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::{Books, at, day, earned, mailed};
-use crate::{api::faults::Busy, cases, support::TestApp};
+use crate::{
+    api::faults::Busy,
+    cases,
+    support::{TestApp, until},
+};
 
 cases!(
     a_run_that_nobody_waits_for_is_calculated_by_a_worker_and_reviewed_then,
     what_is_due_is_settled_when_a_run_is_created,
+    the_rules_are_those_of_the_creation,
+    processes_calculate_a_run_together_until_it_is_given_up,
     whoever_creates_a_run_brings_the_ones_before_it_on,
     a_run_is_given_up_while_it_is_calculated,
     a_run_that_nobody_waits_for_is_freed_by_a_worker,
@@ -52,10 +62,15 @@ async fn opened(books: &Books) -> PayoutRunId {
     opened.await.unwrap()
 }
 
-async fn step(t: &TestApp, run: PayoutRunId) -> bool {
+async fn step(t: &TestApp, run: PayoutRunId) -> Step {
     t.write(move |tx| Box::pin(advance::step(tx, run)))
         .await
         .unwrap()
+}
+
+/// All steps that are left.
+async fn steps(t: &TestApp, run: PayoutRunId) {
+    while step(t, run).await == Step::Taken {}
 }
 
 async fn shown(books: &Books, run: PayoutRunId) -> Value {
@@ -96,12 +111,12 @@ async fn a_run_that_nobody_waits_for_is_calculated_by_a_worker_and_reviewed_then
         shown(&books, id).await,
         run("CALCULATING", 0, "", &["CANCEL"])
     );
-    assert!(step(&t, id).await);
+    assert_eq!(step(&t, id).await, Step::Taken);
     assert_eq!(
         shown(&books, id).await,
-        run("CALCULATING", 500, "5.00", &["CANCEL"])
+        run("CALCULATING", 200, "2.00", &["CANCEL"])
     );
-    assert_eq!(claimed(&books).await, 500);
+    assert_eq!(claimed(&books).await, 200);
 
     // Nobody approves or executes what is not calculated to its end.
     let before = books.rows().await;
@@ -123,7 +138,7 @@ async fn a_run_that_nobody_waits_for_is_calculated_by_a_worker_and_reviewed_then
         books.paid(&id.text(), &partners).await,
         vec![Some(1); 1_100]
     );
-    assert!(!step(&t, id).await);
+    assert_eq!(step(&t, id).await, Step::Last);
     let _ = other.app.db().clone().close().await;
     books
         .approve(&books.checker, &id.text())
@@ -140,12 +155,12 @@ async fn a_run_that_nobody_waits_for_is_calculated_by_a_worker_and_reviewed_then
 async fn what_is_due_is_settled_when_a_run_is_created(t: TestApp) {
     let (books, partners) = crowded(&t).await;
     let id = opened(&books).await;
-    assert!(step(&t, id).await);
+    assert_eq!(step(&t, id).await, Step::Taken);
     // Earned while the run is calculated: by one who was looked at, and by one who was not.
     t.clock.set(at("2026-02-01T01:00:00Z"));
     let lines = [earned(partners[0], 7), earned(partners[1_099], 7)];
     books.win("2026-02-01T00:30:00Z", &lines).await;
-    while step(&t, id).await {}
+    steps(&t, id).await;
     assert_eq!(
         books.paid(&id.text(), &partners).await,
         vec![Some(1); 1_100]
@@ -160,10 +175,75 @@ async fn what_is_due_is_settled_when_a_run_is_created(t: TestApp) {
     t.settle().await;
 }
 
+async fn the_rules_are_those_of_the_creation(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let id = opened(&books).await;
+    assert_eq!(step(&t, id).await, Step::Taken);
+    // From now on a payment must be of two cents; what is half calculated is calculated by one rule.
+    t.clock.set(at("2026-02-01T01:00:00Z"));
+    let admin = t.admin().await;
+    let change = "mutation($id: ID!) { programSettingsChange(input: {programId: $id, settings: {minimumPayout: [{amount: \"0.02\", currency: \"USD\"}]}}) \
+        { program { id } userErrors { code } } }";
+    t.ask(&admin, change, json!({ "id": books.program.text() }))
+        .await
+        .done("programSettingsChange");
+    steps(&t, id).await;
+    assert_eq!(
+        books.paid(&id.text(), &partners).await,
+        vec![Some(1); 1_100]
+    );
+    let cancelled = t
+        .ask(&books.maker, CANCEL, json!({ "id": id.text() }))
+        .await;
+    cancelled.done("payoutRunCancel");
+    let next = books.created("2026-01-01", "2026-01-31").await;
+    assert_eq!(books.paid(&next, &partners).await, vec![None; 1_100]);
+    t.settle().await;
+}
+
+async fn processes_calculate_a_run_together_until_it_is_given_up(t: TestApp) {
+    let (books, partners) = crowded(&t).await;
+    let other = t.beside().await;
+    let id = opened(&books).await;
+    let cancelling = async {
+        until("a step to be taken", || async { claimed(&books).await > 0 }).await;
+        t.ask(&books.maker, CANCEL, json!({ "id": id.text() }))
+            .await
+            .done("payoutRunCancel");
+    };
+    let (one, two, ()) = tokio::join!(
+        advance::go_on(&t.app, id),
+        advance::go_on(&other.app, id),
+        cancelling
+    );
+    one.unwrap();
+    two.unwrap();
+    // Given up in the middle or just calculated: nothing of it is left.
+    assert_eq!(shown(&books, id).await["status"], "CANCELLED");
+    assert_eq!(claimed(&books).await, 0);
+    t.settle().await;
+    let asked_before = asked_to_approve(&t);
+    let id = opened(&books).await;
+    let (one, two) = tokio::join!(advance::go_on(&t.app, id), advance::go_on(&other.app, id),);
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(
+        shown(&books, id).await,
+        run("REVIEW", 1_100, "11.00", &["CANCEL"])
+    );
+    assert_eq!(
+        books.paid(&id.text(), &partners).await,
+        vec![Some(1); 1_100]
+    );
+    t.settle().await;
+    assert_eq!(asked_to_approve(&t), asked_before + 1);
+    let _ = other.app.db().clone().close().await;
+}
+
 async fn whoever_creates_a_run_brings_the_ones_before_it_on(t: TestApp) {
     let (books, _) = crowded(&t).await;
     let first = opened(&books).await;
-    assert!(step(&t, first).await);
+    assert_eq!(step(&t, first).await, Step::Taken);
     let second = books
         .create(&books.checker, "2026-01-01", "2026-01-31")
         .await;
@@ -185,7 +265,7 @@ async fn whoever_creates_a_run_brings_the_ones_before_it_on(t: TestApp) {
 async fn a_run_is_given_up_while_it_is_calculated(t: TestApp) {
     let (books, partners) = crowded(&t).await;
     let id = opened(&books).await;
-    assert!(step(&t, id).await);
+    assert_eq!(step(&t, id).await, Step::Taken);
     let cancelled = t
         .ask(&books.maker, CANCEL, json!({ "id": id.text() }))
         .await;
@@ -198,7 +278,7 @@ async fn a_run_is_given_up_while_it_is_calculated(t: TestApp) {
     assert_eq!(claimed(&books).await, 0);
     // The job of the calculation finds it given up; nobody is asked to approve it.
     t.settle().await;
-    assert_eq!(shown(&books, id).await, run("CANCELLED", 500, "5.00", &[]));
+    assert_eq!(shown(&books, id).await, run("CANCELLED", 200, "2.00", &[]));
     assert_eq!((claimed(&books).await, asked_to_approve(&t)), (0, 0));
     let next = books.pay("2026-01-01", "2026-01-31").await;
     assert_eq!(books.paid(&next, &partners).await, vec![Some(1); 1_100]);
@@ -208,16 +288,16 @@ async fn a_run_is_given_up_while_it_is_calculated(t: TestApp) {
 async fn a_run_that_nobody_waits_for_is_freed_by_a_worker(t: TestApp) {
     let (books, partners) = crowded(&t).await;
     let id = opened(&books).await;
-    while step(&t, id).await {}
+    steps(&t, id).await;
     let call = Call::of("payoutRunCancel", books.maker.actor.clone());
     t.app
         .write(call, move |tx| Box::pin(cancel::cancel(tx, id)))
         .await
         .unwrap();
     assert_eq!(claimed(&books).await, 1_100);
-    assert!(step(&t, id).await);
+    assert_eq!(step(&t, id).await, Step::Taken);
     assert_eq!(shown(&books, id).await["status"], "CANCELLING");
-    assert_eq!(claimed(&books).await, 600);
+    assert_eq!(claimed(&books).await, 900);
     t.check_books().await.unwrap();
     // It can neither be given up again nor approved.
     let before = books.rows().await;
