@@ -11,7 +11,7 @@ use super::{
 use crate::{
     app::App,
     entity::ids::{PayoutId, PayoutRunId},
-    error::{Error, Result},
+    error::{Code, Error, Refusal, Result},
     platform::jobs::{self, Job, NewJob},
     tx::Call,
 };
@@ -67,7 +67,10 @@ pub async fn advance_run(app: &App, job: &Job) -> Result<()> {
         let job = job.clone();
         Box::pin(async move {
             match advance::step(tx, run).await? {
-                Step::Busy => return Err(Error::internal("somebody else is calculating")),
+                Step::Busy => {
+                    let busy = "Somebody else is calculating.";
+                    return Err(Refusal::new(Code::RetryLater, busy).into());
+                }
                 Step::Taken => tx.enqueue(advance(run, &job.id.to_string())),
                 Step::Last => {}
             }
