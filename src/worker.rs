@@ -89,8 +89,7 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
             notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
             payouts::jobs::ADVANCE => transient(payouts::jobs::advance_run(app, job).await),
             payouts::jobs::RESUME => transient(payouts::jobs::work(app, job).await),
-            // A newer process beside this one has written it, and will come for it.
-            other => Err(Failure::transient(format!("no handler for {other}"))),
+            other => Err(Failure::permanent(format!("no handler for {other}"))),
         }
     })
     .await
