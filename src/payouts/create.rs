@@ -29,7 +29,7 @@ pub struct Create {
     pub period_end: NaiveDate,
 }
 
-/// Opens a run, which is [calculated](super::calculate) next, by a job if by nobody else.
+/// Opens a run, which is calculated next, by a job if by nobody else.
 ///
 /// Records [`Event::PayoutRunCreated`].
 ///
