@@ -4,9 +4,11 @@
 //! understand, and the path of the input it is about. Everything unexpected keeps its source, is logged once
 //! at the edge and answers `INTERNAL`.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use sea_orm::{ConnAcquireErr, DbErr};
+use sea_orm::DbErr;
+
+use crate::platform::trouble::Trouble;
 
 /// Every code that the API may answer. The wire form is SCREAMING_SNAKE_CASE.
 #[derive(
@@ -58,7 +60,7 @@ pub enum Code {
     Throttled,
     /// The request did not finish in time; what it did is unknown unless it carried an idempotency key.
     Timeout,
-    /// The database was busy; nothing happened, and the same call may be repeated.
+    /// The database was busy, full or out of reach; nothing happened, and the same call may be repeated.
     RetryLater,
     /// A fault of the server; the request id finds it in the log.
     Internal,
@@ -216,9 +218,18 @@ impl Error {
                 .first()
                 .map_or(Code::Internal, |refusal| refusal.code),
             Self::Throttled { .. } => Code::Throttled,
-            // The write path never lets this out; a read after a commit may, so what was done is unknown.
-            Self::Database(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => Code::Timeout,
-            Self::Database(_) | Self::Internal(_) => Code::Internal,
+            Self::Database(error) => match Trouble::of(error) {
+                None | Some(Trouble::Taken(_)) => Code::Internal,
+                // What the request has changed is changed.
+                Some(Trouble::AfterChange | Trouble::Unknown | Trouble::Undone | Trouble::Slow) => {
+                    Code::Timeout
+                }
+                Some(_) => Code::RetryLater,
+            },
+            // A loader's error belongs to every field that waited for it.
+            Self::Internal(source) => source
+                .downcast_ref::<Arc<Self>>()
+                .map_or(Code::Internal, |error| error.code()),
         }
     }
 }

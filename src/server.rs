@@ -16,7 +16,6 @@ use axum::{
     routing::get,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
-use sea_orm::ConnectionTrait;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -44,7 +43,7 @@ use crate::{
         },
         clock::Clock,
         config::{Config, Mode},
-        db::Db,
+        db::{Db, Limits},
         mail::{MailTransport, Mailer},
         migrations,
         proxies::{self, AddressRange},
@@ -62,11 +61,22 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Where the vetted address of the client stands while a request is served; whatever a client sends is replaced.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-ensemble-client-address");
 
-/// Opens the application that a configuration describes; the schema is brought up to date first.
+/// Opens the application that a configuration describes, to serve; the schema is brought up to date first.
 ///
 /// # Errors
 /// The database cannot be opened or migrated, or a setting does not work.
 pub async fn open(config: &Config) -> Result<App, StartError> {
+    open_within(config, limits(config).serving()).await
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        slow: config.slow_statement,
+        ..Limits::default()
+    }
+}
+
+async fn open_within(config: &Config, limits: Limits) -> Result<App, StartError> {
     let url = config.database_url.expose_secret();
     tokio::fs::create_dir_all(&config.data_dir).await?;
     migrations::up(url).await?;
@@ -76,7 +86,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     };
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     Ok(App::new(Parts {
-        db: Db::telling(url, config.database_connections, config.slow_statement).await?,
+        db: Db::open(url, config.database_connections, limits).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
         keys: Keys::new(
@@ -188,7 +198,8 @@ pub async fn once<T>(
     config: &Config,
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
-    let app = open(config).await?;
+    // What an operator asks for may read everything.
+    let app = open_within(config, limits(config)).await?;
     let done = command(&app).await;
     let closed = rest(&app, std::future::ready(())).await;
     let done = done?;
@@ -281,15 +292,11 @@ fn metrics_route(metrics: Metrics) -> Router {
 
 async fn ready(State((app, stop)): State<(App, CancellationToken)>) -> impl IntoResponse {
     if stop.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
-    let probe = app.db().reader().execute_unprepared("SELECT 1");
-    match tokio::time::timeout(Duration::from_secs(2), probe).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
-        _ => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        ),
+    match app.db().ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 

@@ -274,12 +274,13 @@ impl<'a> ContextExt<'a> for Context<'a> {
     {
         self.loaders().forget();
         let key = idempotency_key(self, KEPT);
-        let (app, caller) = (self.app(), self.caller());
+        let (app, caller, reader) = (self.app(), self.caller(), self.db());
         async move {
-            match key? {
+            let done = match key? {
                 None => app.write(call(name, caller), body).await,
                 Some(key) => app.write_keyed(call(name, caller), key, body).await,
-            }
+            };
+            done.inspect(|_| reader.after_change())
         }
     }
 
@@ -296,6 +297,8 @@ impl<'a> ContextExt<'a> for Context<'a> {
         let (app, call) = (self.app(), call(name, self.caller()));
         let work = work(app.clone(), call).in_current_span();
         let spawned = app.tasks().spawn(work);
+        // Some of its units may be done whatever becomes of the rest.
+        self.db().after_change();
         async move {
             let done = spawned.await;
             done.unwrap_or_else(|panic| Err(Error::Internal(Box::new(panic))))
@@ -330,9 +333,9 @@ impl<'a> ContextExt<'a> for Context<'a> {
     {
         self.loaders().forget();
         let key = idempotency_key(self, kept_for);
-        let (app, caller) = (self.app(), self.caller());
+        let (app, caller, reader) = (self.app(), self.caller(), self.db());
         async move {
-            match key? {
+            let done = match key? {
                 None if caller.actor.user_id().is_some() => Err(Refusal::new(
                     Code::IdempotencyKeyRequired,
                     "This mutation needs @idempotent(key: \"…\"), so that a repetition cannot take effect twice.",
@@ -340,7 +343,8 @@ impl<'a> ContextExt<'a> for Context<'a> {
                 .into()),
                 None => app.write(call(name, caller), body).await,
                 Some(key) => app.write_keyed(call(name, caller), key, body).await,
-            }
+            };
+            done.inspect(|_| reader.after_change())
         }
     }
 }

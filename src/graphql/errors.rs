@@ -104,9 +104,12 @@ impl From<Refusal> for UserError {
 pub fn user_errors(error: Error) -> async_graphql::Result<Vec<UserError>> {
     match error {
         Error::Refused(refusals)
-            if !refusals
-                .iter()
-                .any(|r| matches!(r.code, Code::Unauthenticated | Code::RetryLater)) =>
+            if !refusals.iter().any(|r| {
+                matches!(
+                    r.code,
+                    Code::Unauthenticated | Code::RetryLater | Code::Timeout
+                )
+            }) =>
         {
             Ok(told(refusals))
         }
@@ -133,8 +136,12 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
         }
         Error::Throttled { .. } => "Too many attempts; wait and try again.".to_owned(),
         _ if code == Code::Timeout => {
-            tracing::warn!(error = %Chain(error), "a request found no free connection");
-            "The database is busy; the request did not finish in time.".to_owned()
+            tracing::warn!(error = %Chain(error), "a request was not finished");
+            "The database did not answer in time; a change that the request made stays.".to_owned()
+        }
+        _ if code == Code::RetryLater => {
+            tracing::warn!(error = %Chain(error), "a request could not be answered");
+            "The database is busy or cannot be reached; nothing was changed.".to_owned()
         }
         Error::Database(_) | Error::Internal(_) => {
             tracing::error!(error = %Chain(error), "a request failed");

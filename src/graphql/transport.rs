@@ -1,7 +1,11 @@
 //! What every way into the API shares: who calls, what the request costs, running it within its time, one shape of
 //! error at the end. HTTP, server-sent events and WebSocket only translate.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_graphql::{
     ObjectType, Request, Response, Schema, SubscriptionType, parser, parser::types::OperationType,
@@ -89,6 +93,8 @@ pub struct RequestData {
     bucket: Arc<str>,
     expires_in: Option<Duration>,
     attach: Arc<Attach>,
+    /// When finding out who calls began: the time it took is part of the request's.
+    asked: Instant,
 }
 
 impl RequestData {
@@ -101,6 +107,7 @@ impl RequestData {
             bucket: bucket.into(),
             expires_in: None,
             attach: Arc::new(attach),
+            asked: Instant::now(),
         }
     }
 
@@ -126,7 +133,7 @@ pub struct Settings {
     pub limits: Limits,
     /// The points of the callers.
     pub budget: Arc<dyn Budget>,
-    /// How long a query or a mutation may take.
+    /// How long a query or a mutation may take, finding out who calls included.
     pub deadline: Duration,
     /// Bytes of a request body or a WebSocket message.
     pub body: usize,
@@ -199,6 +206,8 @@ pub struct Admitted {
     /// What it is.
     pub kind: OperationType,
     cost: Cost,
+    /// When the answer must be there.
+    until: Instant,
 }
 
 /// What `extensions.cost` tells.
@@ -268,7 +277,13 @@ impl Transport {
     ///
     /// The refusal to answer with.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<RequestData, Refusal> {
-        Ok(self.0.door.authenticate(headers).await?)
+        let asked = Instant::now();
+        // The other half of the time is for the request itself.
+        let patience = self.0.settings.deadline / 2;
+        match tokio::time::timeout(patience, self.0.door.authenticate(headers)).await {
+            Ok(found) => Ok(RequestData { asked, ..found? }),
+            Err(_) => Err(AuthFailure::Unavailable.into()),
+        }
     }
 
     /// Checks a request and takes its points.
@@ -336,13 +351,14 @@ impl Transport {
             request: (caller.attach)(request),
             kind: checked.kind,
             cost,
+            until: caller.asked + self.0.settings.deadline,
         })
     }
 
     /// Runs a query or a mutation: always an answer, in time.
     pub async fn answer(&self, admitted: Admitted, id: &RequestId) -> Response {
         let work = AssertUnwindSafe(self.0.executor.execute(admitted.request)).catch_unwind();
-        let response = match tokio::time::timeout(self.0.settings.deadline, work).await {
+        let response = match tokio::time::timeout_at(admitted.until.into(), work).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => broken(id),
             Err(_) => Refusal::new(Cause::Timeout, "the answer took too long").into_response(),

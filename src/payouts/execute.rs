@@ -143,7 +143,7 @@ async fn open_batch(
     run_id: PayoutRunId,
     only: Option<PayoutId>,
 ) -> Result<Option<Batch>> {
-    let db = app.db().reader();
+    let db = &app.db().reading();
     let Some(run) = store::run(db, run_id).await? else {
         return Ok(None);
     };

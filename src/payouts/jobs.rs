@@ -95,7 +95,7 @@ pub async fn work(app: &App, job: &Job) -> Result<()> {
         payload.only,
     )
     .await?;
-    if store::has_open_payments(app.db().reader(), payload.run, payload.only).await? {
+    if store::has_open_payments(&app.db().reading(), payload.run, payload.only).await? {
         return Err(Error::internal("the outcome of a payment is still unknown"));
     }
     let settled = job.clone();
