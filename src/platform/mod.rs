@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod fault;
+pub mod files;
 pub mod hierarchy;
 pub mod idempotency;
 pub mod ids;
