@@ -248,6 +248,9 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
                 "{} won deals looked at, {} commission lines booked.",
                 report.deals, report.lines
             );
+            for (reason, unpaid) in &report.exceptions {
+                println!("{} deals pay no commission: {reason}.", unpaid.deals);
+            }
         }
         Command::Run(Batch::Reseal) => {
             let resealed =

@@ -35,6 +35,7 @@ use crate::{
         authenticate::{self, AuthFault},
     },
     listen::{self, Patience},
+    payouts,
     platform::{
         auth::{
             opaque::OpaqueTokens,
@@ -143,6 +144,7 @@ pub async fn serve(
             listener.local_addr()?
         );
     }
+    payouts::export::begin(&app);
     let mut servers = tokio::task::JoinSet::new();
     if let Some(address) = config.metrics_listen {
         let listener = TcpListener::bind(address).await?;
@@ -180,6 +182,7 @@ pub async fn serve(
 pub async fn work(app: App) -> Result<(), StartError> {
     let signalled = signals()?;
     let stop = CancellationToken::new();
+    payouts::export::begin(&app);
     let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
     signalled.await;
     stop.cancel();

@@ -11,6 +11,7 @@
 //! the commission lines their own.
 
 pub mod accrual;
+pub mod belonging;
 pub mod clawback;
 pub mod compute;
 pub mod rebate;
@@ -20,6 +21,7 @@ pub mod terms;
 pub mod accrue;
 pub mod batch;
 mod booking;
+pub mod exception;
 pub mod plan;
 pub mod preview;
 pub mod release;
@@ -31,5 +33,6 @@ mod store;
 mod volume_store;
 
 pub use accrual::AccrualKind;
+pub use exception::Exception;
 pub use status::PlanStatus;
 pub use terms::PlanTerms;

@@ -9,6 +9,7 @@ mod congestion;
 mod connection;
 pub mod db;
 pub mod fault;
+pub mod files;
 pub mod hierarchy;
 pub mod idempotency;
 pub mod ids;

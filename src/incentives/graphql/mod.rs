@@ -21,9 +21,15 @@ pub use plan::{
 };
 pub use preview::{PayoutPreview, PayoutPreviewInput, PayoutPreviewLine};
 
-use super::{batch, plan as plans, store};
+use super::{
+    batch,
+    exception::{self, Reason},
+    plan as plans, store,
+};
 use crate::{
-    entity::{ids::ProgramId, incentive_plan},
+    attribution::attribute,
+    entity::{deal, ids::ProgramId, incentive_plan},
+    error::Result,
     graphql::{
         ContextExt,
         context::id,
@@ -194,6 +200,47 @@ pub struct AccrualReport {
     deals: BigInt,
     /// Commission lines that were booked; 0 when nothing was lacking.
     lines: BigInt,
+    /// The won deals that pay no commission, by cause. At most one entry per cause.
+    exceptions: Vec<CommissionExceptions>,
+}
+
+/// The won deals that pay no commission for one cause.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct CommissionExceptions {
+    /// The cause.
+    reason: Reason,
+    /// The number of deals.
+    deals: BigInt,
+    /// The IDs of the first of them, in the order in which they were won. At most 20.
+    deal_ids: Vec<ID>,
+}
+
+/// A won deal that pays no commission.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct CommissionException {
+    /// The ID of the deal.
+    deal_id: ID,
+    /// The cause.
+    reason: Reason,
+}
+
+/// Why a won deal pays no commission; empty when it pays some, or is not won.
+///
+/// # Errors
+/// The database failed.
+pub async fn exceptions_of(
+    ctx: &Context<'_>,
+    deal: &deal::Model,
+) -> Result<Vec<CommissionException>> {
+    let attributed = attribute::stored(ctx.db(), std::slice::from_ref(deal)).await?;
+    let exceptions = exception::of(ctx.db(), &attributed).await?;
+    Ok(exceptions
+        .into_iter()
+        .map(|exception| CommissionException {
+            deal_id: exception.deal.into(),
+            reason: exception.reason,
+        })
+        .collect())
 }
 
 impl From<batch::Report> for AccrualReport {
@@ -202,6 +249,15 @@ impl From<batch::Report> for AccrualReport {
         Self {
             deals: count(report.deals),
             lines: count(report.lines),
+            exceptions: report
+                .exceptions
+                .into_iter()
+                .map(|(reason, unpaid)| CommissionExceptions {
+                    reason,
+                    deals: count(unpaid.deals),
+                    deal_ids: unpaid.first.into_iter().map(ID::from).collect(),
+                })
+                .collect(),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     error::Result,
     identity::Scope,
+    incentives::belonging,
     partners::Chunk,
     platform::{
         ids::TypedId,
@@ -53,15 +54,18 @@ impl Moved {
 /// instant `$2`. `whose` says of which partners and currencies.
 fn moved_of(whose: &str) -> String {
     let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT) AS {column}");
-    let [opening, earned, taken_back, paid] = ["opening", "earned", "taken_back", "paid"].map(sum);
+    let sums = ["opening", "earned", "taken_back", "paid"]
+        .map(sum)
+        .join(", ");
+    let earned = belonging::earned_before("$2");
     format!(
-        "SELECT partner_id, currency, {opening}, {earned}, {taken_back}, {paid} FROM (\
+        "SELECT partner_id, currency, {sums} FROM (\
          SELECT partner_id, currency, \
          CASE WHEN earned_at < $1 THEN amount_minor ELSE 0 END AS opening, \
          CASE WHEN earned_at >= $1 AND amount_minor > 0 THEN amount_minor ELSE 0 END AS earned, \
          CASE WHEN earned_at >= $1 AND amount_minor < 0 THEN amount_minor ELSE 0 END AS taken_back, \
          0 AS paid \
-         FROM accrual WHERE {whose} AND earned_at < $2 \
+         FROM accrual WHERE {whose} AND {earned} \
          UNION ALL SELECT partner_id, currency, CASE WHEN paid_at < $1 THEN -amount_minor ELSE 0 END, 0, 0, \
          CASE WHEN paid_at >= $1 THEN amount_minor ELSE 0 END \
          FROM payout WHERE {whose} AND paid_at < $2) AS moved GROUP BY partner_id, currency"
@@ -222,10 +226,11 @@ pub(super) async fn rows<C: ConnectionTrait>(
     subject: Subject,
     limit: usize,
 ) -> Result<Vec<Line>> {
+    let earned = belonging::earned_before("$4");
     let sql = format!(
         "SELECT a.earned_at AS at, a.kind AS kind, d.number AS reference, d.name AS name, a.amount_minor AS amount_minor, a.id AS id \
          FROM accrual a JOIN deal d ON d.id = a.deal_id \
-         WHERE a.partner_id = $1 AND a.currency = $2 AND a.earned_at >= $3 AND a.earned_at < $4 \
+         WHERE a.partner_id = $1 AND a.currency = $2 AND a.earned_at >= $3 AND a.{earned} \
          UNION ALL SELECT paid_at, 'PAYMENT', number, '', -amount_minor, id FROM payout \
          WHERE partner_id = $1 AND currency = $2 AND paid_at >= $3 AND paid_at < $4 ORDER BY 1, 6 LIMIT {limit}"
     );

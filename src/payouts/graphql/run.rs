@@ -180,12 +180,14 @@ impl PayoutRun {
         self.0.completed_at.map(DateTime)
     }
 
-    /// The name of the file for the bank in the folder `payouts` of the server's data folder; null before every
-    /// payment is settled. The payouts' `reference` repeats it.
-    fn export_file(&self) -> Option<String> {
-        self.0
-            .completed_at
-            .map(|_| export::file_name(&self.0.number))
+    /// The name of the file for the bank in the folder `payouts` of the data folder of the process that wrote it; null
+    /// before every payment is settled, and when there is nothing to pay. The payouts' `reference` repeats it.
+    async fn export_file(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let pays = |total: &Total| total.amount_minor > 0;
+        if self.0.completed_at.is_none() || !self.sums(ctx).await?.iter().any(pays) {
+            return Ok(None);
+        }
+        Ok(Some(export::file_name(&self.0.number)))
     }
 
     /// What you may do with the run now: `APPROVE`, `CANCEL`, `EXECUTE`, by its state and your role. At most three.

@@ -2,6 +2,7 @@
 
 mod attribution;
 mod commission;
+mod once;
 mod plans;
 mod rebates;
 mod touchpoints;
@@ -39,6 +40,7 @@ pub fn cases() -> Vec<Case> {
         attribution::cases(),
         plans::cases(),
         commission::cases(),
+        once::cases(),
         rebates::cases(),
     ]
     .concat()
