@@ -148,8 +148,8 @@ pub async fn expected<C: ConnectionTrait>(
         .await?
         .remove(&deal.id)
         .unwrap_or_default();
-    let evidence = facts.as_known(close, now, &book.parameters);
-    let outcome = evidence.credit(book.official, &book)?;
+    let evidence = facts.as_known(book.official, close, now, &book.parameters);
+    let outcome = evidence.credit(&book)?;
     let credits = outcome
         .credits
         .iter()
@@ -176,8 +176,8 @@ fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attr
     let close = deal
         .closed_at
         .ok_or_else(|| Error::internal(format!("the won deal {} has no end", deal.id)))?;
-    let evidence = facts.as_known(close, tx.now(), &book.parameters);
-    let outcome = evidence.credit(book.official, book)?;
+    let evidence = facts.as_known(book.official, close, tx.now(), &book.parameters);
+    let outcome = evidence.credit(book)?;
     let run = attribution_run::Model {
         id: tx.id(),
         deal_id: deal.id,
@@ -188,7 +188,7 @@ fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attr
         value_minor: deal.value_minor,
         currency: deal.currency,
         as_of: close,
-        inputs_hash: evidence.hash(book.official, book, deal),
+        inputs_hash: evidence.hash(book, deal),
         created_at: tx.now(),
         superseded_at: None,
     };

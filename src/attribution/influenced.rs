@@ -103,7 +103,7 @@ fn involved(
     as_of: DateTime<Utc>,
     book: &Book,
 ) -> Vec<Involvement<PartnerId>> {
-    let evidence = facts.as_known(close, as_of, &book.parameters);
+    let evidence = facts.as_known(book.official, close, as_of, &book.parameters);
     let mut rows: BTreeMap<PartnerId, Involvement<PartnerId>> = BTreeMap::new();
     let blank = |partner| Involvement {
         partner,

@@ -60,6 +60,26 @@ pub(super) fn of<K>(
     }
 }
 
+/// The positions of the touchpoints, in order of time, to which a model gives a place of its own; one that has several
+/// places comes several times.
+pub(super) fn places(model: Model, milestones: &[Option<Milestone>]) -> Vec<usize> {
+    let first = (!milestones.is_empty()).then_some(0);
+    let last = milestones.len().checked_sub(1);
+    let reached = |wanted| milestones.iter().position(|milestone| *milestone == Some(wanted));
+    let places = match model {
+        Model::First => vec![first],
+        Model::Last => vec![last],
+        Model::UShaped => vec![first, last],
+        Model::WShaped => vec![
+            first,
+            reached(Milestone::LeadCreated),
+            reached(Milestone::OpportunityCreated),
+        ],
+        Model::Linear | Model::TimeDecay | Model::RoleWeighted | Model::Custom => Vec::new(),
+    };
+    places.into_iter().flatten().collect()
+}
+
 fn points<K>(parameters: &Parameters, touch: &Touch<K>) -> u64 {
     parameters
         .kind_weights
@@ -90,21 +110,13 @@ fn u_shaped(n: usize) -> Weights {
 /// hold several of these. What is missing (a milestone, or a rest) is left out, so the others keep their
 /// proportions and their sum becomes the whole.
 fn w_shaped<K>(touches: &[&Touch<K>]) -> Weights {
-    let holder = |milestone| {
-        touches
-            .iter()
-            .position(|touch| touch.milestone == Some(milestone))
-    };
-    let anchors = [
-        Some(0),
-        holder(Milestone::LeadCreated),
-        holder(Milestone::OpportunityCreated),
-    ];
+    let milestones: Vec<_> = touches.iter().map(|touch| touch.milestone).collect();
+    let anchors = places(Model::WShaped, &milestones);
     let held = |position| {
         count(
             anchors
                 .iter()
-                .filter(|anchor| **anchor == Some(position))
+                .filter(|anchor| **anchor == position)
                 .count(),
         )
     };

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod auth;
 pub mod bulk;
+pub mod calendar;
 pub mod clock;
 pub mod config;
 mod congestion;
