@@ -46,7 +46,7 @@ use crate::{
         config::{Config, Mode},
         db::Db,
         mail::{MailTransport, Mailer},
-        migrations,
+        migrations::{self, Standing},
         proxies::{self, AddressRange},
         telemetry::Metrics,
     },
@@ -67,9 +67,14 @@ const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-ensemble-client-ad
 /// # Errors
 /// The database cannot be opened or migrated, or a setting does not work.
 pub async fn open(config: &Config) -> Result<App, StartError> {
-    let url = config.database_url.expose_secret();
     tokio::fs::create_dir_all(&config.data_dir).await?;
-    migrations::up(url).await?;
+    migrations::up(config.database_url.expose_secret()).await?;
+    attach(config).await
+}
+
+/// Opens the application on a database that has the schema of this program.
+async fn attach(config: &Config) -> Result<App, StartError> {
+    let url = config.database_url.expose_secret();
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
         None => MailTransport::Folder(config.mail_dir()),
@@ -188,7 +193,41 @@ pub async fn once<T>(
     config: &Config,
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
-    let app = open(config).await?;
+    over(open(config).await?, command).await
+}
+
+/// Does the work of a command that only decides: nothing is created, migrated or written. Where there is no database yet, it
+/// decides against an empty one that is gone afterwards; the second value says whether it did.
+///
+/// # Errors
+/// The database has the schema of another version, or cannot be opened or closed; those of the command.
+pub async fn rehearse<T>(
+    config: &Config,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<(T, bool), StartError> {
+    match migrations::standing(config.database_url.expose_secret()).await? {
+        Standing::Current => Ok((over(attach(config).await?, command).await?, false)),
+        Standing::Behind => Err(
+            "The database has the schema of an earlier version, and a dry run changes nothing. Run `ensemble migrate` first."
+                .into(),
+        ),
+        Standing::Missing => {
+            let folder = tempfile::tempdir()?;
+            let url = format!("sqlite://{}?mode=rwc", folder.path().join("empty.db").display());
+            let empty = Config {
+                database_url: url.into(),
+                data_dir: folder.path().to_owned(),
+                ..config.clone()
+            };
+            Ok((once(&empty, command).await?, true))
+        }
+    }
+}
+
+async fn over<T>(
+    app: App,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<T, StartError> {
     let done = command(&app).await;
     let closed = rest(&app, std::future::ready(())).await;
     let done = done?;

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod bulk;
 pub mod clock;
 pub mod config;
+pub mod country;
 pub mod db;
 pub mod fault;
 pub mod hierarchy;
