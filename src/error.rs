@@ -278,6 +278,13 @@ impl std::error::Error for Error {
     }
 }
 
+/// Whether a character makes what follows it appear in another order: the embeddings, overrides and isolates of Unicode,
+/// with which one name can be made to look like another. The marks that only give a direction to their neighbours
+/// (U+200E, U+200F, U+061C) belong to names in Arabic and Hebrew and are kept.
+const fn reorders(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Collects every fault of an input before refusing, so that a form shows them all at once.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Refusal>);
@@ -304,20 +311,25 @@ impl Faults {
             .ok()
     }
 
-    /// A text that must not be blank nor longer than `limit` characters, trimmed.
+    /// A text that must not be blank nor longer than `limit` characters, trimmed. A line ends with LF however it was
+    /// sent: CR LF becomes LF.
     pub fn text(&mut self, path: &str, value: &str, limit: usize) -> String {
-        let trimmed = value.trim();
-        if trimmed.is_empty() {
+        let text = value.trim().replace("\r\n", "\n");
+        let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+        if text.is_empty() {
             self.add(path, "must not be empty");
-        } else if trimmed.chars().count() > limit {
+        } else if text.chars().count() > limit {
             self.add(path, format!("must have at most {limit} characters"));
-        } else if trimmed
-            .chars()
-            .any(|c| c.is_control() && c != '\n' && c != '\t')
-        {
+        } else if text.chars().any(control) {
             self.add(path, "must not contain control characters");
+        } else if let Some(mark) = text.chars().find(|c| reorders(*c)) {
+            let code = u32::from(mark);
+            self.add(
+                path,
+                format!("must not contain characters that reorder the text (U+{code:04X})"),
+            );
         }
-        trimmed.to_owned()
+        text
     }
 
     /// The same for a value that may be absent; blank counts as absent.

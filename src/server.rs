@@ -46,7 +46,7 @@ use crate::{
         config::{Config, Mode},
         db::{Db, Limits},
         mail::{MailTransport, Mailer},
-        migrations,
+        migrations::{self, Standing},
         proxies::{self, AddressRange},
         telemetry::Metrics,
     },
@@ -78,9 +78,14 @@ fn limits(config: &Config) -> Limits {
 }
 
 async fn open_within(config: &Config, limits: Limits) -> Result<App, StartError> {
-    let url = config.database_url.expose_secret();
     tokio::fs::create_dir_all(&config.data_dir).await?;
-    migrations::up(url).await?;
+    migrations::up(config.database_url.expose_secret()).await?;
+    attach(config, limits).await
+}
+
+/// Opens the application on a database that has the schema of this program.
+async fn attach(config: &Config, limits: Limits) -> Result<App, StartError> {
+    let url = config.database_url.expose_secret();
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
         None => MailTransport::Folder(config.mail_dir()),
@@ -202,7 +207,41 @@ pub async fn once<T>(
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
     // What an operator asks for may read everything.
-    let app = open_within(config, limits(config)).await?;
+    over(open_within(config, limits(config)).await?, command).await
+}
+
+/// Does the work of a command that only decides: nothing is created, migrated or written. Where there is no database yet, it
+/// decides against an empty one that is gone afterwards; the second value says whether it did.
+///
+/// # Errors
+/// The database has the schema of another version, or cannot be opened or closed; those of the command.
+pub async fn rehearse<T>(
+    config: &Config,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<(T, bool), StartError> {
+    match migrations::standing(config.database_url.expose_secret()).await? {
+        Standing::Current => Ok((over(attach(config, limits(config)).await?, command).await?, false)),
+        Standing::Behind => Err(
+            "The database has the schema of an earlier version, and a dry run changes nothing. Run `ensemble migrate` first."
+                .into(),
+        ),
+        Standing::Missing => {
+            let folder = tempfile::tempdir()?;
+            let url = format!("sqlite://{}?mode=rwc", folder.path().join("empty.db").display());
+            let empty = Config {
+                database_url: url.into(),
+                data_dir: folder.path().to_owned(),
+                ..config.clone()
+            };
+            Ok((once(&empty, command).await?, true))
+        }
+    }
+}
+
+async fn over<T>(
+    app: App,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<T, StartError> {
     let done = command(&app).await;
     let closed = rest(&app, std::future::ready(())).await;
     let done = done?;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 mod congestion;
 mod connection;
+pub mod country;
 pub mod db;
 pub mod fault;
 pub mod files;
