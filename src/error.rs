@@ -62,8 +62,18 @@ pub enum Code {
     Timeout,
     /// The database was busy, full or out of reach; nothing happened, and the same call may be repeated.
     RetryLater,
-    /// A fault of the server; the request id finds it in the log.
+    /// An error of the server; the request id finds it in the log.
     Internal,
+    /// The request is not a well-formed GraphQL request.
+    BadRequest,
+    /// The operation may not be sent by this HTTP method.
+    MethodNotAllowed,
+    /// The client accepts none of the media types offered.
+    NotAcceptable,
+    /// The body has a media type that is not read.
+    UnsupportedMediaType,
+    /// The body is larger than allowed.
+    PayloadTooLarge,
 }
 
 impl Code {
@@ -95,6 +105,11 @@ impl Code {
             Self::Timeout => "TIMEOUT",
             Self::RetryLater => "RETRY_LATER",
             Self::Internal => "INTERNAL",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
         }
     }
 

@@ -272,23 +272,11 @@ async fn rest(app: &App, running: impl Future<Output = ()>) -> Result<(), StartE
 /// The settings of the transport that are the product's, not a deployment's.
 #[must_use]
 pub fn settings() -> Settings {
-    let mut settings = Settings {
+    Settings {
+        limits: crate::graphql::limits(),
         budget: Arc::new(Buckets::new(50_000, 2_500)),
         ..Settings::default()
-    };
-    // A page of deals with everything on them is priced by the bounds of its lists, not by what they hold.
-    settings.limits.cost = 10_000;
-    // One sign-in attempt a request: aliases must not multiply guesses.
-    settings.limits.alone = [
-        "login",
-        "tokenRefresh",
-        "invitationAccept",
-        "passwordResetRequest",
-        "passwordReset",
-    ]
-    .map(str::to_owned)
-    .into();
-    settings
+    }
 }
 
 /// The transport over an application.
@@ -457,7 +445,7 @@ impl Authenticate for Door {
             };
             Api::prepare(&app, caller, request)
         });
-        Ok(data.expires_in(expires_in))
+        Ok(data.expires_in(expires_in).hides_schema(hidden))
     }
 }
 

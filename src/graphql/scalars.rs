@@ -11,6 +11,7 @@ use crate::{
     error::{Faults, Refusal, Result},
     platform::{
         country,
+        mail,
         money::{self, Currency},
         ppm::Ppm,
     },
@@ -109,9 +110,9 @@ text_scalar! {
 }
 
 text_scalar! {
-    /// An e-mail address, such as `anna@acme.com`; at most 254 characters.
+    /// An e-mail address at a domain of the internet, such as `anna@acme.com`; at most 254 characters.
     EmailAddress(String) = "EmailAddress", "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
-    parse: |text| (text.len() <= 254 && text.parse::<lettre::Address>().is_ok()).then(|| text.to_owned()),
+    parse: |text| (text.len() <= 254 && mail::reachable(text)).then(|| text.to_owned()),
     print: Clone::clone
 }
 

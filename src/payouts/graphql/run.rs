@@ -72,6 +72,7 @@ impl PayoutRun {
 
     /// The sum of its payments per currency, ordered by code; none when nobody is paid. Those of a run that is being
     /// calculated grow. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
         let totals = self.sums(ctx).await?;
         Ok(totals

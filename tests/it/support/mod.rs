@@ -352,6 +352,7 @@ impl TestApp {
                 expires_at: Set(now + TimeDelta::days(30)),
                 revoked_at: Set(None),
                 revoke_reason: Set(None),
+                network_hash: Set(None),
             };
             Box::pin(async move {
                 tx.insert(user).await?;
