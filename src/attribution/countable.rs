@@ -2,6 +2,8 @@
 //!
 //! A touchpoint counts if the other side confirmed it, it lies in the lookback window, it was not slipped
 //! in after the close, and it is not one of many copies made on one day.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

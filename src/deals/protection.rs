@@ -6,6 +6,8 @@
 //! May at 24:00, whatever the clocks did in between. 24:00 is the first moment of the following
 //! day: where clocks jump over midnight, the first moment after the jump; where midnight comes
 //! twice, the first of the two.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};

@@ -2,6 +2,8 @@
 //!
 //! The commission lines of one partner in one currency that are due are paid together or not at all. What is not
 //! paid stays unclaimed and is looked at again by the next run, so nothing is dropped.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
