@@ -10,8 +10,7 @@ use chrono::{NaiveDate, SecondsFormat, Utc};
 use crate::{
     error::{Faults, Refusal, Result},
     platform::{
-        country,
-        mail,
+        country, mail,
         money::{self, Currency},
         ppm::Ppm,
     },

@@ -3,6 +3,8 @@
 //! Nothing that was booked is changed; a refund adds negative lines. They follow the sum of all refunds so
 //! far, so many small refunds take back exactly as much as one large one, and a full refund leaves every
 //! partner with exactly zero.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

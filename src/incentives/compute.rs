@@ -2,6 +2,8 @@
 //!
 //! The same function answers what a deal would pay and what it does pay, so a preview cannot promise
 //! another amount than the payout.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,8 @@
 //! The commission lines of one partner in one currency that are due are paid together or not at all. What is not
 //! paid stays unclaimed and is looked at again by the next run, so nothing is dropped. Lines that cancel out are settled
 //! by a payout of nothing, once, so that they do not come back in every run.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

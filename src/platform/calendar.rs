@@ -6,7 +6,9 @@
 //! A date without a time is stored as the start of its day. A day starts at midnight. Where clocks jump over midnight,
 //! it starts at the first moment after the jump; where midnight comes twice, at the first of the two.
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::{GapInfo, Tz};
 
 /// The day that an instant is on.
@@ -42,13 +44,17 @@ pub fn last_instant(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
 /// skipped, the first moment after the gap; where it comes twice, the one with the same offset, else the first.
 #[must_use]
 pub fn add_days(zone: Tz, at: DateTime<Utc>, days: u32) -> Option<DateTime<Utc>> {
-    moved(zone, at, |local| local.checked_add_days(Days::new(days.into())))
+    moved(zone, at, |local| {
+        local.checked_add_days(Days::new(days.into()))
+    })
 }
 
 /// The instant `days` days earlier at the same time of day; see [`add_days`].
 #[must_use]
 pub fn sub_days(zone: Tz, at: DateTime<Utc>, days: u32) -> Option<DateTime<Utc>> {
-    moved(zone, at, |local| local.checked_sub_days(Days::new(days.into())))
+    moved(zone, at, |local| {
+        local.checked_sub_days(Days::new(days.into()))
+    })
 }
 
 fn moved(
@@ -116,7 +122,11 @@ mod tests {
             ("2026-09-06", America::Santiago, "2026-09-06T04:00:00Z"),
             ("2026-11-01", America::Havana, "2026-11-01T04:00:00Z"),
         ] {
-            assert_eq!(start_of_day(zone, day(of)), Some(at(expected)), "{of} {zone}");
+            assert_eq!(
+                start_of_day(zone, day(of)),
+                Some(at(expected)),
+                "{of} {zone}"
+            );
         }
     }
 
@@ -142,11 +152,31 @@ mod tests {
     fn days_later_it_is_the_same_time_of_day() {
         for (zone, from, days, expected) in [
             // Clocks go forward on 29 March and back on 25 October.
-            (Europe::Berlin, "2026-03-01T11:00:00Z", 30, "2026-03-31T10:00:00Z"),
-            (Europe::Berlin, "2026-10-01T10:00:00Z", 30, "2026-10-31T11:00:00Z"),
+            (
+                Europe::Berlin,
+                "2026-03-01T11:00:00Z",
+                30,
+                "2026-03-31T10:00:00Z",
+            ),
+            (
+                Europe::Berlin,
+                "2026-10-01T10:00:00Z",
+                30,
+                "2026-10-31T11:00:00Z",
+            ),
             // 2:30 does not exist on 29 March, and comes twice on 25 October.
-            (Europe::Berlin, "2026-03-28T01:30:00Z", 1, "2026-03-29T01:00:00Z"),
-            (Europe::Berlin, "2026-10-24T00:30:00Z", 1, "2026-10-25T00:30:00Z"),
+            (
+                Europe::Berlin,
+                "2026-03-28T01:30:00Z",
+                1,
+                "2026-03-29T01:00:00Z",
+            ),
+            (
+                Europe::Berlin,
+                "2026-10-24T00:30:00Z",
+                1,
+                "2026-10-25T00:30:00Z",
+            ),
             (Tz::UTC, "2028-01-30T12:00:00Z", 30, "2028-02-29T12:00:00Z"),
         ] {
             assert_eq!(add_days(zone, at(from), days), Some(at(expected)), "{from}");
