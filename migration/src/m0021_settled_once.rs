@@ -85,9 +85,14 @@ CREATE TABLE payout_export (
 CREATE INDEX payout_export_run ON payout_export (run_id, name)
 ;;
 CREATE INDEX payout_export_store ON payout_export (store_id, name)
+;;
+-- Accounts that may be the same: what is sealed is compared only for these.
+CREATE INDEX payment_details_alike ON payment_details (last_four, country, kind)
 "#;
 
 const DOWN: &str = r#"
+DROP INDEX payment_details_alike
+;;
 DROP INDEX accrual_clawback_once
 ;;
 CREATE UNIQUE INDEX accrual_clawback_once ON accrual (refund_id, plan_id, component, partner_id) WHERE kind = 'CLAWBACK'

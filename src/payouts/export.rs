@@ -67,10 +67,16 @@ impl FileExport {
         for _ in 0..PATIENCE {
             match claim::take(&self.app, &wanted).await? {
                 Claim::Ours(claim) => {
+                    // A file that is there already, such as one that the database lost when it was restored, stays.
+                    let path = format!("{FOLDER}/{}", wanted.name);
+                    if let Some(there) = files.read(&path).await.map_err(unwritable)? {
+                        return claim::keep(&self.app, &wanted.name, claim, digest(&there)).await;
+                    }
                     let part = part_of(&wanted.name, claim);
                     let written = files.write(&part, content.clone()).await;
                     written.map_err(unwritable)?;
-                    if claim::keep(&self.app, &wanted.name, claim).await? {
+                    let hash = wanted.hash.clone();
+                    if claim::keep(&self.app, &wanted.name, claim, hash).await? {
                         publish(&files, &wanted.name, claim).await?;
                         return Ok(true);
                     }

@@ -100,6 +100,18 @@ impl Files {
         }
     }
 
+    /// What a file holds, if it is there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.store.get(&Path::from(name)).await {
+            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes a file, if it is there.
     ///
     /// # Errors

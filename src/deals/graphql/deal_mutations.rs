@@ -37,7 +37,7 @@ payload!(
 pub struct DealWinPayload {
     /// The deal; null when it was refused.
     deal: Option<Deal>,
-    /// Why the deal pays no commission; empty when it pays some. At most one.
+    /// Why the deal pays no commission; empty when it pays some. At most 1.
     commission_exceptions: Vec<CommissionException>,
     /// Why nothing was changed, one for each fault; empty on success. At most 100.
     user_errors: Vec<UserError>,

@@ -127,8 +127,9 @@ impl IncentivesMutation {
         IncentivePlanCreatePayload::of(result.await)
     }
 
-    /// Puts a draft into force; whoever drafted it cannot. The number of the same name that was in force ends where
-    /// this one begins; plans of other names pay beside it.
+    /// Activates a draft; whoever drafted it cannot. The number of the same name that was active ends where this one
+    /// begins; plans of other names pay beside it. Refused with `ILLEGAL_TRANSITION` at `planId` when it covers deals that
+    /// another number of the same name has booked: a deal earns once under a plan.
     async fn incentive_plan_activate(
         &self,
         ctx: &Context<'_>,
@@ -167,7 +168,8 @@ impl IncentivesMutation {
     }
 
     /// Gives all won deals of a programme the credit and the commission that they lack, such as after an import or
-    /// for a plan that began in the past. What they have stays, so it may be repeated, and goes on where it stopped.
+    /// for a plan that began in the past. What they have stays, so it may be repeated, and goes on where it stopped. Deals
+    /// that pay no commission are listed by cause.
     async fn accrual_run(
         &self,
         ctx: &Context<'_>,
@@ -200,7 +202,7 @@ pub struct AccrualReport {
     deals: BigInt,
     /// Commission lines that were booked; 0 when nothing was lacking.
     lines: BigInt,
-    /// The won deals that pay no commission, by cause. At most one entry per cause.
+    /// The won deals that pay no commission, by cause. At most 7.
     exceptions: Vec<CommissionExceptions>,
 }
 

@@ -110,18 +110,19 @@ async fn claim(tx: &Tx, wanted: Wanted) -> Result<Claim> {
     })
 }
 
-/// Records that the file of a claim is written; says whether the claim still held.
+/// Records that the file of a claim is written, with the hash of what it holds; says whether the claim still held.
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn keep(app: &App, name: &str, claim: Uuid) -> Result<bool> {
+pub(super) async fn keep(app: &App, name: &str, claim: Uuid, hash: String) -> Result<bool> {
     use payout_export::Column;
     let name = name.to_owned();
     app.write(Call::system("payoutExportKeep"), move |tx| {
-        let name = name.clone();
+        let (name, hash) = (name.clone(), hash.clone());
         Box::pin(async move {
             let kept = payout_export::Entity::update_many()
                 .col_expr(Column::WrittenAt, Expr::value(tx.now()))
+                .col_expr(Column::ContentHash, Expr::value(hash))
                 .filter(Column::Name.eq(name))
                 .filter(Column::ClaimId.eq(claim))
                 .filter(Column::WrittenAt.is_null())

@@ -22,6 +22,7 @@ use super::{Books, earned};
 use crate::{cases, support::TestApp};
 
 cases!(
+    a_file_that_is_there_already_stays_as_it_is,
     processes_with_folders_of_their_own_write_one_file_of_each_run,
     a_file_that_cannot_be_written_leaves_nothing_and_is_written_later,
     a_file_that_cannot_be_written_whole_is_removed,
@@ -174,6 +175,27 @@ async fn a_file_that_cannot_be_written_leaves_nothing_and_is_written_later(t: Te
     let number = row.await.unwrap().unwrap().number;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].0, format!("{number}.csv"));
+}
+
+async fn a_file_that_is_there_already_stays_as_it_is(t: TestApp) {
+    let books = Books::open(&t, 0).await;
+    let partner = books.partner("Alpha").await;
+    books
+        .win("2026-03-01T08:00:00Z", &[earned(partner, 1_000)])
+        .await;
+    let run = started(&books).await;
+    let row = payout_run::Entity::find_by_id(run).one(t.app.db().reader());
+    let name = format!("{}.csv", row.await.unwrap().unwrap().number);
+    let folder = t.app.site().data_dir.join("payouts");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(&name), "as the bank has it").unwrap();
+    go_on(&t.app, run).await;
+    let expected = [(name, audit::digest("as the bank has it"))];
+    assert_eq!(files([&t.app.site().data_dir, Path::new("")]), expected);
+    let stored = payout_export::Entity::find().one(t.app.db().reader());
+    assert_eq!(stored.await.unwrap().unwrap().content_hash, expected[0].1);
+    assert_eq!(books.balance(partner).await.paid, 1_000);
+    t.settle().await;
 }
 
 async fn a_file_that_cannot_be_written_whole_is_removed(t: TestApp) {
