@@ -96,14 +96,17 @@ fn which_touchpoints_count(bencher: Bencher, count: u32) {
         id: Uuid::from_u128(number.into()),
         partner: number % 3,
         kind: TouchpointKind::Demo,
+        phase: Phase::Consideration,
+        milestone: None,
         status: TouchpointStatus::Verified,
         occurred_at: CLOSE - TimeDelta::hours(i64::from(number * 31 % 4_000)),
         recorded_at: CLOSE - TimeDelta::hours(i64::from(number * 31 % 4_000)),
+        confirmed: true,
         approved_after_close: false,
     };
     let facts: Vec<_> = (0..count).map(fact).collect();
     let parameters = Parameters::default();
-    bencher.bench(|| judge(black_box(&facts), CLOSE, &parameters));
+    bencher.bench(|| judge(black_box(&facts), Model::Linear, CLOSE, &parameters));
 }
 
 #[divan::bench]
@@ -112,6 +115,7 @@ fn commission_of_a_deal(bencher: Bencher) {
         value_minor: 12_345_678,
         currency: Currency::USD,
         won_at: CLOSE,
+        zone: Parameters::default().time_zone,
         is_renewal: false,
         leader: Some(0),
         participants: participants(),

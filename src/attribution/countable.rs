@@ -273,12 +273,17 @@ mod tests {
             daily_cap: 2,
             ..Parameters::default()
         };
-        assert_eq!(judge(&copies, Model::Linear, CLOSE, &twice).counted.len(), 2);
+        assert_eq!(
+            judge(&copies, Model::Linear, CLOSE, &twice).counted.len(),
+            2
+        );
         let mut others = copies;
         others[1].partner = 2;
         others[2].kind = TouchpointKind::Poc;
         assert_eq!(
-            judge(&others, Model::Linear, CLOSE, &Parameters::default()).counted.len(),
+            judge(&others, Model::Linear, CLOSE, &Parameters::default())
+                .counted
+                .len(),
             3
         );
     }
@@ -341,19 +346,53 @@ mod tests {
                 ..Parameters::default()
             };
             let close = close.parse().unwrap();
-            judge(&[at(touch)], Model::Last, close, &parameters).excluded.is_empty()
+            judge(&[at(touch)], Model::Last, close, &parameters)
+                .excluded
+                .is_empty()
         };
         let (berlin, denver) = (Europe::Berlin, America::Denver);
         // 31 May is a date in Berlin, 2 in the morning in UTC is a time there.
-        assert!(counts("2026-05-31T21:59:59Z", "2026-05-30T22:00:00Z", berlin));
-        assert!(!counts("2026-05-31T22:00:00Z", "2026-05-30T22:00:00Z", berlin));
-        assert!(!counts("2026-05-31T00:00:01Z", "2026-05-31T00:00:00Z", berlin));
-        assert!(counts("2026-05-31T23:59:59Z", "2026-05-31T00:00:00Z", Tz::UTC));
-        assert!(counts("2026-06-01T05:59:59Z", "2026-05-31T06:00:00Z", denver));
-        assert!(!counts("2026-06-01T06:00:00Z", "2026-05-31T06:00:00Z", denver));
+        assert!(counts(
+            "2026-05-31T21:59:59Z",
+            "2026-05-30T22:00:00Z",
+            berlin
+        ));
+        assert!(!counts(
+            "2026-05-31T22:00:00Z",
+            "2026-05-30T22:00:00Z",
+            berlin
+        ));
+        assert!(!counts(
+            "2026-05-31T00:00:01Z",
+            "2026-05-31T00:00:00Z",
+            berlin
+        ));
+        assert!(counts(
+            "2026-05-31T23:59:59Z",
+            "2026-05-31T00:00:00Z",
+            Tz::UTC
+        ));
+        assert!(counts(
+            "2026-06-01T05:59:59Z",
+            "2026-05-31T06:00:00Z",
+            denver
+        ));
+        assert!(!counts(
+            "2026-06-01T06:00:00Z",
+            "2026-05-31T06:00:00Z",
+            denver
+        ));
         // The window opens at the time of day of the close, though clocks changed in it.
-        assert!(counts("2026-01-02T10:30:00Z", "2026-07-01T09:30:00Z", berlin));
-        assert!(!counts("2026-01-02T10:29:59Z", "2026-07-01T09:30:00Z", berlin));
+        assert!(counts(
+            "2026-01-02T10:30:00Z",
+            "2026-07-01T09:30:00Z",
+            berlin
+        ));
+        assert!(!counts(
+            "2026-01-02T10:29:59Z",
+            "2026-07-01T09:30:00Z",
+            berlin
+        ));
     }
 
     /// Touchpoints of one kind: whose, at which hour of 31 December, with which milestone.
@@ -364,7 +403,11 @@ mod tests {
             .map(|(n, (partner, hour, milestone))| Fact {
                 partner: *partner,
                 milestone: *milestone,
-                ..fact(n, TouchpointKind::Demo, CLOSE - (midnight + TimeDelta::hours(*hour)))
+                ..fact(
+                    n,
+                    TouchpointKind::Demo,
+                    CLOSE - (midnight + TimeDelta::hours(*hour)),
+                )
             })
             .collect()
     }
@@ -390,7 +433,14 @@ mod tests {
         }
         let lead = Some(Milestone::LeadCreated);
         let opportunity = Some(Milestone::OpportunityCreated);
-        let facts = day(&[(2, 8, None), (1, 9, None), (1, 10, lead), (1, 11, lead), (1, 12, opportunity), (2, 20, None)]);
+        let facts = day(&[
+            (2, 8, None),
+            (1, 9, None),
+            (1, 10, lead),
+            (1, 11, lead),
+            (1, 12, opportunity),
+            (2, 20, None),
+        ]);
         assert_eq!(kept(&facts, Model::WShaped, &capped), [1, 3, 5]);
         assert_eq!(kept(&facts, Model::Linear, &capped), [1, 2]);
         let twice = Parameters {

@@ -151,7 +151,10 @@ impl Case {
             return Cow::Borrowed(&self.evidence);
         }
         let parameters = &self.book.parameters;
-        Cow::Owned(self.facts.as_known(model, self.close, self.as_of, parameters))
+        Cow::Owned(
+            self.facts
+                .as_known(model, self.close, self.as_of, parameters),
+        )
     }
 
     /// The model whose credit is paid.

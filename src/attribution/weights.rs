@@ -65,7 +65,11 @@ pub(super) fn of<K>(
 pub(super) fn places(model: Model, milestones: &[Option<Milestone>]) -> Vec<usize> {
     let first = (!milestones.is_empty()).then_some(0);
     let last = milestones.len().checked_sub(1);
-    let reached = |wanted| milestones.iter().position(|milestone| *milestone == Some(wanted));
+    let reached = |wanted| {
+        milestones
+            .iter()
+            .position(|milestone| *milestone == Some(wanted))
+    };
     let places = match model {
         Model::First => vec![first],
         Model::Last => vec![last],
@@ -112,14 +116,7 @@ fn u_shaped(n: usize) -> Weights {
 fn w_shaped<K>(touches: &[&Touch<K>]) -> Weights {
     let milestones: Vec<_> = touches.iter().map(|touch| touch.milestone).collect();
     let anchors = places(Model::WShaped, &milestones);
-    let held = |position| {
-        count(
-            anchors
-                .iter()
-                .filter(|anchor| **anchor == position)
-                .count(),
-        )
-    };
+    let held = |position| count(anchors.iter().filter(|anchor| **anchor == position).count());
     let held: Vec<u64> = (0..touches.len()).map(held).collect();
     let rest = count(held.iter().filter(|anchors| **anchors == 0).count()).max(1);
     Weights {

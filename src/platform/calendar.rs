@@ -6,7 +6,10 @@
 //! A date without a time is stored as the start of its day. A day starts at midnight. Where clocks jump over midnight,
 //! it starts at the first moment after the jump; where midnight comes twice, at the first of the two.
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset as _, TimeDelta,
+    TimeZone, Utc,
+};
 use chrono_tz::{GapInfo, Tz};
 
 /// The day that an instant is on.
@@ -42,13 +45,59 @@ pub fn last_instant(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
 /// skipped, the first moment after the gap; where it comes twice, the one with the same offset, else the first.
 #[must_use]
 pub fn add_days(zone: Tz, at: DateTime<Utc>, days: u32) -> Option<DateTime<Utc>> {
-    moved(zone, at, |local| local.checked_add_days(Days::new(days.into())))
+    moved(zone, at, |local| {
+        local.checked_add_days(Days::new(days.into()))
+    })
 }
 
 /// The instant `days` days earlier at the same time of day; see [`add_days`].
 #[must_use]
 pub fn sub_days(zone: Tz, at: DateTime<Utc>, days: u32) -> Option<DateTime<Utc>> {
-    moved(zone, at, |local| local.checked_sub_days(Days::new(days.into())))
+    moved(zone, at, |local| {
+        local.checked_sub_days(Days::new(days.into()))
+    })
+}
+
+/// An offset of a time zone from UTC and the instant from which it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offset {
+    /// From when on.
+    pub from: DateTime<Utc>,
+    /// The seconds by which clocks are ahead of UTC.
+    pub seconds: i32,
+}
+
+/// The offsets of a time zone between two instants, oldest first; the first holds from `from` on.
+#[must_use]
+pub fn offsets(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Offset> {
+    let seconds = |at: DateTime<Utc>| at.with_timezone(&zone).offset().fix().local_minus_utc();
+    let mut offsets = vec![Offset {
+        from,
+        seconds: seconds(from),
+    }];
+    let mut at = from;
+    while at < until {
+        // No zone changes its clocks twice a day.
+        let next = at + TimeDelta::days(1);
+        if seconds(at) != seconds(next) {
+            let (mut before, mut after) = (at.timestamp(), next.timestamp());
+            while after - before > 1 {
+                let middle = before + (after - before) / 2;
+                let same = DateTime::from_timestamp(middle, 0).map(seconds) == Some(seconds(at));
+                if same {
+                    before = middle
+                } else {
+                    after = middle
+                }
+            }
+            offsets.push(Offset {
+                from: DateTime::from_timestamp(after, 0).unwrap_or(next),
+                seconds: seconds(next),
+            });
+        }
+        at = next;
+    }
+    offsets
 }
 
 fn moved(
@@ -62,7 +111,6 @@ fn moved(
 
 /// The instant of a local time; of two, the one with the offset that counts at `like`, else the first.
 fn instant(zone: Tz, local: NaiveDateTime, like: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    use chrono::Offset;
     let offset = |at: &DateTime<Tz>| at.offset().fix();
     let found = match zone.from_local_datetime(&local) {
         LocalResult::Single(only) => only,
@@ -116,7 +164,11 @@ mod tests {
             ("2026-09-06", America::Santiago, "2026-09-06T04:00:00Z"),
             ("2026-11-01", America::Havana, "2026-11-01T04:00:00Z"),
         ] {
-            assert_eq!(start_of_day(zone, day(of)), Some(at(expected)), "{of} {zone}");
+            assert_eq!(
+                start_of_day(zone, day(of)),
+                Some(at(expected)),
+                "{of} {zone}"
+            );
         }
     }
 
@@ -142,11 +194,31 @@ mod tests {
     fn days_later_it_is_the_same_time_of_day() {
         for (zone, from, days, expected) in [
             // Clocks go forward on 29 March and back on 25 October.
-            (Europe::Berlin, "2026-03-01T11:00:00Z", 30, "2026-03-31T10:00:00Z"),
-            (Europe::Berlin, "2026-10-01T10:00:00Z", 30, "2026-10-31T11:00:00Z"),
+            (
+                Europe::Berlin,
+                "2026-03-01T11:00:00Z",
+                30,
+                "2026-03-31T10:00:00Z",
+            ),
+            (
+                Europe::Berlin,
+                "2026-10-01T10:00:00Z",
+                30,
+                "2026-10-31T11:00:00Z",
+            ),
             // 2:30 does not exist on 29 March, and comes twice on 25 October.
-            (Europe::Berlin, "2026-03-28T01:30:00Z", 1, "2026-03-29T01:00:00Z"),
-            (Europe::Berlin, "2026-10-24T00:30:00Z", 1, "2026-10-25T00:30:00Z"),
+            (
+                Europe::Berlin,
+                "2026-03-28T01:30:00Z",
+                1,
+                "2026-03-29T01:00:00Z",
+            ),
+            (
+                Europe::Berlin,
+                "2026-10-24T00:30:00Z",
+                1,
+                "2026-10-25T00:30:00Z",
+            ),
             (Tz::UTC, "2028-01-30T12:00:00Z", 30, "2028-02-29T12:00:00Z"),
         ] {
             assert_eq!(add_days(zone, at(from), days), Some(at(expected)), "{from}");
@@ -159,6 +231,33 @@ mod tests {
             sub_days(Europe::Berlin, at("2026-10-26T01:30:00Z"), 1),
             Some(at("2026-10-25T01:30:00Z"))
         );
+    }
+
+    #[test]
+    fn offsets_change_with_the_clocks() {
+        let found = offsets(
+            Europe::Berlin,
+            at("2026-01-01T00:00:00Z"),
+            at("2026-12-31T00:00:00Z"),
+        );
+        let found: Vec<_> = found
+            .iter()
+            .map(|offset| (offset.from, offset.seconds))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (at("2026-01-01T00:00:00Z"), 3_600),
+                (at("2026-03-29T01:00:00Z"), 7_200),
+                (at("2026-10-25T01:00:00Z"), 3_600),
+            ]
+        );
+        let now = at("2026-05-01T00:00:00Z");
+        let only = Offset {
+            from: now,
+            seconds: 19_800,
+        };
+        assert_eq!(offsets(Asia::Kolkata, now, now), [only]);
     }
 
     proptest! {

@@ -220,7 +220,8 @@ impl Partner {
         Some(ledger::graphql::balances(ctx, self.0.id).await)
     }
 
-    /// The statement about the days from the first to the last, both included, in UTC. For those who see `balance`.
+    /// The statement about the days from the first to the last, both included, in the time zone of each line's
+    /// programme. For those who see `balance`.
     async fn statement(
         &self,
         ctx: &Context<'_>,
