@@ -26,7 +26,7 @@ pub struct Involvement<K> {
 /// A won deal of the period. All deals of one question are in one currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WonDeal<K> {
-    /// Its value in minor units.
+    /// Its value in minor units, less what was refunded.
     pub value_minor: i64,
     /// Who was involved, each partner once.
     pub involved: Vec<Involvement<K>>,

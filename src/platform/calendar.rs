@@ -7,7 +7,8 @@
 //! it starts at the first moment after the jump; where midnight comes twice, at the first of the two.
 
 use chrono::{
-    DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+    DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset as _, TimeDelta,
+    TimeZone, Utc,
 };
 use chrono_tz::{GapInfo, Tz};
 
@@ -57,6 +58,48 @@ pub fn sub_days(zone: Tz, at: DateTime<Utc>, days: u32) -> Option<DateTime<Utc>>
     })
 }
 
+/// An offset of a time zone from UTC and the instant from which it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offset {
+    /// From when on.
+    pub from: DateTime<Utc>,
+    /// The seconds by which clocks are ahead of UTC.
+    pub seconds: i32,
+}
+
+/// The offsets of a time zone between two instants, oldest first; the first holds from `from` on.
+#[must_use]
+pub fn offsets(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Offset> {
+    let seconds = |at: DateTime<Utc>| at.with_timezone(&zone).offset().fix().local_minus_utc();
+    let mut offsets = vec![Offset {
+        from,
+        seconds: seconds(from),
+    }];
+    let mut at = from;
+    while at < until {
+        // No zone changes its clocks twice a day.
+        let next = at + TimeDelta::days(1);
+        if seconds(at) != seconds(next) {
+            let (mut before, mut after) = (at.timestamp(), next.timestamp());
+            while after - before > 1 {
+                let middle = before + (after - before) / 2;
+                let same = DateTime::from_timestamp(middle, 0).map(seconds) == Some(seconds(at));
+                if same {
+                    before = middle
+                } else {
+                    after = middle
+                }
+            }
+            offsets.push(Offset {
+                from: DateTime::from_timestamp(after, 0).unwrap_or(next),
+                seconds: seconds(next),
+            });
+        }
+        at = next;
+    }
+    offsets
+}
+
 fn moved(
     zone: Tz,
     at: DateTime<Utc>,
@@ -68,7 +111,6 @@ fn moved(
 
 /// The instant of a local time; of two, the one with the offset that counts at `like`, else the first.
 fn instant(zone: Tz, local: NaiveDateTime, like: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    use chrono::Offset;
     let offset = |at: &DateTime<Tz>| at.offset().fix();
     let found = match zone.from_local_datetime(&local) {
         LocalResult::Single(only) => only,
@@ -189,6 +231,33 @@ mod tests {
             sub_days(Europe::Berlin, at("2026-10-26T01:30:00Z"), 1),
             Some(at("2026-10-25T01:30:00Z"))
         );
+    }
+
+    #[test]
+    fn offsets_change_with_the_clocks() {
+        let found = offsets(
+            Europe::Berlin,
+            at("2026-01-01T00:00:00Z"),
+            at("2026-12-31T00:00:00Z"),
+        );
+        let found: Vec<_> = found
+            .iter()
+            .map(|offset| (offset.from, offset.seconds))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (at("2026-01-01T00:00:00Z"), 3_600),
+                (at("2026-03-29T01:00:00Z"), 7_200),
+                (at("2026-10-25T01:00:00Z"), 3_600),
+            ]
+        );
+        let now = at("2026-05-01T00:00:00Z");
+        let only = Offset {
+            from: now,
+            seconds: 19_800,
+        };
+        assert_eq!(offsets(Asia::Kolkata, now, now), [only]);
     }
 
     proptest! {

@@ -222,7 +222,8 @@ impl Partner {
         Some(ledger::graphql::balances(ctx, self.0.id).await)
     }
 
-    /// The statement about the days from the first to the last, both included, in UTC. For those who see `balance`.
+    /// The statement about the days from the first to the last, both included, in the time zone of each line's
+    /// programme. For those who see `balance`.
     #[graphql(directive = crate::graphql::cost::points::apply("50".to_owned()))]
     async fn statement(
         &self,

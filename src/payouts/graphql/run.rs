@@ -68,7 +68,8 @@ impl PayoutRun {
         Date(self.0.period_start)
     }
 
-    /// The last day of its period: commission earned and available until its end (24:00 UTC) is paid.
+    /// The last day of its period: commission earned and available until its end in the programme's time zone is
+    /// paid.
     fn period_end(&self) -> Date {
         Date(self.0.period_end)
     }

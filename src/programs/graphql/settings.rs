@@ -27,7 +27,9 @@ impl ProgramSettings {
         self.0.rate_max_age_days
     }
 
-    /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
+    /// The programme's IANA time zone, such as `Europe/Berlin`. Its days are the business days of the programme: dates
+    /// without a time, periods of statements, payout runs and rebates, the daily cap of touchpoints and days of exchange
+    /// rates. Windows of days end at the same time of day. Registrations that bring no zone of their own have it too.
     fn default_time_zone(&self) -> &str {
         self.0.default_time_zone.name()
     }
@@ -191,7 +193,8 @@ pub struct AttributionSettings {
     redistribute_empty_phases: bool,
     /// Whether the share of a role that nobody fills goes to the others; otherwise it stays with the vendor.
     redistribute_empty_roles: bool,
-    /// How many touchpoints of one kind by one partner on one day count.
+    /// How many touchpoints of one kind by one partner on one day in the programme's time zone count. One to which the
+    /// model gives a place of its own (the first, the last, a milestone) always counts; then the earliest do.
     daily_cap: u16,
     /// What each kind of touchpoint weighs in the model CUSTOM. At most 10.
     #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
