@@ -120,6 +120,8 @@ const LAST_REQUEST: &str = "demo-loaded";
 pub async fn load(app: &App) -> Result<bool> {
     let script: Script = serde_json::from_str(SCRIPT)?;
     let first_day = TimeDelta::days(script.steps.first().map_or(0, |step| step.days_ago));
+    // Another process may be loading it: then there is nothing left to do afterwards, or what it left undone.
+    let _alone = app.db().alone_with_the_demo().await?;
     let begun = interrupted_since(app).await?;
     if begun.is_none() && user::Entity::find().count(app.db().reader()).await? > 0 {
         return Ok(false);

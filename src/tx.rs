@@ -534,8 +534,8 @@ fn unknown(operation: &'static str, error: &DbErr) -> Error {
     tracing::error!(operation, %error, "it is not known whether a change was committed");
     Refusal::new(
         Code::Timeout,
-        "The connection to the database was lost during the commit; the change may have taken effect. Repeat it under \
-         the same idempotency key, or read before you repeat it without one.",
+        "The database did not confirm the change, which may have taken effect. Repeat it under the same idempotency key; \
+         without one, read before you repeat it.",
     )
     .into()
 }

@@ -3,11 +3,20 @@
 //! The whole run holds a lock (an advisory lock on PostgreSQL, a file lock beside a SQLite file), because the
 //! migrator itself has none. Each migration is one transaction: a killed one left nothing and runs again.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{
+    collections::BTreeSet,
+    io,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
-use sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+};
+use sqlx::{
+    ConnectOptions as _, Connection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+};
 
 use super::lock::{self, LockFault};
 
@@ -26,6 +35,14 @@ pub enum MigrationFault {
     /// The URL cannot be read.
     #[error("the database URL is not valid")]
     Url,
+    /// The server cannot be reached, or does not let this program in.
+    #[error("PostgreSQL at {place} cannot be used: {reason}")]
+    Unreachable {
+        /// Host and port, or the socket.
+        place: String,
+        /// Why.
+        reason: String,
+    },
     /// The database was migrated by a newer program.
     #[error(
         "the database has migrations this program does not know ({0}): it belongs to a newer version"
@@ -43,21 +60,28 @@ pub async fn up(url: &str) -> Result<(), MigrationFault> {
         let lock = lock::migrate(options.get_filename()).await?;
         let connection = connect(url).await?;
         let outcome = apply(&connection).await;
-        connection.close().await?;
+        let closed = connection.close().await;
         drop(lock);
-        return outcome;
+        outcome?;
+        return Ok(closed?);
     }
+    reach(url).await?;
     // One connection: the advisory lock belongs to its session, and so does every migration.
     let connection = connect(url).await?;
-    connection
-        .execute_unprepared(&format!("SELECT pg_advisory_lock({LOCK})"))
+    let ask =
+        |what: &str| Statement::from_string(DbBackend::Postgres, format!("SELECT {what}({LOCK})"));
+    let free = connection
+        .query_one_raw(ask("pg_try_advisory_lock"))
         .await?;
+    if !free.is_some_and(|row| row.try_get_by_index(0).unwrap_or(false)) {
+        tracing::info!("waiting: another process migrates this database");
+        connection.query_one_raw(ask("pg_advisory_lock")).await?;
+    }
     let outcome = apply(&connection).await;
-    connection
-        .execute_unprepared(&format!("SELECT pg_advisory_unlock({LOCK})"))
-        .await?;
-    connection.close().await?;
-    outcome
+    // The lock ends with its session, whatever became of that.
+    let closed = connection.close().await;
+    outcome?;
+    Ok(closed?)
 }
 
 /// How far a database is.
@@ -104,7 +128,7 @@ async fn look(connection: &DatabaseConnection, sqlite: bool) -> Result<Standing,
         "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL"
     };
     let backend = connection.get_database_backend();
-    let there = connection.query_one_raw(sea_orm::Statement::from_string(backend, there));
+    let there = connection.query_one_raw(Statement::from_string(backend, there));
     if there.await?.is_none() {
         return Ok(Standing::Missing);
     }
@@ -133,7 +157,7 @@ fn known() -> BTreeSet<String> {
 
 async fn applied(connection: &DatabaseConnection) -> Result<BTreeSet<String>, MigrationFault> {
     let rows = connection
-        .query_all_raw(sea_orm::Statement::from_string(
+        .query_all_raw(Statement::from_string(
             connection.get_database_backend(),
             "SELECT version FROM seaql_migrations",
         ))
@@ -153,6 +177,51 @@ fn refuse_newer(
     Err(MigrationFault::Newer(foreign.join(", ")))
 }
 
+/// How long a server is waited for that does not take connections yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Finds out whether the server can be used at all, and says which server it is when not.
+async fn reach(url: &str) -> Result<(), MigrationFault> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
+    let unreachable = |reason: String| MigrationFault::Unreachable {
+        place: match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        },
+        reason,
+    };
+    let started = Instant::now();
+    loop {
+        let left = PATIENCE.saturating_sub(started.elapsed());
+        match tokio::time::timeout(left, options.connect()).await {
+            Ok(Ok(connection)) => {
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            // It may be starting.
+            Ok(Err(sqlx::Error::Io(error)))
+                if error.kind() == io::ErrorKind::ConnectionRefused
+                    && started.elapsed() + Duration::from_millis(200) < PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Ok(Err(sqlx::Error::Database(error)))
+                if error.code().is_some_and(|code| code == "57P03")
+                    && started.elapsed() + Duration::from_millis(200) < PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => {
+                return Err(unreachable(format!(
+                    "it did not answer within {} seconds",
+                    PATIENCE.as_secs()
+                )));
+            }
+        }
+    }
+}
+
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
@@ -161,7 +230,7 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
         .map_sqlx_sqlite_opts(|options| {
             options
                 .create_if_missing(true)
-                .busy_timeout(std::time::Duration::from_secs(30))
+                .busy_timeout(Duration::from_secs(30))
                 .pragma("journal_mode", "WAL")
         });
     Database::connect(options).await

@@ -4,8 +4,10 @@ pub mod account;
 mod backup;
 mod crash;
 mod demo;
+pub mod disk;
 mod gone;
 mod journey;
+mod lines;
 mod mail;
 mod migrations;
 mod post;
@@ -22,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         crash::cases(),
         demo::cases(),
         gone::cases(),
+        lines::cases(),
         mail::cases(),
         migrations::cases(),
         steps::cases(),
