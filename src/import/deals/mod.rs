@@ -86,6 +86,7 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         let made = writes
             .created
             .iter()
+            .filter(|_| ground.names_deals)
             .filter_map(|deal| Some((deal.external_id.clone()?, deal.id)));
         outcome.learned.deals = made.collect();
     } else {
