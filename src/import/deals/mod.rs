@@ -7,6 +7,7 @@
 //! Money that may have been paid already is not rewritten: a won deal keeps its value, currency, partner, product,
 //! status and closing date, and a closed deal does not move.
 
+mod closing;
 mod decide;
 mod facts;
 
