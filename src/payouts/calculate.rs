@@ -20,7 +20,7 @@ use crate::{
     partners,
     platform::{
         ids::{self, TypedId},
-        money::Currency,
+        money::{Currency, MAX_MINOR},
         transition::StateMachine,
     },
     programs::rules,
@@ -146,7 +146,7 @@ fn exception(
         run_id: Set(run_id),
         partner_id: Set(due.partner),
         currency: Set(due.currency),
-        amount_minor: Set(due.amount_minor),
+        amount_minor: Set(due.amount_minor.clamp(-MAX_MINOR, MAX_MINOR)),
         reason: Set(reason),
     }
 }
