@@ -195,9 +195,7 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
             "round {round}"
         );
         assert_eq!(balance.clawback_receivable, 20_000, "round {round}");
-        let report = ensemble::ledger::verify::verify(t.app.db().reader())
-            .await
-            .unwrap();
+        let report = ensemble::verify::verify(t.app.db().reader()).await.unwrap();
         assert!(report.is_clean(), "{report}");
     }
     // What was taken back last is more than nothing and nets against nothing: it is carried, not paid.
@@ -279,7 +277,7 @@ async fn a_refund_while_the_money_is_on_its_way_is_carried(t: TestApp) {
     realm.win(&seller, 1_000_000).await;
     realm.pay().await;
     assert_eq!(states().await, (75_000 + 55_000, 0));
-    let verified = ensemble::ledger::verify::verify(t.app.db().reader()).await;
+    let verified = ensemble::verify::verify(t.app.db().reader()).await;
     let report = verified.unwrap();
     assert!(report.is_clean(), "{report}");
 }
