@@ -393,7 +393,7 @@ pub async fn start_page(app: &App, config: &Config) -> Result<StartPage> {
             Some(Example {
                 title: name.to_owned(),
                 document: operation(name)?.to_owned(),
-                variables: example_variables(name),
+                variables: example_variables(name, is_demo),
             })
         });
     Ok(StartPage {
@@ -412,8 +412,9 @@ fn words(role: &str) -> String {
     role.to_lowercase().replace('_', " ")
 }
 
-fn example_variables(name: &str) -> String {
+fn example_variables(name: &str, is_demo: bool) -> String {
     match name {
+        "SignIn" if !is_demo => "{\n  \"email\": \"\",\n  \"password\": \"\"\n}".to_owned(),
         "SignIn" => {
             format!("{{\n  \"email\": \"ada@vendor.example\",\n  \"password\": \"{PASSWORD}\"\n}}")
         }

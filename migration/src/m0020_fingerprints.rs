@@ -117,7 +117,10 @@ const KEYS: [(&str, &[&str]); 16] = [
             "refund_id = NEW.refund_id AND plan_id = NEW.plan_id AND component = NEW.component",
         ],
     ),
-    ("row_fingerprint", &["row_id = NEW.row_id"]),
+    (
+        "row_fingerprint",
+        &["row_id = NEW.row_id AND table_name = NEW.table_name"],
+    ),
     ("touchpoint", &["id = NEW.id"]),
 ];
 
@@ -202,9 +205,10 @@ const SQL: &str = r#"
 -- What a row said when it was written, in 16 bytes of SHA-256 over its columns that never change. A row without one is
 -- older than fingerprints: only that it exists is known. Rows of the audit trail carry their fingerprint themselves.
 CREATE TABLE row_fingerprint (
-    row_id {id} PRIMARY KEY,
+    row_id {id} NOT NULL,
     table_name TEXT NOT NULL,
-    fingerprint {id}
+    fingerprint {id},
+    PRIMARY KEY (row_id, table_name)
 )
 ;;
 ALTER TABLE audit_event ADD COLUMN fingerprint {id}

@@ -80,8 +80,8 @@ impl Content<'_> {
             self.kind,
             self.subject_type,
             self.subject_id,
-            self.currency,
             instant(self.effective_at),
+            self.currency,
             postings.join("|")
         )
     }
@@ -101,6 +101,34 @@ fn instant(at: DateTime<Utc>) -> String {
 mod tests {
     use super::*;
     use crate::ledger::rules;
+
+    #[test]
+    fn a_hash_of_before_is_still_known() {
+        let at: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        let posting = |account, amount_minor| Posting {
+            account,
+            owner: None,
+            amount_minor,
+        };
+        let postings = [
+            posting(crate::ledger::AccountKind::CommissionExpense, 700),
+            posting(crate::ledger::AccountKind::Cash, -700),
+        ];
+        let content = Content {
+            kind: TransactionKind::Commission,
+            subject_type: "deal",
+            subject_id: Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001),
+            effective_at: at,
+            currency: Currency::USD,
+            postings: &postings,
+            key: "old",
+            recorded_at: at,
+            period: "2026-01",
+            reverses: None,
+        };
+        // SHA-256 of the text that versions before wrote.
+        assert!(content.is("6bbd3fc492fbe1998b775ccf35684fd47a7b3754922cfe7f902914230c24bbef"));
+    }
 
     #[test]
     fn a_hash_covers_every_field_and_not_the_order_of_postings() {

@@ -192,7 +192,7 @@ const RUNS: &str = "SELECT r.id AS id, r.number || ' is ' || r.status || ' and d
      FROM payout_run r \
      LEFT JOIN audit_event a ON a.subject_id = r.id AND a.action = 'payout_run.approved' \
      LEFT JOIN audit_event c ON c.subject_id = r.id AND c.action = 'payout_run.cancelled' \
-     LEFT JOIN row_fingerprint f ON f.row_id = r.id \
+     LEFT JOIN row_fingerprint f ON f.row_id = r.id AND f.table_name = 'payout_run' \
      WHERE (a.id IS NOT NULL AND (r.approved_by IS DISTINCT FROM a.actor_id OR r.approved_at IS DISTINCT FROM a.at \
          OR r.status IN ('CALCULATING', 'REVIEW'))) \
        OR ((c.id IS NOT NULL) <> (r.status IN ('CANCELLING', 'CANCELLED')) AND f.fingerprint IS NOT NULL) \
@@ -208,7 +208,7 @@ const RUNS: &str = "SELECT r.id AS id, r.number || ' is ' || r.status || ' and d
 const PLANS: &str = "SELECT p.id AS id, p.status || ' ' || p.name || ' differs from the audit trail' AS detail \
      FROM incentive_plan p \
      LEFT JOIN audit_event a ON a.subject_id = p.id AND a.action = 'incentive_plan.activated' \
-     LEFT JOIN row_fingerprint f ON f.row_id = p.id \
+     LEFT JOIN row_fingerprint f ON f.row_id = p.id AND f.table_name = 'incentive_plan' \
      WHERE (a.id IS NOT NULL AND (p.activated_by IS DISTINCT FROM a.actor_id OR p.activated_at IS DISTINCT FROM a.at \
          OR p.status = 'DRAFT')) \
        OR (a.id IS NULL AND f.fingerprint IS NOT NULL AND (p.activated_by IS NOT NULL OR p.activated_at IS NOT NULL \

@@ -7,6 +7,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub row_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub table_name: String,
     pub fingerprint: Option<Uuid>,
 }

@@ -143,7 +143,7 @@ const ROWS: [(&str, i64, &str); 13] = [
         "ledger_transaction",
         8,
         "(id, kind, transaction_key, input_hash, subject_type, subject_id, effective_at, recorded_at, period) \
-      VALUES ({id}, 'COMMISSION', 'old', 'old', 'deal', {id}, {at}, {at}, '2026-01')",
+      VALUES ({id}, 'COMMISSION', 'old', '6bbd3fc492fbe1998b775ccf35684fd47a7b3754922cfe7f902914230c24bbef', 'deal', {id}, {at}, {at}, '2026-01')",
     ),
     (
         "ledger_entry",
