@@ -167,7 +167,11 @@ events! {
     /// A payment failed; its amount is payable again.
     PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }
     /// A failed payment was handed to the provider again.
-    PayoutRetried = "payout.retried" on payout_id: PayoutId { partner_id: PartnerId }
+    PayoutRetried = "payout.retried" on payout_id: PayoutId {
+        partner_id: PartnerId,
+        from_details_id: Option<PaymentDetailsId>,
+        to_details_id: Option<PaymentDetailsId>,
+    }
 
     /// Rows of a file were taken over in one unit of work, a thousand at most.
     RowsImported = "import.rows_taken" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }

@@ -158,6 +158,22 @@ async fn interrupted_since(app: &App) -> Result<Option<DateTime<Utc>>> {
     Ok(last.one(db).await?.is_none().then_some(first.at))
 }
 
+/// Whether this database began with the demo, and the demo came to its end. The audit trail records it: its first row
+/// and the last one of the demo, both written by the demo. That people of the demo's addresses exist proves nothing.
+///
+/// # Errors
+/// The database failed.
+pub async fn loaded(app: &App) -> Result<bool> {
+    use audit_event::Column;
+    let db = app.db().reader();
+    let first = audit_event::Entity::find().order_by_asc(Column::Id).one(db);
+    let began = first.await?.is_some_and(|first| {
+        first.request_id.as_deref() == Some(REQUEST) && first.actor_kind == "SYSTEM"
+    });
+    let last = audit_event::Entity::find().filter(Column::RequestId.eq(LAST_REQUEST));
+    Ok(began && last.count(db).await? > 0)
+}
+
 impl Player {
     /// A player whose today is the application's.
     #[must_use]
@@ -363,10 +379,7 @@ pub fn story() -> Result<Vec<Step>> {
 /// The database failed.
 pub async fn start_page(app: &App, config: &Config) -> Result<StartPage> {
     let script: Script = serde_json::from_str(SCRIPT)?;
-    let known = user::Entity::find()
-        .filter(user::Column::Email.is_in(script.people.iter().map(|person| person.email.as_str())))
-        .count(app.db().reader())
-        .await?;
+    let is_demo = loaded(app).await?;
     let sign_ins = script.people.into_iter().map(|person| SignIn {
         name: person.name,
         email: person.email,
@@ -382,13 +395,13 @@ pub async fn start_page(app: &App, config: &Config) -> Result<StartPage> {
             Some(Example {
                 title: name.to_owned(),
                 document: operation(name)?.to_owned(),
-                variables: example_variables(name),
+                variables: example_variables(name, is_demo),
             })
         });
     Ok(StartPage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         address: format!("http://{}", config.listen),
-        sign_ins: if known > 0 {
+        sign_ins: if is_demo {
             sign_ins.collect()
         } else {
             Vec::new()
@@ -401,8 +414,9 @@ fn words(role: &str) -> String {
     role.to_lowercase().replace('_', " ")
 }
 
-fn example_variables(name: &str) -> String {
+fn example_variables(name: &str, is_demo: bool) -> String {
     match name {
+        "SignIn" if !is_demo => "{\n  \"email\": \"\",\n  \"password\": \"\"\n}".to_owned(),
         "SignIn" => {
             format!("{{\n  \"email\": \"ada@vendor.example\",\n  \"password\": \"{PASSWORD}\"\n}}")
         }

@@ -14,7 +14,10 @@ use chrono_tz::Tz;
 use super::ExceptionReason;
 use crate::{
     partners::PartnerStatus,
-    platform::{calendar, money::{Currency, MAX_MINOR}},
+    platform::{
+        calendar,
+        money::{Currency, MAX_MINOR},
+    },
 };
 
 /// The unclaimed lines of one partner in one currency that are due, and what is known of the partner.

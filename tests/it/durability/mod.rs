@@ -10,6 +10,7 @@ mod journey;
 mod lines;
 mod mail;
 mod migrations;
+mod operator;
 mod post;
 mod proxy;
 mod steps;
@@ -28,6 +29,7 @@ pub fn cases() -> Vec<Case> {
         mail::cases(),
         migrations::cases(),
         steps::cases(),
+        operator::cases(),
         stop::cases(),
     ]
     .concat()
