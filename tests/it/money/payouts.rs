@@ -469,7 +469,11 @@ async fn a_partner_s_reference_of_a_payment_counts_no_runs(t: TestApp) {
     let partners = influence(&books).await;
     let run = books.pay("2026-03-01", "2026-03-31").await;
     let number = t
-        .ask(&books.checker, "query($id: ID!) { payoutRun(id: $id) { number } }", json!({"id": run}))
+        .ask(
+            &books.checker,
+            "query($id: ID!) { payoutRun(id: $id) { number } }",
+            json!({"id": run}),
+        )
         .await
         .text("payoutRun/number");
     let document = "query($partner: ID!) {
@@ -477,14 +481,20 @@ async fn a_partner_s_reference_of_a_payment_counts_no_runs(t: TestApp) {
         partner(id: $partner) { statement(periodStart: \"2026-03-01\", periodEnd: \"2026-12-31\", currency: \"USD\") {
             payments { nodes { number reference } } } } }";
     let variables = json!({"partner": partners[0].text()});
-    let anna = t.person(Role::PartnerAdministrator, Some(partners[0])).await;
+    let anna = t
+        .person(Role::PartnerAdministrator, Some(partners[0]))
+        .await;
     let theirs = t.ask(&anna, document, variables.clone()).await;
     assert_eq!(theirs.count("payouts/nodes"), 1);
     for place in ["payouts/nodes/0", "partner/statement/payments/nodes/0"] {
         let own = theirs.text(&format!("{place}/number"));
         assert_eq!(theirs.text(&format!("{place}/reference")), own);
     }
-    assert!(!theirs.json.to_string().contains(&number), "{:#}", theirs.json);
+    assert!(
+        !theirs.json.to_string().contains(&number),
+        "{:#}",
+        theirs.json
+    );
     let ours = t.ask(&books.checker, document, variables).await;
     for place in ["payouts/nodes/0", "partner/statement/payments/nodes/0"] {
         let reference = ours.text(&format!("{place}/reference"));
