@@ -407,5 +407,5 @@ async fn an_answer_that_is_too_large_is_refused_at_its_field() {
     let error = &refused.json()["errors"][0];
     assert_eq!(error["extensions"]["code"], "TOO_COMPLEX");
     assert_eq!(error["path"], serde_json::json!(["deals"]));
-    assert_eq!(refused.json()["data"], serde_json::Value::Null);
+    assert_eq!(refused.json()["data"], Value::Null);
 }
