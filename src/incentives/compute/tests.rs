@@ -47,7 +47,7 @@ fn deal(value_minor: i64) -> DealFacts<u8> {
         value_minor,
         currency: Currency::USD,
         won_at: WON,
-        zone: chrono_tz::Tz::UTC,
+        zone: Tz::UTC,
         is_renewal: false,
         leader: None,
         participants: Vec::new(),
@@ -134,7 +134,7 @@ fn a_preview_says_what_the_payout_will_be() {
         let deal = imagined(
             value,
             false,
-            (WON, chrono_tz::Tz::UTC),
+            (WON, Tz::UTC),
             Ppm::new(share),
             &[],
             BTreeSet::new(),
@@ -151,7 +151,7 @@ fn a_preview_says_what_the_payout_will_be() {
     let over = imagined(
         nothing_held,
         false,
-        (WON, chrono_tz::Tz::UTC),
+        (WON, Tz::UTC),
         over,
         &[],
         BTreeSet::new(),

@@ -1,7 +1,9 @@
 //! A small world of deals to give credit for, written straight into the tables.
 
 mod attribution;
+mod closing;
 mod commission;
+mod days;
 mod plans;
 mod rebates;
 mod touchpoints;
@@ -40,6 +42,8 @@ pub fn cases() -> Vec<Case> {
         plans::cases(),
         commission::cases(),
         rebates::cases(),
+        closing::cases(),
+        days::cases(),
     ]
     .concat()
 }
