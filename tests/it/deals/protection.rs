@@ -102,10 +102,7 @@ async fn missed_reminders_are_told_once_by_the_latest(t: TestApp) {
     .await;
     approved(&t, &reviewer, &id).await;
     t.clock.set(at("2026-05-29T12:00:00Z"));
-    let (one, two) = tokio::join!(
-        worker::turn(&t.app),
-        worker::turn(&t.app)
-    );
+    let (one, two) = tokio::join!(worker::turn(&t.app), worker::turn(&t.app));
     one.and(two).unwrap();
     assert_eq!(reminded(&t).await, [3]);
 }
