@@ -17,7 +17,7 @@ use ensemble::{
     },
     customers::identity::{Facts, block_keys, compare, name_key, registrable_domain},
     graphql,
-    graphql::guard::Guard,
+    graphql::guard::{Guard, Words},
     incentives::{
         PlanTerms,
         compute::{DealFacts, lines},
@@ -181,7 +181,11 @@ fn guard_of_a_known_page(bencher: Bencher) {
     let guard = Guard::new(&graphql::sdl(), server::settings().limits);
     let variables = Variables::default();
     if let Ok(guard) = guard {
-        bencher.bench(|| guard.check(black_box(PAGE), None, &variables).is_ok());
+        bencher.bench(|| {
+            guard
+                .check(black_box(PAGE), None, &variables, Words::Open)
+                .is_ok()
+        });
     }
 }
 
@@ -197,6 +201,6 @@ fn guard_of_a_new_page(bencher: Bencher) {
                 number += 1;
                 format!("{PAGE} # {number}")
             })
-            .bench_local_values(|text| guard.check(&text, None, &variables).is_ok());
+            .bench_local_values(|text| guard.check(&text, None, &variables, Words::Open).is_ok());
     }
 }

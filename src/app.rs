@@ -69,6 +69,19 @@ impl App {
         })
     }
 
+    /// The same application with another folder for its files, as a process on another host has one.
+    #[must_use]
+    pub fn with_data_dir(&self, data_dir: PathBuf) -> Self {
+        let site = Site {
+            data_dir,
+            ..self.0.site.clone()
+        };
+        Self::new(Parts {
+            site,
+            ..self.0.as_ref().clone()
+        })
+    }
+
     /// The database.
     #[must_use]
     pub fn db(&self) -> &Db {

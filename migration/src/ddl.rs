@@ -10,7 +10,7 @@
 
 use sea_orm_migration::{
     prelude::{DbErr, SchemaManager},
-    sea_orm::{ConnectionTrait, DbBackend},
+    sea_orm::{ConnectionTrait, DbBackend, Statement},
 };
 
 /// Statements are separated by a line that holds only `;;`, so that trigger bodies may hold semicolons.
@@ -90,6 +90,55 @@ pub async fn create_refusal(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                  BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
             )
             .await?;
+    }
+    Ok(())
+}
+
+/// Writes a table of SQLite anew with parts of its definition replaced: SQLite changes no constraint. Columns, indexes and
+/// triggers stay as they are, whichever migration made them, and rows that refer to it find its rows again before the end
+/// of the transaction.
+pub async fn rewrite(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    changes: &[(&str, &str)],
+) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let read = Statement::from_string(
+        connection.get_database_backend(),
+        format!(
+            "SELECT type AS kind, sql AS text FROM sqlite_master WHERE tbl_name = '{table}' AND sql IS NOT NULL \
+             ORDER BY rowid"
+        ),
+    );
+    let (mut definition, mut beside) = (None, Vec::new());
+    for row in connection.query_all_raw(read).await? {
+        let text: String = row.try_get("", "text")?;
+        if row.try_get::<String>("", "kind")? == "table" {
+            definition = Some(text);
+        } else {
+            beside.push(text);
+        }
+    }
+    let missing = |part: &str| DbErr::Custom(format!("the table {table} has no {part}"));
+    let mut definition = definition.ok_or_else(|| missing("definition"))?;
+    for (from, to) in changes {
+        if !definition.contains(from) {
+            return Err(missing(from));
+        }
+        definition = definition.replace(from, to);
+    }
+    let kept = format!("{table}_kept");
+    let mut steps = vec![
+        "PRAGMA defer_foreign_keys = ON".to_owned(),
+        format!("CREATE TABLE {kept} AS SELECT * FROM {table}"),
+        format!("DROP TABLE {table}"),
+        definition,
+        format!("INSERT INTO {table} SELECT * FROM {kept}"),
+        format!("DROP TABLE {kept}"),
+    ];
+    steps.extend(beside);
+    for step in steps {
+        connection.execute_unprepared(&step).await?;
     }
     Ok(())
 }

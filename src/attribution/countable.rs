@@ -2,6 +2,8 @@
 //!
 //! A touchpoint counts if the other side confirmed it, it lies in the lookback window, it did not happen after the
 //! close, and the daily cap leaves room for it.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

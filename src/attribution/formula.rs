@@ -1,4 +1,6 @@
 //! The formula of each model in words, with the programme's own numbers.
+//!
+//! Pure: decides from facts alone.
 
 use super::models::{Basis, Model};
 use super::parameters::Parameters;

@@ -3,6 +3,8 @@
 //! Two answers stand side by side and must not be mixed: full credit (each influencing partner is shown
 //! the whole deal, so partners overlap and do not add up) and fractional credit (each is shown its part by
 //! attribution, so partners add up).
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

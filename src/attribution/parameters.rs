@@ -1,6 +1,8 @@
 //! What a programme may choose about attribution: windows, caps and the weights of the models.
 //!
 //! It is a document with a version; a result remembers the version it was computed with.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,6 @@
 //! The words for what a partner did on a deal, when in the customer's journey, and whether it is confirmed.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

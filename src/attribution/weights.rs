@@ -2,6 +2,8 @@
 //!
 //! Weights are whole numbers and only their ratios matter, so 40/20/40 over five touchpoints is 120, 20,
 //! 20, 20, 120 and nothing is rounded before money is divided.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;

@@ -4,6 +4,8 @@
 //! An invited partner accepts or declines, or the invitation expires. Whoever declined, was too
 //! late or was removed may be invited again. Removing a partner leaves what it did on the deal in
 //! place.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;

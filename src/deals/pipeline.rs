@@ -1,4 +1,6 @@
 //! What the pipeline is worth and how long deals stay in its stages.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

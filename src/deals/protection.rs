@@ -5,6 +5,8 @@
 //! 0, and the protection ends at 24:00 of day N. A deal approved on 1 March for 90 days ends on 30
 //! May at 24:00, whatever the clocks did in between. 24:00 is the first moment of the following
 //! day, as [`calendar`] has it.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;

@@ -1,6 +1,6 @@
 //! From credit to commission: the lines of won deals and of refunds, with their ledger entries.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveEnum;
@@ -8,6 +8,7 @@ use sea_orm::ActiveEnum;
 pub use super::batch::{Report, catch_up, run};
 use super::{
     AccrualKind,
+    accrual::Line,
     booking::{Booking, Origin, book, tell, won_at},
     clawback,
     compute::{self, DealFacts},
@@ -30,13 +31,15 @@ use crate::{
     error::Result,
     events::Event,
     identity::Scope,
+    platform::money::Currency,
     programs::rules,
     tx::Tx,
 };
 
 /// Books the commission of attributed deals under the plans in force when each was won: commission lines and
-/// ledger entries in the same transaction, in bulk. What is booked already stays as it is. What a refund noted before
-/// takes back is taken back at once. Returns the number of lines.
+/// ledger entries in the same transaction, in bulk. What is booked already stays as it is: a deal earns once under a
+/// plan, whatever the number of the plan. What a refund noted before takes back is taken back at once. Returns the number
+/// of lines.
 ///
 /// # Errors
 /// The database failed; an amount exceeds the bounds of money.
@@ -47,7 +50,7 @@ pub async fn won(tx: &Tx, deals: &[Attributed]) -> Result<u64> {
         return Ok(0);
     }
     let ids: Vec<DealId> = deals.iter().map(|won| won.deal.id).collect();
-    let booked = store::booked(tx, &ids).await?;
+    let booked = booked_by_name(tx, &ids).await?;
     let families = if plans.iter().any(asks_for_products) {
         store::families_of(tx, &ids).await?
     } else {
@@ -55,10 +58,13 @@ pub async fn won(tx: &Tx, deals: &[Attributed]) -> Result<u64> {
     };
     let mut due = Vec::with_capacity(deals.len());
     for won in deals {
+        let deal = &won.deal;
         let lacks = |plan: &&incentive_plan::Model| {
-            pays(plan, &won.deal) && !booked.contains(&(won.deal.id, plan.id))
+            let booked = booked.get(&deal.id);
+            booked.is_none_or(|names| !names.contains(&plan.name))
         };
-        let plans: Vec<_> = plans.iter().filter(lacks).collect();
+        let paying = paying(&plans, deal.program_id, deal.currency, won_at(deal)?);
+        let plans: Vec<_> = paying.into_iter().filter(lacks).collect();
         if !plans.is_empty() {
             due.push((won, deal_facts(won, families.get(&won.deal.id))?, plans));
         }
@@ -139,9 +145,11 @@ pub async fn refunded(tx: &Tx, deal: &deal::Model, refund: &deal_refund::Model) 
             clawback_days: plan.terms.clawback_days,
             refunds: refunds.clone(),
         };
+        let booked = booked_rows(&rows, plan);
         let mut lines =
-            clawback::lines(&booked_rows(&rows, plan), &facts, tx.now()).map_err(out_of_bounds)?;
+            clawback::lines(&booked, &facts, refund.refunded_at).map_err(out_of_bounds)?;
         lines.extend(rebates.remove(&plan.id).unwrap_or_default());
+        let lines = clawback::held_first(lines, |line| still_held(&rows, plan, line));
         if !lines.is_empty() {
             bookings.push(Booking {
                 deal,
@@ -166,25 +174,58 @@ pub async fn refunded(tx: &Tx, deal: &deal::Model, refund: &deal_refund::Model) 
     Ok(lines)
 }
 
-/// Whether a plan pays for a deal: its programme, its currency, and in force when the deal was won.
-fn pays(plan: &incentive_plan::Model, deal: &deal::Model) -> bool {
-    let applies = plan.program_id == deal.program_id && plan.currency == deal.currency;
-    applies && deal.closed_at.is_some_and(|at| in_force(plan, at))
+/// The plans that pay for a deal of a programme in a currency that was won at an instant: of the numbers of a plan that
+/// cover it the latest only.
+pub(super) fn paying(
+    plans: &[incentive_plan::Model],
+    program: ProgramId,
+    currency: Currency,
+    at: DateTime<Utc>,
+) -> Vec<&incentive_plan::Model> {
+    let pays = |plan: &&incentive_plan::Model| {
+        plan.program_id == program && plan.currency == currency && covers(plan, at)
+    };
+    let mut latest: BTreeMap<&str, i32> = BTreeMap::new();
+    for plan in plans.iter().filter(pays) {
+        let number = latest.entry(&plan.name).or_insert(plan.number);
+        *number = plan.number.max(*number);
+    }
+    plans
+        .iter()
+        .filter(pays)
+        .filter(|plan| latest.get(plan.name.as_str()) == Some(&plan.number))
+        .collect()
 }
 
 /// Whether a plan covers an instant.
-pub(super) fn in_force(plan: &incentive_plan::Model, at: DateTime<Utc>) -> bool {
+pub(super) fn covers(plan: &incentive_plan::Model, at: DateTime<Utc>) -> bool {
     plan.effective_from <= at && plan.effective_to.is_none_or(|until| at < until)
 }
 
-fn asks_for_products(plan: &incentive_plan::Model) -> bool {
+/// The names of the plans under which deals earned, or counted for a rebate. A deal is of one programme, so a name is
+/// one plan.
+async fn booked_by_name(tx: &Tx, deals: &[DealId]) -> Result<HashMap<DealId, HashSet<String>>> {
+    let booked = store::booked(tx, deals).await?;
+    let ids: BTreeSet<IncentivePlanId> = booked.iter().map(|(_, plan)| *plan).collect();
+    let plans = store::plans_by_id(tx, Scope::All, &Vec::from_iter(ids)).await?;
+    let names: HashMap<IncentivePlanId, String> =
+        plans.into_iter().map(|plan| (plan.id, plan.name)).collect();
+    let mut by_name: HashMap<DealId, HashSet<String>> = HashMap::new();
+    for (deal, plan) in booked {
+        let name = names.get(&plan).cloned();
+        by_name.entry(deal).or_default().extend(name);
+    }
+    Ok(by_name)
+}
+
+pub(super) fn asks_for_products(plan: &incentive_plan::Model) -> bool {
     plan.terms
         .components
         .iter()
         .any(|component| component.product_family.is_some())
 }
 
-fn deal_facts(
+pub(super) fn deal_facts(
     won: &Attributed,
     families: Option<&BTreeSet<String>>,
 ) -> Result<DealFacts<PartnerId>> {
@@ -228,6 +269,34 @@ async fn in_order_of_booking(
     };
     rows.sort_by_key(|row| (row.kind, row.component, place(row), row.partner_id));
     Ok(rows)
+}
+
+/// What the deal still has held of the component and for the partner of a line: its holdback, unless a payout took it,
+/// less what refunds took of it before.
+fn still_held(
+    rows: &[accrual::Model],
+    plan: &incentive_plan::Model,
+    line: &Line<PartnerId>,
+) -> Option<clawback::Held> {
+    let own = |row: &&accrual::Model| {
+        row.plan_id == plan.id
+            && usize::try_from(row.component) == Ok(line.component)
+            && row.partner_id == line.partner
+    };
+    let holdback = rows
+        .iter()
+        .filter(own)
+        .find(|row| row.kind == AccrualKind::Holdback && row.payout_id.is_none())?;
+    let until = holdback.available_at;
+    let taken = rows
+        .iter()
+        .filter(own)
+        .filter(|row| row.kind == AccrualKind::Clawback && row.available_at == until)
+        .fold(0_i64, |sum, row| sum.saturating_add(row.amount_minor));
+    Some(clawback::Held {
+        left_minor: holdback.amount_minor.saturating_add(taken).max(0),
+        until,
+    })
 }
 
 /// What each partner has from each component of a plan, in the order of booking; rebates follow volumes instead.

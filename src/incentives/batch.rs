@@ -1,10 +1,16 @@
 //! Commission for deals that were won before there was a plan, or came by import: in chunks, each a unit of work of
 //! its own, so that a large programme can be stopped and taken up again.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{accrue, store};
+use super::{
+    accrue,
+    exception::{self, Exception, Reason},
+    store,
+};
 use crate::{
     app::App,
     attribution::attribute,
@@ -20,13 +26,51 @@ const CHUNK: u64 = 1_000;
 /// The deal up to which a programme was worked through.
 pub type Cursor = (DateTime<Utc>, DealId);
 
+/// How many deals of a cause a report names.
+pub const NAMED: usize = 20;
+
+/// Won deals that pay no commission for one cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpaid {
+    /// How many.
+    pub deals: u64,
+    /// The first of them, in the order in which they were won; at most [`NAMED`].
+    pub first: Vec<DealId>,
+}
+
 /// What a chunk, or a whole run, came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Won deals that were looked at.
     pub deals: u64,
     /// Commission lines that were booked.
     pub lines: u64,
+    /// Won deals that pay no commission, by cause.
+    #[serde(default)]
+    pub exceptions: BTreeMap<Reason, Unpaid>,
+}
+
+impl Report {
+    fn note(&mut self, exceptions: &[Exception]) {
+        for exception in exceptions {
+            let unpaid = self.exceptions.entry(exception.reason).or_default();
+            unpaid.deals += 1;
+            if unpaid.first.len() < NAMED {
+                unpaid.first.push(exception.deal);
+            }
+        }
+    }
+
+    fn add(&mut self, chunk: Self) {
+        self.deals += chunk.deals;
+        self.lines += chunk.lines;
+        for (reason, more) in chunk.exceptions {
+            let unpaid = self.exceptions.entry(reason).or_default();
+            unpaid.deals += more.deals;
+            let room = NAMED.saturating_sub(unpaid.first.len());
+            unpaid.first.extend(more.first.into_iter().take(room));
+        }
+    }
 }
 
 /// Gives the next won deals of a programme the credit and the commission that they lack; what they have stays. Returns
@@ -47,14 +91,13 @@ pub async fn catch_up(
     };
     let next = last.closed_at.map(|at| (at, last.id));
     let attributed = attribute::ensure(tx, &deals).await?;
-    let lines = accrue::won(tx, &attributed).await?;
-    Ok((
-        Report {
-            deals: u64::try_from(deals.len()).unwrap_or(u64::MAX),
-            lines,
-        },
-        next,
-    ))
+    let mut report = Report {
+        deals: u64::try_from(deals.len()).unwrap_or(u64::MAX),
+        lines: accrue::won(tx, &attributed).await?,
+        ..Report::default()
+    };
+    report.note(&exception::of(tx, &attributed).await?);
+    Ok((report, next))
 }
 
 /// Works through all won deals of a programme as the server itself.
@@ -83,8 +126,7 @@ pub async fn run_as(
                 Box::pin(async move { catch_up(tx, program, after, CHUNK).await })
             })
             .await?;
-        total.deals += done.deals;
-        total.lines += done.lines;
+        total.add(done);
         watch(&total);
         if next.is_none() {
             return Ok(total);

@@ -3,6 +3,8 @@
 //! Nothing that was booked is changed; a refund adds negative lines. They follow the sum of all refunds so
 //! far, so many small refunds take back exactly as much as one large one, and a full refund leaves every
 //! partner with exactly zero.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +56,48 @@ pub struct Refunded {
     pub refunds: Vec<Refund>,
 }
 
-/// The lines that bring the deal's commissions down to what its refunds leave, available at `now`.
+/// What a deal still has held of one component of a plan for one partner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// How much of it was not taken back yet, in minor units; positive.
+    pub left_minor: i64,
+    /// When it becomes available.
+    pub until: DateTime<Utc>,
+}
+
+/// Divides what is taken back: what the deal itself still has held goes first, and is taken when it would have become
+/// available; only the rest is taken at once, from whatever the partner is paid next. No amount changes.
+pub fn held_first<K: Copy>(
+    lines: Vec<Line<K>>,
+    held: impl Fn(&Line<K>) -> Option<Held>,
+) -> Vec<Line<K>> {
+    let mut divided = Vec::with_capacity(lines.len());
+    for line in lines {
+        let held = held(&line).filter(|held| held.until > line.available_at);
+        let taken = line.amount_minor.saturating_neg().max(0);
+        let from_held = held.map_or(0, |held| held.left_minor.clamp(0, taken));
+        let parts = [
+            (
+                held.map_or(line.available_at, |held| held.until),
+                from_held.saturating_neg(),
+            ),
+            (
+                line.available_at,
+                line.amount_minor.saturating_add(from_held),
+            ),
+        ];
+        for (available_at, amount_minor) in parts.into_iter().filter(|part| part.1 != 0) {
+            divided.push(Line {
+                amount_minor,
+                available_at,
+                ..line
+            });
+        }
+    }
+    divided
+}
+
+/// The lines that bring the deal's commissions down to what its refunds leave, available when the refund happened.
 ///
 /// A refund counts up to and including the instant `clawback_days` after the win, at the same time of day; all refunds together
 /// count at most as the deal's value. Per component:
@@ -73,7 +116,7 @@ pub struct Refunded {
 pub fn lines<K: Copy>(
     booked: &[Booked<K>],
     deal: &Refunded,
-    now: DateTime<Utc>,
+    refunded_at: DateTime<Utc>,
 ) -> Result<Vec<Line<K>>, MoneyError> {
     let refunded = refunded_in_window(deal)?;
     let mut components: BTreeMap<usize, Vec<&Booked<K>>> = BTreeMap::new();
@@ -101,7 +144,7 @@ pub fn lines<K: Copy>(
                 amount_minor: part,
                 weight: row.weight,
                 pool_minor: row.pool_minor,
-                available_at: now,
+                available_at: refunded_at,
             });
         }
     }
@@ -217,8 +260,75 @@ mod tests {
         assert!(lines.iter().all(|line| line.kind == AccrualKind::Clawback));
     }
 
+    #[test]
+    fn what_is_held_goes_first_and_at_its_own_time() {
+        let until = WON + TimeDelta::days(60);
+        let line = |amount_minor, available_at| Line {
+            component: 0,
+            partner: 1,
+            kind: AccrualKind::Clawback,
+            amount_minor,
+            weight: 1,
+            pool_minor: 1_000_000,
+            available_at,
+        };
+        let divided = |amount, left_minor, at| {
+            let held = |_: &Line<i32>| Some(Held { left_minor, until });
+            held_first(vec![line(amount, at)], held)
+                .into_iter()
+                .map(|line| (line.amount_minor, line.available_at))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            divided(-1_000_000, 500_000, WON),
+            [(-500_000, until), (-500_000, WON)]
+        );
+        assert_eq!(divided(-250_000, 500_000, WON), [(-250_000, until)]);
+        assert_eq!(divided(-250_000, 0, WON), [(-250_000, WON)]);
+        // What was released before the refund is not held any more.
+        assert_eq!(divided(-250_000, 500_000, until), [(-250_000, until)]);
+        let nothing_held = held_first(vec![line(-7, WON)], |_| None);
+        assert_eq!(nothing_held, [line(-7, WON)]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_is_available_is_never_taken_while_something_is_held(
+            earned in 0_i64..1_000_000,
+            held in 0_i64..1_000_000,
+            steps in prop::collection::vec(1_i64..500_000, 1..12),
+        ) {
+            let until = WON + TimeDelta::days(60);
+            let (mut earned_left, mut held_left) = (earned, held);
+            for step in steps {
+                let taken = step.min(earned_left + held_left);
+                let line = Line {
+                    component: 0,
+                    partner: (),
+                    kind: AccrualKind::Clawback,
+                    amount_minor: -taken,
+                    weight: 1,
+                    pool_minor: 1,
+                    available_at: WON,
+                };
+                let lines = held_first(vec![line], |_| Some(Held { left_minor: held_left, until }));
+                let sum: i64 = lines.iter().map(|line| line.amount_minor).sum();
+                prop_assert_eq!(sum, -taken);
+                let before = held_left;
+                for line in lines {
+                    prop_assert!(line.amount_minor < 0);
+                    if line.available_at == until {
+                        held_left += line.amount_minor;
+                    } else {
+                        earned_left += line.amount_minor;
+                    }
+                }
+                prop_assert!(held_left >= 0 && earned_left >= 0);
+                prop_assert_eq!(held_left, (before - taken).max(0));
+            }
+        }
 
         #[test]
         fn refunding_everything_in_any_number_of_steps_leaves_zero(

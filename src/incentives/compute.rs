@@ -2,6 +2,8 @@
 //!
 //! The same function answers what a deal would pay and what it does pay, so a preview cannot promise
 //! another amount than the payout.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,11 +153,7 @@ fn pool<K>(
     component: &Component,
     before: Volume,
 ) -> Result<(i64, i64), MoneyError> {
-    let applies = component
-        .product_family
-        .as_ref()
-        .is_none_or(|family| deal.product_families.contains(family));
-    if !applies || deal.value_minor <= 0 {
+    if !component.applies_to(&deal.product_families) || deal.value_minor <= 0 {
         return Ok((0, 0));
     }
     if let Some(rebate) = &component.rebate {
@@ -168,6 +166,13 @@ fn pool<K>(
     };
     let pool = base.min(component.cap_minor.unwrap_or(i64::MAX));
     Ok((pool, pool))
+}
+
+/// Whether a component has a partner to pay for a deal.
+pub fn has_beneficiary<K: Ord + Copy>(deal: &DealFacts<K>, component: &Component) -> bool {
+    beneficiaries(deal, component.kind.payee())
+        .iter()
+        .any(|(partner, weight)| partner.is_some() && *weight > 0)
 }
 
 /// The partner of record: who resells the deal, earliest acceptance first, else who leads it.

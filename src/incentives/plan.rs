@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::ActiveValue::Set;
 
 use super::{
@@ -141,11 +141,12 @@ pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
     Ok(id)
 }
 
-/// Puts a plan into force. The number of the same name that was in force ends where this one begins.
+/// Puts a plan into force. The number of the same name that was in force ends where this one begins. A deal earns once
+/// under a plan, so a number does not reach back over deals that another number has booked.
 ///
 /// # Errors
-/// `FORBIDDEN`; `NOT_FOUND` at `planId`; `STALE_OBJECT`; `ILLEGAL_TRANSITION` unless it is a draft; `SAME_PERSON` for
-/// whoever drafted it. Records `incentive_plan.activated`, and `incentive_plan.retired` for a number that it leaves no
+/// `FORBIDDEN`; `NOT_FOUND` at `planId`; `STALE_OBJECT`; `ILLEGAL_TRANSITION` unless it is a draft, or at `planId` when it
+/// covers deals that another number of its name has booked; `SAME_PERSON` for whoever drafted it. Records `incentive_plan.activated`, and `incentive_plan.retired` for a number that it leaves no
 /// time to.
 pub async fn activate(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
     tx.actor().may(Action::PlanActivate)?;
@@ -159,7 +160,11 @@ pub async fn activate(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
         )
         .into());
     }
-    for earlier in store::lock_active(tx, plan.program_id, &plan.name).await? {
+    let earlier = store::lock_active(tx, plan.program_id, &plan.name).await?;
+    if let Some(booked) = store::latest_booked_by_another_number(tx, &plan).await? {
+        return Err(reaches_back(&plan, &booked));
+    }
+    for earlier in earlier {
         supersede(tx, &earlier, plan.effective_from).await?;
     }
     let change = incentive_plan::ActiveModel {
@@ -189,6 +194,25 @@ pub async fn retire(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
     store::save_plan(tx, &plan, change).await?;
     tx.record(Event::PlanRetired { plan_id: plan.id });
     Ok(plan.id)
+}
+
+/// The refusal of a number that covers a deal which another number has booked.
+fn reaches_back(plan: &incentive_plan::Model, booked: &store::BookedDeal) -> Error {
+    let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let message = format!(
+        "Number {} of \"{}\" takes effect on {}, but number {} has already booked commission on deals won since then. \
+         The latest is {}, won on {}. A deal earns only once under a plan. Draft a number that takes effect after \
+         that, or give what you promise in addition a plan of its own.",
+        plan.number,
+        plan.name,
+        instant(plan.effective_from),
+        booked.plan_number,
+        booked.deal_number,
+        instant(booked.won_at),
+    );
+    Refusal::new(Code::IllegalTransition, message)
+        .at("planId")
+        .into()
 }
 
 async fn movable(tx: &Tx, command: &Move) -> Result<incentive_plan::Model> {

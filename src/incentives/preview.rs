@@ -81,14 +81,11 @@ pub async fn imagined<C: ConnectionTrait>(
     );
     let facts = facts.map_err(out_of_bounds)?;
     let mut expected = Vec::new();
-    for plan in plans
-        .into_iter()
-        .filter(|plan| accrue::in_force(plan, now) && plan.currency == deal.value.currency())
-    {
-        let counted = volume::of_partner(&plan, &facts, deal.partner);
+    for plan in accrue::paying(&plans, deal.program, deal.value.currency(), now) {
+        let counted = volume::of_partner(plan, &facts, deal.partner);
         let volumes = volume::look(db, &counted, None).await?;
         let lines = compute::lines(&facts, &plan.terms, &volumes);
-        expected.extend(told(&plan, lines.map_err(out_of_bounds)?, |()| None));
+        expected.extend(told(plan, lines.map_err(out_of_bounds)?, |()| None));
     }
     Ok(expected)
 }
@@ -117,14 +114,11 @@ pub async fn of_deal<C: ConnectionTrait>(
         product_families: families.unwrap_or_default(),
     };
     let mut expected = Vec::new();
-    for plan in plans
-        .into_iter()
-        .filter(|plan| accrue::in_force(plan, credit.close) && plan.currency == deal.currency)
-    {
-        let counted = volume::counted(&plan, &facts);
+    for plan in accrue::paying(&plans, deal.program_id, deal.currency, credit.close) {
+        let counted = volume::counted(plan, &facts);
         let volumes = volume::look(db, &counted, Some(deal.id)).await?;
         let lines = compute::lines(&facts, &plan.terms, &volumes).map_err(out_of_bounds)?;
-        expected.extend(told(&plan, lines, Some));
+        expected.extend(told(plan, lines, Some));
     }
     Ok(expected)
 }

@@ -6,6 +6,8 @@
 //! the rebate on what is left, in whatever order deals and refunds come: never more, and nothing when all is refunded. With
 //! retroactive tiers a refund of one deal may take back more than that deal earned, because it lowers the rate of the
 //! others.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};

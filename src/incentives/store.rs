@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, Value,
     sea_query::{Expr, Query},
 };
 
@@ -21,7 +21,10 @@ use crate::{
     error::{Error, Result},
     identity::Scope,
     ledger::TransactionKind,
-    platform::sql::{self, any_of},
+    platform::{
+        ids::TypedId,
+        sql::{self, any_of},
+    },
     tx::{CHUNK, Tx},
 };
 
@@ -105,6 +108,60 @@ pub async fn lock_active(
         .filter(Column::Status.eq(PlanStatus::Active))
         .order_by_asc(Column::Id);
     Ok(select.lock_exclusive().all(tx).await?)
+}
+
+/// A deal that a number of a plan has booked.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct BookedDeal {
+    /// The number of the plan.
+    pub plan_number: i32,
+    /// The number of the deal.
+    pub deal_number: String,
+    /// When it was won.
+    pub won_at: DateTime<Utc>,
+}
+
+/// Of the deals that a number of a plan would cover, the latest that another number of its name has booked: that earned
+/// under it, or counted for its rebate.
+///
+/// # Errors
+/// The database failed.
+pub async fn latest_booked_by_another_number(
+    tx: &Tx,
+    plan: &incentive_plan::Model,
+) -> Result<Option<BookedDeal>> {
+    use incentive_plan::Column;
+    let others = incentive_plan::Entity::find()
+        .filter(Column::ProgramId.eq(plan.program_id))
+        .filter(Column::Name.eq(plan.name.as_str()))
+        .filter(Column::Id.ne(plan.id))
+        .filter(Column::Status.ne(PlanStatus::Draft))
+        .count(tx)
+        .await?;
+    if others == 0 {
+        return Ok(None);
+    }
+    let mut values: Vec<Value> = vec![
+        plan.program_id.uuid().into(),
+        plan.currency.code().into(),
+        plan.effective_from.into(),
+        plan.name.clone().into(),
+        plan.id.uuid().into(),
+    ];
+    let until = plan.effective_to.map_or("", |until| {
+        values.push(until.into());
+        " AND d.closed_at < $6"
+    });
+    let other = "p.program_id = $1 AND p.name = $4 AND p.id <> $5";
+    let sql = format!(
+        "SELECT p.number AS plan_number, d.number AS deal_number, d.closed_at AS won_at FROM deal d, incentive_plan p \
+         WHERE d.program_id = $1 AND d.status = 'WON' AND d.currency = $2 AND d.closed_at >= $3{until} AND {other} \
+         AND (EXISTS (SELECT 1 FROM accrual a WHERE a.deal_id = d.id AND a.plan_id = p.id AND a.kind <> 'CLAWBACK') \
+         OR EXISTS (SELECT 1 FROM rebate_entry r WHERE r.deal_id = d.id AND r.plan_id = p.id)) \
+         ORDER BY d.closed_at DESC, p.number DESC LIMIT 1"
+    );
+    let statement = Statement::from_sql_and_values(tx.backend(), sql, values);
+    Ok(BookedDeal::find_by_statement(statement).one(tx).await?)
 }
 
 /// The number that the next plan of this name gets.

@@ -1,4 +1,6 @@
 //! The document of an incentive plan: simple enough to be understood, checked as a whole, told in sentences.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeSet;
 
@@ -273,6 +275,13 @@ impl Component {
         }
     }
 
+    /// Whether it pays for a deal with products of these families.
+    #[must_use]
+    pub fn applies_to(&self, families: &BTreeSet<String>) -> bool {
+        let wanted = self.product_family.as_ref();
+        wanted.is_none_or(|family| families.contains(family))
+    }
+
     fn sentence(&self, currency: Currency) -> Result<String, MoneyError> {
         if let Some(rebate) = &self.rebate {
             let deals = if self.includes_renewals {
@@ -282,10 +291,10 @@ impl Component {
             };
             return rebate.sentences(currency, self.cap_minor, deals);
         }
-        let deal = match (self.kind, self.includes_renewals) {
-            (ComponentKind::Renewal, _) => "won renewal",
-            (_, true) => "won deal, renewals included,",
-            (_, false) => "won deal that is new business",
+        let (deal, included) = match (self.kind, self.includes_renewals) {
+            (ComponentKind::Renewal, _) => ("won renewal", ""),
+            (_, true) => ("won deal", ", renewals included"),
+            (_, false) => ("won deal that is new business", ""),
         };
         let money = |minor: Option<i64>| minor.map(|minor| Money::new(minor, currency)).transpose();
         let holding = match &self.product_family {
@@ -300,7 +309,7 @@ impl Component {
         let cap =
             money(self.cap_minor)?.map_or_else(String::new, |cap| format!(", at most {cap},"));
         Ok(format!(
-            "For each {deal}{holding}, {amount}{cap} {}.",
+            "For each {deal}{holding}{included}, {amount}{cap} {}.",
             self.kind.destination()
         ))
     }
@@ -435,6 +444,39 @@ mod tests {
                     "must not be below that of the tier before"
                 ),
             ]
+        );
+    }
+
+    #[test]
+    fn a_promise_reads_as_one_sentence_with_every_option() {
+        let mut plan = terms(POOL);
+        for kind in [
+            ComponentKind::InfluencePool,
+            ComponentKind::ReferralFee,
+            ComponentKind::ResaleMargin,
+            ComponentKind::Spiff,
+            ComponentKind::Renewal,
+        ] {
+            for options in 0..8_u8 {
+                let chosen = |bit: u8| options & bit != 0;
+                plan.components = vec![Component {
+                    kind,
+                    rate_ppm: (!chosen(1)).then(|| Ppm::new(100_000)),
+                    flat_minor: chosen(1).then_some(50_000),
+                    cap_minor: (!chosen(1)).then_some(2_000_000),
+                    product_family: chosen(2).then(|| "Backup".to_owned()),
+                    includes_renewals: chosen(4),
+                    rebate: None,
+                }];
+                let text = plan.plan_text().unwrap();
+                assert!(!text.contains(",,") && !text.contains("  "), "{text}");
+            }
+        }
+        plan.components[0].kind = ComponentKind::Spiff;
+        assert!(
+            plan.plan_text().unwrap().starts_with(
+                "For each won deal with a product of the family Backup, renewals included, 500.00 USD goes to the partner"
+            )
         );
     }
 

@@ -242,7 +242,7 @@ pub async fn refunded(
                 amount_minor,
                 weight: 1,
                 pool_minor: after.rebate_minor,
-                available_at: tx.now(),
+                available_at: refund.refunded_at,
             });
         }
     }

@@ -5,7 +5,7 @@
 //! partner's administrators, and it redirects nothing that was calculated before: a payment goes to the account that the
 //! partner had when its run was created, whatever happens later. Nobody approves a payment to an account that he set.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{ActiveValue::Set as To, ConnectionTrait};
 use secrecy::{ExposeSecret, SecretString};
@@ -102,6 +102,38 @@ pub async fn accounts<C: ConnectionTrait>(
         }
     }
     Ok(accounts)
+}
+
+/// The partners that share an account with another partner, as groups in a stable order: of these accounts and those to
+/// which other partners are paid now. What differs but for its last four characters is not opened.
+///
+/// # Errors
+/// The database failed; an account cannot be opened with the secrets of this installation.
+pub async fn shared<C: ConnectionTrait>(
+    db: &C,
+    seals: &Seals,
+    ids: &[PaymentDetailsId],
+) -> Result<Vec<BTreeSet<PartnerId>>> {
+    let mut alike: HashMap<_, BTreeMap<PaymentDetailsId, payment_details::Model>> = HashMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let mut rows = store::details(db, Scope::All, chunk).await?;
+        rows.extend(store::details_alike(db, chunk).await?);
+        for row in rows {
+            let looks = (row.kind, row.country.clone(), row.last_four.clone());
+            alike.entry(looks).or_default().insert(row.id, row);
+        }
+    }
+    let mut shared = BTreeSet::new();
+    for rows in alike.into_values().filter(|rows| rows.len() > 1) {
+        let mut partners: HashMap<_, BTreeSet<PartnerId>> = HashMap::new();
+        for row in rows.values() {
+            let account = open(seals, row)?;
+            let same = partners.entry((account.number, account.bank_code));
+            same.or_default().insert(row.partner_id);
+        }
+        shared.extend(partners.into_values().filter(|partners| partners.len() > 1));
+    }
+    Ok(shared.into_iter().collect())
 }
 
 /// Seals every account under the present secret, in chunks; returns how many were under another one.

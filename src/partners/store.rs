@@ -201,6 +201,32 @@ pub async fn details<C: ConnectionTrait>(
     Ok(by_id.all(db).await?)
 }
 
+/// The accounts to which other partners are paid now and that may be one of these: of the same kind and country, with the
+/// same last four characters.
+///
+/// # Errors
+/// The database failed.
+pub async fn details_alike<C: ConnectionTrait>(
+    db: &C,
+    ids: &[PaymentDetailsId],
+) -> Result<Vec<payment_details::Model>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT DISTINCT d.* FROM payment_details own JOIN payment_details d ON d.last_four = own.last_four \
+         AND d.country = own.country AND d.kind = own.kind AND d.partner_id <> own.partner_id \
+         WHERE d.replaced_at IS NULL AND own.id IN {}",
+        sql::rows(1, ids.len())
+    );
+    let values = ids.iter().map(|id| Value::from(id.uuid()));
+    let alike = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(payment_details::Entity::find()
+        .from_raw_sql(alike)
+        .all(db)
+        .await?)
+}
+
 /// Notes that another account takes the place of this one.
 ///
 /// # Errors

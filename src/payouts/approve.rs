@@ -15,8 +15,8 @@ use crate::{
     tx::Tx,
 };
 
-/// Makes the amounts of a run payable, clawbacks netted against what was earned. Holdbacks in the run whose release
-/// was not posted yet are released first.
+/// Makes the amounts of a run payable, clawbacks netted against what was earned; where they cancel out, that is all.
+/// Holdbacks in the run whose release was not posted yet are released first.
 ///
 /// Records [`Event::PayoutRunApproved`].
 ///
@@ -46,6 +46,8 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         .into());
     }
     store::approve_run(tx, &run, approver, status).await?;
+    let nothing = store::payments_of_nothing(tx, run_id).await?;
+    store::move_payments(tx, run_id, Some(&nothing), PayoutAction::Net).await?;
     store::move_payments(tx, run_id, None, PayoutAction::Approve).await?;
     release_holdbacks(tx, run_id).await?;
     post_approval(tx, run_id).await?;

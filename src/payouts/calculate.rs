@@ -86,7 +86,9 @@ async fn collect(tx: &Tx, claim: store::Claim, rules: &select::Rules) -> Result<
         match rules.exception(&due) {
             Some(reason) => exceptions.push(exception(tx, claim.run_id, &due, reason)),
             None => {
-                lines += due.line_count;
+                lines = lines
+                    .checked_add(due.line_count)
+                    .ok_or_else(|| Error::internal("a run has too many lines"))?;
                 payments.push(payment(tx, claim.run_id, &due, account));
             }
         }
@@ -125,7 +127,9 @@ fn payment(
         provider: Set(None),
         provider_reference: Set(None),
         failure: Set(None),
-        payment_details_id: Set(account),
+        // Where earnings and clawbacks cancel out, nothing goes to any account.
+        payment_details_id: Set(account.filter(|_| due.amount_minor > 0)),
+        attempt: Set(1),
         paid_at: Set(None),
         version: Set(1),
         created_at: Set(tx.now()),

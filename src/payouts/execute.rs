@@ -48,7 +48,7 @@ pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Resu
     store::start_run(tx, &run, tx.actor().user_id(), status).await?;
     store::choose_provider(tx, run_id, provider).await?;
     store::move_payments(tx, run_id, None, PayoutAction::Start).await?;
-    post_start(tx, &store::payments_of(tx, run_id).await?).await?;
+    post_start(tx, &store::open_payments_of(tx, run_id).await?).await?;
     tx.enqueue(super::jobs::resume(run_id, None));
     tx.record(Event::PayoutRunExecuting { run_id });
     Ok(run_id)
@@ -73,8 +73,8 @@ pub(super) async fn post_start(tx: &Tx, payments: &[payout::Model]) -> Result<()
     post::post(tx, transactions).await.map(|_| ())
 }
 
-/// Hands the payments of a started run to the provider, or of one payment that is tried again, and settles what it
-/// answers. Does nothing where nothing is open; may be repeated and run beside itself.
+/// Hands the payments of a started run whose outcome is open to the provider, or one that is tried again, and settles what
+/// it answers. Does nothing where nothing is open; may be repeated and run beside itself.
 ///
 /// # Errors
 /// The database failed; what was settled until then stays.
@@ -85,10 +85,31 @@ pub async fn go_on(
     run_id: PayoutRunId,
     only: Option<PayoutId>,
 ) -> Result<()> {
-    let Some(batch) = open_batch(app, run_id, only).await? else {
+    let Some(batches) = open_batches(app, run_id, only).await? else {
         return Ok(());
     };
-    let outcomes = provider.pay(&batch).await;
+    for batch in batches {
+        hand_over(app, call, provider, &batch).await?;
+    }
+    app.write(
+        Call {
+            name: "payoutRunComplete",
+            ..call.clone()
+        },
+        move |tx| Box::pin(settle::complete(tx, run_id)),
+    )
+    .await
+}
+
+/// Hands a batch to the provider and settles what it answers.
+async fn hand_over(
+    app: &App,
+    call: &Call,
+    provider: &Arc<dyn PayoutProvider>,
+    batch: &Batch,
+) -> Result<()> {
+    let run_id = batch.run;
+    let outcomes = provider.pay(batch).await;
     if outcomes.len() != batch.payments.len() {
         return Err(Error::internal(
             "the payment provider did not answer for every payment",
@@ -114,14 +135,7 @@ pub async fn go_on(
         )
         .await?;
     }
-    app.write(
-        Call {
-            name: "payoutRunComplete",
-            ..call.clone()
-        },
-        move |tx| Box::pin(settle::complete(tx, run_id)),
-    )
-    .await
+    Ok(())
 }
 
 /// Starts a run if need be and settles what the provider answers at once. What stays open is settled by the job.
@@ -137,42 +151,41 @@ pub async fn execute(app: &App, call: Call, run_id: PayoutRunId) -> Result<Payou
     Ok(run_id)
 }
 
-/// The payments of a run as the provider is always told them, or `None` when nothing is open or the run is empty.
-async fn open_batch(
+/// The payments of a run whose outcome is open, as the provider is always told them: the first attempts together, each
+/// later attempt alone. `None` when there is nothing to do.
+async fn open_batches(
     app: &App,
     run_id: PayoutRunId,
     only: Option<PayoutId>,
-) -> Result<Option<Batch>> {
-    let db = app.db().reader();
+) -> Result<Option<Vec<Batch>>> {
+    let db = &app.db().reading();
     let Some(run) = store::run(db, run_id).await? else {
         return Ok(None);
     };
-    let mut payments = store::payments_of(db, run_id).await?;
+    let mut open = store::open_payments_of(db, run_id).await?;
     if let Some(only) = only {
-        payments.retain(|payment| payment.id == only);
+        open.retain(|payment| payment.id == only);
     }
-    let is_open = payments.iter().any(|payment| payment.status.is_open());
-    if !is_open && (only.is_some() || run.status != RunStatus::Executing) {
+    if open.is_empty() && (only.is_some() || run.status != RunStatus::Executing) {
         return Ok(None);
     }
-    let name = match (only, payments.first()) {
-        (Some(_), Some(payment)) => alone(payment),
-        _ => run.number,
-    };
-    Ok(Some(Batch {
-        name,
-        payments: store::to_provider(db, &app.tokens().seals(), &payments).await?,
-    }))
-}
-
-/// The name under which a payment is handed over alone: another account makes it another batch.
-fn alone(payment: &payout::Model) -> String {
-    match payment.payment_details_id {
-        Some(details) => {
-            let id = details.text();
-            let end = id.len().saturating_sub(8);
-            format!("{}-{}", payment.number, id.get(end..).unwrap_or_default())
-        }
-        None => payment.number.clone(),
+    let (first, again): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|payment| payment.attempt == 1);
+    let mut named = Vec::with_capacity(again.len() + 1);
+    if !first.is_empty() {
+        named.push((run.number, first));
     }
+    named.extend(again.into_iter().map(|payment| {
+        let name = format!("{}-{}", payment.number, payment.attempt);
+        (name, vec![payment])
+    }));
+    let mut batches = Vec::with_capacity(named.len());
+    for (name, payments) in named {
+        batches.push(Batch {
+            run: run_id,
+            name,
+            payments: store::to_provider(db, &app.tokens().seals(), &payments).await?,
+        });
+    }
+    Ok(Some(batches))
 }

@@ -154,7 +154,7 @@ impl PayoutsMutation {
         PayoutRunExecutePayload::of(executed(ctx, &input.payout_run_id).await)
     }
 
-    /// Hands a failed payment to the provider again: the same payment under the same key. Needs `@idempotent`. Refused
+    /// Hands a failed payment to the provider again, as another attempt. Needs `@idempotent`. Refused
     /// with `ILLEGAL_TRANSITION` unless the payment failed; to the account of now, with `NOT_ELIGIBLE` when there is none
     /// and `SAME_PERSON` for whoever set it.
     async fn payout_retry(

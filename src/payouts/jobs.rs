@@ -11,7 +11,7 @@ use super::{
 use crate::{
     app::App,
     entity::ids::{PayoutId, PayoutRunId},
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Refusal, Result},
     platform::jobs::{self, Job, NewJob},
     tx::Call,
 };
@@ -95,8 +95,9 @@ pub async fn work(app: &App, job: &Job) -> Result<()> {
         payload.only,
     )
     .await?;
-    if store::has_open_payments(app.db().reader(), payload.run, payload.only).await? {
-        return Err(Error::internal("the outcome of a payment is still unknown"));
+    if store::has_open_payments(&app.db().reading(), payload.run, payload.only).await? {
+        let open = "Payments of this run are still open: their file could not be written, or the provider has not answered.";
+        return Err(Refusal::new(Code::RetryLater, open).into());
     }
     let settled = job.clone();
     app.write(Call::system("jobFinish"), move |tx| {

@@ -1,20 +1,41 @@
 //! The port to whoever moves the money.
 //!
-//! The key of a payment is the id of its payout, for ever. A provider answers a key that it was asked before as it
-//! answered then, so asking again is how an unknown outcome is resolved, and how a crash is survived.
+//! The key of a payment is the id of its payout and the number of the attempt. A provider answers a key that it was asked
+//! before as it answered then, so asking again is how an unknown outcome is resolved, and how a crash is survived. Only
+//! payments whose outcome is open are asked about; one that failed is handed over again under the key of its next attempt.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
 use super::export::FileExport;
-use crate::{app::App, entity::ids::PayoutId, partners::account::Account, platform::money::Money};
+use crate::{
+    app::App,
+    entity::ids::{PayoutId, PayoutRunId},
+    partners::account::Account,
+    platform::money::Money,
+};
+
+/// Under which a payment is handed over, in one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The payout.
+    pub payout: PayoutId,
+    /// The number of the attempt, from 1.
+    pub attempt: i32,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.payout, self.attempt)
+    }
+}
 
 /// One payment to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The key: never another one for the same payment.
-    pub key: PayoutId,
+    /// The key: never another one for the same attempt.
+    pub key: Key,
     /// The legal name of the partner.
     pub partner: String,
     /// How much.
@@ -28,9 +49,12 @@ pub struct Payment {
 /// Payments that are handed over together, under a name that stays the same when they are handed over again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The number of the run, or of the payout when a single one is tried again.
+    /// The run that they belong to.
+    pub run: PayoutRunId,
+    /// The number of the run; when a single payment is tried again, the number of the payout and the attempt.
     pub name: String,
-    /// The payments, in the order of their keys. The same name always comes with the same payments.
+    /// The payments, in the order of their keys. The same name comes with the same payments, or with those of them whose
+    /// outcome is still open.
     pub payments: Vec<Payment>,
 }
 
@@ -65,5 +89,5 @@ pub trait PayoutProvider: Send + Sync {
 /// The provider of this installation: a file for the bank in the data folder.
 #[must_use]
 pub fn configured(app: &App) -> Arc<dyn PayoutProvider> {
-    Arc::new(FileExport::new(app.site().data_dir.join("payouts")))
+    Arc::new(FileExport::new(app.clone()))
 }

@@ -26,8 +26,8 @@ pub struct Retry {
     pub to_current_account: bool,
 }
 
-/// Hands a failed payment over again: the same payment, with the same lines, amount and key, to the same account unless
-/// whoever retries it says otherwise. Its run is completed when no failed payment is left.
+/// Hands a failed payment over again, as another attempt: the same payment, with the same lines and amount, to the same
+/// account unless whoever retries it says otherwise. Its run is completed when no failed payment is left.
 ///
 /// Records [`Event::PayoutRetried`].
 ///

@@ -1,7 +1,10 @@
 //! What a payout run pays, and what it leaves for a later one.
 //!
 //! The commission lines of one partner in one currency that are due are paid together or not at all. What is not
-//! paid stays unclaimed and is looked at again by the next run, so nothing is dropped.
+//! paid stays unclaimed and is looked at again by the next run, so nothing is dropped. Lines that cancel out are settled
+//! by a payout of nothing, once, so that they do not come back in every run.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
@@ -53,15 +56,18 @@ pub fn cut_off(period_end: NaiveDate, zone: Tz, now: DateTime<Utc>) -> DateTime<
 }
 
 impl Rules {
-    /// Whether the lines are paid (`None`), or why they wait.
+    /// Whether the lines are settled (`None`), or why they wait.
     ///
-    /// A negative sum is carried forward, whatever else is true; then a hold applies: the partner's state, then an
-    /// expired agreement, then a missing account; then a sum below the minimum, or of zero, is carried forward; the rest is paid.
+    /// A negative sum is carried forward and a sum of zero is settled without a payment, whatever else is true; then a hold
+    /// applies: the partner's state, then an expired agreement, then a missing account; then a sum below the minimum is
+    /// carried forward; the rest is paid.
     #[must_use]
     pub fn exception<K>(&self, due: &Due<K>) -> Option<ExceptionReason> {
-        let minimum = self.minimum.get(&due.currency).copied().unwrap_or(0).max(1);
+        let minimum = self.minimum.get(&due.currency).copied().unwrap_or(0);
         if due.amount_minor < 0 {
             Some(ExceptionReason::NegativeBalance)
+        } else if due.amount_minor == 0 {
+            None
         } else if !due.status.may_be_paid() {
             Some(ExceptionReason::NotPayable)
         } else if due
@@ -117,7 +123,6 @@ mod tests {
         assert_eq!(decide(107_143 + 60_000), None);
         assert_eq!(decide(150_000), None);
         assert_eq!(decide(149_999), Some(ExceptionReason::BelowMinimum));
-        assert_eq!(decide(0), Some(ExceptionReason::BelowMinimum));
         let yen = "JPY".parse().unwrap();
         assert_eq!(
             rules().exception(&Due {
@@ -126,13 +131,20 @@ mod tests {
             }),
             None
         );
-        assert_eq!(
-            rules().exception(&Due {
-                currency: yen,
-                ..due(0)
-            }),
-            Some(ExceptionReason::BelowMinimum)
-        );
+    }
+
+    #[test]
+    fn what_cancels_out_is_settled_whatever_else_is_true() {
+        let suspended = Due {
+            status: PartnerStatus::Suspended,
+            ..due(0)
+        };
+        let strict = Rules {
+            requires_payment_details: true,
+            ..rules()
+        };
+        assert_eq!(rules().exception(&suspended), None);
+        assert_eq!(strict.exception(&due(0)), None);
     }
 
     #[test]
@@ -212,9 +224,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_a_positive_sum_is_ever_paid(amount in -1_000_000_i64..1_000_000) {
+        fn a_sum_is_settled_unless_it_is_negative(amount in -1_000_000_i64..1_000_000) {
             let minimum_free = Rules { minimum: BTreeMap::new(), ..rules() };
-            prop_assert_eq!(minimum_free.exception(&due(amount)).is_none(), amount > 0);
+            prop_assert_eq!(minimum_free.exception(&due(amount)).is_none(), amount >= 0);
         }
     }
 }

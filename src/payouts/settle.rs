@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     PayoutStatus,
-    provider::Outcome,
+    provider::{Key, Outcome},
     refusal,
     status::{PayoutAction, RunAction},
     store,
@@ -23,10 +23,11 @@ use crate::{
 };
 
 /// What the provider answered for one payment.
-pub type Answer = (PayoutId, Outcome);
+pub type Answer = (Key, Outcome);
 
-/// Settles the payments of a run that are still open: paid, failed (its amount is payable again, its lines stay with
-/// it, and [`retry`](super::retry) tries the same payment again) or unknown. What was settled before stays.
+/// Settles the payments of a run that are still open in the attempt that was answered: paid, failed (its amount is payable
+/// again, its lines stay with it, and [`retry`](super::retry) tries the same payment again) or unknown. What was settled
+/// before stays.
 ///
 /// Records [`Event::PayoutPaid`] and [`Event::PayoutFailed`].
 ///
@@ -35,16 +36,16 @@ pub type Answer = (PayoutId, Outcome);
 pub async fn settle(tx: &Tx, run_id: PayoutRunId, answers: &[Answer]) -> Result<()> {
     tx.actor().may(Action::PayoutRunExecute)?;
     store::lock_run(tx, run_id).await?;
-    let ids: Vec<PayoutId> = answers.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<PayoutId> = answers.iter().map(|(key, _)| key.payout).collect();
     let rows = store::payments(tx, &ids).await?;
-    let open: HashMap<PayoutId, payout::Model> = rows
+    let open: HashMap<Key, payout::Model> = rows
         .into_iter()
         .filter(|row| row.status.is_open())
-        .map(|row| (row.id, row))
+        .map(|row| (key(&row), row))
         .collect();
     let (mut changes, mut transactions) = (Vec::new(), Vec::new());
-    for (id, outcome) in answers {
-        let Some(payment) = open.get(id) else {
+    for (key, outcome) in answers {
+        let Some(payment) = open.get(key) else {
             continue;
         };
         let (change, transaction) = decide(tx, payment, outcome)?;
@@ -53,6 +54,14 @@ pub async fn settle(tx: &Tx, run_id: PayoutRunId, answers: &[Answer]) -> Result<
     }
     store::settle_payments(tx, &changes).await?;
     post::post(tx, transactions).await.map(|_| ())
+}
+
+/// The key of the present attempt of a payment.
+pub(super) const fn key(payment: &payout::Model) -> Key {
+    Key {
+        payout: payment.id,
+        attempt: payment.attempt,
+    }
 }
 
 /// A payment's new state with what the provider said.

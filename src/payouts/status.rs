@@ -2,7 +2,9 @@
 //!
 //! A run is calculated, reviewed and approved by a second person, executed, and completed when every payment is
 //! settled. A payment whose outcome the provider does not tell is `UNKNOWN` until somebody asks: it is never sent
-//! again under another key.
+//! again under another key. A payment of nothing is netted when its run is approved, and never handed to a provider.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +145,8 @@ pub enum PayoutStatus {
     Unknown,
     /// Its run was given up.
     Cancelled,
+    /// Approved, and nothing to pay: what was earned and what was taken back cancel out.
+    Netted,
 }
 
 /// What can be done to a payment.
@@ -170,6 +174,8 @@ pub enum PayoutStatus {
 pub enum PayoutAction {
     /// Its run is approved.
     Approve,
+    /// Its run is approved, and there is nothing to pay.
+    Net,
     /// Its run is given up.
     Cancel,
     /// It is handed to the provider.
@@ -180,7 +186,7 @@ pub enum PayoutAction {
     Fail,
     /// The provider does not tell what became of it.
     LoseTrack,
-    /// It is handed to the provider again, under the same key.
+    /// It is handed to the provider again, as another attempt.
     Retry,
 }
 
@@ -190,6 +196,7 @@ impl StateMachine for PayoutStatus {
     fn target(self, action: PayoutAction) -> Option<Self> {
         match (self, action) {
             (Self::Review, PayoutAction::Approve) => Some(Self::Approved),
+            (Self::Review, PayoutAction::Net) => Some(Self::Netted),
             (Self::Review, PayoutAction::Cancel) => Some(Self::Cancelled),
             (Self::Approved, PayoutAction::Start) | (Self::Failed, PayoutAction::Retry) => {
                 Some(Self::Executing)
@@ -267,13 +274,14 @@ mod tests {
     #[test]
     fn a_payment_is_sent_again_only_after_it_failed() {
         insta::assert_snapshot!(table::<PayoutStatus>(), @r"
-        REVIEW: APPROVE > APPROVED, CANCEL > CANCELLED
+        REVIEW: APPROVE > APPROVED, NET > NETTED, CANCEL > CANCELLED
         APPROVED: START > EXECUTING
         EXECUTING: SETTLE > PAID, FAIL > FAILED, LOSE_TRACK > UNKNOWN
         PAID: -
         FAILED: RETRY > EXECUTING
         UNKNOWN: SETTLE > PAID, FAIL > FAILED, LOSE_TRACK > UNKNOWN
         CANCELLED: -
+        NETTED: -
         ");
     }
 

@@ -4,6 +4,8 @@
 //! The settings are one versioned document. Deals and attribution runs remember the version they
 //! used, so a change never rewrites what was computed. A document is accepted as a whole or refused
 //! with every fault at once.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

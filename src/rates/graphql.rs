@@ -148,6 +148,7 @@ payload!(
     /// The exchange rates that count now.
     ExchangeRateRecordPayload {
         /// The rates, in the order of the input. At most 100. Null exactly when there are errors.
+        #[graphql(directive = crate::graphql::cost::list_size::apply(20, None))]
         exchange_rates: Vec<ExchangeRate>
     }
 );

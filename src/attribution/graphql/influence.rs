@@ -74,6 +74,7 @@ impl InfluencedRevenue {
     }
 
     /// The partners that influenced most by full credit. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(25, None))]
     async fn partners(&self) -> List<PartnerInfluence> {
         let mut rows: Vec<_> = self.rows().collect();
         rows.sort_by_key(|(partner, row)| (std::cmp::Reverse(row.full_minor), *partner));

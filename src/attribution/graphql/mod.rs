@@ -39,6 +39,7 @@ impl AttributionQuery {
     /// Why credit for a deal is what it is. A partner's people get their own part with their touchpoints and the
     /// number of other partners; the vendor's people get all parts, and those who may compare, all models. For a won
     /// deal it explains the stored computation, for an open one what it would be if it were won now.
+    #[graphql(directive = crate::graphql::cost::points::apply("50".to_owned()))]
     async fn attribution_explanation(
         &self,
         ctx: &Context<'_>,
@@ -50,6 +51,10 @@ impl AttributionQuery {
     /// Revenue that partners influenced without having brought it, by currency; at most 180 currencies. A partner's
     /// people see their own partner only. Deals count by the day on which they were won, in the time zone of their
     /// programme.
+    #[graphql(
+     directive = crate::graphql::cost::points::apply("1000".to_owned()),
+     directive = crate::graphql::cost::list_size::apply(5, None)
+    )]
     async fn influenced_revenue(
         &self,
         ctx: &Context<'_>,

@@ -1,6 +1,6 @@
 //! What can be done to deals and to the partners on them.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, Object, SimpleObject};
 
 use super::{
     Deal, DealParticipant,
@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     deals::{advance, close, invite, open, refund},
-    graphql::ContextExt,
+    graphql::{ContextExt, UserError, errors},
+    incentives::graphql::{CommissionException, exceptions_of},
     payload,
 };
 
@@ -31,13 +32,16 @@ payload!(
         deal: Deal
     }
 );
-payload!(
-    /// The result of winning a deal.
-    DealWinPayload {
-        /// The deal; null when it was refused.
-        deal: Deal
-    }
-);
+/// The result of winning a deal.
+#[derive(SimpleObject)]
+pub struct DealWinPayload {
+    /// The deal; null when it was refused.
+    deal: Option<Deal>,
+    /// Why the deal pays no commission; empty when it pays some. At most 1.
+    commission_exceptions: Vec<CommissionException>,
+    /// Why nothing was changed, one for each fault; empty on success. At most 100.
+    user_errors: Vec<UserError>,
+}
 payload!(
     /// The result of losing a deal.
     DealLosePayload {
@@ -115,7 +119,7 @@ impl PipelineMutation {
     }
 
     /// Wins a deal: its registration is won, its protection ends, and credit, commission and ledger entries are made in the
-    /// same transaction. Needs `@idempotent`. For alliance managers.
+    /// same transaction. A deal that pays no commission lists the cause. Needs `@idempotent`. For alliance managers.
     async fn deal_win(
         &self,
         ctx: &Context<'_>,
@@ -123,9 +127,19 @@ impl PipelineMutation {
     ) -> async_graphql::Result<DealWinPayload> {
         let result = async {
             let id = write_once!(ctx, "dealWin", input.command(), close::win)?;
-            Deal::fresh(ctx, id).await
+            let deal = Deal::fresh(ctx, id).await?;
+            let exceptions = exceptions_of(ctx, &deal.0).await?;
+            Ok((deal, exceptions))
         };
-        DealWinPayload::of(result.await)
+        let (deal, commission_exceptions, user_errors) = match result.await {
+            Ok((deal, exceptions)) => (Some(deal), exceptions, Vec::new()),
+            Err(error) => (None, Vec::new(), errors::user_errors(error)?),
+        };
+        Ok(DealWinPayload {
+            deal,
+            commission_exceptions,
+            user_errors,
+        })
     }
 
     /// Closes a deal as lost, with a reason and the competitor; its place is free again. For alliance managers.

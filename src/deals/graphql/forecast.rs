@@ -95,6 +95,7 @@ impl DealForecast {
     }
 
     /// Deals that cannot be converted because a rate is missing, by currency. At most 200; empty when all is well.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn without_rate(&self) -> Vec<DealWithoutRate> {
         DealWithoutRate::all(&self.0.all)
     }
@@ -171,6 +172,7 @@ impl DealForecastGroup {
     }
 
     /// Deals that cannot be converted because a rate is missing, by currency. At most 200; empty when all is well.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn without_rate(&self) -> Vec<DealWithoutRate> {
         DealWithoutRate::all(&self.forecast)
     }
@@ -190,6 +192,7 @@ pub struct ForecastQuery;
 impl ForecastQuery {
     /// What the deals that you see are expected to bring, in the reporting currency of the programme: that of the
     /// filter, or the only active one. `BAD_USER_INPUT` when there are several and none is named.
+    #[graphql(directive = crate::graphql::cost::points::apply("1000".to_owned()))]
     async fn deal_forecast(
         &self,
         ctx: &Context<'_>,

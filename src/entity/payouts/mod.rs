@@ -2,4 +2,5 @@
 
 pub mod payout;
 pub mod payout_exception;
+pub mod payout_export;
 pub mod payout_run;

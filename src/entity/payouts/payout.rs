@@ -20,6 +20,7 @@ pub struct Model {
     pub provider_reference: Option<String>,
     pub failure: Option<String>,
     pub payment_details_id: Option<PaymentDetailsId>,
+    pub attempt: i32,
     pub paid_at: Option<DateTimeUtc>,
     pub version: i64,
     pub created_at: DateTimeUtc,

@@ -108,7 +108,8 @@ impl Accrual {
         DateTime(self.0.earned_at)
     }
 
-    /// From when on it can be paid.
+    /// From when on it can be paid. What was taken back counts from the refund on; as far as it is taken from a holdback of
+    /// the same deal, from the day on which that becomes available.
     fn available_at(&self) -> DateTime {
         DateTime(self.0.available_at)
     }

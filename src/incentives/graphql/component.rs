@@ -93,6 +93,7 @@ impl IncentiveRebate {
     }
 
     /// The tiers, lowest first; below the first there is no rebate. At most 10.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     fn tiers(&self) -> Vec<IncentiveRebateTier> {
         let tier = |tier: &Tier| IncentiveRebateTier {
             from: Money::minor(tier.from_minor, self.currency),

@@ -21,9 +21,15 @@ pub use plan::{
 };
 pub use preview::{PayoutPreview, PayoutPreviewInput, PayoutPreviewLine};
 
-use super::{batch, plan as plans, store};
+use super::{
+    batch,
+    exception::{self, Reason},
+    plan as plans, store,
+};
 use crate::{
-    entity::{ids::ProgramId, incentive_plan},
+    attribution::attribute,
+    entity::{deal, ids::ProgramId, incentive_plan},
+    error::Result,
     graphql::{
         ContextExt,
         context::id,
@@ -121,8 +127,9 @@ impl IncentivesMutation {
         IncentivePlanCreatePayload::of(result.await)
     }
 
-    /// Puts a draft into force; whoever drafted it cannot. The number of the same name that was in force ends where
-    /// this one begins; plans of other names pay beside it.
+    /// Activates a draft; whoever drafted it cannot. The number of the same name that was active ends where this one
+    /// begins; plans of other names pay beside it. Refused with `ILLEGAL_TRANSITION` at `planId` when it covers deals that
+    /// another number of the same name has booked: a deal earns once under a plan.
     async fn incentive_plan_activate(
         &self,
         ctx: &Context<'_>,
@@ -161,7 +168,8 @@ impl IncentivesMutation {
     }
 
     /// Gives all won deals of a programme the credit and the commission that they lack, such as after an import or
-    /// for a plan that began in the past. What they have stays, so it may be repeated, and goes on where it stopped.
+    /// for a plan that began in the past. What they have stays, so it may be repeated, and goes on where it stopped. Deals
+    /// that pay no commission are listed by cause.
     async fn accrual_run(
         &self,
         ctx: &Context<'_>,
@@ -194,6 +202,47 @@ pub struct AccrualReport {
     deals: BigInt,
     /// Commission lines that were booked; 0 when nothing was lacking.
     lines: BigInt,
+    /// The won deals that pay no commission, by cause. At most 7.
+    exceptions: Vec<CommissionExceptions>,
+}
+
+/// The won deals that pay no commission for one cause.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct CommissionExceptions {
+    /// The cause.
+    reason: Reason,
+    /// The number of deals.
+    deals: BigInt,
+    /// The IDs of the first of them, in the order in which they were won. At most 20.
+    deal_ids: Vec<ID>,
+}
+
+/// A won deal that pays no commission.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct CommissionException {
+    /// The ID of the deal.
+    deal_id: ID,
+    /// The cause.
+    reason: Reason,
+}
+
+/// Why a won deal pays no commission; empty when it pays some, or is not won.
+///
+/// # Errors
+/// The database failed.
+pub async fn exceptions_of(
+    ctx: &Context<'_>,
+    deal: &deal::Model,
+) -> Result<Vec<CommissionException>> {
+    let attributed = attribute::stored(ctx.db(), std::slice::from_ref(deal)).await?;
+    let exceptions = exception::of(ctx.db(), &attributed).await?;
+    Ok(exceptions
+        .into_iter()
+        .map(|exception| CommissionException {
+            deal_id: exception.deal.into(),
+            reason: exception.reason,
+        })
+        .collect())
 }
 
 impl From<batch::Report> for AccrualReport {
@@ -202,6 +251,15 @@ impl From<batch::Report> for AccrualReport {
         Self {
             deals: count(report.deals),
             lines: count(report.lines),
+            exceptions: report
+                .exceptions
+                .into_iter()
+                .map(|(reason, unpaid)| CommissionExceptions {
+                    reason,
+                    deals: count(unpaid.deals),
+                    deal_ids: unpaid.first.into_iter().map(ID::from).collect(),
+                })
+                .collect(),
         }
     }
 }

@@ -134,12 +134,15 @@ impl PartnerStatement {
         let page = paging::below(ctx, partner, Payments(span), args)
             .await
             .map_err(top_level)?;
-        Ok(StatementPaymentConnection::of(page, StatementPayment::of))
+        Ok(StatementPaymentConnection::of(page, |row| {
+            StatementPayment::of(ctx, row)
+        }))
     }
 
     /// The statement as CSV with the columns date, type, reference, name, amount and currency: a row for the opening
     /// balance, then every line and, negative, every payment, so that the amounts sum to the closing balance. Texts that
     /// a spreadsheet would take for a formula start with an apostrophe. At most 50,000 lines; beyond, `BAD_USER_INPUT`.
+    #[graphql(directive = crate::graphql::cost::points::apply("5000".to_owned()))]
     async fn csv(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<String>> {
         Some(
             super::file(ctx.db(), &self.subject)
@@ -199,18 +202,24 @@ pub struct StatementPayment {
     amount: Money,
     /// When it was paid.
     paid_at: Option<DateTime>,
-    /// Under which the provider knows it.
+    /// The reference under which the payment is found: the provider's for the vendor, the payment's number for the
+    /// partner.
     reference: Option<String>,
 }
 
 impl StatementPayment {
-    fn of(row: payout::Model) -> Self {
+    fn of(ctx: &Context<'_>, row: payout::Model) -> Self {
+        let reference = if ctx.actor().is_vendor() {
+            row.provider_reference
+        } else {
+            row.provider_reference.map(|_| row.number.clone())
+        };
         Self {
             id: row.id.into(),
             number: row.number,
             amount: Money::minor(row.amount_minor, row.currency),
             paid_at: row.paid_at.map(DateTime),
-            reference: row.provider_reference,
+            reference,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     error::Result,
     identity::Scope,
+    incentives::belonging,
     partners::Chunk,
     platform::{
         ids::TypedId,
@@ -62,6 +63,7 @@ fn moved_of(whose: &str, period: &Period) -> String {
     } else {
         "(SELECT p.*, r.program_id FROM payout p JOIN payout_run r ON r.id = p.run_id) AS paid_under"
     };
+    let before_end = belonging::earned_before("column2");
     format!(
         "SELECT partner_id, currency, {opening}, {earned}, {taken_back}, {paid} FROM (\
          SELECT partner_id, currency, \
@@ -69,7 +71,7 @@ fn moved_of(whose: &str, period: &Period) -> String {
          CASE WHEN earned_at >= column1 AND amount_minor > 0 THEN amount_minor ELSE 0 END AS earned, \
          CASE WHEN earned_at >= column1 AND amount_minor < 0 THEN amount_minor ELSE 0 END AS taken_back, \
          0 AS paid \
-         FROM accrual {bounds} WHERE {whose} AND earned_at < column2 \
+         FROM accrual {bounds} WHERE {whose} AND {before_end} \
          UNION ALL SELECT partner_id, currency, CASE WHEN paid_at < column1 THEN -amount_minor ELSE 0 END, 0, 0, \
          CASE WHEN paid_at >= column1 THEN amount_minor ELSE 0 END \
          FROM {payouts} {bounds} WHERE {whose} AND paid_at < column2) AS moved GROUP BY partner_id, currency"
@@ -279,6 +281,7 @@ pub(super) async fn rows_of<C: ConnectionTrait>(
         subject.span.currency.code().into(),
     ]);
     let period = &subject.span.period;
+    let before_end = belonging::earned_before("column2");
     let (of_lines, of_payments) = (
         join_bounds(period, "a.program_id"),
         join_bounds(period, "r.program_id"),
@@ -287,7 +290,7 @@ pub(super) async fn rows_of<C: ConnectionTrait>(
         "SELECT a.earned_at AS at, a.kind AS kind, d.number AS reference, d.name AS name, a.amount_minor AS amount_minor, a.id AS id, \
          a.program_id AS program_id \
          FROM accrual a {of_lines} JOIN deal d ON d.id = a.deal_id \
-         WHERE a.partner_id = ${partner} AND a.currency = ${currency} AND a.earned_at >= column1 AND a.earned_at < column2 \
+         WHERE a.partner_id = ${partner} AND a.currency = ${currency} AND a.earned_at >= column1 AND a.{before_end} \
          UNION ALL SELECT p.paid_at, 'PAYMENT', p.number, '', -p.amount_minor, p.id, r.program_id FROM payout p \
          JOIN payout_run r ON r.id = p.run_id {of_payments} \
          WHERE p.partner_id = ${partner} AND p.currency = ${currency} AND p.paid_at >= column1 AND p.paid_at < column2 \

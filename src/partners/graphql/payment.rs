@@ -11,8 +11,9 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, UserError,
         context::{self, LoadError, Rows},
+        errors,
         errors::top_level,
         scalars::{CountryCode, DateTime},
     },
@@ -23,7 +24,6 @@ use crate::{
         payment::{self, Set},
         store,
     },
-    payload,
 };
 
 /// The account to which a partner is paid, masked: the account itself is shown to nobody, and stands in the payment file
@@ -180,12 +180,30 @@ impl PartnerPaymentDetailsSetInput {
     }
 }
 
-payload! {
-    /// What became of setting payment details.
-    PartnerPaymentDetailsSetPayload {
-        /// The details, masked; null exactly when there are errors.
-        payment_details: PaymentDetails
+/// The result of setting payment details.
+#[derive(async_graphql::SimpleObject)]
+pub struct PartnerPaymentDetailsSetPayload {
+    /// The details, masked; null exactly when there are errors.
+    payment_details: Option<PaymentDetails>,
+    /// A warning: the IDs of other partners that are paid to the same account. Empty for a partner's people. At most 100.
+    shared_with: Vec<ID>,
+    /// Why nothing was changed, one for each fault; empty on success. At most 100.
+    user_errors: Vec<UserError>,
+}
+
+/// The other partners that are paid to an account; a partner's people do not learn of others.
+async fn shared_with(ctx: &Context<'_>, row: &payment_details::Model) -> Result<Vec<ID>> {
+    if ctx.actor().scope() != Scope::All {
+        return Ok(Vec::new());
     }
+    let seals = ctx.app().tokens().seals();
+    let groups = payment::shared(ctx.db(), &seals, &[row.id]).await?;
+    let partners = groups
+        .into_iter()
+        .filter(|partners| partners.contains(&row.partner_id))
+        .flatten();
+    let others = partners.filter(|partner| *partner != row.partner_id);
+    Ok(others.take(100).map(ID::from).collect())
 }
 
 /// Setting payment details.
@@ -215,9 +233,18 @@ impl PaymentMutation {
                 .await?;
             let rows = store::details(ctx.db(), ctx.actor().scope(), &[id]).await?;
             let row = rows.into_iter().next();
-            row.map(PaymentDetails)
-                .ok_or_else(|| Error::not_found("partnerId"))
+            let row = row.ok_or_else(|| Error::not_found("partnerId"))?;
+            let shared = shared_with(ctx, &row).await?;
+            Ok((PaymentDetails(row), shared))
         };
-        PartnerPaymentDetailsSetPayload::of(result.await)
+        let (payment_details, shared_with, user_errors) = match result.await {
+            Ok((details, shared)) => (Some(details), shared, Vec::new()),
+            Err(error) => (None, Vec::new(), errors::user_errors(error)?),
+        };
+        Ok(PartnerPaymentDetailsSetPayload {
+            payment_details,
+            shared_with,
+            user_errors,
+        })
     }
 }

@@ -2,13 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, dataloader::Loader};
 use sea_orm::{EntityTrait, Select};
 
 use super::payment::{Payout, PayoutConnection};
 use crate::{
     connection,
-    entity::{ids::PayoutRunId, payout, payout_exception, payout_run},
+    entity::{
+        ids::{PaymentDetailsId, PayoutRunId},
+        payout, payout_exception, payout_run,
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -18,7 +21,7 @@ use crate::{
         scalars::{Date, DateTime, Money},
     },
     identity::{Action, Scope, graphql::User},
-    partners::graphql::Partner,
+    partners::{graphql::Partner, payment},
     payouts::{
         ExceptionReason, PayoutStatus, RunStatus, export,
         status::RunAction,
@@ -73,6 +76,7 @@ impl PayoutRun {
 
     /// The sum of its payments per currency, ordered by code; none when nobody is paid. Those of a run that is being
     /// calculated grow. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
         let totals = self.sums(ctx).await?;
         Ok(totals
@@ -137,6 +141,23 @@ impl PayoutRun {
         Ok(PayoutExceptionConnection::of(page, PayoutException))
     }
 
+    /// A warning: accounts to which the run pays and which several partners have. At most 100.
+    async fn shared_accounts(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SharedAccount>> {
+        let accounts = ctx.loaders().load_one(AccountsOf(self.0.id)).await;
+        let accounts = accounts.map_err(top_level)?.unwrap_or_default();
+        let seals = ctx.app().tokens().seals();
+        let shared = payment::shared(ctx.db(), &seals, &accounts).await;
+        let shared = shared.map_err(top_level)?.into_iter().take(100);
+        Ok(shared
+            .map(|partners| SharedAccount {
+                partner_ids: partners.into_iter().take(100).map(ID::from).collect(),
+            })
+            .collect())
+    }
+
     /// Who created it.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<User>> {
         User::mentioned(ctx, self.0.created_by)
@@ -181,12 +202,14 @@ impl PayoutRun {
         self.0.completed_at.map(DateTime)
     }
 
-    /// The name of the file for the bank in the folder `payouts` of the server's data folder; null before every
-    /// payment is settled. The payouts' `reference` repeats it.
-    fn export_file(&self) -> Option<String> {
-        self.0
-            .completed_at
-            .map(|_| export::file_name(&self.0.number))
+    /// The name of the file for the bank in the folder `payouts` of the data folder of the process that wrote it; null
+    /// before every payment is settled, and when there is nothing to pay. The payouts' `reference` repeats it.
+    async fn export_file(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let pays = |total: &Total| total.amount_minor > 0;
+        if self.0.completed_at.is_none() || !self.sums(ctx).await?.iter().any(pays) {
+            return Ok(None);
+        }
+        Ok(Some(export::file_name(&self.0.number)))
     }
 
     /// What you may do with the run now: `APPROVE`, `CANCEL`, `EXECUTE`, by its state and your role. At most three.
@@ -247,6 +270,13 @@ impl PayoutRun {
 /// The error of a loader, which several fields wait for, as one of a use case.
 pub(super) fn shared(error: LoadError) -> Error {
     Error::Internal(Box::new(error))
+}
+
+/// An account that several partners have.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct SharedAccount {
+    /// The IDs of the partners. At most 100.
+    partner_ids: Vec<ID>,
 }
 
 /// Why a partner is not paid by a run. The lines wait for a later run.
@@ -455,5 +485,26 @@ impl Loader<TotalsOf> for Rows {
                 .push(total);
         }
         Ok(totals)
+    }
+}
+
+/// The accounts to which a run pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct AccountsOf(PayoutRunId);
+
+impl Loader<AccountsOf> for Rows {
+    type Value = Vec<PaymentDetailsId>;
+    type Error = LoadError;
+
+    async fn load(
+        &self,
+        keys: &[AccountsOf],
+    ) -> Result<HashMap<AccountsOf, Self::Value>, LoadError> {
+        let ids: Vec<PayoutRunId> = keys.iter().map(|key| key.0).collect();
+        let mut accounts: HashMap<AccountsOf, Self::Value> = HashMap::new();
+        for (run, account) in store::accounts(&self.db, &ids).await.map_err(Arc::new)? {
+            accounts.entry(AccountsOf(run)).or_default().push(account);
+        }
+        Ok(accounts)
     }
 }

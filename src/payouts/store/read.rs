@@ -1,13 +1,13 @@
 //! Reads under a scope: the vendor sees everything, a partner its approved payments and never a run.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Statement,
-    Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Select,
+    Statement, Value,
 };
 
 use crate::{
     entity::{
-        ids::{PartnerId, PayoutId, PayoutRunId, ProgramId},
+        ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId, ProgramId},
         payout, payout_run,
     },
     error::Result,
@@ -105,6 +105,22 @@ pub async fn payments_by_id<C: ConnectionTrait>(
         .filter(any_of(db, payout::Column::Id, ids.iter().copied()))
         .all(db)
         .await?)
+}
+
+/// The accounts to which runs that the caller was shown pay, by run.
+pub async fn accounts<C: ConnectionTrait>(
+    db: &C,
+    runs: &[PayoutRunId],
+) -> Result<Vec<(PayoutRunId, PaymentDetailsId)>> {
+    use payout::Column;
+    let accounts = payout::Entity::find()
+        .select_only()
+        .columns([Column::RunId, Column::PaymentDetailsId])
+        .distinct()
+        .filter(any_of(db, Column::RunId, runs.iter().copied()))
+        .filter(Column::PaymentDetailsId.is_not_null())
+        .filter(Column::Status.ne(PayoutStatus::Cancelled));
+    Ok(accounts.into_tuple().all(db).await?)
 }
 
 /// What the payments of a run come to in one currency.

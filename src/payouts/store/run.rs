@@ -14,6 +14,7 @@ use crate::{
         payout, payout_run, program,
     },
     error::{Error, Result},
+    incentives::belonging,
     partners::{Chunk, PartnerStatus},
     payouts::{PayoutStatus, RunStatus, select::Due, status::PayoutAction},
     platform::{ids::TypedId, money::Currency, sql::any_of, transition::StateMachine},
@@ -97,14 +98,17 @@ impl DueRow {
 
 /// What is due, by partner and currency in a stable order, each with the account that the partner has now.
 pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<(Due<PartnerId>, Option<PaymentDetailsId>)>> {
-    let sql = "SELECT p.id AS partner_id, l.currency AS currency, l.amount_minor AS amount_minor, l.line_count AS line_count, \
+    let due = belonging::due_before("accrual", "$2");
+    let sql = format!(
+        "SELECT p.id AS partner_id, l.currency AS currency, l.amount_minor AS amount_minor, l.line_count AS line_count, \
          p.status AS status, p.dpa_valid_until AS dpa_valid_until, d.id AS payment_details_id \
          FROM (SELECT partner_id, currency, CAST(SUM(amount_minor) AS BIGINT) AS amount_minor, COUNT(*) AS line_count \
            FROM accrual WHERE program_id = $1 AND payout_id IS NULL AND partner_id > $3 AND partner_id <= $4 \
-           AND available_at < $2 AND earned_at < $2 GROUP BY partner_id, currency) l \
+           AND {due} GROUP BY partner_id, currency) l \
          JOIN partner p ON p.id = l.partner_id \
-         LEFT JOIN payment_details d ON d.partner_id = p.id AND d.replaced_at IS NULL ORDER BY p.id, l.currency";
-    let rows = DueRow::find_by_statement(claim.statement(tx, sql))
+         LEFT JOIN payment_details d ON d.partner_id = p.id AND d.replaced_at IS NULL ORDER BY p.id, l.currency"
+    );
+    let rows = DueRow::find_by_statement(claim.statement(tx, &sql))
         .all(tx)
         .await?;
     let due = |row: DueRow| {
@@ -116,12 +120,15 @@ pub async fn due(tx: &Tx, claim: Claim) -> Result<Vec<(Due<PartnerId>, Option<Pa
 
 /// Gives the due lines of every partner and currency that has a payment in the run to that payment; returns how many.
 pub async fn claim(tx: &Tx, claim: Claim) -> Result<u64> {
-    let sql = "UPDATE accrual SET payout_id = payout.id FROM payout \
+    let due = belonging::due_before("accrual", "$2");
+    let sql = format!(
+        "UPDATE accrual SET payout_id = payout.id FROM payout \
          WHERE payout.run_id = $5 AND payout.partner_id > $3 AND payout.partner_id <= $4 \
          AND accrual.program_id = $1 AND accrual.payout_id IS NULL AND accrual.partner_id > $3 AND accrual.partner_id <= $4 \
          AND accrual.partner_id = payout.partner_id AND accrual.currency = payout.currency \
-         AND accrual.available_at < $2 AND accrual.earned_at < $2";
-    let done = tx.execute_raw(claim.statement(tx, sql)).await?;
+         AND {due}"
+    );
+    let done = tx.execute_raw(claim.statement(tx, &sql)).await?;
     Ok(done.rows_affected())
 }
 
@@ -251,6 +258,16 @@ pub async fn move_payments(
             .await?;
     }
     Ok(())
+}
+
+/// The payments of a run in which earnings and clawbacks cancel out.
+pub async fn payments_of_nothing(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<PayoutId>> {
+    let payments = payout::Entity::find()
+        .select_only()
+        .column(payout::Column::Id)
+        .filter(payout::Column::RunId.eq(run_id))
+        .filter(payout::Column::AmountMinor.eq(0_i64));
+    Ok(payments.into_tuple().all(tx).await?)
 }
 
 /// Payments of a run that are not cancelled yet, so many at most.

@@ -14,23 +14,32 @@ use crate::{
     },
     error::{Error, Result},
     partners::payment,
-    payouts::{PayoutStatus, provider::Payment, settle::Settled},
+    payouts::{
+        PayoutStatus,
+        provider::Payment,
+        settle::{self, Settled},
+    },
     platform::{auth::seal::Seals, ids::TypedId, money::Money, sql},
     tx::{CHUNK, Tx},
 };
+
+/// The states in which the provider owes an answer.
+const OPEN: [PayoutStatus; 2] = [PayoutStatus::Executing, PayoutStatus::Unknown];
 
 /// A run.
 pub async fn run<C: ConnectionTrait>(db: &C, id: PayoutRunId) -> Result<Option<payout_run::Model>> {
     Ok(payout_run::Entity::find_by_id(id).one(db).await?)
 }
 
-/// All payments of a run, in the order of their ids.
-pub async fn payments_of<C: ConnectionTrait>(
+/// The payments of a run that the provider owes an answer for, in the order of their ids.
+pub async fn open_payments_of<C: ConnectionTrait>(
     db: &C,
     run_id: PayoutRunId,
 ) -> Result<Vec<payout::Model>> {
-    let of_run = payout::Entity::find().filter(payout::Column::RunId.eq(run_id));
-    Ok(of_run.order_by_asc(payout::Column::Id).all(db).await?)
+    let open = payout::Entity::find()
+        .filter(payout::Column::RunId.eq(run_id))
+        .filter(payout::Column::Status.is_in(OPEN));
+    Ok(open.order_by_asc(payout::Column::Id).all(db).await?)
 }
 
 /// Payments by id.
@@ -41,11 +50,12 @@ pub async fn payments<C: ConnectionTrait>(db: &C, ids: &[PayoutId]) -> Result<Ve
         .await?)
 }
 
-/// Notes which provider the payments of a run are handed to.
+/// Notes which provider the approved payments of a run are handed to.
 pub async fn choose_provider(tx: &Tx, run_id: PayoutRunId, provider: &str) -> Result<()> {
     payout::Entity::update_many()
         .col_expr(payout::Column::Provider, Expr::value(provider))
         .filter(payout::Column::RunId.eq(run_id))
+        .filter(payout::Column::Status.eq(PayoutStatus::Approved))
         .exec(tx)
         .await?;
     Ok(())
@@ -81,7 +91,7 @@ pub async fn to_provider<C: ConnectionTrait>(
     };
     let told = |payment: &payout::Model| {
         Ok(Payment {
-            key: payment.id,
+            key: settle::key(payment),
             partner: names
                 .get(&payment.partner_id)
                 .cloned()
@@ -131,7 +141,7 @@ pub async fn settle_payments(tx: &Tx, settled: &[Settled]) -> Result<()> {
     Ok(())
 }
 
-/// Marks a failed payment as handed over again; returns it as it is then.
+/// Marks a failed payment as handed over again, in its next attempt; returns it as it is then.
 pub async fn retry_payment(
     tx: &Tx,
     payment: &payout::Model,
@@ -145,6 +155,7 @@ pub async fn retry_payment(
         provider: Some(provider.to_owned()),
         failure: None,
         payment_details_id,
+        attempt: payment.attempt.saturating_add(1),
         version: payment.version + 1,
         updated_at: tx.now(),
         ..payment.clone()
@@ -154,6 +165,7 @@ pub async fn retry_payment(
         .col_expr(Column::Provider, Expr::value(provider))
         .col_expr(Column::Failure, Expr::value(None::<String>))
         .col_expr(Column::PaymentDetailsId, Expr::value(payment_details_id))
+        .col_expr(Column::Attempt, Expr::value(changed.attempt))
         .col_expr(Column::Version, Expr::value(changed.version))
         .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
         .filter(Column::Id.eq(payment.id))
@@ -185,7 +197,7 @@ pub async fn has_open_payments<C: ConnectionTrait>(
     use payout::Column;
     let mut open = payout::Entity::find()
         .filter(Column::RunId.eq(run_id))
-        .filter(Column::Status.is_in([PayoutStatus::Executing, PayoutStatus::Unknown]));
+        .filter(Column::Status.is_in(OPEN));
     if let Some(only) = only {
         open = open.filter(Column::Id.eq(only));
     }

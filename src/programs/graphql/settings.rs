@@ -35,16 +35,19 @@ impl ProgramSettings {
     }
 
     /// The levels of partnership, as listed. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     fn tiers(&self) -> Vec<Tier> {
         self.0.tiers.iter().map(Tier::of).collect()
     }
 
     /// The pipeline, as listed. At most 30.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     fn stages(&self) -> Vec<Stage> {
         self.0.stages.iter().map(Stage::of).collect()
     }
 
     /// What each role on a deal weighs; a role that is not listed weighs nothing. At most 7.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(7, None))]
     fn roles(&self) -> Vec<RoleWeight> {
         self.0
             .roles
@@ -89,6 +92,7 @@ impl ProgramSettings {
     }
 
     /// The smallest payout by currency; less is carried forward. A currency that is not listed has none. At most 30.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn minimum_payout(&self) -> Vec<Money> {
         let amounts = self.0.minimum_payout.iter();
         amounts
@@ -193,6 +197,7 @@ pub struct AttributionSettings {
     /// model gives a place of its own (the first, the last, a milestone) always counts; then the earliest do.
     daily_cap: u16,
     /// What each kind of touchpoint weighs in the model CUSTOM. At most 10.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     kind_weights: Vec<KindWeight>,
     /// Verified touchpoints from which a partner without a role counts as having influenced a deal.
     influence_threshold: u16,

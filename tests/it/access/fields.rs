@@ -34,7 +34,7 @@ const GIVEN: [(&str, &str, &str); 2] = [
 /// Types that are the frame of lists and mutations; what is inside them has rows of its own.
 fn is_frame(name: &str) -> bool {
     const ENDS: [&str; 3] = ["Connection", "Edge", "Payload"];
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 10] = [
         "Query",
         "Mutation",
         "PageInfo",
@@ -42,6 +42,9 @@ fn is_frame(name: &str) -> bool {
         "ConflictError",
         "ExtensionError",
         "AccrualReport",
+        "CommissionException",
+        "CommissionExceptions",
+        "SharedAccount",
     ];
     NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
 }

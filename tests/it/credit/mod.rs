@@ -4,6 +4,7 @@ mod attribution;
 mod closing;
 mod commission;
 mod days;
+mod once;
 mod plans;
 mod rebates;
 mod touchpoints;
@@ -41,6 +42,7 @@ pub fn cases() -> Vec<Case> {
         attribution::cases(),
         plans::cases(),
         commission::cases(),
+        once::cases(),
         rebates::cases(),
         closing::cases(),
         days::cases(),

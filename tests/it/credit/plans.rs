@@ -226,9 +226,10 @@ async fn a_new_number_takes_over_from_its_first_day(t: TestApp) {
     );
 
     // A number that begins at the same instant leaves its predecessor no time.
-    let mut same = pool();
-    same["effectiveFrom"] = json!((w.now()).to_rfc3339());
-    w.plan(same).await;
+    let mut third = pool();
+    third["effectiveFrom"] = json!((w.now() + TimeDelta::days(1)).to_rfc3339());
+    w.plan(third.clone()).await;
+    w.plan(third).await;
     let retired = w
         .ask(
             &w.manager,
@@ -238,7 +239,7 @@ async fn a_new_number_takes_over_from_its_first_day(t: TestApp) {
         .await;
     assert_eq!(
         retired.at("incentivePlans/nodes"),
-        &json!([{"name": "Influence", "number": 2}])
+        &json!([{"name": "Influence", "number": 3}])
     );
 }
 

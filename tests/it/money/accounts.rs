@@ -38,6 +38,7 @@ cases!(
     a_failed_payment_goes_to_another_account_only_when_told,
     without_an_account_a_partner_waits_where_the_programme_requires_one,
     details_are_never_rewritten,
+    an_account_that_two_partners_have_is_pointed_out,
 );
 
 const SET: &str = "mutation($input: PartnerPaymentDetailsSetInput!) { partnerPaymentDetailsSet(input: $input) \
@@ -504,4 +505,51 @@ async fn details_are_never_rewritten(t: TestApp) {
         let refused = operator(&t, change).await.unwrap_err();
         assert!(refused.contains("append-only"), "{refused}");
     }
+}
+
+async fn an_account_that_two_partners_have_is_pointed_out(t: TestApp) {
+    let books = Books::open(&t, 0).await;
+    let [alpha, beta, gamma] = [
+        books.partner("Alpha").await,
+        books.partner("Beta").await,
+        books.partner("Gamma").await,
+    ];
+    let document = "mutation($input: PartnerPaymentDetailsSetInput!) { partnerPaymentDetailsSet(input: $input) \
+        { sharedWith userErrors { code } } }";
+    let shared = async |person: &Person, partner: PartnerId, iban: &str| {
+        let input = json!({"partnerId": partner.text(), "accountHolder": "A holder", "iban": iban});
+        let answer = t.ask(person, document, json!({ "input": input })).await;
+        answer
+            .done("partnerPaymentDetailsSet")
+            .at("partnerPaymentDetailsSet/sharedWith")
+            .clone()
+    };
+    assert_eq!(shared(&books.maker, alpha, IBAN).await, json!([]));
+    assert_eq!(shared(&books.maker, gamma, OTHER).await, json!([]));
+    let both = json!([alpha.text()]);
+    assert_eq!(
+        shared(&books.maker, beta, "de44 5001 0517 5407 3249 31").await,
+        both
+    );
+    // The same again says so again; a partner's people do not learn of others.
+    assert_eq!(shared(&books.maker, beta, IBAN).await, both);
+    let own = administrator(&t, beta).await;
+    assert_eq!(shared(&own, beta, IBAN).await, json!([]));
+
+    let lines = [alpha, beta, gamma].map(|partner| earned(partner, 1_000));
+    books.win("2026-03-01T08:00:00Z", &lines).await;
+    let run = books.created("2026-03-01", "2026-03-31").await;
+    let query = "query($id: ID!) { payoutRun(id: $id) { sharedAccounts { partnerIds } } }";
+    let warned = async || {
+        let answer = t.ask(&books.checker, query, json!({ "id": run })).await;
+        answer.at("payoutRun/sharedAccounts").clone()
+    };
+    let mut pair = [alpha, beta];
+    pair.sort();
+    let expected = json!([{"partnerIds": pair.map(|partner| partner.text())}]);
+    assert_eq!(warned().await, expected);
+    // Both payments still go there when one partner has another account now.
+    let british = "GB33BUKB20201555555555";
+    assert_eq!(shared(&books.maker, beta, british).await, json!([]));
+    assert_eq!(warned().await, expected);
 }

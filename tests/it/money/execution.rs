@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use ensemble::{
     entity::{
         ids::{PartnerId, PayoutId, PayoutRunId},
-        payout,
+        payout, payout_export,
     },
     payouts::{
         PayoutStatus, execute,
-        provider::{Batch, Outcome, PayoutProvider},
+        provider::{Batch, Key, Outcome, PayoutProvider},
+        retry::{self, Retry},
+        settle,
     },
     platform::ids::TypedId,
     tx::Call,
@@ -27,6 +29,7 @@ cases!(
     an_interrupted_execution_is_finished_by_the_worker,
     a_failed_payment_is_payable_again_and_retried_under_its_key,
     an_unknown_outcome_is_asked_again,
+    only_what_is_open_is_asked_again_and_a_retry_has_a_key_of_its_own,
 );
 
 async fn the_export_file_is_exact(t: TestApp) {
@@ -43,7 +46,7 @@ async fn the_export_file_is_exact(t: TestApp) {
     let name = |amount| match amount {
         142_857 => ("Alpha", "1428.57"),
         285_714 => ("Beta", "2857.14"),
-        _ => ("\"'=Gamma, Inc.\"", "5714.29"),
+        _ => ("\"=Gamma, Inc.\"", "5714.29"),
     };
     let mut expected =
         "payout,partner,amount,currency,reference,account_holder,iban,account_number,bank_code,bic,bank_country\n"
@@ -68,6 +71,16 @@ async fn the_export_file_is_exact(t: TestApp) {
     assert_eq!(
         std::fs::read_to_string(folder.join(&file)).unwrap(),
         expected
+    );
+    let export = payout_export::Entity::find()
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
+    let digest = ensemble::platform::audit::digest(&expected);
+    assert_eq!(
+        (export.name, export.content_hash, export.payments),
+        (file.clone(), digest, 3)
     );
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
     assert!(rows.iter().all(
@@ -258,7 +271,8 @@ async fn a_failed_payment_is_payable_again_and_retried_under_its_key(t: TestApp)
             .text("payoutRetry/payout/status"),
         "PAID"
     );
-    assert_eq!(provider.asked.lock().unwrap()[0].payments[0].key, payout);
+    let key = provider.asked.lock().unwrap()[0].payments[0].key;
+    assert_eq!((key.payout, key.attempt), (payout, 1));
     let answer = t
         .ask(&books.maker, status, json!({ "id": run.text() }))
         .await;
@@ -298,4 +312,110 @@ async fn an_unknown_outcome_is_asked_again(t: TestApp) {
     go_on(&books, &provider, run, None).await;
     assert_eq!(provider.asked.lock().unwrap().len(), 2);
     t.settle().await;
+}
+
+async fn only_what_is_open_is_asked_again_and_a_retry_has_a_key_of_its_own(t: TestApp) {
+    let books = Books::open(&t, 0).await;
+    let provider = Scripted::new(Vec::new());
+    let partners = [
+        books.partner("Alpha").await,
+        books.partner("Beta").await,
+        books.partner("Gamma").await,
+    ];
+    let lines = partners.map(|partner| earned(partner, 1_000));
+    books.win("2026-03-01T08:00:00Z", &lines).await;
+    let run = books.created("2026-03-01", "2026-03-31").await;
+    books
+        .approve(&books.checker, &run)
+        .await
+        .done("payoutRunApprove");
+    let id = PayoutRunId::parse(&run).unwrap();
+    let call = Call::of("test", books.checker.actor.clone());
+    t.app
+        .write(call.clone(), move |tx| {
+            Box::pin(execute::start(tx, id, "SCRIPTED"))
+        })
+        .await
+        .unwrap();
+    let paid = |reference: &str| Outcome::Paid {
+        reference: reference.to_owned(),
+    };
+    let failed = || Outcome::Failed {
+        reason: "account closed".to_owned(),
+    };
+    let answer = |outcomes| *provider.answers.lock().unwrap() = outcomes;
+    let last = || provider.asked.lock().unwrap().last().unwrap().clone();
+    let keys = |batch: &Batch| -> Vec<_> {
+        let keys = batch.payments.iter().map(|payment| payment.key);
+        keys.map(|key| (key.payout, key.attempt)).collect()
+    };
+    let states = async || {
+        let mut rows = payout::Entity::find()
+            .all(t.app.db().reader())
+            .await
+            .unwrap();
+        rows.sort_by_key(|row| row.id);
+        rows
+    };
+    let payouts: Vec<PayoutId> = states().await.iter().map(|row| row.id).collect();
+
+    answer(vec![failed(), Outcome::Unknown, paid("tx-1")]);
+    go_on(&books, &provider, id, None).await;
+    // The one that is open is asked about, alone, and its answer is taken in.
+    answer(vec![failed()]);
+    go_on(&books, &provider, id, None).await;
+    assert_eq!(keys(&last()), [(payouts[1], 1)]);
+    let expected = [
+        PayoutStatus::Failed,
+        PayoutStatus::Failed,
+        PayoutStatus::Paid,
+    ];
+    assert_eq!(
+        states()
+            .await
+            .iter()
+            .map(|row| row.status)
+            .collect::<Vec<_>>(),
+        expected
+    );
+
+    // Another attempt has another key, and is not mixed up with the first.
+    let command = Retry {
+        payout: payouts[0],
+        to_current_account: false,
+    };
+    t.app
+        .write(call.clone(), move |tx| {
+            Box::pin(retry::start(tx, command, "SCRIPTED"))
+        })
+        .await
+        .unwrap();
+    answer(vec![Outcome::Unknown]);
+    go_on(&books, &provider, id, Some(payouts[0])).await;
+    assert_eq!(keys(&last()), [(payouts[0], 2)]);
+    assert_eq!(last().name, format!("{}-2", states().await[0].number));
+    let late = Key {
+        payout: payouts[0],
+        attempt: 1,
+    };
+    let answers = [(late, paid("late"))];
+    t.app
+        .write(call, move |tx| {
+            let answers = answers.clone();
+            Box::pin(async move { settle::settle(tx, id, &answers).await })
+        })
+        .await
+        .unwrap();
+    assert_eq!(states().await[0].status, PayoutStatus::Unknown);
+    answer(vec![paid("tx-2")]);
+    go_on(&books, &provider, id, None).await;
+    assert_eq!(keys(&last()), [(payouts[0], 2)]);
+    let rows = states().await;
+    assert_eq!(rows[0].provider_reference.as_deref(), Some("tx-2"));
+    let balances = [
+        books.balance(partners[0]).await.paid,
+        books.balance(partners[1]).await.payable,
+        books.balance(partners[2]).await.paid,
+    ];
+    assert_eq!(balances, [1_000; 3]);
 }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod execution;
+pub mod exports;
 pub mod ledger;
 pub mod payouts;
 pub mod publishing;
@@ -51,6 +52,7 @@ pub fn cases() -> Vec<Case> {
     [
         accounts::cases(),
         execution::cases(),
+        exports::cases(),
         ledger::cases(),
         payouts::cases(),
         publishing::cases(),

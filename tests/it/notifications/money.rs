@@ -234,6 +234,7 @@ async fn payment(t: &TestApp, run: PayoutRunId, line: Line, number: &str) -> Pay
         provider_reference: Set(None),
         failure: Set(Some("account 4711 closed".to_owned())),
         payment_details_id: Set(None),
+        attempt: Set(1),
         paid_at: Set(None),
         version: Set(1),
         created_at: Set(now),

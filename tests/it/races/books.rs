@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use ensemble::{
     entity::{accrual, ids::PayoutRunId, payout, payout_run},
     incentives::AccrualKind,
@@ -275,10 +276,14 @@ async fn a_refund_while_the_money_is_on_its_way_is_carried(t: TestApp) {
     };
     // 750.00 went out; of the refund ten percent is owed back.
     assert_eq!(states().await, (75_000, 20_000));
-    // The next run takes it off.
+    // The deal itself still has 250.00 held: it is taken from there, so the next run pays in full.
     realm.win(&seller, 1_000_000).await;
     realm.pay().await;
-    assert_eq!(states().await, (75_000 + 55_000, 0));
+    assert_eq!(states().await, (75_000 + 75_000, 20_000));
+    t.advance(TimeDelta::days(60));
+    t.settle().await;
+    realm.pay().await;
+    assert_eq!(states().await, (150_000 + 25_000 + 5_000, 0));
     let verified = ensemble::ledger::verify::verify(t.app.db().reader()).await;
     let report = verified.unwrap();
     assert!(report.is_clean(), "{report}");
