@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::{App, Parts, Site},
+    customers,
     graphql::{
         Api,
         budget::Buckets,
@@ -75,7 +76,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         None => MailTransport::Folder(config.mail_dir()),
     };
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         db: Db::telling(url, config.database_connections, config.slow_statement).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
@@ -95,7 +96,15 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         },
         wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),
-    }))
+    });
+    let rewritten = customers::forms::bring_up_to_date(&app).await?;
+    if rewritten > 0 {
+        tracing::info!(
+            customers = rewritten,
+            "the forms by which customers are compared were brought up to date"
+        );
+    }
+    Ok(app)
 }
 
 /// Serves until a signal comes, then lets what runs finish.

@@ -24,6 +24,7 @@ mod m0015_list_indexes;
 mod m0016_facts_stay;
 mod m0017_published_statements;
 mod m0018_runs_in_chunks;
+mod m0024_customer_forms;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_facts_stay::Migration),
             Box::new(m0017_published_statements::Migration),
             Box::new(m0018_runs_in_chunks::Migration),
+            Box::new(m0024_customer_forms::Migration),
         ]
     }
 }

@@ -1,7 +1,8 @@
-//! Customers from a file: one record each, known again by domain or by name and country like any other customer.
+//! Customers from a file: one record each, known again by domain or registration number like any other customer, and by
+//! name and country where the file gives neither.
 //!
-//! A customer that somebody recorded before under the same domain, or the same name and country, and that has no
-//! external id yet, is the one meant and gets the id. Where another external id stands there already the row is
+//! A customer that was recorded before under the same domain or number, or under the same name and country without
+//! another number, and that has no external id yet, is the one meant and gets the id. Where another external id stands there already the row is
 //! refused: two records of the other system are one customer here.
 
 use std::collections::{HashMap, HashSet};
@@ -76,16 +77,26 @@ fn domain(cells: &mut Cells<'_>) -> Option<String> {
     })
 }
 
-/// What no two customers may share: the domain, or else the name and country.
+/// What no two customers of a file may share: the domain, or else the number, or else the name and country.
 fn identity(customer: &customer::Model) -> String {
-    match &customer.domain {
-        Some(domain) => domain.clone(),
-        None => format!(
-            "{}/{}",
-            customer.name_key,
-            customer.country.as_deref().unwrap_or_default()
-        ),
+    identities(customer).swap_remove(0)
+}
+
+/// What a customer is known by, the surest first. The name only where there is no domain.
+fn identities(customer: &customer::Model) -> Vec<String> {
+    let country = customer.country.as_deref().unwrap_or_default();
+    let number = customer.registration_number.as_ref();
+    let mut known = Vec::from_iter(customer.domain.clone());
+    known.extend(number.map(|number| format!("#{number}/{country}")));
+    if customer.domain.is_none() {
+        known.push(format!("{}/{country}", customer.name_key));
     }
+    known
+}
+
+/// Whether two customers have different registration numbers.
+fn told_apart(one: &customer::Model, other: &customer::Model) -> bool {
+    matches!((&one.registration_number, &other.registration_number), (Some(one), Some(other)) if one != other)
 }
 
 /// What is stored about the customers of a unit of work.
@@ -108,12 +119,13 @@ impl Stored {
     }
 
     /// The record of the customer that a row means: under its external id, or met before under none.
-    fn record(&self, draft: &Draft<Facts>, identity: &str) -> Option<&customer::Model> {
+    fn record(&self, draft: &Draft<Facts>, meant: &customer::Model) -> Option<&customer::Model> {
         let known = self.by_external_id.get(&draft.external_id);
         known.or_else(|| {
-            self.by_identity
-                .get(identity)
-                .filter(|row| row.external_id.is_none())
+            identities(meant).iter().find_map(|identity| {
+                let row = self.by_identity.get(identity);
+                row.filter(|row| row.external_id.is_none() && !told_apart(row, meant))
+            })
         })
     }
 }
@@ -137,7 +149,7 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         .iter()
         .filter_map(|draft| stored.parent(ground, draft));
     let moving = drafts.iter().filter_map(|draft| {
-        let row = stored.record(draft, &identity(&fresh(tx, draft)))?;
+        let row = stored.record(draft, &fresh(tx, draft))?;
         let moves = ground.source.gives("parent") && row.parent_id != stored.parent(ground, draft);
         moves.then_some(row.id)
     });
@@ -171,16 +183,31 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
     let by_domain = table::find::<Entity, _>(tx, Column::Domain, domains).await?;
     let keys = drafts.iter().map(|draft| name_key(&draft.facts.name));
     let by_name = table::find::<Entity, _>(tx, Column::NameKey, keys).await?;
-    let by_identity = by_name
+    let numbers = drafts
+        .iter()
+        .filter_map(|draft| draft.facts.registration_number.as_deref());
+    let by_number = table::find::<Entity, _>(tx, Column::RegistrationNumber, numbers).await?;
+    let mut by_identity = HashMap::new();
+    // A name is taken by the record without a number, where there is one.
+    let named = by_name.into_iter().filter(|row| row.domain.is_none());
+    let (numbered, plain): (Vec<_>, Vec<_>) =
+        named.partition(|row| row.registration_number.is_some());
+    for row in plain
         .into_iter()
-        .filter(|row| row.domain.is_none())
-        .chain(by_domain);
+        .chain(numbered)
+        .chain(by_domain)
+        .chain(by_number)
+    {
+        for identity in identities(&row) {
+            by_identity.entry(identity).or_insert_with(|| row.clone());
+        }
+    }
     let parents = drafts
         .iter()
         .filter_map(|draft| draft.facts.parent.as_deref());
     Ok(Stored {
         parents: find_all(tx, known, parents).await?,
-        by_identity: by_identity.map(|row| (identity(&row), row)).collect(),
+        by_identity,
         by_external_id: by_id
             .into_iter()
             .filter_map(|row| Some((row.external_id.clone()?, row)))
@@ -223,14 +250,14 @@ fn decide(
         _ => {}
     }
     let blank = fresh(tx, draft);
-    let before = stored.record(draft, &identity(&blank));
+    let before = stored.record(draft, &blank);
     let after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
     let identity = identity(&after);
     if let Some(holder) = holder(ground, stored, writes, &identity, &after) {
-        let field = if after.domain.is_some() {
-            "domain"
-        } else {
-            "name"
+        let field = match (&after.domain, &after.registration_number) {
+            (Some(_), _) => "domain",
+            (None, Some(_)) => "registration_number",
+            (None, None) => "name",
         };
         return Fate::refused(
             field,
@@ -273,7 +300,7 @@ impl Writes {
         }
         after.version += 1;
         after.updated_at = tx.now();
-        if before.name_key != after.name_key {
+        if before.name != after.name {
             self.renamed.push(after.id);
             self.block_keys.extend(keys(&after));
         }
@@ -300,7 +327,7 @@ fn holder(
     let other = stored
         .by_identity
         .get(identity)
-        .filter(|other| other.id != customer.id)?;
+        .filter(|other| other.id != customer.id && self::identity(other) == identity)?;
     Some(
         other
             .external_id
@@ -319,7 +346,7 @@ fn fresh(tx: &Tx, draft: &Draft<Facts>) -> customer::Model {
         domain: facts.domain.clone(),
         country: facts.country.clone(),
         industry: None,
-        registration_number: None,
+        registration_number: facts.registration_number.clone(),
         phone: None,
         employees: None,
         parent_id: None,
@@ -369,7 +396,7 @@ fn updated(
 
 fn keys(customer: &customer::Model) -> impl Iterator<Item = customer_block_key::Model> {
     let customer_id = customer.id;
-    let keys = block_keys(&customer.name_key).into_iter();
+    let keys = block_keys(&customer.name).into_iter();
     keys.map(move |block_key| customer_block_key::Model {
         block_key,
         customer_id,
