@@ -66,7 +66,7 @@ pub async fn judge(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Ver
 }
 
 /// What a reviewer has to decide before a registration can be approved: places that other registrations hold now at
-/// customers that look like its own.
+/// customers that look like its own, where not both are known by a domain.
 ///
 /// # Errors
 /// `CONFLICT` when one of them is proven to be the same company.
@@ -76,7 +76,12 @@ pub async fn at_review(
     name_similarity_ppm: i32,
 ) -> Result<Verdict> {
     let (customer, name) = (registration.customer_id, &registration.customer_name);
-    let resolved = resolve::again(tx, customer, name, name_similarity_ppm).await?;
+    let mut resolved = resolve::again(tx, customer, name, name_similarity_ppm).await?;
+    // Two companies with a domain of their own each are told apart by it.
+    let by_hints = resolved.customer.domain.is_none();
+    resolved.lookalikes.retain(|(other, outcome, _)| {
+        by_hints || other.domain.is_none() || *outcome == MatchOutcome::Conflict
+    });
     let families = store::held_families(tx, registration.id).await?;
     let alike = resolved.lookalikes.iter().map(|(customer, ..)| customer.id);
     let mut held = store::held_places(tx, alike, &families).await?;
