@@ -92,6 +92,8 @@ events! {
     RegistrationAnswered = "deal_registration.answered" on registration_id: DealRegistrationId { partner_id: PartnerId }
     /// The claim was granted and is protected.
     RegistrationApproved = "deal_registration.approved" on registration_id: DealRegistrationId { partner_id: PartnerId, deal_id: DealId }
+    /// A reviewer decided that the customer is none of those that look like it.
+    RegistrationConflictDismissed = "deal_registration.conflict_dismissed" on registration_id: DealRegistrationId { partner_id: PartnerId }
     /// The claim was refused.
     RegistrationRejected = "deal_registration.rejected" on registration_id: DealRegistrationId { partner_id: PartnerId }
     /// The partner took the claim back.

@@ -22,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::{App, Parts, Site},
+    customers,
     graphql::{
         Api,
         budget::Buckets,
@@ -105,7 +106,7 @@ async fn open_within(config: &Config, opening: Opening, limits: Limits) -> Resul
         None => MailTransport::Folder(config.mail_dir()),
     };
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         db: Db::open(url, config.database_connections, limits).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
@@ -125,7 +126,18 @@ async fn open_within(config: &Config, opening: Opening, limits: Limits) -> Resul
         },
         wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),
-    }))
+    });
+    if opening == Opening::AsItIs {
+        return Ok(app);
+    }
+    let rewritten = customers::forms::bring_up_to_date(&app).await?;
+    if rewritten > 0 {
+        tracing::info!(
+            customers = rewritten,
+            "the forms by which customers are compared were brought up to date"
+        );
+    }
+    Ok(app)
 }
 
 /// The addresses of a server, taken before anything else is done: the database is not touched when one is not free.

@@ -27,6 +27,7 @@ mod m0018_runs_in_chunks;
 mod m0020_fingerprints;
 mod m0021_settled_once;
 mod m0022_touched_deals;
+mod m0024_customer_forms;
 mod m0025_session_network;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_fingerprints::Migration),
             Box::new(m0021_settled_once::Migration),
             Box::new(m0022_touched_deals::Migration),
+            Box::new(m0024_customer_forms::Migration),
             Box::new(m0025_session_network::Migration),
         ]
     }

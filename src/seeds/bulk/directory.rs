@@ -393,7 +393,7 @@ pub fn customers(tx: &Tx, mint: Mint, from: u64, until: u64) -> Work<'_, ()> {
             .collect();
         let keys = rows.iter().flat_map(|row| {
             let customer_id = row.id;
-            let keys = block_keys(&row.name_key).into_iter();
+            let keys = block_keys(&row.name).into_iter();
             keys.map(move |block_key| customer_block_key::Model {
                 block_key,
                 customer_id,
