@@ -17,7 +17,7 @@ use ensemble::{
     },
     customers::identity::{Facts, block_keys, compare, name_key, registrable_domain},
     graphql,
-    graphql::guard::Guard,
+    graphql::guard::{Guard, Words},
     incentives::{
         PlanTerms,
         compute::{DealFacts, lines},
@@ -96,14 +96,17 @@ fn which_touchpoints_count(bencher: Bencher, count: u32) {
         id: Uuid::from_u128(number.into()),
         partner: number % 3,
         kind: TouchpointKind::Demo,
+        phase: Phase::Consideration,
+        milestone: None,
         status: TouchpointStatus::Verified,
         occurred_at: CLOSE - TimeDelta::hours(i64::from(number * 31 % 4_000)),
         recorded_at: CLOSE - TimeDelta::hours(i64::from(number * 31 % 4_000)),
+        confirmed: true,
         approved_after_close: false,
     };
     let facts: Vec<_> = (0..count).map(fact).collect();
     let parameters = Parameters::default();
-    bencher.bench(|| judge(black_box(&facts), CLOSE, &parameters));
+    bencher.bench(|| judge(black_box(&facts), Model::Linear, CLOSE, &parameters));
 }
 
 #[divan::bench]
@@ -112,6 +115,7 @@ fn commission_of_a_deal(bencher: Bencher) {
         value_minor: 12_345_678,
         currency: Currency::USD,
         won_at: CLOSE,
+        zone: Parameters::default().time_zone,
         is_renewal: false,
         leader: Some(0),
         participants: participants(),
@@ -177,7 +181,11 @@ fn guard_of_a_known_page(bencher: Bencher) {
     let guard = Guard::new(&graphql::sdl(), server::settings().limits);
     let variables = Variables::default();
     if let Ok(guard) = guard {
-        bencher.bench(|| guard.check(black_box(PAGE), None, &variables).is_ok());
+        bencher.bench(|| {
+            guard
+                .check(black_box(PAGE), None, &variables, Words::Open)
+                .is_ok()
+        });
     }
 }
 
@@ -193,6 +201,6 @@ fn guard_of_a_new_page(bencher: Bencher) {
                 number += 1;
                 format!("{PAGE} # {number}")
             })
-            .bench_local_values(|text| guard.check(&text, None, &variables).is_ok());
+            .bench_local_values(|text| guard.check(&text, None, &variables, Words::Open).is_ok());
     }
 }

@@ -4,9 +4,11 @@
 //! understand, and the path of the input it is about. Everything unexpected keeps its source, is logged once
 //! at the edge and answers `INTERNAL`.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use sea_orm::{ConnAcquireErr, DbErr};
+use sea_orm::DbErr;
+
+use crate::platform::trouble::Trouble;
 
 /// Every code that the API may answer. The wire form is SCREAMING_SNAKE_CASE.
 #[derive(
@@ -58,10 +60,20 @@ pub enum Code {
     Throttled,
     /// The request did not finish in time; what it did is unknown unless it carried an idempotency key.
     Timeout,
-    /// The database was busy; nothing happened, and the same call may be repeated.
+    /// The database was busy, full or out of reach; nothing happened, and the same call may be repeated.
     RetryLater,
-    /// A fault of the server; the request id finds it in the log.
+    /// An error of the server; the request id finds it in the log.
     Internal,
+    /// The request is not a well-formed GraphQL request.
+    BadRequest,
+    /// The operation may not be sent by this HTTP method.
+    MethodNotAllowed,
+    /// The client accepts none of the media types offered.
+    NotAcceptable,
+    /// The body has a media type that is not read.
+    UnsupportedMediaType,
+    /// The body is larger than allowed.
+    PayloadTooLarge,
 }
 
 impl Code {
@@ -93,6 +105,11 @@ impl Code {
             Self::Timeout => "TIMEOUT",
             Self::RetryLater => "RETRY_LATER",
             Self::Internal => "INTERNAL",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
         }
     }
 
@@ -216,9 +233,18 @@ impl Error {
                 .first()
                 .map_or(Code::Internal, |refusal| refusal.code),
             Self::Throttled { .. } => Code::Throttled,
-            // The write path never lets this out; a read after a commit may, so what was done is unknown.
-            Self::Database(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => Code::Timeout,
-            Self::Database(_) | Self::Internal(_) => Code::Internal,
+            Self::Database(error) => match Trouble::of(error) {
+                None | Some(Trouble::Taken(_)) => Code::Internal,
+                // What the request has changed is changed.
+                Some(Trouble::AfterChange | Trouble::Unknown | Trouble::Undone | Trouble::Slow) => {
+                    Code::Timeout
+                }
+                Some(_) => Code::RetryLater,
+            },
+            // A loader's error belongs to every field that waited for it.
+            Self::Internal(source) => source
+                .downcast_ref::<Arc<Self>>()
+                .map_or(Code::Internal, |error| error.code()),
         }
     }
 }
@@ -267,6 +293,13 @@ impl std::error::Error for Error {
     }
 }
 
+/// Whether a character makes what follows it appear in another order: the embeddings, overrides and isolates of Unicode,
+/// with which one name can be made to look like another. The marks that only give a direction to their neighbours
+/// (U+200E, U+200F, U+061C) belong to names in Arabic and Hebrew and are kept.
+const fn reorders(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Collects every fault of an input before refusing, so that a form shows them all at once.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Refusal>);
@@ -293,20 +326,25 @@ impl Faults {
             .ok()
     }
 
-    /// A text that must not be blank nor longer than `limit` characters, trimmed.
+    /// A text that must not be blank nor longer than `limit` characters, trimmed. A line ends with LF however it was
+    /// sent: CR LF becomes LF.
     pub fn text(&mut self, path: &str, value: &str, limit: usize) -> String {
-        let trimmed = value.trim();
-        if trimmed.is_empty() {
+        let text = value.trim().replace("\r\n", "\n");
+        let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+        if text.is_empty() {
             self.add(path, "must not be empty");
-        } else if trimmed.chars().count() > limit {
+        } else if text.chars().count() > limit {
             self.add(path, format!("must have at most {limit} characters"));
-        } else if trimmed
-            .chars()
-            .any(|c| c.is_control() && c != '\n' && c != '\t')
-        {
+        } else if text.chars().any(control) {
             self.add(path, "must not contain control characters");
+        } else if let Some(mark) = text.chars().find(|c| reorders(*c)) {
+            let code = u32::from(mark);
+            self.add(
+                path,
+                format!("must not contain characters that reorder the text (U+{code:04X})"),
+            );
         }
-        trimmed.to_owned()
+        text
     }
 
     /// The same for a value that may be absent; blank counts as absent.

@@ -3,13 +3,14 @@
 use std::{
     convert::Infallible,
     io,
-    net::SocketAddr,
+    net::{Shutdown, SocketAddr},
+    os::fd::AsFd,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -20,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::Semaphore,
     time::{Sleep, sleep},
 };
@@ -152,9 +154,15 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-/// A connection that gives up on a peer which takes nothing.
+/// How long what a peer still sends is read after the last word was said to it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection that ends for a peer which takes nothing, and that lets every other one read its last words: a socket
+/// closed over unread data is reset, and what was sent last is lost.
 struct Patient {
     stream: TcpStream,
+    /// Whether the peer has said that it sends nothing more.
+    heard_out: bool,
     stalled: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
     /// Counts what was sent, or is [`BLOCKED`].
@@ -166,6 +174,7 @@ impl Patient {
     const fn new(stream: TcpStream, stalled: Duration, sending: Arc<AtomicU64>) -> Self {
         Self {
             stream,
+            heard_out: false,
             stalled,
             waiting: None,
             sending,
@@ -188,7 +197,11 @@ impl Patient {
         let stalled = self.stalled;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(stalled)));
         match waiting.as_mut().poll(ctx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(()) => {
+                // It does not take its last words either.
+                self.heard_out = true;
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
@@ -200,8 +213,37 @@ impl AsyncRead for Patient {
         ctx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(ctx, buffer)
+        let filled = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(ctx, buffer));
+        let room = buffer.remaining() > 0;
+        self.heard_out |= read.is_err() || (room && buffer.filled().len() == filled);
+        Poll::Ready(read)
     }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        if self.heard_out {
+            return;
+        }
+        // A second handle keeps the socket open when this one is dropped.
+        if let (Ok(runtime), Ok(socket)) = (
+            Handle::try_current(),
+            self.stream.as_fd().try_clone_to_owned(),
+        ) {
+            runtime.spawn(async move {
+                let _ = tokio::time::timeout(LINGER, hear_out(socket.into())).await;
+            });
+        }
+    }
+}
+
+/// Says that nothing more comes, and reads until the peer says so, too.
+async fn hear_out(socket: std::net::TcpStream) -> io::Result<()> {
+    socket.shutdown(Shutdown::Write)?;
+    let mut stream = TcpStream::from_std(socket)?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 impl AsyncWrite for Patient {

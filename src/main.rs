@@ -10,6 +10,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use ensemble::{
+    app::App,
     backup,
     identity::{self, Role},
     import, incentives, ledger, partners,
@@ -143,21 +144,26 @@ impl SeedArgs {
     }
 }
 
+/// Exits with 0 when every row was imported, 1 when the import stopped with an error, 2 for wrong arguments or a wrong
+/// configuration, and 3 when rows were refused and the others imported. See docs/import.md.
 #[derive(Args)]
 struct ImportArgs {
+    /// Print a file to start from, a header and two rows, instead of importing.
+    #[arg(long, value_name = "ENTITY", conflicts_with_all = ["mapping", "folder"])]
+    template: Option<import::Template>,
     /// How the files' columns and values are to be read.
-    #[arg(long, value_name = "FILE")]
-    mapping: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "template")]
+    mapping: Option<PathBuf>,
     /// Where the files are.
-    #[arg(long, value_name = "FOLDER")]
-    folder: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "template")]
+    folder: Option<PathBuf>,
     /// The programme of the deals, instead of the mapping's.
     #[arg(long, value_name = "NAME")]
     program: Option<String>,
-    /// Report what would happen and write nothing.
+    /// Report what would happen and write nothing, not even a new database.
     #[arg(long)]
     dry_run: bool,
-    /// Where to write the refused rows.
+    /// Where to write every refused row: CSV, or JSON Lines when the name ends in `.jsonl`.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -194,6 +200,14 @@ async fn main() -> ExitCode {
         print!("{}", ensemble::graphql::sdl());
         return ExitCode::SUCCESS;
     }
+    if let Some(Command::Import(ImportArgs {
+        template: Some(template),
+        ..
+    })) = &cli.command
+    {
+        print!("{}", template.text());
+        return ExitCode::SUCCESS;
+    }
     let options = Options {
         file: cli.settings.config,
         listen: cli.settings.listen,
@@ -203,6 +217,8 @@ async fn main() -> ExitCode {
     let command = cli.command.unwrap_or(Command::Serve { no_worker: false });
     let config = match command {
         Command::CheckConfig => Config::check(options, environment()),
+        // A dry run leaves nothing behind, not even a secret.
+        Command::Import(ImportArgs { dry_run: true, .. }) => Config::check(options, environment()),
         _ => Config::load(options, environment()),
     };
     let config = match config {
@@ -326,15 +342,25 @@ async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
 }
 
 async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartError> {
+    let dry_run = args.dry_run;
     let options = import::Options {
-        mapping: args.mapping,
-        folder: args.folder,
+        mapping: args.mapping.unwrap_or_default(),
+        folder: args.folder.unwrap_or_default(),
         program: args.program,
-        dry_run: args.dry_run,
+        dry_run,
         report: args.report,
         progress: std::io::stderr().is_terminal(),
     };
-    let report = server::once(config, async |app| Ok(import::run(app, options).await?)).await?;
+    let import = async |app: &App| Ok(import::run(app, options).await?);
+    let report = if dry_run {
+        let (report, empty) = server::rehearse(config, import).await?;
+        if empty {
+            println!("There is no database yet: this is decided against an empty one.");
+        }
+        report
+    } else {
+        server::once(config, import).await?
+    };
     println!("{report}");
     Ok(if report.total().refused == 0 {
         ExitCode::SUCCESS

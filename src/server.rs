@@ -16,7 +16,6 @@ use axum::{
     routing::get,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
-use sea_orm::ConnectionTrait;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -45,9 +44,9 @@ use crate::{
         },
         clock::Clock,
         config::{Config, Mode},
-        db::Db,
+        db::{Db, Limits},
         mail::{MailTransport, Mailer},
-        migrations,
+        migrations::{self, Standing},
         proxies::{self, AddressRange},
         telemetry::Metrics,
     },
@@ -63,21 +62,37 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Where the vetted address of the client stands while a request is served; whatever a client sends is replaced.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-ensemble-client-address");
 
-/// Opens the application that a configuration describes; the schema is brought up to date first.
+/// Opens the application that a configuration describes, to serve; the schema is brought up to date first.
 ///
 /// # Errors
 /// The database cannot be opened or migrated, or a setting does not work.
 pub async fn open(config: &Config) -> Result<App, StartError> {
-    let url = config.database_url.expose_secret();
+    open_within(config, limits(config).serving()).await
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        slow: config.slow_statement,
+        ..Limits::default()
+    }
+}
+
+async fn open_within(config: &Config, limits: Limits) -> Result<App, StartError> {
     tokio::fs::create_dir_all(&config.data_dir).await?;
-    migrations::up(url).await?;
+    migrations::up(config.database_url.expose_secret()).await?;
+    attach(config, limits).await
+}
+
+/// Opens the application on a database that has the schema of this program.
+async fn attach(config: &Config, limits: Limits) -> Result<App, StartError> {
+    let url = config.database_url.expose_secret();
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
         None => MailTransport::Folder(config.mail_dir()),
     };
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     Ok(App::new(Parts {
-        db: Db::telling(url, config.database_connections, config.slow_statement).await?,
+        db: Db::open(url, config.database_connections, limits).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
         keys: Keys::new(
@@ -191,7 +206,42 @@ pub async fn once<T>(
     config: &Config,
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
-    let app = open(config).await?;
+    // What an operator asks for may read everything.
+    over(open_within(config, limits(config)).await?, command).await
+}
+
+/// Does the work of a command that only decides: nothing is created, migrated or written. Where there is no database yet, it
+/// decides against an empty one that is gone afterwards; the second value says whether it did.
+///
+/// # Errors
+/// The database has the schema of another version, or cannot be opened or closed; those of the command.
+pub async fn rehearse<T>(
+    config: &Config,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<(T, bool), StartError> {
+    match migrations::standing(config.database_url.expose_secret()).await? {
+        Standing::Current => Ok((over(attach(config, limits(config)).await?, command).await?, false)),
+        Standing::Behind => Err(
+            "The database has the schema of an earlier version, and a dry run changes nothing. Run `ensemble migrate` first."
+                .into(),
+        ),
+        Standing::Missing => {
+            let folder = tempfile::tempdir()?;
+            let url = format!("sqlite://{}?mode=rwc", folder.path().join("empty.db").display());
+            let empty = Config {
+                database_url: url.into(),
+                data_dir: folder.path().to_owned(),
+                ..config.clone()
+            };
+            Ok((once(&empty, command).await?, true))
+        }
+    }
+}
+
+async fn over<T>(
+    app: App,
+    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
+) -> Result<T, StartError> {
     let done = command(&app).await;
     let closed = rest(&app, std::future::ready(())).await;
     let done = done?;
@@ -222,23 +272,11 @@ async fn rest(app: &App, running: impl Future<Output = ()>) -> Result<(), StartE
 /// The settings of the transport that are the product's, not a deployment's.
 #[must_use]
 pub fn settings() -> Settings {
-    let mut settings = Settings {
+    Settings {
+        limits: crate::graphql::limits(),
         budget: Arc::new(Buckets::new(50_000, 2_500)),
         ..Settings::default()
-    };
-    // A page of deals with everything on them is priced by the bounds of its lists, not by what they hold.
-    settings.limits.cost = 10_000;
-    // One sign-in attempt a request: aliases must not multiply guesses.
-    settings.limits.alone = [
-        "login",
-        "tokenRefresh",
-        "invitationAccept",
-        "passwordResetRequest",
-        "passwordReset",
-    ]
-    .map(str::to_owned)
-    .into();
-    settings
+    }
 }
 
 /// The transport over an application.
@@ -284,15 +322,11 @@ fn metrics_route(metrics: Metrics) -> Router {
 
 async fn ready(State((app, stop)): State<(App, CancellationToken)>) -> impl IntoResponse {
     if stop.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
-    let probe = app.db().reader().execute_unprepared("SELECT 1");
-    match tokio::time::timeout(Duration::from_secs(2), probe).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
-        _ => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        ),
+    match app.db().ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 
@@ -411,7 +445,7 @@ impl Authenticate for Door {
             };
             Api::prepare(&app, caller, request)
         });
-        Ok(data.expires_in(expires_in))
+        Ok(data.expires_in(expires_in).hides_schema(hidden))
     }
 }
 

@@ -8,10 +8,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,9 +16,8 @@ use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, ExecResult, Insert, IntoActiveModel, ModelTrait, QueryResult, RuntimeErr,
-    Statement,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, Insert,
+    IntoActiveModel, ModelTrait, QueryResult, Statement,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -37,6 +33,8 @@ use crate::{
         idempotency::{self, Claim},
         ids, jobs,
         telemetry::{self, Outcome},
+        transaction::Transaction,
+        trouble::Trouble,
     },
 };
 
@@ -128,10 +126,11 @@ impl Call {
 /// }
 /// ```
 pub struct Tx {
-    db: DatabaseTransaction,
+    db: Transaction,
     call: Call,
     now: DateTime<Utc>,
-    failed: AtomicBool,
+    /// The first error of the database.
+    failure: Mutex<Option<DbErr>>,
     recorded: Mutex<Vec<Event>>,
     enqueued: Mutex<Vec<jobs::NewJob>>,
 }
@@ -164,7 +163,7 @@ impl Tx {
     /// Which of the two databases this is.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
-        self.db.get_database_backend()
+        self.db.backend()
     }
 
     /// Notes a business event: an audit row and a job, written at the commit.
@@ -252,26 +251,45 @@ impl Tx {
     async fn commit(self) -> Result<bool> {
         let events = take(&self.recorded);
         let enqueued = take(&self.enqueued);
-        if self.failed.load(Ordering::Acquire) {
-            self.db.rollback().await?;
+        let work = !(events.is_empty() && enqueued.is_empty());
+        if self.db.has_failed() {
+            self.db.rollback().await;
             return Err(Error::internal(format!(
                 "{}: a statement failed and was not reported",
                 self.call.name
             )));
         }
-        audit::append(&self, &events).await?;
-        let work = !(events.is_empty() && enqueued.is_empty());
-        jobs::append(&self, &events, enqueued).await?;
-        self.db.commit().await?;
+        let noted = async {
+            audit::append(&self, &events).await?;
+            jobs::append(&self, &events, enqueued).await
+        };
+        if let Err(error) = noted.await {
+            self.db.rollback().await;
+            return Err(error);
+        }
+        self.db.commit(work).await?;
         Ok(work)
     }
 
-    /// A statement error poisons the unit of work: PostgreSQL would answer COMMIT with a silent rollback.
+    /// An error of the database ends the unit of work, whatever the body makes of it: on PostgreSQL nothing more can
+    /// run, and SQLite may have cancelled the transaction.
     fn watch<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
-        if result.is_err() {
-            self.failed.store(true, Ordering::Release);
+        if let Err(error) = &result {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| error.clone());
         }
         result
+    }
+
+    /// The trouble of the database that a body may have reported in words of its own.
+    fn hidden_trouble(&self) -> Option<DbErr> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = failure.as_ref()?;
+        match Trouble::of(error)? {
+            // A body may well know better what it means that a value is taken.
+            Trouble::Taken(_) => None,
+            _ => Some(error.clone()),
+        }
     }
 }
 
@@ -282,23 +300,23 @@ fn take<T>(noted: &Mutex<Vec<T>>) -> Vec<T> {
 #[async_trait]
 impl ConnectionTrait for Tx {
     fn get_database_backend(&self) -> DbBackend {
-        self.db.get_database_backend()
+        self.db.backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.watch(self.db.execute_raw(statement).await)
+        self.watch(self.db.run(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.watch(self.db.execute_unprepared(sql).await)
+        self.watch(self.db.run_plain(sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.watch(self.db.query_one_raw(statement).await)
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.watch(self.db.query_all_raw(statement).await)
+        self.watch(self.db.all(statement).await)
     }
 }
 
@@ -308,16 +326,25 @@ impl App {
     /// The body may run several times, so it must be free of effects outside its transaction.
     ///
     /// # Errors
-    /// What the body refused with; `RETRY_LATER` when the database stayed busy or no connection became free; any
-    /// database fault.
+    /// What the body refused with; `RETRY_LATER` when the database stayed busy, could not be reached or could not write,
+    /// and nothing happened; `TIMEOUT` when it is not known whether the commit took effect; any other error of the
+    /// database.
     pub async fn write<T, F>(&self, call: Call, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        self.spawned(call, Repeated::Anew, body).await
+    }
+
+    async fn spawned<T, F>(&self, call: Call, repeated: Repeated, body: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
         let app = self.clone();
         let (name, started) = (call.name, Instant::now());
-        let attempts = async move { app.attempt_until_done(call, body).await }
+        let attempts = async move { app.attempt_until_done(call, repeated, body).await }
             .instrument(tracing::Span::current());
         // Spawned: dropping the caller must not drop the transaction half way.
         let result = self.tasks().spawn(attempts).await;
@@ -341,14 +368,14 @@ impl App {
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
         let body = Arc::new(body);
-        self.write(call, move |tx| {
+        self.spawned(call, Repeated::UnderItsKey, move |tx| {
             let (key, body) = (key.clone(), Arc::clone(&body));
             Box::pin(async move { once(tx, &key, body.as_ref()).await })
         })
         .await
     }
 
-    async fn attempt_until_done<T, F>(&self, call: Call, body: F) -> Result<T>
+    async fn attempt_until_done<T, F>(&self, call: Call, repeated: Repeated, body: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
@@ -359,24 +386,39 @@ impl App {
             .with_max_times(5)
             .with_jitter()
             .build();
+        let started = Instant::now();
+        // What an earlier attempt left open.
+        let mut doubt = false;
         loop {
             let error = match self.attempt(&call, &body).await {
                 Err(Error::Database(error)) => error,
                 done => return done,
             };
-            if matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) {
-                return Err(busy(call.name, "pool"));
-            }
-            let Some(reason) = contention(&error) else {
+            let Some(trouble) = Trouble::of(&error) else {
                 return Err(error.into());
             };
-            telemetry::write_retried(call.name, reason);
-            match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                // What nobody can see and yet stays taken is a fault of the body.
-                None if TAKEN.contains(&reason) => return Err(error.into()),
-                None => return Err(busy(call.name, reason)),
+            telemetry::write_retried(call.name, trouble.label());
+            doubt |= matches!(trouble, Trouble::Unknown | Trouble::Undone);
+            let again = match trouble {
+                // Neither is over in a moment.
+                Trouble::NoConnection | Trouble::Slow => false,
+                // Only under a key does a repetition find what the first attempt did.
+                Trouble::Unknown => repeated == Repeated::UnderItsKey,
+                _ => call.request_id.is_none() || started.elapsed() < BUDGET,
+            };
+            let pause = pauses.next().filter(|_| again);
+            let Some(pause) = pause else {
+                return Err(match trouble {
+                    // What cannot be seen and yet stays taken is a fault of the body.
+                    Trouble::Taken(_) => error.into(),
+                    _ if doubt => unknown(call.name, &error),
+                    _ => unavailable(call.name, trouble, &error),
+                });
+            };
+            if !matches!(trouble, Trouble::Busy(_) | Trouble::Taken(_)) {
+                tracing::warn!(operation = call.name, %error, "a change is tried again");
             }
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -385,32 +427,63 @@ impl App {
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
+        let congestion = self.db().congestion();
         let asked = Instant::now();
-        let db = self.db().begin().await?;
+        let (db, _turn) = loop {
+            let Some(turn) = congestion.turn(call.name).await else {
+                return Err(busy(call.name, "turn"));
+            };
+            let db = self.db().begin().await?;
+            if !congestion.has_begun(call.name, &turn) {
+                break (db, turn);
+            }
+            db.rollback().await;
+        };
         telemetry::pool_waited("writer", asked.elapsed());
         let tx = Tx {
             db,
             call: call.clone(),
             now: self.clock().now(),
-            failed: AtomicBool::new(false),
+            failure: Mutex::default(),
             recorded: Mutex::default(),
             enqueued: Mutex::default(),
         };
-        match body(&tx).await {
+        let outcome = body(&tx).await;
+        if let Some(trouble) = tx.hidden_trouble() {
+            if matches!(Trouble::of(&trouble), Some(Trouble::Busy("55P03"))) {
+                congestion.met(call.name);
+            }
+            tx.db.rollback().await;
+            return Err(trouble.into());
+        }
+        match outcome {
             Ok(value) => {
                 // Not after every commit: the worker's own would keep it from ever resting.
                 if tx.commit().await? {
                     self.wake_worker();
                 }
+                congestion.over(call.name);
                 Ok(value)
             }
             Err(error) => {
-                tx.db.rollback().await?;
+                tx.db.rollback().await;
                 Err(error)
             }
         }
     }
 }
+
+/// What a repetition of a change does when the first one took effect after all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeated {
+    /// The same a second time.
+    Anew,
+    /// Nothing: it finds what the first one returned.
+    UnderItsKey,
+}
+
+/// How long a request that waits for its answer goes on trying.
+const BUDGET: Duration = Duration::from_secs(6);
 
 async fn once<T, F>(tx: &Tx, key: &idempotency::Key, body: &F) -> Result<T>
 where
@@ -444,21 +517,25 @@ fn busy(operation: &'static str, reason: &'static str) -> Error {
     .into()
 }
 
-/// Serialisation failure, deadlock and lock timeout on PostgreSQL; busy, recovering and stale snapshot on SQLite.
-const BUSY: [&str; 6] = ["40001", "40P01", "55P03", "5", "261", "517"];
-
-/// A unique value that somebody else wrote a moment ago, on PostgreSQL and (a unique index, a primary key) on SQLite.
-/// The next attempt sees it and refuses in its own words, or mints another one.
-const TAKEN: [&str; 3] = ["23505", "2067", "1555"];
-
-/// The code under which the database lost a race that the same body may win next time, or lose with a proper refusal.
-fn contention(error: &DbErr) -> Option<&'static str> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(source))
-    | DbErr::Query(RuntimeErr::SqlxError(source))
-    | DbErr::Conn(RuntimeErr::SqlxError(source))) = error
-    else {
-        return None;
+fn unavailable(operation: &'static str, trouble: Trouble, error: &DbErr) -> Error {
+    if matches!(trouble, Trouble::Busy(_) | Trouble::NoConnection) {
+        return busy(operation, trouble.label());
+    }
+    tracing::error!(operation, reason = trouble.label(), %error, "a change failed; nothing was changed");
+    let message = match trouble {
+        Trouble::Unwritable => "The database cannot be written at present; nothing was changed.",
+        Trouble::Slow => "The database took too long; nothing was changed.",
+        _ => "The database cannot be reached at present; nothing was changed.",
     };
-    let code = source.as_database_error()?.code()?;
-    BUSY.into_iter().chain(TAKEN).find(|known| *known == code)
+    Refusal::new(Code::RetryLater, message).into()
+}
+
+fn unknown(operation: &'static str, error: &DbErr) -> Error {
+    tracing::error!(operation, %error, "it is not known whether a change was committed");
+    Refusal::new(
+        Code::Timeout,
+        "The connection to the database was lost during the commit; the change may have taken effect. Repeat it under \
+         the same idempotency key, or read before you repeat it without one.",
+    )
+    .into()
 }

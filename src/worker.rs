@@ -141,11 +141,16 @@ fn topic(name: &str) -> &'static str {
     }
 }
 
-/// A scheduled job: what, how often, and the unit of work.
+/// A scheduled job: what, how often, and the unit of work, which says whether there may be more to do.
 struct Schedule {
     name: &'static str,
     every: TimeDelta,
-    run: for<'t> fn(&'t Tx) -> Work<'t, ()>,
+    run: for<'t> fn(&'t Tx) -> Work<'t, bool>,
+}
+
+/// A scheduled job that does in one unit of work what there is to do at one due time.
+async fn whole(body: impl Future<Output = Result<()>>) -> Result<bool> {
+    body.await.map(|()| false)
 }
 
 /// The schedule that an installation may do without.
@@ -171,22 +176,22 @@ const SCHEDULES: &[Schedule] = &[
     Schedule {
         name: "holdbackRelease",
         every: TimeDelta::hours(1),
-        run: |tx| Box::pin(incentives::release::due(tx)),
+        run: |tx| Box::pin(whole(incentives::release::due(tx))),
     },
     Schedule {
         name: STATEMENTS,
         every: TimeDelta::minutes(1),
-        run: |tx| Box::pin(incentives::statement::publish::due(tx)),
+        run: |tx| Box::pin(whole(incentives::statement::publish::due(tx))),
     },
     Schedule {
         name: "auditSeal",
         every: TimeDelta::seconds(10),
-        run: |tx| Box::pin(seal(tx)),
+        run: |tx| Box::pin(whole(seal(tx))),
     },
     Schedule {
         name: "sweep",
         every: TimeDelta::hours(1),
-        run: |tx| Box::pin(sweep(tx)),
+        run: |tx| Box::pin(whole(sweep(tx))),
     },
 ];
 
@@ -219,12 +224,12 @@ pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
                     if tx.insert_new(row).await? {
                         body(tx).await
                     } else {
-                        Ok(())
+                        Ok(false)
                     }
                 })
             })
             .await;
-        match outcome {
+        match rest(app, name, body, outcome).await {
             Ok(()) => {
                 taken.0.insert(name, latest);
             }
@@ -235,6 +240,20 @@ pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
         }
     }
     first_error.map_or(Ok(()), Err)
+}
+
+/// Does what a schedule has left after its first unit of work: each chunk is a unit of work of its own, so that none
+/// holds its locks for long. What an interruption leaves is done at the next due time.
+async fn rest(
+    app: &App,
+    name: &'static str,
+    body: for<'t> fn(&'t Tx) -> Work<'t, bool>,
+    mut more: Result<bool>,
+) -> Result<()> {
+    while more? {
+        more = app.write(Call::system(name), body).await;
+    }
+    Ok(())
 }
 
 /// The latest due time at or before an instant, counted from the epoch.

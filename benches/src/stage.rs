@@ -210,6 +210,7 @@ async fn sign_in(db: &Db, people: &[Person]) -> Result<()> {
             expires_at: now + TimeDelta::days(30),
             revoked_at: None,
             revoke_reason: None,
+            network_hash: None,
         }
         .into_active_model()
     });

@@ -25,6 +25,8 @@ mod m0016_facts_stay;
 mod m0017_published_statements;
 mod m0018_runs_in_chunks;
 mod m0021_settled_once;
+mod m0022_touched_deals;
+mod m0025_session_network;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -54,6 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_published_statements::Migration),
             Box::new(m0018_runs_in_chunks::Migration),
             Box::new(m0021_settled_once::Migration),
+            Box::new(m0022_touched_deals::Migration),
+            Box::new(m0025_session_network::Migration),
         ]
     }
 }

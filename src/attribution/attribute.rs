@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, IntoActiveModel};
 
 use super::{
@@ -18,6 +19,7 @@ use crate::{
     },
     error::{Error, Result},
     platform::ids::TypedId,
+    programs::rules,
     tx::Tx,
 };
 
@@ -32,6 +34,8 @@ pub struct Attributed {
     pub credits: Vec<attribution_credit::Model>,
     /// The accepted participants.
     pub participants: Vec<deal_participant::Model>,
+    /// The time zone of the programme, in which days are counted.
+    pub zone: Tz,
 }
 
 /// Computes and stores the official credit of won deals that have none yet, set-based: reads and writes in bulk.
@@ -85,8 +89,12 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
     for row in store::participants(db, &ids).await? {
         participants.entry(row.deal_id).or_default().push(row);
     }
+    let versions: BTreeSet<ProgramVersionId> =
+        deals.iter().map(|deal| deal.program_version_id).collect();
+    let rules = rules::by_version(db, &Vec::from_iter(versions)).await?;
     let attributed = deals.iter().filter_map(|deal| {
         let (run, credits) = official.remove(&deal.id)?;
+        let rules = rules.get(&deal.program_version_id)?;
         let participants = participants.remove(&deal.id).unwrap_or_default();
         let participants = facts::taking_part(&participants, run.created_at);
         Some(Attributed {
@@ -94,6 +102,7 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
             run,
             credits,
             participants,
+            zone: rules.settings.default_time_zone,
         })
     });
     Ok(attributed.collect())
@@ -124,6 +133,8 @@ pub struct Expected {
     pub participants: Vec<deal_participant::Model>,
     /// When it was won, or `now`.
     pub close: DateTime<Utc>,
+    /// The time zone of the programme, in which days are counted.
+    pub zone: Tz,
 }
 
 /// What credit a deal has or can expect today.
@@ -141,6 +152,7 @@ pub async fn expected<C: ConnectionTrait>(
             credits: weights(&known.credits),
             participants: known.participants,
             close,
+            zone: known.zone,
         });
     }
     let book = facts::book(db, deal.program_version_id).await?;
@@ -148,8 +160,8 @@ pub async fn expected<C: ConnectionTrait>(
         .await?
         .remove(&deal.id)
         .unwrap_or_default();
-    let evidence = facts.as_known(close, now, &book.parameters);
-    let outcome = evidence.credit(book.official, &book)?;
+    let evidence = facts.as_known(book.official, close, now, &book.parameters);
+    let outcome = evidence.credit(&book)?;
     let credits = outcome
         .credits
         .iter()
@@ -159,6 +171,7 @@ pub async fn expected<C: ConnectionTrait>(
         credits,
         participants: evidence.participants,
         close,
+        zone: book.parameters.time_zone,
     })
 }
 
@@ -176,8 +189,8 @@ fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attr
     let close = deal
         .closed_at
         .ok_or_else(|| Error::internal(format!("the won deal {} has no end", deal.id)))?;
-    let evidence = facts.as_known(close, tx.now(), &book.parameters);
-    let outcome = evidence.credit(book.official, book)?;
+    let evidence = facts.as_known(book.official, close, tx.now(), &book.parameters);
+    let outcome = evidence.credit(book)?;
     let run = attribution_run::Model {
         id: tx.id(),
         deal_id: deal.id,
@@ -188,7 +201,7 @@ fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attr
         value_minor: deal.value_minor,
         currency: deal.currency,
         as_of: close,
-        inputs_hash: evidence.hash(book.official, book, deal),
+        inputs_hash: evidence.hash(book, deal),
         created_at: tx.now(),
         superseded_at: None,
     };
@@ -198,6 +211,7 @@ fn draft(tx: &Tx, deal: &deal::Model, facts: &Facts, book: &Book) -> Result<Attr
         run,
         credits,
         participants: evidence.participants,
+        zone: book.parameters.time_zone,
     })
 }
 

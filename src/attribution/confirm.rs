@@ -1,12 +1,17 @@
 //! The other side confirms or refuses what was recorded.
 
+use chrono_tz::Tz;
+
 use super::{TouchpointStatus, store, touchpoint::TouchpointAction};
 use crate::{
-    entity::{ids::TouchpointId, touchpoint},
+    entity::{deal, ids::TouchpointId, touchpoint},
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
     identity::Action,
-    platform::transition::{self, StateMachine},
+    platform::{
+        calendar,
+        transition::{self, StateMachine},
+    },
     tx::Tx,
 };
 
@@ -19,10 +24,10 @@ pub struct Decide {
     pub expected_version: Option<i64>,
 }
 
-/// Confirms a touchpoint, so that it counts.
+/// Confirms a touchpoint. It counts in credit that is computed from then on; what is stored stays as it is.
 ///
 /// What a partner recorded is confirmed by the vendor; what the vendor recorded, by somebody else of the vendor or by
-/// a manager of the partner; what was entered after the close, by the vendor. Nobody confirms his own entry.
+/// a manager of the partner; what happened or was entered after the close, by the vendor. Nobody confirms his own entry.
 ///
 /// # Errors
 /// `NOT_FOUND` at `touchpointId`; `FORBIDDEN`; `SAME_PERSON` for whoever recorded it; `STALE_OBJECT`;
@@ -69,6 +74,21 @@ pub async fn reject(tx: &Tx, command: Decide, reason: &str) -> Result<Touchpoint
         partner_id: row.partner_id,
     });
     Ok(row.id)
+}
+
+/// Puts what happened after the close of a deal back to waiting for the vendor's approval, whether it was confirmed
+/// while the deal was open or not: a deal can be closed as of an earlier day.
+///
+/// # Errors
+/// The database failed.
+pub async fn after_close(tx: &Tx, deal: &deal::Model, zone: Tz) -> Result<()> {
+    match deal.closed_at {
+        // Nothing that is recorded lies in the future.
+        Some(close) if close < tx.now() => {
+            store::await_approval(tx, deal.id, calendar::last_instant(zone, close)).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The touchpoint, if the actor is the other side of it.

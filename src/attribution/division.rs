@@ -1,4 +1,6 @@
 //! How credit is divided among contributions: by touchpoint, by phase, by role or by acceptance.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

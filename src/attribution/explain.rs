@@ -1,6 +1,9 @@
 //! Why a partner has the credit it has: its own touchpoints, their weights, the formula and its share.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
@@ -78,8 +81,10 @@ pub struct Case {
     pub book: Book,
     /// The facts, of all partners.
     pub facts: Facts,
-    /// What counts of them.
+    /// What counts of them for the official model.
     pub evidence: Evidence,
+    /// When the deal was closed, else now.
+    pub close: DateTime<Utc>,
     /// The instant up to which facts are known: of the stored computation, else now.
     pub as_of: DateTime<Utc>,
 }
@@ -114,13 +119,16 @@ pub async fn cases<C: ConnectionTrait>(
         let run = runs.get(&deal.id).cloned();
         let facts = facts.remove(&deal.id).unwrap_or_default();
         let as_of = run.as_ref().map_or(now, |run| run.created_at);
-        let evidence = facts.as_known(deal.closed_at.unwrap_or(now), as_of, &book.parameters);
+        let close = deal.closed_at.unwrap_or(now);
+        let model = run.as_ref().map_or(book.official, |run| run.model);
+        let evidence = facts.as_known(model, close, as_of, &book.parameters);
         cases.push(Case {
             deal: deal.clone(),
             run,
             book,
             facts,
             evidence,
+            close,
             as_of,
         });
     }
@@ -133,15 +141,26 @@ impl Case {
     /// # Errors
     /// Parameters that validation would refuse.
     pub fn credit(&self, model: Model) -> Result<Outcome<PartnerId>> {
-        self.evidence.credit(model, &self.book)
+        self.evidence(model).credit(&self.book)
+    }
+
+    /// What counts of the facts for a model.
+    #[must_use]
+    pub fn evidence(&self, model: Model) -> Cow<'_, Evidence> {
+        if model == self.evidence.model {
+            return Cow::Borrowed(&self.evidence);
+        }
+        let parameters = &self.book.parameters;
+        Cow::Owned(
+            self.facts
+                .as_known(model, self.close, self.as_of, parameters),
+        )
     }
 
     /// The model whose credit is paid.
     #[must_use]
     pub fn official(&self) -> Model {
-        self.run
-            .as_ref()
-            .map_or(self.book.official, |run| run.model)
+        self.evidence.model
     }
 
     /// The official credit explained: to a partner its own part, to the vendor all parts.

@@ -22,7 +22,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::Scope,
-    platform::{audit, ids::TypedId, money::MoneyError},
+    platform::{audit, calendar, ids::TypedId, money::MoneyError},
     programs::rules,
 };
 
@@ -53,6 +53,8 @@ pub struct Book {
 /// The facts of a deal as known at an instant, told apart into what counts and what does not.
 #[derive(Clone, Debug)]
 pub struct Evidence {
+    /// The model that it was judged for.
+    pub model: Model,
     /// Which touchpoints count, and why the others do not.
     pub judgement: Judgement,
     /// The accepted participants.
@@ -115,14 +117,16 @@ pub async fn book<C: ConnectionTrait>(db: &C, version: ProgramVersionId) -> Resu
 }
 
 impl Facts {
-    /// What was known at `as_of` about a deal closed at `close`, judged by the programme's windows and caps.
+    /// What was known at `as_of` about a deal closed at `close`, judged for a model by the programme's windows and caps.
     #[must_use]
     pub fn as_known(
         &self,
+        model: Model,
         close: DateTime<Utc>,
         as_of: DateTime<Utc>,
         parameters: &Parameters,
     ) -> Evidence {
+        let closes = calendar::last_instant(parameters.time_zone, close);
         let corrected: HashMap<TouchpointId, DateTime<Utc>> = self
             .touchpoints
             .iter()
@@ -134,12 +138,12 @@ impl Facts {
             .map(|row| {
                 known::fact(
                     &recorded(row, corrected.get(&row.id).copied()),
-                    close,
+                    closes,
                     as_of,
                 )
             })
             .collect();
-        let judgement = countable::judge(&facts, close, parameters);
+        let judgement = countable::judge(&facts, model, close, parameters);
         let by_id: HashMap<_, _> = self
             .touchpoints
             .iter()
@@ -158,6 +162,7 @@ impl Facts {
             close,
         };
         Evidence {
+            model,
             judgement,
             participants,
             inputs,
@@ -166,17 +171,17 @@ impl Facts {
 }
 
 impl Evidence {
-    /// The credit that a model gives.
+    /// The credit that the model gives.
     ///
     /// # Errors
     /// Parameters that validation would refuse.
-    pub fn credit(&self, model: Model, book: &Book) -> Result<Outcome<PartnerId>> {
-        models::credit(model, &self.inputs, &book.parameters).map_err(out_of_bounds)
+    pub fn credit(&self, book: &Book) -> Result<Outcome<PartnerId>> {
+        models::credit(self.model, &self.inputs, &book.parameters).map_err(out_of_bounds)
     }
 
     /// A hash over everything that the credit of a deal depends on: whoever has the same facts gets the same hash.
     #[must_use]
-    pub fn hash(&self, model: Model, book: &Book, deal: &deal::Model) -> String {
+    pub fn hash(&self, book: &Book, deal: &deal::Model) -> String {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         let mut touches: Vec<_> = self.inputs.touches.iter().collect();
         touches.sort_by_key(|touch| (touch.at, touch.partner, touch.id));
@@ -184,7 +189,7 @@ impl Evidence {
         participants.sort_by_key(|row| (row.accepted_at, row.partner, row.role.as_str()));
         let mut text = format!(
             "{}|{} {}|{}|{}",
-            model.to_value(),
+            self.model.to_value(),
             deal.value_minor,
             deal.currency,
             time(self.inputs.close),
@@ -227,10 +232,13 @@ fn recorded(row: &touchpoint::Model, corrected_at: Option<DateTime<Utc>>) -> Rec
         id: row.id.uuid(),
         partner: row.partner_id,
         kind: row.kind,
+        phase: row.phase,
+        milestone: row.milestone,
         status: row.status,
         occurred_at: row.occurred_at,
         recorded_at: row.recorded_at,
         verified_at: row.verified_at,
+        verified_by_person: row.verified_by.is_some(),
         corrected_at,
     }
 }

@@ -1,4 +1,6 @@
 //! The formula of each model in words, with the programme's own numbers.
+//!
+//! Pure: decides from facts alone.
 
 use super::models::{Basis, Model};
 use super::parameters::Parameters;
@@ -70,8 +72,10 @@ fn window(parameters: &Parameters) -> String {
         cap => format!("{cap} touchpoints"),
     };
     format!(
-        "Verified touchpoints of the {} days before the close count, of one kind {cap} a day.",
-        parameters.lookback_days
+        "Verified touchpoints of the {} days before the close count, of one kind and partner {cap} a day in {}; one that \
+         has a place of its own in the model always counts.",
+        parameters.lookback_days,
+        parameters.time_zone.name(),
     )
 }
 
@@ -103,7 +107,8 @@ mod tests {
         assert_eq!(
             text(Model::TimeDecay, Basis::Touchpoints, &parameters),
             "weight = 2^(−age ÷ 45 days), age before the close. share = own weight ÷ total weight. \
-             Verified touchpoints of the 180 days before the close count, of one kind 2 touchpoints a day."
+             Verified touchpoints of the 180 days before the close count, of one kind and partner 2 touchpoints a day in \
+             UTC; one that has a place of its own in the model always counts."
         );
         let roles = Parameters {
             role_weights: [("RESELLER".to_owned(), 50)].into(),

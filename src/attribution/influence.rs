@@ -3,6 +3,8 @@
 //! Two answers stand side by side and must not be mixed: full credit (each influencing partner is shown
 //! the whole deal, so partners overlap and do not add up) and fractional credit (each is shown its part by
 //! attribution, so partners add up).
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +26,7 @@ pub struct Involvement<K> {
 /// A won deal of the period. All deals of one question are in one currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WonDeal<K> {
-    /// Its value in minor units.
+    /// Its value in minor units, less what was refunded.
     pub value_minor: i64,
     /// Who was involved, each partner once.
     pub involved: Vec<Involvement<K>>,

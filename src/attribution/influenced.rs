@@ -19,12 +19,14 @@ use crate::{
     },
     error::Result,
     platform::money::{Currency, sum},
+    programs::calendar::Bound,
 };
 
 /// How many deals are looked at together.
 const CHUNK: u64 = 1_000;
 
-/// What was influenced by partners in [`from`, `until`), by currency.
+/// What was influenced by partners in a span of days, by currency: by all of them, or by one. Values are less what was
+/// refunded.
 ///
 /// A partner influenced a won deal in which it took part in a role, or with at least as many counting touchpoints as
 /// the programme's threshold, and which it did not bring.
@@ -33,25 +35,31 @@ const CHUNK: u64 = 1_000;
 /// The database failed.
 pub async fn between<C: ConnectionTrait>(
     db: &C,
-    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    bounds: &[Bound],
+    partner: Option<PartnerId>,
 ) -> Result<BTreeMap<Currency, Report<PartnerId>>> {
+    // The days of the only time zone are those of all programmes.
+    let programs = |bound: &'_ Bound| (bounds.len() > 1).then(|| bound.programs.clone());
     let mut reports = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let deals = store::won_between(db, (from, until), after, CHUNK).await?;
-        let Some(last) = deals.last() else {
-            return Ok(reports);
-        };
-        after = last.closed_at.map(|at| (at, last.id));
-        for (currency, report) in of_deals(db, &deals).await? {
-            match reports.get_mut(&currency) {
-                None => {
-                    reports.insert(currency, report);
+    for bound in bounds {
+        let mut after = None;
+        loop {
+            let programs = programs(bound);
+            let span = (bound, programs.as_deref());
+            let deals = store::won_between(db, span, partner, after, CHUNK).await?;
+            let Some(last) = deals.last() else { break };
+            after = last.closed_at.map(|at| (at, last.id));
+            for (currency, report) in of_deals(db, &deals).await? {
+                match reports.get_mut(&currency) {
+                    None => {
+                        reports.insert(currency, report);
+                    }
+                    Some(sum) => add(sum, report)?,
                 }
-                Some(sum) => add(sum, report)?,
             }
         }
     }
+    Ok(reports)
 }
 
 async fn of_deals<C: ConnectionTrait>(
@@ -78,7 +86,7 @@ async fn of_deals<C: ConnectionTrait>(
         let as_of = run.map_or(close, |(run, _)| run.created_at);
         let facts = facts.remove(&deal.id).unwrap_or_default();
         let won = WonDeal {
-            value_minor: deal.value_minor,
+            value_minor: deal.value_minor - deal.refunded_minor,
             involved: involved(&facts, close, as_of, book),
             credits,
         };
@@ -103,7 +111,7 @@ fn involved(
     as_of: DateTime<Utc>,
     book: &Book,
 ) -> Vec<Involvement<PartnerId>> {
-    let evidence = facts.as_known(close, as_of, &book.parameters);
+    let evidence = facts.as_known(book.official, close, as_of, &book.parameters);
     let mut rows: BTreeMap<PartnerId, Involvement<PartnerId>> = BTreeMap::new();
     let blank = |partner| Involvement {
         partner,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::countable::Fact;
-use super::touchpoint::{TouchpointKind, TouchpointStatus};
+use super::touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};
 
 /// A touchpoint as it is recorded, with what happened to it since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Recorded<K> {
     pub partner: K,
     /// What the partner did.
     pub kind: TouchpointKind,
+    /// Where in the customer's journey.
+    pub phase: Phase,
+    /// What it brought about.
+    pub milestone: Option<Milestone>,
     /// How far it is confirmed today.
     pub status: TouchpointStatus,
     /// When it happened.
@@ -26,22 +30,25 @@ pub struct Recorded<K> {
     pub recorded_at: DateTime<Utc>,
     /// When it was verified, if it was.
     pub verified_at: Option<DateTime<Utc>>,
+    /// Whether a person verified it; what the server or an import records needs nobody's confirmation.
+    pub verified_by_person: bool,
     /// When a correction replaced it, if one did.
     pub corrected_at: Option<DateTime<Utc>>,
 }
 
-/// The touchpoint as it counts for a deal closed at `close`, judged with what was known at `as_of`.
+/// The touchpoint as it counts for a deal whose close is over after `closes`, judged with what was known at `as_of`.
 ///
-/// A verification after the close is the vendor's approval of an entry that was late. One after `as_of` is not
-/// known yet: the touchpoint is then still a claim, or late without approval. A correction after `as_of` leaves
-/// the touchpoint as it stood before.
+/// A verification by a person after the close is the vendor's approval of a touchpoint that was late: when a deal is
+/// closed, what happened after its close goes back to waiting for one. A verification after `as_of` is not known yet:
+/// the touchpoint is then still a claim, or late without approval. A correction after `as_of` leaves the touchpoint as
+/// it was before.
 #[must_use]
 pub fn fact<K: Copy>(
     recorded: &Recorded<K>,
-    close: DateTime<Utc>,
+    closes: DateTime<Utc>,
     as_of: DateTime<Utc>,
 ) -> Fact<K> {
-    let late = recorded.occurred_at.max(recorded.recorded_at) > close;
+    let late = recorded.occurred_at.max(recorded.recorded_at) > closes;
     let known = |at: DateTime<Utc>| at <= as_of;
     let verified_then = recorded.verified_at.is_none_or(known);
     let replaced_later = recorded.corrected_at.is_some_and(|at| !known(at));
@@ -64,12 +71,16 @@ pub fn fact<K: Copy>(
         id: recorded.id,
         partner: recorded.partner,
         kind: recorded.kind,
+        phase: recorded.phase,
+        milestone: recorded.milestone,
         status,
         occurred_at: recorded.occurred_at,
         recorded_at: recorded.recorded_at,
-        approved_after_close: recorded
-            .verified_at
-            .is_some_and(|at| close < at && known(at)),
+        confirmed: verified_then,
+        approved_after_close: recorded.verified_by_person
+            && recorded
+                .verified_at
+                .is_some_and(|at| closes < at && known(at)),
     }
 }
 
@@ -94,10 +105,13 @@ mod tests {
             id: Uuid::nil(),
             partner: 1,
             kind: TouchpointKind::Demo,
+            phase: Phase::Consideration,
+            milestone: None,
             status,
             occurred_at: day(at),
             recorded_at: day(at),
             verified_at: verified.map(day),
+            verified_by_person: true,
             corrected_at: corrected.map(day),
         }
     }
@@ -121,6 +135,11 @@ mod tests {
         let row = recorded(TouchpointStatus::Verified, 2, Some(5), None);
         assert_eq!(seen(&row, 4), (TouchpointStatus::Verified, false));
         assert_eq!(seen(&row, 5), (TouchpointStatus::Verified, true));
+        let imported = Recorded {
+            verified_by_person: false,
+            ..row
+        };
+        assert_eq!(seen(&imported, 5), (TouchpointStatus::Verified, false));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! [`allocate`] with exactly these weights in exactly this order, so a unit that does not divide goes to
 //! the partner with the earliest touch, then the smaller id. Credit that nobody holds is a row of its own
 //! without a partner and stays with the house.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,12 @@
 //! What a programme may choose about attribution: windows, caps and the weights of the models.
 //!
 //! It is a document with a version; a result remembers the version it was computed with.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::models::Model;
@@ -21,8 +24,11 @@ const MAX_DAYS: u32 = 3_660;
 pub struct Parameters {
     /// Touchpoints earlier than this many days before the close do not count.
     pub lookback_days: u32,
-    /// How many touchpoints of one kind by one partner count per deal and UTC day.
+    /// How many touchpoints of one kind by one partner count per deal and day.
     pub daily_cap: u32,
+    /// The time zone of the programme, in which days are counted.
+    #[serde(skip_serializing_if = "is_utc")]
+    pub time_zone: Tz,
     /// TIME_DECAY: days in which the weight of a touchpoint halves.
     pub half_life_days: u32,
     /// ROLE_WEIGHTED: points by role; a role that is not listed earns nothing.
@@ -37,11 +43,17 @@ pub struct Parameters {
     pub phases: Option<PhaseRule>,
 }
 
+/// The hash of the inputs of a credit is over the parameters as text: without a zone, days are in UTC.
+fn is_utc(zone: &Tz) -> bool {
+    *zone == Tz::UTC
+}
+
 impl Default for Parameters {
     fn default() -> Self {
         Self {
             lookback_days: 180,
             daily_cap: 1,
+            time_zone: Tz::UTC,
             half_life_days: 30,
             role_weights: BTreeMap::new(),
             redistribute_unfilled_roles: false,
@@ -75,6 +87,14 @@ pub struct PhaseGroup {
 }
 
 impl PhaseRule {
+    /// The place of the part that holds a phase.
+    #[must_use]
+    pub fn part(&self, phase: Phase) -> Option<usize> {
+        self.groups
+            .iter()
+            .position(|group| group.phases.contains(&phase))
+    }
+
     /// Pre-sales, transaction and post-sales with these points; empty parts stay with the house.
     #[must_use]
     pub fn sales(pre: u32, transaction: u32, post: u32) -> Self {

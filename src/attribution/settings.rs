@@ -13,6 +13,7 @@ pub fn parameters(settings: &ProgramSettings) -> Parameters {
     Parameters {
         lookback_days: chosen.lookback_days.into(),
         daily_cap: chosen.daily_cap.into(),
+        time_zone: settings.default_time_zone,
         half_life_days: chosen.half_life_days.into(),
         role_weights: roles
             .map(|entry| (entry.role.to_value(), entry.weight))

@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, UnionType},
 };
 
 use super::TouchpointStatus;
@@ -14,11 +16,12 @@ use crate::{
     entity::{
         attribution_credit, attribution_run, deal, deal_participant,
         ids::{AttributionRunId, DealId, PartnerId, ProgramId, TouchpointId},
-        program, touchpoint,
+        touchpoint,
     },
     error::{Error, Result},
     identity::Scope,
     platform::sql::{self, any_of},
+    programs::calendar::Bound,
     tx::{CHUNK, Tx},
 };
 
@@ -210,6 +213,29 @@ pub async fn move_on(
     }
 }
 
+/// Takes the confirmation from a deal's touchpoints that happened after an instant; they wait for approval.
+///
+/// # Errors
+/// The database failed.
+pub async fn await_approval(tx: &Tx, deal: DealId, after: DateTime<Utc>) -> Result<()> {
+    use touchpoint::Column;
+    let open = [TouchpointStatus::Claimed, TouchpointStatus::Verified];
+    touchpoint::Entity::update_many()
+        .set(touchpoint::ActiveModel {
+            status: Set(TouchpointStatus::AwaitingApproval),
+            verified_by: Set(None),
+            verified_at: Set(None),
+            ..Default::default()
+        })
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::DealId.eq(deal))
+        .filter(Column::OccurredAt.gt(after))
+        .filter(Column::Status.is_in(open))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 /// The official computations of deals with their credit, in the order of the credit.
 ///
 /// # Errors
@@ -310,41 +336,49 @@ pub async fn insert_runs(
     Ok(written)
 }
 
-/// Deals won in [`from`, `until`), by time, then id, after the one given; all programmes.
+/// Deals won in a span, by time, then id, after the one given; of these programmes only where some are
+/// named; with `partner` only those on which it has accepted a role at some time or did something.
 ///
 /// # Errors
 /// The database failed.
 pub async fn won_between<C: ConnectionTrait>(
     db: &C,
-    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    (bound, programs): (&Bound, Option<&[ProgramId]>),
+    partner: Option<PartnerId>,
     after: Option<(DateTime<Utc>, DealId)>,
     limit: u64,
 ) -> Result<Vec<deal::Model>> {
-    // The programmes are named so that the index over their won deals serves.
-    let programs: Vec<ProgramId> = program::Entity::find()
-        .select_only()
-        .column(program::Column::Id)
-        .into_tuple()
-        .all(db)
-        .await?;
-    let select = deal::Entity::find()
-        .filter(deal::Column::ProgramId.is_in(programs))
-        .filter(deal::Column::Status.eq(SalesStatus::Won))
-        .filter(deal::Column::ClosedAt.gte(from))
-        .filter(deal::Column::ClosedAt.lt(until))
+    use deal::Column as D;
+    let involving = |partner: PartnerId| {
+        let mut deals = deal_participant::Entity::find()
+            .select_only()
+            .column(deal_participant::Column::DealId)
+            .filter(deal_participant::Column::PartnerId.eq(partner))
+            .filter(deal_participant::Column::AcceptedAt.is_not_null())
+            .into_query();
+        let touched = touchpoint::Entity::find()
+            .select_only()
+            .column(touchpoint::Column::DealId)
+            .filter(touchpoint::Column::PartnerId.eq(partner));
+        deals.union(UnionType::Distinct, touched.into_query());
+        D::Id.in_subquery(deals)
+    };
+    Ok(deal::Entity::find()
+        .filter(D::Status.eq(SalesStatus::Won))
+        .apply_if(programs, |select, programs| {
+            select.filter(any_of(db, D::ProgramId, programs.iter().copied()))
+        })
+        .filter(D::ClosedAt.gte(bound.start))
+        .filter(D::ClosedAt.lt(bound.end))
+        .apply_if(partner, |select, partner| select.filter(involving(partner)))
         .apply_if(after, |select, (closed_at, id)| {
-            let beyond = Condition::any()
-                .add(deal::Column::ClosedAt.gt(closed_at))
-                .add(
-                    Condition::all()
-                        .add(deal::Column::ClosedAt.eq(closed_at))
-                        .add(deal::Column::Id.gt(id)),
-                );
-            select.filter(beyond)
-        });
-    Ok(select
-        .order_by_asc(deal::Column::ClosedAt)
-        .order_by_asc(deal::Column::Id)
+            select.filter(sql::after(
+                [D::ClosedAt, D::Id],
+                [closed_at.into(), id.into()],
+            ))
+        })
+        .order_by_asc(D::ClosedAt)
+        .order_by_asc(D::Id)
         .limit(limit)
         .all(db)
         .await?)

@@ -1,4 +1,6 @@
 //! The words for what a partner did on a deal, when in the customer's journey, and whether it is confirmed.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +148,7 @@ pub enum TouchpointStatus {
     Verified,
     /// Refused by the other side.
     Rejected,
-    /// Recorded after the deal was closed; the vendor must approve it.
+    /// Happened or was recorded after the deal was closed; the vendor must approve it before it can count.
     AwaitingApproval,
     /// Replaced by a later row that corrects it.
     Corrected,

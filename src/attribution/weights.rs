@@ -2,6 +2,8 @@
 //!
 //! Weights are whole numbers and only their ratios matter, so 40/20/40 over five touchpoints is 120, 20,
 //! 20, 20, 120 and nothing is rounded before money is divided.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
@@ -60,6 +62,30 @@ pub(super) fn of<K>(
     }
 }
 
+/// The positions of the touchpoints, in order of time, to which a model gives a place of its own; one that has several
+/// places comes several times.
+pub(super) fn places(model: Model, milestones: &[Option<Milestone>]) -> Vec<usize> {
+    let first = (!milestones.is_empty()).then_some(0);
+    let last = milestones.len().checked_sub(1);
+    let reached = |wanted| {
+        milestones
+            .iter()
+            .position(|milestone| *milestone == Some(wanted))
+    };
+    let places = match model {
+        Model::First => vec![first],
+        Model::Last => vec![last],
+        Model::UShaped => vec![first, last],
+        Model::WShaped => vec![
+            first,
+            reached(Milestone::LeadCreated),
+            reached(Milestone::OpportunityCreated),
+        ],
+        Model::Linear | Model::TimeDecay | Model::RoleWeighted | Model::Custom => Vec::new(),
+    };
+    places.into_iter().flatten().collect()
+}
+
 fn points<K>(parameters: &Parameters, touch: &Touch<K>) -> u64 {
     parameters
         .kind_weights
@@ -90,24 +116,9 @@ fn u_shaped(n: usize) -> Weights {
 /// hold several of these. What is missing (a milestone, or a rest) is left out, so the others keep their
 /// proportions and their sum becomes the whole.
 fn w_shaped<K>(touches: &[&Touch<K>]) -> Weights {
-    let holder = |milestone| {
-        touches
-            .iter()
-            .position(|touch| touch.milestone == Some(milestone))
-    };
-    let anchors = [
-        Some(0),
-        holder(Milestone::LeadCreated),
-        holder(Milestone::OpportunityCreated),
-    ];
-    let held = |position| {
-        count(
-            anchors
-                .iter()
-                .filter(|anchor| **anchor == Some(position))
-                .count(),
-        )
-    };
+    let milestones: Vec<_> = touches.iter().map(|touch| touch.milestone).collect();
+    let anchors = places(Model::WShaped, &milestones);
+    let held = |position| count(anchors.iter().filter(|anchor| **anchor == position).count());
     let held: Vec<u64> = (0..touches.len()).map(held).collect();
     let rest = count(held.iter().filter(|anchors| **anchors == 0).count()).max(1);
     Weights {

@@ -4,7 +4,7 @@ use super::{
     identity::{Facts, name_key, phone_key, registrable_domain, registration_number_key},
     resolve::ClaimedCustomer,
 };
-use crate::error::Faults;
+use crate::{error::Faults, platform::country};
 
 /// The most characters of a name.
 pub const NAME: usize = 200;
@@ -85,10 +85,7 @@ pub fn domain(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<St
 /// A country code.
 pub fn country(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
     let code = typed.filter(|text| !text.trim().is_empty())?.trim();
-    if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        faults.add(path, "must be two capital letters by ISO 3166-1");
-    }
-    Some(code.to_owned())
+    faults.take(path, country::check(code)).map(str::to_owned)
 }
 
 /// The key of a registration number; nothing for one that is too short to tell anything.

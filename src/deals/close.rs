@@ -11,7 +11,7 @@ use super::{
     stage, store,
 };
 use crate::{
-    attribution::attribute,
+    attribution::{attribute, confirm},
     entity::{deal, deal_registration, ids::DealId},
     error::{Error, Faults, Result},
     events::Event,
@@ -86,6 +86,7 @@ pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
     settle_registration(tx, deal.id, RegistrationAction::Win).await?;
     tx.record(Event::DealWon { deal_id: deal.id });
     let won = store::lock_deal(tx, deal.id, "dealId").await?;
+    confirm::after_close(tx, &won, rules.settings.default_time_zone).await?;
     let attributed = attribute::won(tx, std::slice::from_ref(&won)).await?;
     accrue::won(tx, &attributed).await?;
     Ok(won.id)

@@ -1,8 +1,9 @@
 //! What time does to registrations and invitations: protections end, partners are reminded before, and
 //! invitations that nobody answered lapse.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
 };
@@ -23,13 +24,13 @@ use crate::{
     tx::{CHUNK, Tx},
 };
 
-/// Ends protections past their time, so that others may register. The deals stay open.
+/// Ends protections past their time, so that others may register: one chunk. The deals stay open. Says whether there may
+/// be more.
 ///
 /// # Errors
 /// The database failed. Records `deal_registration.expired` for each.
-pub async fn expire(tx: &Tx) -> Result<()> {
-    while expire_some(tx, None).await? == CHUNK {}
-    Ok(())
+pub async fn expire(tx: &Tx) -> Result<bool> {
+    Ok(expire_some(tx, None).await? == CHUNK)
 }
 
 /// The same for one customer, before somebody else registers it.
@@ -72,28 +73,27 @@ async fn expire_some(tx: &Tx, customer: Option<CustomerId>) -> Result<usize> {
 }
 
 /// Reminds partners of protections that end soon: once per step, and with the latest step only when several were
-/// missed.
+/// missed. One chunk; says whether there may be more.
 ///
 /// # Errors
 /// The database failed. Records `deal_registration.protection_reminder`.
-pub async fn remind(tx: &Tx) -> Result<()> {
-    while remind_some(tx).await? == CHUNK {}
-    Ok(())
-}
-
-async fn remind_some(tx: &Tx) -> Result<usize> {
+pub async fn remind(tx: &Tx) -> Result<bool> {
     let due = store::lock_reminders(tx).await?;
     let versions: BTreeSet<_> = due
         .iter()
         .map(|registration| registration.program_version_id)
         .collect();
     let rules = rules::by_version(tx, &versions.into_iter().collect::<Vec<_>>()).await?;
+    let mut planned: BTreeMap<Option<DateTime<Utc>>, Vec<DealRegistrationId>> = BTreeMap::new();
     for registration in &due {
         let rules = rules.get(&registration.program_version_id);
         let rules = rules.ok_or_else(|| Error::internal("a registration without rules"))?;
         let steps = steps(registration, &rules.settings)?;
         let next = steps.iter().find(|step| step.due_at > tx.now());
-        plan(tx, registration.id, next).await?;
+        planned
+            .entry(next.map(|step| step.due_at))
+            .or_default()
+            .push(registration.id);
         let latest = steps.iter().rfind(|step| step.due_at <= tx.now());
         let protected = registration
             .protected_until
@@ -106,7 +106,10 @@ async fn remind_some(tx: &Tx) -> Result<usize> {
             });
         }
     }
-    Ok(due.len())
+    for (next, registrations) in planned {
+        plan(tx, &registrations, next).await?;
+    }
+    Ok(due.len() == CHUNK)
 }
 
 fn steps(
@@ -125,32 +128,31 @@ fn steps(
     ))
 }
 
-async fn plan(tx: &Tx, registration: DealRegistrationId, next: Option<&Reminder>) -> Result<()> {
+async fn plan(
+    tx: &Tx,
+    registrations: &[DealRegistrationId],
+    next: Option<DateTime<Utc>>,
+) -> Result<()> {
     deal_registration::Entity::update_many()
         .set(deal_registration::ActiveModel {
-            reminder_due_at: Set(next.map(|step| step.due_at)),
+            reminder_due_at: Set(next),
             ..Default::default()
         })
-        .filter(deal_registration::Column::Id.eq(registration))
+        .filter(deal_registration::Column::Id.is_in(registrations.iter().copied()))
         .exec(tx)
         .await?;
     Ok(())
 }
 
-/// Lapses invitations that nobody answered in time.
+/// Lapses invitations that nobody answered in time: one chunk. Says whether there may be more.
 ///
 /// # Errors
 /// The database failed. Records `deal_participant.expired` for each.
-pub async fn lapse_invitations(tx: &Tx) -> Result<()> {
-    while lapse_some(tx).await? == CHUNK {}
-    Ok(())
-}
-
-async fn lapse_some(tx: &Tx) -> Result<usize> {
+pub async fn lapse_invitations(tx: &Tx) -> Result<bool> {
     let lapsed = participant_store::lock_lapsed_invitations(tx).await?;
     let ids: Vec<DealParticipantId> = lapsed.iter().map(|row| row.id).collect();
     if ids.is_empty() {
-        return Ok(0);
+        return Ok(false);
     }
     deal_participant::Entity::update_many()
         .set(deal_participant::ActiveModel {
@@ -173,5 +175,5 @@ async fn lapse_some(tx: &Tx) -> Result<usize> {
             partner_id: row.partner_id,
         });
     }
-    Ok(lapsed.len())
+    Ok(lapsed.len() == CHUNK)
 }

@@ -10,7 +10,10 @@ use crate::{
     catalog::lookup,
     entity::ids::{ProductFamilyId, ProductId},
     error::{Code, Error, Faults, Refusal, Result},
-    platform::money::{Currency, Money},
+    platform::{
+        calendar,
+        money::{Currency, Money},
+    },
     tx::Tx,
 };
 
@@ -142,7 +145,7 @@ pub fn stored_zone(name: &str) -> Result<Tz> {
 
 /// Notes a day at `expectedCloseOn` that is over in the zone.
 pub fn not_past(faults: &mut Faults, day: NaiveDate, zone: Tz, now: DateTime<Utc>) {
-    if day < now.with_timezone(&zone).date_naive() {
+    if day < calendar::day_of(zone, now) {
         faults.add("expectedCloseOn", "must not be in the past");
     }
 }

@@ -71,13 +71,18 @@ pub async fn invite(tx: &Tx, command: Invite) -> Result<DealParticipantId> {
     let everybody = participant_store::all_participants(tx, deal.id).await?;
     check_role(&command, &everybody)?;
 
-    let days = advance::rules_of(tx, &deal).await?.settings.invitation_days;
+    let settings = advance::rules_of(tx, &deal).await?.settings;
+    let (days, zone) = (settings.invitation_days, settings.default_time_zone);
     let invitation = deal_participant::ActiveModel {
         status: Set(ParticipantStatus::Invited),
         scope: Set(scope),
         invited_by: Set(tx.actor().user_id()),
         invited_at: Set(tx.now()),
-        expires_at: Set(Some(participant::invitation_expires_at(tx.now(), days))),
+        expires_at: Set(Some(participant::invitation_expires_at(
+            tx.now(),
+            days,
+            zone,
+        ))),
         accepted_at: Set(None),
         ended_at: Set(None),
         end_reason: Set(None),

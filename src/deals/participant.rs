@@ -4,12 +4,15 @@
 //! An invited partner accepts or declines, or the invitation expires. Whoever declined, was too
 //! late or was removed may be invited again. Removing a partner leaves what it did on the deal in
 //! place.
+//!
+//! Pure: decides from facts alone.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 
-use crate::platform::transition::StateMachine;
+use crate::platform::{calendar, transition::StateMachine};
 
 /// What a partner does on a deal.
 #[derive(
@@ -178,12 +181,10 @@ pub fn unanswered(participants: impl IntoIterator<Item = ParticipantStatus>) -> 
         .count()
 }
 
-/// When an invitation expires: `days` times 24 hours after it was sent. It can be accepted before,
-/// no longer at it.
-pub fn invitation_expires_at(invited_at: DateTime<Utc>, days: u16) -> DateTime<Utc> {
-    invited_at
-        .checked_add_signed(TimeDelta::days(days.into()))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+/// When an invitation expires: `days` days after it was sent, at the same time of day in the programme's time zone. It
+/// can be accepted before, no longer at it.
+pub fn invitation_expires_at(invited_at: DateTime<Utc>, days: u16, zone: Tz) -> DateTime<Utc> {
+    calendar::add_days(zone, invited_at, days.into()).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 #[cfg(test)]
@@ -240,8 +241,13 @@ mod tests {
     fn an_invitation_lasts_its_days_to_the_second() {
         let invited: DateTime<Utc> = "2026-03-20T09:30:00Z".parse().unwrap();
         assert_eq!(
-            invitation_expires_at(invited, 15).to_string(),
+            invitation_expires_at(invited, 15, Tz::UTC).to_string(),
             "2026-04-04 09:30:00 UTC"
+        );
+        // Clocks go forward on 29 March.
+        assert_eq!(
+            invitation_expires_at(invited, 15, chrono_tz::Europe::Berlin).to_string(),
+            "2026-04-04 08:30:00 UTC"
         );
     }
 }

@@ -1,12 +1,14 @@
 //! What the pipeline is worth and how long deals stay in its stages.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::{
-    platform::money::{Currency, half_to_even},
-    rates::Rates,
+    platform::money::{Currency, MAX_MINOR, half_to_even},
+    rates::{Rate, Rates},
 };
 
 /// What one deal adds to the weighted pipeline: value × probability, in minor units of the deal's
@@ -25,17 +27,19 @@ pub fn weighted_pipeline(deals: impl IntoIterator<Item = (i64, i32)>) -> i128 {
         .sum()
 }
 
-/// A deal as far as a forecast needs it.
+/// Deals of one stage, currency and day together, as far as a forecast needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Its value in minor units.
-    pub value_minor: i64,
-    /// The currency of the value.
+    /// How many.
+    pub deals: i64,
+    /// The sum of their values in minor units.
+    pub value_minor: i128,
+    /// The currency of the values.
     pub currency: Currency,
-    /// The probability of its stage in parts per million.
+    /// The probability of their stage in parts per million.
     pub probability_ppm: i32,
-    /// The day whose rate counts: of the close, or else of the opening.
-    pub day: NaiveDate,
+    /// The day whose rate counts: of the close, or else of the opening. None in the currency that is asked for.
+    pub day: Option<NaiveDate>,
 }
 
 /// Deals that cannot be converted, of one currency.
@@ -63,33 +67,38 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Adds a deal: value and weighted value are each converted at the exact rate of its day and rounded half to even
-    /// once.
-    pub fn add(&mut self, deal: Expected, rates: &Rates) {
+    /// Adds deals: their value and their weighted value are each converted at the exact rate of their day and rounded
+    /// half to even once.
+    pub fn add(&mut self, deals: Expected, rates: &Rates) {
         const WHOLE_PPM: i32 = 1_000_000;
-        self.deals += 1;
-        let Some(rate) = rates.on(deal.currency, deal.day) else {
-            let entry = self.unconverted.entry(deal.currency);
+        self.deals += deals.deals;
+        let rate = match deals.day {
+            None => Some(Rate::ONE),
+            Some(day) => rates.on(deals.currency, day),
+        };
+        let Some(rate) = rate else {
+            let day = deals.day.unwrap_or_default();
+            let entry = self.unconverted.entry(deals.currency);
             let entry = entry.or_insert(Unconverted {
                 deals: 0,
-                from: deal.day,
-                to: deal.day,
+                from: day,
+                to: day,
             });
-            entry.deals += 1;
-            entry.from = entry.from.min(deal.day);
-            entry.to = entry.to.max(deal.day);
+            entry.deals += deals.deals;
+            entry.from = entry.from.min(day);
+            entry.to = entry.to.max(day);
             return;
         };
-        let convert = |ppm| rate.convert(deal.value_minor, ppm, deal.currency, rates.target());
-        self.value += convert(WHOLE_PPM);
-        self.weighted += convert(deal.probability_ppm);
+        let convert = |minor: i64, ppm| rate.convert(minor, ppm, deals.currency, rates.target());
+        // A rate converts amounts up to the largest; sums beyond it are converted in parts.
+        let (whole, rest) = (
+            deals.value_minor / i128::from(MAX_MINOR),
+            i64::try_from(deals.value_minor % i128::from(MAX_MINOR)).unwrap_or_default(),
+        );
+        let sum = |ppm| whole * convert(MAX_MINOR, ppm) + convert(rest, ppm);
+        self.value += sum(WHOLE_PPM);
+        self.weighted += sum(deals.probability_ppm);
     }
-}
-
-/// The quarter of a day: `2026-Q3`.
-#[must_use]
-pub fn quarter(day: NaiveDate) -> String {
-    format!("{}-Q{}", day.year(), day.month0() / 3 + 1)
 }
 
 /// How long a deal stayed in each stage, from its log of entries (stage, entered at) in any order;
@@ -120,7 +129,6 @@ pub fn dwell<K: Clone + PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rates::Rate;
     use proptest::prelude::*;
 
     #[test]
@@ -145,10 +153,11 @@ mod tests {
             Rate::of(amount("1"), amount("1.0837")).unwrap(),
         );
         let deal = |value_minor, currency, probability_ppm, at| Expected {
+            deals: 1,
             value_minor,
             currency,
             probability_ppm,
-            day: day(at),
+            day: Some(day(at)),
         };
         let mut forecast = Forecast::default();
         forecast.add(deal(10_000_000, usd, 250_000, 1), &rates);
@@ -172,11 +181,26 @@ mod tests {
         };
         assert_eq!(forecast.unconverted, BTreeMap::from([(jpy, missing)]));
         assert_eq!(forecast.deals, 5);
-        let quarters = [1, 3, 4, 12].map(|month| NaiveDate::from_ymd_opt(2026, month, 1).unwrap());
-        assert_eq!(
-            quarters.map(quarter),
-            ["2026-Q1", "2026-Q1", "2026-Q2", "2026-Q4"]
+    }
+
+    #[test]
+    fn sums_beyond_the_largest_amount_are_converted_whole() {
+        let usd: Currency = "USD".parse().unwrap();
+        let rates = Rates::into(usd, 0);
+        let mut forecast = Forecast::default();
+        let value_minor = 20_000 * i128::from(MAX_MINOR) + 7;
+        forecast.add(
+            Expected {
+                deals: 20_001,
+                value_minor,
+                currency: usd,
+                probability_ppm: 500_000,
+                day: None,
+            },
+            &rates,
         );
+        assert_eq!((forecast.deals, forecast.value), (20_001, value_minor));
+        assert_eq!(forecast.weighted, 10_000 * i128::from(MAX_MINOR) + 4);
     }
 
     #[test]

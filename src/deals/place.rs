@@ -1,4 +1,6 @@
 //! The place a registration holds, and the people behind it.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

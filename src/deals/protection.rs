@@ -4,16 +4,19 @@
 //! Protection is counted in whole days of the registration's time zone: the day of approval is day
 //! 0, and the protection ends at 24:00 of day N. A deal approved on 1 March for 90 days ends on 30
 //! May at 24:00, whatever the clocks did in between. 24:00 is the first moment of the following
-//! day: where clocks jump over midnight, the first moment after the jump; where midnight comes
-//! twice, the first of the two.
+//! day, as [`calendar`] has it.
+//!
+//! Pure: decides from facts alone.
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::{GapInfo, Tz};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::platform::calendar;
 
 /// The moment at which protection of `days` days ends for a deal approved at `approved_at`; the
 /// deal is protected before it and no longer at it. A window that outruns the calendar never ends.
 pub fn window(approved_at: DateTime<Utc>, days: u16, zone: Tz) -> DateTime<Utc> {
-    end_of_day(local_date(approved_at, zone), days, zone)
+    end_after(calendar::day_of(zone, approved_at), days, zone)
 }
 
 /// Whether a deal protected until `until` is protected at `now`.
@@ -44,7 +47,7 @@ pub fn reminders(
         .iter()
         .filter_map(|&days_left| {
             let day = last_day.checked_sub_days(Days::new(days_left.into()))?;
-            let due_at = start_of_day(day, zone)?;
+            let due_at = calendar::start_of_day(zone, day)?;
             (due_at >= from).then_some(Reminder { days_left, due_at })
         })
         .collect();
@@ -101,37 +104,24 @@ pub fn extend(ask: Extension, zone: Tz) -> Result<DateTime<Utc>, ExtensionRefusa
     if ask.rank_now <= ask.rank_then {
         return Err(ExtensionRefusal::NoProgress);
     }
-    Ok(end_of_day(
+    Ok(end_after(
         last_protected_day(ask.until, zone),
         ask.days,
         zone,
     ))
 }
 
-fn local_date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
-    at.with_timezone(&zone).date_naive()
-}
-
 fn last_protected_day(until: DateTime<Utc>, zone: Tz) -> NaiveDate {
     let last_moment = until
         .checked_sub_signed(TimeDelta::nanoseconds(1))
         .unwrap_or(until);
-    local_date(last_moment, zone)
+    calendar::day_of(zone, last_moment)
 }
 
-fn end_of_day(date: NaiveDate, days_later: u16, zone: Tz) -> DateTime<Utc> {
-    date.checked_add_days(Days::new(u64::from(days_later) + 1))
-        .and_then(|next_day| start_of_day(next_day, zone))
+fn end_after(date: NaiveDate, days_later: u16, zone: Tz) -> DateTime<Utc> {
+    date.checked_add_days(Days::new(days_later.into()))
+        .and_then(|last_day| calendar::end_of_day(zone, last_day))
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-fn start_of_day(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    let midnight = date.and_time(NaiveTime::MIN);
-    let start = match zone.from_local_datetime(&midnight) {
-        LocalResult::Single(start) | LocalResult::Ambiguous(start, _) => Some(start),
-        LocalResult::None => GapInfo::new(&midnight, &zone)?.end,
-    };
-    start.map(|start| start.with_timezone(&Utc))
 }
 
 #[cfg(test)]
@@ -291,9 +281,9 @@ mod tests {
             let zone = chrono_tz::TZ_VARIANTS[zone];
             let approved = DateTime::from_timestamp(seconds, 0).unwrap();
             let until = window(approved, days, zone);
-            let promised = local_date(approved, zone) + Days::new(days.into());
+            let promised = calendar::day_of(zone, approved) + Days::new(days.into());
             prop_assert!(is_protected(approved, until));
-            prop_assert!(local_date(until, zone) > promised);
+            prop_assert!(calendar::day_of(zone, until) > promised);
             prop_assert!(last_protected_day(until, zone) <= promised);
         }
     }

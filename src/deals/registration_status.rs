@@ -4,6 +4,8 @@
 //! A reviewer may decide at once; taking a registration into review first only shows that somebody
 //! is on it. A partner may withdraw until the decision. A deal can still be won after its
 //! protection has run out, so an expired registration can be won or lost like an approved one.
+//!
+//! Pure: decides from facts alone.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};

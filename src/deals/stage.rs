@@ -5,6 +5,8 @@
 //! also skipping some, because sales do. It enters the closing stages only by being won or lost,
 //! and a closed deal does not move. A deal passes a stage that asks for accepted roles, by moving
 //! beyond it or by being won from it, only when no invited partner is still to answer.
+//!
+//! Pure: decides from facts alone.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use std::{
     any::{Any, TypeId},
     collections::HashMap,
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use crate::{
     app::App,
     entity::user,
     error::{Code, Error, Refusal, Result},
-    identity::{Action, Actor, Scope},
+    identity::{Action, Actor, Scope, SignedIn},
     platform::{
         audit, idempotency,
         ids::{self, TypedId},
@@ -50,9 +50,35 @@ pub struct Caller {
     pub address: String,
 }
 
-/// The user who asks, where letting him in has just read the row.
+/// The user who asks, where authentication has just read the row.
 #[derive(Clone, Debug)]
 pub struct Viewer(pub user::Model);
+
+/// Who asks, and what is read for that person. A sign-in changes both for what its payload shows.
+pub struct Session {
+    asked: Side,
+    signed_in: OnceLock<Side>,
+}
+
+struct Side {
+    caller: Caller,
+    loaders: Loaders,
+}
+
+impl Session {
+    /// The session of a request.
+    #[must_use]
+    pub const fn new(caller: Caller, loaders: Loaders) -> Self {
+        Self {
+            asked: Side { caller, loaders },
+            signed_in: OnceLock::new(),
+        }
+    }
+
+    fn side(&self) -> &Side {
+        self.signed_in.get().unwrap_or(&self.asked)
+    }
+}
 
 /// Reads rows for one request: every domain teaches it how to load its own under the caller's scope.
 #[derive(Clone, Debug)]
@@ -201,6 +227,9 @@ pub trait ContextExt<'a> {
     fn db(&self) -> &'a Reader;
     /// The loaders of this request.
     fn loaders(&self) -> &'a Loaders;
+    /// From now on the request is answered as this person, who has just proved who it is. A sign-in is the only root field
+    /// of its request, so nothing but its payload is.
+    fn sign_in(&self, person: SignedIn);
     /// Refuses what the caller's role does not permit.
     ///
     /// # Errors
@@ -248,7 +277,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
     }
 
     fn caller(&self) -> &'a Caller {
-        self.data_unchecked::<Caller>()
+        &self.data_unchecked::<Session>().side().caller
     }
 
     fn actor(&self) -> &'a Actor {
@@ -260,7 +289,20 @@ impl<'a> ContextExt<'a> for Context<'a> {
     }
 
     fn loaders(&self) -> &'a Loaders {
-        self.data_unchecked::<Loaders>()
+        &self.data_unchecked::<Session>().side().loaders
+    }
+
+    fn sign_in(&self, person: SignedIn) {
+        let session = self.data_unchecked::<Session>();
+        let Side { caller, loaders } = &session.asked;
+        let caller = Caller {
+            actor: Actor::User(person),
+            ..caller.clone()
+        };
+        let reader = loaders.rows().db.clone();
+        let loaders = self::loaders(self.app(), &caller, reader, &loaders.batches);
+        // Only the first sign-in of a request counts, and there is only one.
+        let _ = session.signed_in.set(Side { caller, loaders });
     }
 
     fn may(&self, action: Action) -> async_graphql::Result<()> {
@@ -274,12 +316,13 @@ impl<'a> ContextExt<'a> for Context<'a> {
     {
         self.loaders().forget();
         let key = idempotency_key(self, KEPT);
-        let (app, caller) = (self.app(), self.caller());
+        let (app, caller, reader) = (self.app(), self.caller(), self.db());
         async move {
-            match key? {
+            let done = match key? {
                 None => app.write(call(name, caller), body).await,
                 Some(key) => app.write_keyed(call(name, caller), key, body).await,
-            }
+            };
+            done.inspect(|_| reader.after_change())
         }
     }
 
@@ -296,6 +339,8 @@ impl<'a> ContextExt<'a> for Context<'a> {
         let (app, call) = (self.app(), call(name, self.caller()));
         let work = work(app.clone(), call).in_current_span();
         let spawned = app.tasks().spawn(work);
+        // Some of its units may be done whatever becomes of the rest.
+        self.db().after_change();
         async move {
             let done = spawned.await;
             done.unwrap_or_else(|panic| Err(Error::Internal(Box::new(panic))))
@@ -330,9 +375,9 @@ impl<'a> ContextExt<'a> for Context<'a> {
     {
         self.loaders().forget();
         let key = idempotency_key(self, kept_for);
-        let (app, caller) = (self.app(), self.caller());
+        let (app, caller, reader) = (self.app(), self.caller(), self.db());
         async move {
-            match key? {
+            let done = match key? {
                 None if caller.actor.user_id().is_some() => Err(Refusal::new(
                     Code::IdempotencyKeyRequired,
                     "This mutation needs @idempotent(key: \"…\"), so that a repetition cannot take effect twice.",
@@ -340,7 +385,8 @@ impl<'a> ContextExt<'a> for Context<'a> {
                 .into()),
                 None => app.write(call(name, caller), body).await,
                 Some(key) => app.write_keyed(call(name, caller), key, body).await,
-            }
+            };
+            done.inspect(|_| reader.after_change())
         }
     }
 }

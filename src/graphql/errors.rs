@@ -104,9 +104,12 @@ impl From<Refusal> for UserError {
 pub fn user_errors(error: Error) -> async_graphql::Result<Vec<UserError>> {
     match error {
         Error::Refused(refusals)
-            if !refusals
-                .iter()
-                .any(|r| matches!(r.code, Code::Unauthenticated | Code::RetryLater)) =>
+            if !refusals.iter().any(|r| {
+                matches!(
+                    r.code,
+                    Code::Unauthenticated | Code::RetryLater | Code::Timeout
+                )
+            }) =>
         {
             Ok(told(refusals))
         }
@@ -127,14 +130,16 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
     let message = match error {
         Error::Refused(refusals) => {
             note(refusals);
-            refusals
-                .first()
-                .map_or_else(String::new, |refusal| refusal.message.clone())
+            refusals.first().map_or_else(String::new, named)
         }
         Error::Throttled { .. } => "Too many attempts; wait and try again.".to_owned(),
         _ if code == Code::Timeout => {
-            tracing::warn!(error = %Chain(error), "a request found no free connection");
-            "The database is busy; the request did not finish in time.".to_owned()
+            tracing::warn!(error = %Chain(error), "a request was not finished");
+            "The database did not answer in time; a change that the request made stays.".to_owned()
+        }
+        _ if code == Code::RetryLater => {
+            tracing::warn!(error = %Chain(error), "a request could not be answered");
+            "The database is busy or cannot be reached; nothing was changed.".to_owned()
         }
         Error::Database(_) | Error::Internal(_) => {
             tracing::error!(error = %Chain(error), "a request failed");
@@ -145,13 +150,29 @@ pub fn top_level(error: impl AsRef<Error>) -> async_graphql::Error {
         Error::Throttled { retry_after_ms } => Some(*retry_after_ms),
         _ => None,
     };
+    let field = match error {
+        Error::Refused(refusals) => refusals.first().map(|refusal| refusal.field.clone()),
+        _ => None,
+    };
     async_graphql::Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code.as_str());
+        if let Some(field) = field.filter(|field| !field.is_empty()) {
+            extensions.set("field", field);
+        }
         extensions.set("retryable", code.retryable());
         if let Some(milliseconds) = retry_after {
             extensions.set("retryAfterMs", milliseconds);
         }
     })
+}
+
+/// The message of a refusal outside of `userErrors`: one that goes on from the name of its argument gets that name.
+fn named(refusal: &Refusal) -> String {
+    let Refusal { message, field, .. } = refusal;
+    if field.is_empty() || !message.starts_with(char::is_lowercase) {
+        return message.clone();
+    }
+    format!("Argument \"{}\": {message}", field.join("."))
 }
 
 /// Tells the log that something was refused, by codes alone: what a caller typed may be personal.
@@ -192,6 +213,7 @@ macro_rules! payload {
             $(#[$field_doc])*
             pub $field: Option<$type>,
             /// Why nothing was changed, one for each fault; empty on success. At most 100.
+            #[graphql(directive = $crate::graphql::cost::list_size::apply(3, None))]
             pub user_errors: Vec<$crate::graphql::UserError>,
         }
 

@@ -4,6 +4,7 @@ pub mod ahead;
 pub mod batches;
 pub mod budget;
 pub mod context;
+pub mod cost;
 pub mod errors;
 pub mod guard;
 pub mod http;
@@ -20,6 +21,7 @@ pub mod scalars;
 mod sockets;
 pub mod sse;
 pub mod transport;
+mod turns;
 pub mod ws;
 
 #[cfg(test)]
@@ -31,10 +33,15 @@ pub use context::ContextExt;
 pub use errors::UserError;
 pub use list::List;
 
-use std::any::TypeId;
+use std::{
+    any::TypeId,
+    sync::{Arc, OnceLock},
+};
 
 use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 use batches::Batches;
+use guard::{Guard, Limits, Words};
+use refusal::{Cause, Refusal, RequestId, finish};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
@@ -82,13 +89,35 @@ pub fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
         .directive(context::idempotent)
 }
 
-/// The API as everything outside the frame uses it: execute a request as a caller.
+/// The limits of one request.
+#[must_use]
+pub fn limits() -> Limits {
+    // One sign-in attempt a request: aliases must not multiply guesses.
+    let alone = [
+        "login",
+        "tokenRefresh",
+        "invitationAccept",
+        "passwordResetRequest",
+        "passwordReset",
+    ];
+    Limits {
+        alone: alone.map(str::to_owned).into(),
+        keyless: alone
+            .into_iter()
+            .chain(["logout"])
+            .map(str::to_owned)
+            .collect(),
+        ..Limits::default()
+    }
+}
+
+/// The API as everything outside the frame uses it: execute a request as a caller, past the guard that clients meet.
 ///
 /// Type-erased on purpose: an edit of a test or of the transport then does not compile the schema anew.
 #[derive(Clone)]
 pub struct Api {
     app: crate::app::App,
-    door: std::sync::Arc<dyn Execute>,
+    door: Arc<dyn Execute>,
 }
 
 /// The door of [`Api`].
@@ -121,7 +150,7 @@ impl Api {
         let schema = schema().data(app.clone()).finish();
         Self {
             app,
-            door: std::sync::Arc::new(Executor(schema)),
+            door: Arc::new(Executor(schema)),
         }
     }
 
@@ -135,17 +164,41 @@ impl Api {
         let reader = app.db().reading();
         let batches = Batches::over(reader.clone());
         let loaders = context::loaders(app, &caller, reader, &batches);
-        request.data(caller).data(loaders).data(batches)
+        request
+            .data(context::Session::new(caller, loaders))
+            .data(batches)
     }
 
-    /// Executes a request of a caller.
+    /// Executes a request of a caller as if it had come over HTTP: the same limits, the same shape of errors. Only points
+    /// are not counted.
     pub async fn execute(
         &self,
         caller: context::Caller,
-        request: async_graphql::Request,
+        mut request: async_graphql::Request,
     ) -> async_graphql::Response {
-        self.execute_prepared(Self::prepare(&self.app, caller, request))
-            .await
+        let id = RequestId(caller.request_id.as_str().into());
+        let checked = self.guard().and_then(|guard| {
+            let operation = request.operation_name.as_deref();
+            guard.check(&request.query, operation, &request.variables, Words::Open)
+        });
+        let response = match checked {
+            Ok(checked) => {
+                request.set_parsed_query(Arc::unwrap_or_clone(checked.document));
+                self.execute_prepared(Self::prepare(&self.app, caller, request))
+                    .await
+            }
+            Err(refusal) => refusal.into_response(),
+        };
+        finish(response, &id)
+    }
+
+    /// One guard for the process: the schema is the same whatever the application.
+    fn guard(&self) -> Result<&'static Guard, Refusal> {
+        static GUARD: OnceLock<Option<Guard>> = OnceLock::new();
+        GUARD
+            .get_or_init(|| Guard::new(&self.sdl(), limits()).ok())
+            .as_ref()
+            .ok_or_else(|| Refusal::new(Cause::Internal, "The schema cannot be read."))
     }
 
     /// Executes a request to which its caller is attached.

@@ -73,6 +73,7 @@ impl NodeQuery {
     }
 
     /// Several objects by their ids, in the same order; null where there is none for the caller. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(1, Some(vec!["ids".to_owned()])))]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

@@ -8,6 +8,8 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, Value};
 use axum::http::StatusCode;
 
+use crate::error::Code;
+
 /// Faults of one document that are told.
 const MOST_FAULTS: usize = 20;
 
@@ -55,7 +57,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Every cause, for the catalogue of codes.
+    /// Every cause, to find one by its code.
     pub const ALL: [Self; 14] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
@@ -73,25 +75,26 @@ impl Cause {
         Self::Internal,
     ];
 
-    /// The code on the wire.
+    /// The code on the wire: one of the catalogue, always.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::BadRequest => "BAD_REQUEST",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Self::NotAcceptable => "NOT_ACCEPTABLE",
-            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::TooComplex => "TOO_COMPLEX",
-            Self::Throttled => "THROTTLED",
-            Self::Timeout => "TIMEOUT",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::RetryLater => "RETRY_LATER",
-            Self::Internal => "INTERNAL",
+            Self::BadRequest => Code::BadRequest,
+            Self::MethodNotAllowed => Code::MethodNotAllowed,
+            Self::NotAcceptable => Code::NotAcceptable,
+            Self::UnsupportedMediaType => Code::UnsupportedMediaType,
+            Self::PayloadTooLarge => Code::PayloadTooLarge,
+            Self::ValidationFailed => Code::GraphqlValidationFailed,
+            Self::BadUserInput => Code::BadUserInput,
+            Self::TooComplex => Code::TooComplex,
+            Self::Throttled => Code::Throttled,
+            Self::Timeout => Code::Timeout,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Forbidden => Code::Forbidden,
+            Self::RetryLater => Code::RetryLater,
+            Self::Internal => Code::Internal,
         }
+        .as_str()
     }
 
     /// The HTTP status, and whether it holds even for clients of `application/json`, which otherwise expect 200 for

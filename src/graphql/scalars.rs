@@ -10,6 +10,7 @@ use chrono::{NaiveDate, SecondsFormat, Utc};
 use crate::{
     error::{Faults, Refusal, Result},
     platform::{
+        country, mail,
         money::{self, Currency},
         ppm::Ppm,
     },
@@ -101,16 +102,16 @@ impl CurrencyCode {
 }
 
 text_scalar! {
-    /// A country by ISO 3166-1 alpha-2, two capital letters, such as `DE`.
+    /// A country by ISO 3166-1 alpha-2, two capital letters, such as `DE`; the United Kingdom is `GB`.
     CountryCode(String) = "CountryCode", "https://www.iso.org/iso-3166-country-codes.html",
-    parse: |text| (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned()),
+    parse: |text| country::check(text).ok().map(str::to_owned),
     print: Clone::clone
 }
 
 text_scalar! {
-    /// An e-mail address, such as `anna@acme.com`; at most 254 characters.
+    /// An e-mail address at a domain of the internet, such as `anna@acme.com`; at most 254 characters.
     EmailAddress(String) = "EmailAddress", "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
-    parse: |text| (text.len() <= 254 && text.parse::<lettre::Address>().is_ok()).then(|| text.to_owned()),
+    parse: |text| (text.len() <= 254 && mail::reachable(text)).then(|| text.to_owned()),
     print: Clone::clone
 }
 

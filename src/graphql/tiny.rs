@@ -43,7 +43,7 @@ impl Deal {
     fn related(&self) -> Vec<Self> {
         vec![]
     }
-    /// At most 3 deals.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn siblings(&self) -> Vec<Self> {
         vec![]
     }
@@ -100,7 +100,7 @@ impl Query {
         let _ = (first, last);
         DealConnection
     }
-    /// At most 100 deals.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(1, Some(vec!["ids".to_owned()])))]
     fn deals_of(&self, ids: Vec<String>) -> Vec<Deal> {
         ids.iter().map(|_| Deal).collect()
     }

@@ -1,11 +1,18 @@
 //! What every way into the API shares: who calls, what the request costs, running it within its time, one shape of
 //! error at the end. HTTP, server-sent events and WebSocket only translate.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use async_graphql::{
-    ObjectType, Request, Response, Schema, SubscriptionType, parser, parser::types::OperationType,
-    value,
+    ObjectType, PathSegment, Request, Response, Schema, SubscriptionType, Value, parser,
+    parser::types::OperationType, value,
 };
 use async_trait::async_trait;
 use axum::http::HeaderMap;
@@ -13,11 +20,12 @@ use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 
 use super::{
     budget::{Buckets, Budget},
-    guard::{Guard, Limits, price},
+    guard::{Guard, Limits, Words, price},
     page::StartPage,
     params::Params,
     refusal::{Cause, Refusal, RequestId, finish},
     sockets::Sockets,
+    turns::Turns,
 };
 
 /// A schema without its types, so that an edit of the schema does not compile the frame again.
@@ -88,7 +96,10 @@ type Attach = dyn Fn(Request) -> Request + Send + Sync;
 pub struct RequestData {
     bucket: Arc<str>,
     expires_in: Option<Duration>,
+    words: Words,
     attach: Arc<Attach>,
+    /// When finding out who calls began: the time it took is part of the request's.
+    asked: Instant,
 }
 
 impl RequestData {
@@ -100,7 +111,9 @@ impl RequestData {
         Self {
             bucket: bucket.into(),
             expires_in: None,
+            words: Words::Open,
             attach: Arc::new(attach),
+            asked: Instant::now(),
         }
     }
 
@@ -108,6 +121,13 @@ impl RequestData {
     #[must_use]
     pub fn expires_in(self, expires_in: Option<Duration>) -> Self {
         Self { expires_in, ..self }
+    }
+
+    /// Whether errors keep silent about what the schema has: its names, its choices.
+    #[must_use]
+    pub fn hides_schema(self, hidden: bool) -> Self {
+        let words = if hidden { Words::Reserved } else { Words::Open };
+        Self { words, ..self }
     }
 
     pub(super) fn bucket(&self) -> &Arc<str> {
@@ -126,10 +146,16 @@ pub struct Settings {
     pub limits: Limits,
     /// The points of the callers.
     pub budget: Arc<dyn Budget>,
-    /// How long a query or a mutation may take.
+    /// How long a query or a mutation may take, finding out who calls included.
     pub deadline: Duration,
+    /// Requests of one caller that run at once.
+    pub running: usize,
+    /// Requests of one caller that wait for their turn beside them.
+    pub waiting: usize,
     /// Bytes of a request body or a WebSocket message.
     pub body: usize,
+    /// Bytes of the data in an answer.
+    pub answer: usize,
     /// Origins of browsers that may call, exactly as they send them (`https://portal.example`).
     pub origins: Vec<String>,
     /// How long a WebSocket may stay silent before `connection_init`.
@@ -154,7 +180,11 @@ impl Default for Settings {
             limits: Limits::default(),
             budget: Arc::new(Buckets::default()),
             deadline: Duration::from_secs(10),
+            // An SQLite file on two processors has four readers: one is left for the others.
+            running: 3,
+            waiting: 50,
             body: 1024 * 1024,
+            answer: 16 * 1024 * 1024,
             origins: Vec::new(),
             init_timeout: Duration::from_secs(5),
             ping: Duration::from_secs(20),
@@ -177,6 +207,7 @@ struct Inner {
     guard: Guard,
     settings: Settings,
     sockets: Sockets,
+    turns: Arc<Turns>,
     sdl: Arc<str>,
 }
 
@@ -199,6 +230,10 @@ pub struct Admitted {
     /// What it is.
     pub kind: OperationType,
     cost: Cost,
+    /// When the answer must be there.
+    until: Instant,
+    caller: Arc<str>,
+    words: Words,
 }
 
 /// What `extensions.cost` tells.
@@ -239,6 +274,7 @@ impl Transport {
             executor,
             door,
             guard,
+            turns: Arc::new(Turns::new(settings.running, settings.waiting)),
             sockets: Sockets::new(settings.sockets, settings.sockets_each),
             settings,
             sdl: sdl.into(),
@@ -268,7 +304,13 @@ impl Transport {
     ///
     /// The refusal to answer with.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<RequestData, Refusal> {
-        Ok(self.0.door.authenticate(headers).await?)
+        let asked = Instant::now();
+        // The other half of the time is for the request itself.
+        let patience = self.0.settings.deadline / 2;
+        match tokio::time::timeout(patience, self.0.door.authenticate(headers)).await {
+            Ok(found) => Ok(RequestData { asked, ..found? }),
+            Err(_) => Err(AuthFailure::Unavailable.into()),
+        }
     }
 
     /// Checks a request and takes its points.
@@ -299,7 +341,7 @@ impl Transport {
         let throttle = |(cost, wait): (Cost, Option<Duration>)| {
             let refusal = Refusal::new(
                 Cause::Throttled,
-                "too many points were spent, come back later",
+                "Too many points were spent; wait for `retryAfterMs`.",
             );
             refuse(
                 cost,
@@ -316,7 +358,7 @@ impl Transport {
         let guard = &self.0.guard;
         let name = params.operation_name.as_deref();
         let checked = guard
-            .check(&params.query, name, &params.variables)
+            .check(&params.query, name, &params.variables, caller.words)
             .and_then(|checked| carries.check(checked.kind).map(|()| checked));
         let checked = match checked {
             Ok(checked) => checked,
@@ -336,32 +378,121 @@ impl Transport {
             request: (caller.attach)(request),
             kind: checked.kind,
             cost,
+            until: caller.asked + self.0.settings.deadline,
+            caller: Arc::clone(&caller.bucket),
+            words: caller.words,
         })
     }
 
-    /// Runs a query or a mutation: always an answer, in time.
+    /// Runs a query or a mutation: always an answer, in time. The requests of one caller take turns.
     pub async fn answer(&self, admitted: Admitted, id: &RequestId) -> Response {
-        let work = AssertUnwindSafe(self.0.executor.execute(admitted.request)).catch_unwind();
-        let response = match tokio::time::timeout(self.0.settings.deadline, work).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => broken(id),
-            Err(_) => Refusal::new(Cause::Timeout, "the answer took too long").into_response(),
+        let Admitted {
+            request,
+            cost,
+            caller,
+            words,
+            until,
+            ..
+        } = admitted;
+        let settings = &self.0.settings;
+        let Some(place) = self.0.turns.enter(&caller) else {
+            return cost.tell(finish(crowded(settings), id));
         };
-        admitted.cost.tell(finish(response, id))
+        let begun = AtomicBool::new(false);
+        let work = async {
+            let _turn = place.turn().await;
+            begun.store(true, Ordering::Relaxed);
+            AssertUnwindSafe(self.0.executor.execute(request))
+                .catch_unwind()
+                .await
+        };
+        let response = match tokio::time::timeout_at(until.into(), work).await {
+            Ok(Ok(response)) => bounded(response, settings.answer),
+            Ok(Err(_)) => broken(id),
+            Err(_) if !begun.load(Ordering::Relaxed) => crowded(settings),
+            Err(_) => Refusal::new(Cause::Timeout, "The answer took too long.").into_response(),
+        };
+        cost.tell(finish(worded(response, words), id))
     }
 
     /// Runs a subscription; ends when its source does, or breaks.
     pub fn stream(&self, admitted: Admitted, id: RequestId) -> BoxStream<'static, Response> {
-        let events =
-            AssertUnwindSafe(self.0.executor.execute_stream(admitted.request)).catch_unwind();
+        let Admitted {
+            request,
+            cost,
+            words,
+            ..
+        } = admitted;
+        let events = AssertUnwindSafe(self.0.executor.execute_stream(request)).catch_unwind();
         events
             .map(move |event| {
-                admitted
-                    .cost
-                    .tell(finish(event.unwrap_or_else(|_| broken(&id)), &id))
+                let response = event.unwrap_or_else(|_| broken(&id));
+                cost.tell(finish(worded(response, words), &id))
             })
             .boxed()
     }
+}
+
+/// The refusal of a request for which its caller has too many others.
+fn crowded(settings: &Settings) -> Response {
+    let message = format!(
+        "Too many of your requests are being answered: {} run at once, {} more may wait.",
+        settings.running, settings.waiting
+    );
+    Refusal {
+        retry_after: Some(Duration::from_millis(500)),
+        ..Refusal::new(Cause::Throttled, message)
+    }
+    .into_response()
+}
+
+/// An answer that is not too large. What a mutation changed is changed, so its error has the path of its field.
+fn bounded(response: Response, most: usize) -> Response {
+    if size(&response.data) <= most {
+        return response;
+    }
+    let message = format!("The answer is larger than {most} bytes; ask for less.");
+    let mut refused = Refusal::new(Cause::TooComplex, message).into_response();
+    if let (Value::Object(fields), Some(error)) = (&response.data, refused.errors.first_mut()) {
+        let first = fields.keys().next();
+        error.path = first
+            .map(|key| PathSegment::Field(key.to_string()))
+            .into_iter()
+            .collect();
+    }
+    refused
+}
+
+/// About the length of a value as JSON.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::List(items) => items
+            .iter()
+            .map(|item| size(item) + 1)
+            .fold(2, usize::saturating_add),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| size(value).saturating_add(key.len() + 4))
+            .fold(2, usize::saturating_add),
+        _ => 8,
+    }
+}
+
+/// Takes the library's suggestions out of the errors of a document, where the caller may not read the schema.
+fn worded(mut response: Response, words: Words) -> Response {
+    if words == Words::Reserved {
+        for error in response
+            .errors
+            .iter_mut()
+            .filter(|error| error.path.is_empty())
+        {
+            if let Some(place) = error.message.find(" Did you mean") {
+                error.message.truncate(place);
+            }
+        }
+    }
+    response
 }
 
 impl Carries {

@@ -3,7 +3,7 @@
 //! The token comes in `connection_init`, as `authorization` or `token`. The caller is looked up again for every
 //! operation and at every ping, and the connection is closed the moment the token expires.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, convert::Infallible, time::Duration};
 
 use async_graphql::{Response, parser::types::OperationType};
 use axum::{
@@ -33,6 +33,9 @@ use super::{
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
+
+/// How long the closing handshake may take.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Bytes of an operation's id; the client makes it, and every message about the operation repeats it.
 const LONGEST_ID: usize = 1_024;
@@ -69,23 +72,32 @@ pub async fn serve<E: std::fmt::Display>(
     ),
     spoken: bool,
 ) {
+    let mut messages = messages.fuse();
     let place = transport.sockets().enter();
     let mut connection = Connection::new(transport, id, headers, sink);
     let ended = if place.is_none() {
         Err(Some(Close::because(1013, "Too many connections")))
     } else if spoken {
-        connection.run(messages).await
+        connection.run(&mut messages).await
     } else {
         Err(Some(Close::because(4406, "Subprotocol not acceptable")))
     };
-    if let Err(Some(Close(code, reason))) = ended {
+    let Err(ended) = ended;
+    if let Some(Close(code, reason)) = ended {
         let frame = CloseFrame {
             code,
             reason: reason.into(),
         };
-        // Nothing more can be done for a client that does not even take the farewell.
-        let _ = connection.send(Message::Close(Some(frame))).await;
+        // Nothing more can be done for a client that does not even take the close frame.
+        if connection.send(Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
     }
+    // The closing handshake: the library answers the client's close frame while it is read on, and what the client still
+    // sends is read until its own close frame comes. Data left unread would reset the connection, and with it the close
+    // frame on its way.
+    let closed = async { while let Some(Ok(_)) = messages.next().await {} };
+    let _ = timeout(CLOSING, closed).await;
 }
 
 /// What a client may say.
@@ -178,8 +190,8 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
     /// Ends with what to close with, or with nothing when the client is gone.
     async fn run<E: std::fmt::Display>(
         &mut self,
-        mut messages: impl Stream<Item = Result<Message, E>> + Unpin,
-    ) -> Result<(), Option<Close>> {
+        messages: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
+    ) -> Result<Infallible, Option<Close>> {
         let mut pings = ticks(self.transport.settings().ping);
         loop {
             let until = self.until;

@@ -50,6 +50,7 @@ pub async fn accept(
     tokens: &OpaqueTokens,
     acceptance: Acceptance,
     password_hash: &str,
+    address: &str,
 ) -> Result<Opened> {
     let user_id = store::redeem(tx, &acceptance.ticket)
         .await?
@@ -59,5 +60,5 @@ pub async fn accept(
         return Err(Ticket::not_good().into());
     }
     tx.record(Event::UserActivated { user_id });
-    sessions::start(tx, tokens, user_id).await
+    sessions::start(tx, tokens, user_id, address).await
 }

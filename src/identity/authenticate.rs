@@ -58,7 +58,7 @@ pub async fn admit(app: &App, bearer: &str) -> Result<Admitted, AuthFault> {
     let now = app.clock().now();
     let claims = app.keys().verify(bearer, now)?;
     let session_id = SessionId::of(claims.sid);
-    let standing = store::standing(app.db().reader(), session_id)
+    let standing = store::standing(&app.db().reading(), session_id)
         .await
         .map_err(AuthFault::Unavailable)?
         .filter(|standing| standing.lets_in(now) && standing.user.id == UserId::of(claims.sub))

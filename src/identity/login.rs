@@ -3,7 +3,8 @@
 //! Checking a password is slow on purpose, so it happens between two looks at the database: [`look_up`]
 //! finds the account and refuses who guessed too often, [`Candidate::verify`] does the slow work, the same
 //! for accounts that do not exist, and [`conclude`] decides. Only what `conclude` says reaches the caller:
-//! it counts under a lock, so that any number of guesses at once learn no more than ten in a row.
+//! it counts under a lock, so that any number of guesses at once learn no more than ten in a row. Who waits when: see
+//! [`throttle`].
 
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
@@ -14,13 +15,16 @@ use super::{
     sessions,
     status::UserStatus,
     store,
-    throttle::{self, ACCOUNT_LIMIT, ADDRESS_LIMIT, Key},
+    throttle::{self, ACCOUNT_LIMIT, ADDRESS_LIMIT, Key, PAIR_LIMIT},
     tokens::Opened,
 };
 use crate::{
     entity::ids::UserId,
     error::{Code, Error, Refusal, Result},
-    platform::auth::{opaque::OpaqueTokens, password::Passwords},
+    platform::{
+        auth::{opaque::OpaqueTokens, password::Passwords},
+        ids::{self, TypedId},
+    },
     tx::Tx,
 };
 
@@ -28,7 +32,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Candidate {
     key: Key,
+    address: String,
     account: Option<Account>,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// A session begins.
+    Right(Opened),
+    /// Nothing begins; the answer is to wait for [`throttle::PAUSE`] when its address had too many wrong passwords.
+    Wrong {
+        /// Whether it waits.
+        slow: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +57,8 @@ struct Account {
 /// Finds the account of an attempt. `address` is the network address it comes from.
 ///
 /// # Errors
-/// `THROTTLED` after ten wrong passwords for the account, or a hundred from the address, in 15 minutes.
+/// `THROTTLED` after ten wrong passwords for the account from the address in 15 minutes, or fifty from anywhere when it has
+/// never signed in from there.
 pub async fn look_up(
     db: &impl ConnectionTrait,
     email: &str,
@@ -48,7 +66,6 @@ pub async fn look_up(
     now: DateTime<Utc>,
 ) -> Result<Candidate> {
     let key = Key::sign_in(email, address);
-    admit(db, &key, now).await?;
     let user = match email.parse::<Email>() {
         Ok(email) => store::user_by_email(db, email.as_str()).await?,
         Err(_) => None,
@@ -61,7 +78,13 @@ pub async fn look_up(
                 password_hash: user.password_hash?,
             })
         });
-    Ok(Candidate { key, account })
+    let candidate = Candidate {
+        key,
+        address: address.to_owned(),
+        account,
+    };
+    candidate.admit(db, now).await?;
+    Ok(candidate)
 }
 
 impl Candidate {
@@ -80,10 +103,30 @@ impl Candidate {
         };
         verdict.map_err(|fault| Error::Internal(Box::new(fault)))
     }
+
+    /// Refuses when there were too many wrong passwords.
+    async fn admit(&self, db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<()> {
+        let pair = store::attempts_on_pair(db, &self.key, PAIR_LIMIT, now).await?;
+        let mut wait = throttle::wait(&pair, PAIR_LIMIT, now);
+        let account = store::attempts_on_account(db, &self.key.account, ACCOUNT_LIMIT, now).await?;
+        if let Some(longer) = throttle::wait(&account, ACCOUNT_LIMIT, now) {
+            // Asked for an account that does not exist, too: the work is the same.
+            let nobody = || UserId::of(ids::of_nothing(&self.key.account));
+            let user = self
+                .account
+                .as_ref()
+                .map_or_else(nobody, |account| account.user_id);
+            let network = throttle::network_name(&self.address);
+            if !store::knows_network(db, user, &network, now).await? {
+                wait = wait.max(Some(longer));
+            }
+        }
+        wait.map_or(Ok(()), |wait| Err(throttle::refused(wait)))
+    }
 }
 
-/// Begins a session if the password was `genuine` and is still the account's; otherwise counts the attempt
-/// and returns nothing. Records `session.started`.
+/// Begins a session if the password was `genuine` and is still the account's; otherwise counts the attempt. Records
+/// `session.started`.
 ///
 /// # Errors
 /// `THROTTLED` as [`look_up`], counted again; then nothing is said about the password.
@@ -92,17 +135,23 @@ pub async fn conclude(
     tokens: &OpaqueTokens,
     candidate: Candidate,
     genuine: bool,
-) -> Result<Option<Opened>> {
+) -> Result<Verdict> {
     store::serialise_attempts(tx, &candidate.key).await?;
-    admit(tx, &candidate.key, tx.now()).await?;
-    let account = candidate.account.filter(|_| genuine);
-    if let Some(account) = account
+    candidate.admit(tx, tx.now()).await?;
+    let Candidate {
+        key,
+        address,
+        account,
+    } = candidate;
+    if let Some(account) = account.filter(|_| genuine)
         && unchanged(tx, &account).await?
     {
-        return sessions::start(tx, tokens, account.user_id).await.map(Some);
+        let opened = sessions::start(tx, tokens, account.user_id, &address).await?;
+        return Ok(Verdict::Right(opened));
     }
-    store::insert_attempt(tx, &candidate.key).await?;
-    Ok(None)
+    let slow = address_wait(tx, &key, tx.now()).await?.is_some();
+    store::insert_attempt(tx, &key).await?;
+    Ok(Verdict::Wrong { slow })
 }
 
 /// The one refusal of a sign-in: it does not say whether there is such an account.
@@ -124,19 +173,6 @@ async fn unchanged(tx: &Tx, account: &Account) -> Result<bool> {
     }))
 }
 
-/// Refuses when the account or the address had too many attempts.
-async fn admit(db: &impl ConnectionTrait, key: &Key, now: DateTime<Utc>) -> Result<()> {
-    let account = store::attempts_on_account(db, &key.account, ACCOUNT_LIMIT, now).await?;
-    let waits = [
-        throttle::wait(&account, ACCOUNT_LIMIT, now),
-        address_wait(db, key, now).await?,
-    ];
-    match waits.into_iter().flatten().max() {
-        Some(wait) => Err(throttle::refused(wait)),
-        None => Ok(()),
-    }
-}
-
 /// How long the address must wait.
 async fn address_wait(
     db: &impl ConnectionTrait,
@@ -147,7 +183,7 @@ async fn address_wait(
     Ok(throttle::wait(&recent, ADDRESS_LIMIT, now))
 }
 
-/// Refuses when the address had too many attempts, of whatever kind.
+/// Refuses when the address had too many attempts of this kind.
 ///
 /// # Errors
 /// `THROTTLED`.

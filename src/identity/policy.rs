@@ -4,6 +4,8 @@
 //! a partner's people act only on their own partner, whatever the table permits. It does not say
 //! either that a payout run is approved by somebody other than its creator: that holds for every
 //! role, administrators included, and the run checks it.
+//!
+//! Pure: decides from facts alone.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};

@@ -32,7 +32,7 @@ pub const LIFETIME: TimeDelta = TimeDelta::minutes(30);
 /// the answer is the same for everybody. Records `user.password_reset_requested`.
 ///
 /// # Errors
-/// `THROTTLED` after a hundred attempts from the network address in 15 minutes.
+/// `THROTTLED` after a hundred requests from the network address in 15 minutes.
 pub async fn request(tx: &Tx, tokens: &OpaqueTokens, email: &str, address: &str) -> Result<()> {
     let key = Key::reset(email, address);
     store::serialise_attempts(tx, &key).await?;

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     status::SessionEnd,
-    store,
+    store, throttle,
     tokens::{Opened, REFRESH},
 };
 use crate::{
@@ -29,11 +29,16 @@ use crate::{
 /// How long a session lasts from its sign-in.
 pub const LIFETIME: TimeDelta = TimeDelta::days(30);
 
-/// Begins a session. Records `session.started`.
+/// Begins a session from a network address. Records `session.started`.
 ///
 /// # Errors
 /// The database failed.
-pub async fn start(tx: &Tx, tokens: &OpaqueTokens, user_id: UserId) -> Result<Opened> {
+pub async fn start(
+    tx: &Tx,
+    tokens: &OpaqueTokens,
+    user_id: UserId,
+    address: &str,
+) -> Result<Opened> {
     let session_id: SessionId = tx.id();
     let expires_at = tx.now() + LIFETIME;
     tx.insert(session::ActiveModel {
@@ -43,6 +48,7 @@ pub async fn start(tx: &Tx, tokens: &OpaqueTokens, user_id: UserId) -> Result<Op
         expires_at: Set(expires_at),
         revoked_at: Set(None),
         revoke_reason: Set(None),
+        network_hash: Set(Some(throttle::network_name(address))),
     })
     .await?;
     let (refresh_id, refresh_hash) = new_refresh_token(tx, tokens);

@@ -1,4 +1,6 @@
 //! Where a user and a single-use token stand.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

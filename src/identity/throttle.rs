@@ -1,8 +1,15 @@
-//! When guessing stops. Wrong passwords are counted per account and per network address inside a sliding
-//! window; requests for a new password likewise, so that nobody's mailbox is flooded.
+//! When guessing stops, and for whom.
 //!
-//! An attempt that is refused for this reason is not counted, so whoever waits gets in again, and a password
-//! reset frees the account at once. Accounts that do not exist are counted like those that do.
+//! Wrong passwords are counted inside a sliding window, under three names:
+//!
+//! - Per account and network address: after ten, that address waits for this account. Other addresses do not.
+//! - Per account over all addresses: after fifty, addresses from which the account has never signed in wait. Its owner gets
+//!   in from the usual places, and anywhere after a password reset.
+//! - Per address over all accounts: after a hundred, each further wrong password is answered a second later. Right
+//!   passwords are not, so an office or a portal that signs its people in from one address keeps working.
+//!
+//! Requests for a new password are counted beside them, so that no mailbox is flooded. An attempt that is refused is not
+//! counted, and a password reset frees the account at once. Accounts that do not exist are counted like those that do.
 
 use std::net::IpAddr;
 
@@ -13,10 +20,15 @@ use crate::{error::Error, platform::audit::digest};
 
 /// How far back attempts count.
 pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
-/// Wrong passwords per account and window.
-pub const ACCOUNT_LIMIT: usize = 10;
-/// Attempts per network address and window, over all accounts.
+/// Wrong passwords per account from one network address and window.
+pub const PAIR_LIMIT: usize = 10;
+/// Wrong passwords per account and window from addresses that the account does not know.
+pub const ACCOUNT_LIMIT: usize = 50;
+/// Wrong passwords per network address and window over all accounts before further ones are answered slowly; and requests
+/// for a new password before the address waits.
 pub const ADDRESS_LIMIT: usize = 100;
+/// How much later a wrong password is answered then.
+pub const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// Mails with a reset link per account and window.
 pub const RESET_LIMIT: usize = 3;
 
@@ -44,7 +56,8 @@ impl Key {
     pub fn reset(email: &str, address: &str) -> Self {
         Self {
             account: digest(&format!("reset {}", spelling(email))),
-            address: network(address),
+            // Apart from wrong passwords: they keep nobody from a link.
+            address: format!("reset {}", network(address)),
         }
     }
 }
@@ -53,6 +66,12 @@ impl Key {
 #[must_use]
 pub fn sign_in_account(email: &str) -> String {
     digest(&format!("login {}", spelling(email)))
+}
+
+/// The name under which a session keeps the network that it was begun from.
+#[must_use]
+pub fn network_name(address: &str) -> String {
+    digest(&format!("network {}", network(address)))
 }
 
 /// How long until another attempt is heard, or nothing when it is heard now. `recent` are the latest

@@ -1,19 +1,23 @@
 //! Customers from a file: one record each, known again by domain or by name and country like any other customer.
 //!
-//! A customer that somebody recorded before under the same domain, or the same name and country, and that has no
-//! external id yet, is the one meant and gets the id. Where another external id stands there already the row is
-//! refused: two records of the other system are one customer here.
+//! A customer that was recorded before under the same domain, or the same name and country, and that has no external id
+//! yet, is the one meant and gets the id; the report says so. Where another external id has it already the row is refused:
+//! two records of the other system are one customer here.
+//!
+//! A domain may move from one customer to another within a file. The row that claims it waits for the row that gives it
+//! up, wherever that is, so that the order of rows decides nothing.
 
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
 use super::{
     cells::{Cells, NAME},
     known::Known,
     lineage::Lineage,
     table,
-    unit::{Draft, Fate, Ground, Importable, Outcome},
+    unit::{Draft, Fate, Ground, Importable, Outcome, Remark},
 };
 use crate::{
     customers::{
@@ -51,7 +55,7 @@ impl Importable for Facts {
                 .and_then(|text| registration_number_key(&text)),
             phone: cells.text("phone", NAME).and_then(|text| phone_key(&text)),
             employees: cells.whole("employees", 0),
-            parent: cells.text("parent", NAME),
+            parent: cells.key("parent"),
         }
     }
 
@@ -92,6 +96,8 @@ fn identity(customer: &customer::Model) -> String {
 struct Stored {
     by_external_id: HashMap<String, customer::Model>,
     by_identity: HashMap<String, customer::Model>,
+    /// Customers without an external id, by registration number.
+    by_number: HashMap<String, Vec<customer::Model>>,
     parents: HashMap<String, CustomerId>,
 }
 
@@ -107,14 +113,54 @@ impl Stored {
             .copied()
     }
 
-    /// The record of the customer that a row means: under its external id, or met before under none.
-    fn record(&self, draft: &Draft<Facts>, identity: &str) -> Option<&customer::Model> {
+    /// The record of the customer that a row means: under its external id, or recorded before under none, with the same
+    /// identity or registration number.
+    fn record(
+        &self,
+        ground: &Ground,
+        writes: &Writes,
+        draft: &Draft<Facts>,
+        identity: &str,
+    ) -> Result<Option<&customer::Model>, Fate> {
         let known = self.by_external_id.get(&draft.external_id);
-        known.or_else(|| {
+        let known = known.or_else(|| {
             self.by_identity
                 .get(identity)
                 .filter(|row| row.external_id.is_none())
-        })
+        });
+        if known.is_some() {
+            return Ok(known);
+        }
+        let facts = &draft.facts;
+        let number = facts.registration_number.as_ref();
+        let same = number.and_then(|number| self.by_number.get(number));
+        let free = same.into_iter().flatten().filter(|row| {
+            let adopted = writes.adopted.contains(&row.id.uuid())
+                || ground.known.adopted.contains(&row.id.uuid());
+            // Numbers are given by registers of a country.
+            let abroad =
+                row.country.is_some() && facts.country.is_some() && row.country != facts.country;
+            !adopted && !abroad
+        });
+        let free: Vec<_> = free.collect();
+        match free.as_slice() {
+            [] => Ok(None),
+            [row] => Ok(Some(row)),
+            several => {
+                let names: Vec<_> = several
+                    .iter()
+                    .map(|row| format!("{:?}", row.name))
+                    .collect();
+                Err(Fate::refused(
+                    "registration_number",
+                    format!(
+                        "fits {} customers that were recorded without an external id: {}. Give the right one this external id.",
+                        names.len(),
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
     }
 }
 
@@ -128,6 +174,9 @@ struct Writes {
     block_keys: Vec<customer_block_key::Model>,
     /// Who holds which identity after this unit of work.
     identities: HashMap<String, String>,
+    remarks: Vec<Remark>,
+    /// Customers without an external id that got it.
+    adopted: HashSet<Uuid>,
 }
 
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
@@ -137,7 +186,13 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         .iter()
         .filter_map(|draft| stored.parent(ground, draft));
     let moving = drafts.iter().filter_map(|draft| {
-        let row = stored.record(draft, &identity(&fresh(tx, draft)))?;
+        let row = stored.record(
+            ground,
+            &Writes::default(),
+            draft,
+            &identity(&fresh(tx, draft)),
+        );
+        let row = row.ok()??;
         let moves = ground.source.gives("parent") && row.parent_id != stored.parent(ground, draft);
         moves.then_some(row.id)
     });
@@ -153,6 +208,8 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         );
         outcome.fates.push(fate);
     }
+    outcome.remarks = std::mem::take(&mut writes.remarks);
+    outcome.learned.adopted = std::mem::take(&mut writes.adopted);
     if ground.dry_run {
         outcome.learned.customer_identities = writes.identities;
     } else {
@@ -171,6 +228,15 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
     let by_domain = table::find::<Entity, _>(tx, Column::Domain, domains).await?;
     let keys = drafts.iter().map(|draft| name_key(&draft.facts.name));
     let by_name = table::find::<Entity, _>(tx, Column::NameKey, keys).await?;
+    let numbers = drafts
+        .iter()
+        .filter_map(|draft| draft.facts.registration_number.as_deref());
+    let numbered = table::find::<Entity, _>(tx, Column::RegistrationNumber, numbers).await?;
+    let mut by_number: HashMap<String, Vec<customer::Model>> = HashMap::new();
+    for row in numbered.into_iter().filter(|row| row.external_id.is_none()) {
+        let number = row.registration_number.clone().unwrap_or_default();
+        by_number.entry(number).or_default().push(row);
+    }
     let by_identity = by_name
         .into_iter()
         .filter(|row| row.domain.is_none())
@@ -180,6 +246,7 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
         .filter_map(|draft| draft.facts.parent.as_deref());
     Ok(Stored {
         parents: find_all(tx, known, parents).await?,
+        by_number,
         by_identity: by_identity.map(|row| (identity(&row), row)).collect(),
         by_external_id: by_id
             .into_iter()
@@ -223,10 +290,16 @@ fn decide(
         _ => {}
     }
     let blank = fresh(tx, draft);
-    let before = stored.record(draft, &identity(&blank));
+    let before = match stored.record(ground, writes, draft, &identity(&blank)) {
+        Ok(before) => before,
+        Err(refused) => return refused,
+    };
     let after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
     let identity = identity(&after);
     if let Some(holder) = holder(ground, stored, writes, &identity, &after) {
+        if draft.may_wait(&holder) {
+            return Fate::Waiting(holder);
+        }
         let field = if after.domain.is_some() {
             "domain"
         } else {
@@ -237,6 +310,7 @@ fn decide(
             format!("is that of the customer {holder:?}, which is recorded already"),
         );
     }
+    writes.remark(ground, draft, before, &identity);
     if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
         return Fate::refused("parent", fault.to_string());
     }
@@ -250,6 +324,9 @@ fn decide(
     learned
         .customers
         .insert(draft.external_id.clone(), after.id);
+    if let Some(old) = before.map(self::identity).filter(|old| *old != identity) {
+        learned.given_up.insert(old, draft.external_id.clone());
+    }
     writes
         .identities
         .insert(identity, draft.external_id.clone());
@@ -257,6 +334,30 @@ fn decide(
 }
 
 impl Writes {
+    /// Says what a reader of the report cannot see from the counts: that a row took over a record, or a domain.
+    fn remark(
+        &mut self,
+        ground: &Ground,
+        draft: &Draft<Facts>,
+        before: Option<&customer::Model>,
+        identity: &str,
+    ) {
+        let name = &draft.external_id;
+        if let Some(row) = before.filter(|row| row.external_id.is_none()) {
+            let text = format!(
+                "{name:?} takes over the customer {:?}, which was recorded without an external id.",
+                row.name
+            );
+            self.remarks.push(Remark::note(draft.line, text));
+            self.adopted.insert(row.id.uuid());
+        }
+        let giver = ground.known.given_up.get(identity);
+        if let Some(giver) = giver.filter(|giver| *giver != name) {
+            let text = format!("{name:?} takes {identity} over from {giver:?}, which gave it up.");
+            self.remarks.push(Remark::note(draft.line, text));
+        }
+    }
+
     fn keep(
         &mut self,
         tx: &Tx,
@@ -296,6 +397,10 @@ fn holder(
         .or_else(|| ground.known.customer_identities.get(identity));
     if let Some(other) = promised.filter(|other| customer.external_id.as_ref() != Some(*other)) {
         return Some(other.clone());
+    }
+    // What a dry run would have changed is still stored.
+    if ground.dry_run && ground.known.given_up.contains_key(identity) {
+        return None;
     }
     let other = stored
         .by_identity

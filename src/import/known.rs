@@ -4,10 +4,14 @@
 //! the rows that name them. Deals are looked up when they are named; a dry run, which leaves no deals to be
 //! looked up, remembers those it would have made.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use uuid::Uuid;
 
+use super::partners::ByHand;
 use crate::{
     entity::ids::{CustomerId, DealId, PartnerId, ProductFamilyId, ProductId},
     platform::money::Currency,
@@ -40,6 +44,12 @@ pub struct Known {
     /// What no two customers may share (a domain, or a name and country), with the external id of its holder:
     /// those that a dry run would have made.
     pub customer_identities: HashMap<String, String>,
+    /// What customers gave up in this file, by what it is, with the external id of the one that had it.
+    pub given_up: HashMap<String, String>,
+    /// Partners without an external id, once they were looked for.
+    pub by_hand: Option<Arc<ByHand>>,
+    /// Partners and customers without one that got it in this import.
+    pub adopted: HashSet<Uuid>,
     /// The same for the stock-keeping units of products.
     pub skus: HashMap<String, String>,
 }
@@ -53,7 +63,13 @@ impl Known {
         self.deals.extend(more.deals);
         self.parents.extend(more.parents);
         self.families.extend(more.families);
+        for identity in more.given_up.keys() {
+            self.customer_identities.remove(identity);
+        }
         self.customer_identities.extend(more.customer_identities);
+        self.given_up.extend(more.given_up);
+        self.by_hand = more.by_hand.or_else(|| self.by_hand.take());
+        self.adopted.extend(more.adopted);
         self.skus.extend(more.skus);
     }
 }

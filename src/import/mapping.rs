@@ -10,10 +10,11 @@ use std::{
     path::{Component, Path},
 };
 
-use chrono::format::{Item, StrftimeItems};
 use chrono_tz::Tz;
+use encoding_rs::Encoding;
 use serde::Deserialize;
 
+use super::dates;
 use crate::{
     error::{Error, Faults, Refusal, Result},
     platform::money::Currency,
@@ -23,9 +24,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Comma-separated values with a header line, UTF-8.
+    /// Comma-separated values with a header line.
     Csv,
-    /// One JSON object a line, UTF-8.
+    /// One JSON object a line.
     Jsonl,
 }
 
@@ -107,12 +108,15 @@ impl Entity {
                 "quantity",
                 "stage",
                 "opening_stage",
+                "outcome",
                 "business",
                 "value",
+                "expected_value",
                 "currency",
                 "opened_on",
                 "closed_on",
                 "expected_close_on",
+                "close_date",
                 "loss_reason",
                 "loss_detail",
                 "competitor",
@@ -128,6 +132,18 @@ impl Entity {
                 "occurred_on",
                 "evidence",
             ],
+        }
+    }
+
+    /// What a fact is, where two of them cannot come from one column: a day is no amount, and one day or one amount is
+    /// not two facts.
+    fn kind(field: &str) -> Option<&'static str> {
+        match field {
+            "opened_on" | "closed_on" | "expected_close_on" | "close_date" | "occurred_on" => {
+                Some("date")
+            }
+            "value" | "expected_value" | "list_price" | "quantity" | "employees" => Some("number"),
+            _ => None,
         }
     }
 
@@ -174,6 +190,10 @@ pub struct Conventions {
     pub decimal: char,
     /// What separates thousands, if anything.
     pub thousands: Option<char>,
+    /// What symbols beside an amount mean, such as `€`. Codes of ISO 4217 are always understood.
+    pub symbols: BTreeMap<String, Currency>,
+    /// The first of the hundred years that two digits mean.
+    pub two_digit_years_from: Option<i32>,
 }
 
 /// One file and how to read it.
@@ -185,6 +205,8 @@ pub struct Source {
     pub format: Format,
     /// What separates the columns of a CSV file.
     pub delimiter: u8,
+    /// Its encoding; none where the file itself says it, by a byte order mark or by being UTF-8.
+    pub encoding: Option<&'static Encoding>,
     /// What its rows are.
     pub entity: Entity,
     /// Where each fact comes from, in the order of [`Entity::fields`].
@@ -277,6 +299,8 @@ struct WrittenConventions {
     date_formats: Option<Vec<String>>,
     decimal: Option<char>,
     thousands: Option<char>,
+    symbols: Option<BTreeMap<String, String>>,
+    two_digit_years_from: Option<i32>,
 }
 
 #[derive(Deserialize)]
@@ -285,6 +309,7 @@ struct WrittenSource {
     file: String,
     format: Format,
     delimiter: Option<char>,
+    encoding: Option<String>,
     entity: Entity,
     #[serde(default)]
     columns: BTreeMap<String, String>,
@@ -313,11 +338,23 @@ impl WrittenSource {
             .unwrap_or_default()
             .over(general)
             .check(path, faults);
-        let delimiter = self.delimiter.map_or(Ok(b','), u8::try_from);
-        let delimiter = faults.take(
-            &format!("{path}.delimiter"),
-            delimiter.map_err(|_| "must be one ASCII character"),
-        );
+        let delimiter = self.delimiter.map_or(Some(b','), |c| {
+            let byte = u8::try_from(c).ok().filter(u8::is_ascii)?;
+            (!matches!(byte, b'"' | b'\r' | b'\n' | 0)).then_some(byte)
+        });
+        if delimiter.is_none() {
+            let problem =
+                "must be one ASCII character that is neither a quote nor the end of a line";
+            faults.add(&format!("{path}.delimiter"), problem);
+        }
+        let encoding = self.encoding.take().and_then(|label| {
+            let known = Encoding::for_label_no_replacement(label.as_bytes());
+            if known.is_none() {
+                let problem = format!("{label:?} is not an encoding of the WHATWG Encoding Standard, such as utf-8, utf-16 or windows-1252");
+                faults.add(&format!("{path}.encoding"), problem);
+            }
+            known
+        });
         let origins = self
             .entity
             .fields()
@@ -334,6 +371,7 @@ impl WrittenSource {
             file: self.file,
             format: self.format,
             delimiter: delimiter.unwrap_or(b','),
+            encoding,
             entity: self.entity,
             origins,
             values,
@@ -354,7 +392,7 @@ impl WrittenSource {
                 .filter(|field| !known.contains(&field.as_str()))
             {
                 let problem = format!(
-                    "a {} has no such field; it has {}",
+                    "A {} has no such field. It has {}.",
                     self.entity.name(),
                     known.join(", ")
                 );
@@ -368,9 +406,43 @@ impl WrittenSource {
         {
             faults.add(&format!("{path}.constants.{field}"), "is a column already");
         }
+        self.check_shared(path, faults);
         for field in self.entity.required() {
             if self.origin(field) == Origin::Nowhere {
                 faults.add(&format!("{path}.columns.{field}"), "is needed");
+            }
+        }
+    }
+
+    /// Refuses two dates or amounts from one column, and both ways to give the date of the close at once. Names and ids may
+    /// share a column.
+    fn check_shared(&self, path: &str, faults: &mut Faults) {
+        let mut first: HashMap<&str, &str> = HashMap::new();
+        for (field, column) in &self.columns {
+            if Entity::kind(field).is_none() {
+                continue;
+            }
+            let Some(other) = first.insert(column, field) else {
+                continue;
+            };
+            let problem = if [other, field.as_str()] == ["closed_on", "expected_close_on"] {
+                format!(
+                    "reads the column {column:?}, as `{other}` does; map it once, to `close_date`: the expected date while the deal is open, the actual one when it is closed"
+                )
+            } else {
+                format!("reads the column {column:?}, as `{other}` does; map it once")
+            };
+            faults.add(&format!("{path}.columns.{field}"), problem);
+        }
+        if self.origin("close_date") != Origin::Nowhere {
+            for field in ["closed_on", "expected_close_on"] {
+                if self.origin(field) != Origin::Nowhere {
+                    let problem = format!(
+                        "is `{field}` and `expected_close_on` in one; map either it or them"
+                    );
+                    faults.add(&format!("{path}.columns.close_date"), problem);
+                    break;
+                }
             }
         }
     }
@@ -392,6 +464,8 @@ impl WrittenConventions {
             date_formats: self.date_formats.or_else(|| general.date_formats.clone()),
             decimal: self.decimal.or(general.decimal),
             thousands: self.thousands.or(general.thousands),
+            symbols: self.symbols.or_else(|| general.symbols.clone()),
+            two_digit_years_from: self.two_digit_years_from.or(general.two_digit_years_from),
         }
     }
 
@@ -408,28 +482,50 @@ impl WrittenConventions {
             .date_formats
             .unwrap_or_else(|| vec!["%Y-%m-%d".to_owned()]);
         for format in &date_formats {
-            if StrftimeItems::new(format).any(|item| matches!(item, Item::Error)) {
-                faults.add(
-                    &at("date_formats"),
-                    format!("{format:?} is not a date format"),
-                );
+            if let Err(problem) = dates::check_format(format, self.two_digit_years_from) {
+                faults.add(&at("date_formats"), format!("{format:?} {problem}"));
             }
+        }
+        if self
+            .two_digit_years_from
+            .is_some_and(|year| !(1900..=2100).contains(&year))
+        {
+            faults.add(
+                &at("two_digit_years_from"),
+                "must be the first of a hundred years, such as 1970",
+            );
         }
         let decimal = self.decimal.unwrap_or('.');
         if Some(decimal) == self.thousands {
             faults.add(&at("thousands"), "must not be the decimal character");
         }
         for (field, separator) in [("decimal", Some(decimal)), ("thousands", self.thousands)] {
-            if separator.is_some_and(|c| c.is_ascii_digit() || c == '-') {
-                faults.add(&at(field), "must not be a digit or a minus");
+            if separator.is_some_and(|c| c.is_numeric() || "+-()".contains(c)) {
+                faults.add(&at(field), "must not be a digit, a sign or a parenthesis");
             }
         }
+        let symbols = self.symbols.unwrap_or_default().into_iter();
+        let symbols = symbols.filter_map(|(symbol, code)| {
+            let place = at(&format!("symbols.{symbol}"));
+            if symbol.trim().is_empty()
+                || symbol
+                    .chars()
+                    .any(|c| c.is_numeric() || "+-().,".contains(c))
+            {
+                faults.add(&place, "must be a symbol, not digits, signs or separators");
+            }
+            let currency = faults.take(&place, code.parse())?;
+            Some((symbol.trim().to_owned(), currency))
+        });
+        let symbols = symbols.collect();
         Conventions {
             currency,
             time_zone,
             date_formats,
             decimal,
             thousands: self.thousands,
+            symbols,
+            two_digit_years_from: self.two_digit_years_from,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Taking over what another system knows: partners, customers, products, deals with their history, and
-//! touchpoints, from CSV or JSON Lines files under a mapping.
+//! touchpoints, from CSV or JSON Lines files under a mapping. `docs/import.md` says what is read and what is refused.
 //!
 //! The mapping says which file holds what, which column is which fact, how dates and amounts are written and
 //! what foreign words mean here. Files are read as a stream and taken over a thousand rows at a time, each
@@ -16,10 +16,13 @@
 
 mod cells;
 mod customers;
+mod dates;
 mod deals;
 mod known;
 mod lineage;
 pub mod mapping;
+mod numbers;
+mod oddities;
 mod partners;
 mod products;
 mod programme;
@@ -27,8 +30,12 @@ mod reader;
 pub mod report;
 mod run;
 mod table;
+mod template;
+mod totals;
 mod touchpoints;
 mod unit;
 
-pub use report::{FileReport, Refused, Report};
+pub use report::{FileReport, Listed, Refused, Report, Told};
 pub use run::{Options, run};
+pub use template::Template;
+pub use totals::{Total, Totals};

@@ -2,19 +2,29 @@
 //! the programme where a tier is given.
 //!
 //! An import never moves a known partner in its life; that takes a decision with a reason.
+//!
+//! A partner that a person recorded before without an external id is the one meant where its website has the same
+//! registrable domain or its legal name is the same. It gets the external id, and the report says so. Where several fit,
+//! the row is refused, because only a person can say which.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::{
     cells::{Cells, NAME},
     known::Known,
     lineage::Lineage,
     table,
-    unit::{Draft, Fate, Ground, Importable, Outcome},
+    unit::{Draft, Fate, Ground, Importable, Outcome, Remark},
 };
 use crate::{
+    customers::identity::registrable_domain,
     entity::{
         enrollment,
         ids::{PartnerId, ProgramId},
@@ -25,7 +35,7 @@ use crate::{
         AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key,
         store::TREE,
     },
-    platform::ids::TypedId,
+    platform::{ids::TypedId, text::casefold},
     tx::{CHUNK, Tx, Work},
 };
 
@@ -53,7 +63,7 @@ impl Importable for Facts {
             country: cells.country("country"),
             region: cells.text("region", NAME),
             website: cells.text("website", NAME),
-            parent: cells.text("parent", NAME),
+            parent: cells.key("parent"),
             status: cells.word("status").unwrap_or(PartnerStatus::Active),
             tier: cells.text("tier", NAME),
             attributes: attributes(cells),
@@ -66,7 +76,6 @@ impl Importable for Facts {
 }
 
 fn attributes(cells: &mut Cells<'_>) -> BTreeSet<(AttributeKind, String)> {
-    use sea_orm::ActiveEnum;
     let mut all = BTreeSet::new();
     for text in cells.list("types") {
         all.extend(
@@ -110,9 +119,113 @@ struct Stored {
     attributes: HashMap<PartnerId, BTreeSet<(AttributeKind, String)>>,
     enrollments: HashMap<PartnerId, enrollment::Model>,
     parents: HashMap<String, PartnerId>,
+    /// Partners recorded by hand that rows may mean, by id.
+    by_hand: HashMap<PartnerId, partner::Model>,
+}
+
+/// Partners without an external id, by what they are recognised by.
+#[derive(Debug, Default)]
+pub struct ByHand {
+    domains: HashMap<String, Vec<PartnerId>>,
+    names: HashMap<String, Vec<PartnerId>>,
+}
+
+impl ByHand {
+    async fn load(tx: &Tx) -> Result<Self> {
+        use partner::Column;
+        let rows = partner::Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::LegalName, Column::Website])
+            .filter(Column::ExternalId.is_null())
+            .order_by_asc(Column::Id)
+            .into_tuple::<(PartnerId, String, Option<String>)>()
+            .all(tx)
+            .await?;
+        let mut found = Self::default();
+        for (id, legal_name, website) in rows {
+            let domain = website.as_deref().and_then(domain);
+            if let Some(domain) = domain {
+                found.domains.entry(domain).or_default().push(id);
+            }
+            found
+                .names
+                .entry(casefold(&legal_name))
+                .or_default()
+                .push(id);
+        }
+        Ok(found)
+    }
+
+    /// Those that a row may mean, and by what.
+    fn of(&self, facts: &Facts) -> Vec<(PartnerId, &'static str)> {
+        let none = Vec::new();
+        let domain = facts.website.as_deref().and_then(domain);
+        let by_domain = domain
+            .and_then(|domain| self.domains.get(&domain))
+            .unwrap_or(&none);
+        let by_name = self
+            .names
+            .get(&casefold(&facts.legal_name))
+            .unwrap_or(&none);
+        let mut found: Vec<_> = by_domain.iter().map(|id| (*id, "website")).collect();
+        for id in by_name {
+            if !by_domain.contains(id) {
+                found.push((*id, "legal name"));
+            }
+        }
+        found
+    }
+}
+
+/// The registrable domain of a website; nothing where it proves nothing.
+fn domain(website: &str) -> Option<String> {
+    registrable_domain(website).ok().flatten()
 }
 
 impl Stored {
+    /// The partner that a row means, and by what it was recognised where it had no external id; or why none can be
+    /// chosen.
+    fn record(
+        &self,
+        ground: &Ground,
+        writes: &Writes,
+        draft: &Draft<Facts>,
+    ) -> Result<Option<(&partner::Model, Option<&'static str>)>, Fate> {
+        if let Some(known) = self.partners.get(&draft.external_id) {
+            return Ok(Some((known, None)));
+        }
+        let Some(by_hand) = &ground.known.by_hand else {
+            return Ok(None);
+        };
+        let fits = by_hand.of(&draft.facts).into_iter();
+        let fits = fits.filter_map(|(id, by)| Some((self.by_hand.get(&id)?, by)));
+        let fits: Vec<_> = fits
+            .filter(|(row, _)| {
+                row.external_id.is_none()
+                    && !writes.adopted.contains(&row.id)
+                    && !ground.known.adopted.contains(&row.id.uuid())
+            })
+            .collect();
+        match fits.as_slice() {
+            [] => Ok(None),
+            [(row, by)] => Ok(Some((row, Some(by)))),
+            several => {
+                let names: Vec<_> = several
+                    .iter()
+                    .map(|(row, by)| format!("{:?} (same {by})", row.legal_name))
+                    .collect();
+                Err(Fate::refused(
+                    "legal_name",
+                    format!(
+                        "fits {} partners that were recorded without an external id: {}. Give the right one this external id.",
+                        names.len(),
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
+    }
+
     /// The partner that a row names as the parent, where there is one.
     fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<PartnerId> {
         let name = draft.facts.parent.as_ref()?;
@@ -136,16 +249,25 @@ struct Writes {
     cleared: Vec<PartnerId>,
     enrollments: Vec<enrollment::Model>,
     moved: Vec<enrollment::Model>,
+    /// Partners recorded by hand that got an external id.
+    adopted: Vec<PartnerId>,
+    remarks: Vec<Remark>,
 }
 
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
+    let (mut ground, mut outcome) = (ground.clone(), Outcome::default());
+    if ground.known.by_hand.is_none() {
+        ground.known.by_hand = Some(Arc::new(ByHand::load(tx).await?));
+        outcome.learned.by_hand = ground.known.by_hand.clone();
+    }
+    let ground = &ground;
     let stored = load(tx, ground, drafts).await?;
-    let (mut writes, mut outcome) = (Writes::default(), Outcome::default());
+    let mut writes = Writes::default();
     let parents = drafts
         .iter()
         .filter_map(|draft| stored.parent(ground, draft));
     let moving = drafts.iter().filter_map(|draft| {
-        let row = stored.partners.get(&draft.external_id)?;
+        let (row, _) = stored.record(ground, &Writes::default(), draft).ok()??;
         let moves = ground.source.gives("parent") && row.parent_id != stored.parent(ground, draft);
         moves.then_some(row.id)
     });
@@ -161,6 +283,8 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         );
         outcome.fates.push(fate);
     }
+    outcome.remarks = std::mem::take(&mut writes.remarks);
+    outcome.learned.adopted = writes.adopted.iter().map(|id| id.uuid()).collect();
     if !ground.dry_run {
         write(tx, &kinds(ground), writes).await?;
     }
@@ -171,7 +295,12 @@ async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Store
     let names = drafts.iter().map(|draft| draft.external_id.as_str());
     let partners =
         table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, names).await?;
-    let ids = || partners.iter().map(|partner| partner.id);
+    let by_hand = ground.known.by_hand.iter().flat_map(|by_hand| {
+        let fits = drafts.iter().flat_map(|draft| by_hand.of(&draft.facts));
+        fits.map(|(id, _)| id).collect::<BTreeSet<_>>()
+    });
+    let by_hand = table::find::<partner::Entity, _>(tx, partner::Column::Id, by_hand).await?;
+    let ids = || partners.iter().chain(&by_hand).map(|partner| partner.id);
     let rows = table::find::<partner_attribute::Entity, _>(
         tx,
         partner_attribute::Column::PartnerId,
@@ -198,6 +327,7 @@ async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Store
         attributes,
         enrollments: enrolled.map(|row| (row.partner_id, row)).collect(),
         parents,
+        by_hand: by_hand.into_iter().map(|row| (row.id, row)).collect(),
         partners: partners
             .into_iter()
             .filter_map(|row| Some((row.external_id.clone()?, row)))
@@ -246,7 +376,11 @@ fn decide(
         Some(parent) if parent_id.is_none() => return Fate::Waiting(parent.clone()),
         _ => {}
     }
-    let before = stored.partners.get(&draft.external_id);
+    let (before, by) = match stored.record(ground, writes, draft) {
+        Ok(Some((row, by))) => (Some(row), by),
+        Ok(None) => (None, None),
+        Err(refused) => return refused,
+    };
     let id = before.map_or_else(|| tx.id(), |row| row.id);
     if let Err(fault) = writes
         .lineage
@@ -259,8 +393,18 @@ fn decide(
             .parents
             .extend(parent_id.map(|parent| (id.uuid(), parent.uuid())));
     }
+    if let (Some(row), Some(by)) = (before, by) {
+        writes.adopted.push(row.id);
+        let text = format!(
+            "{:?} takes over the partner {:?}, which was recorded without an external id (same {by}); it stays {}.",
+            draft.external_id,
+            row.legal_name,
+            row.status.to_value()
+        );
+        writes.remarks.push(Remark::note(draft.line, text));
+    }
     let fate = match before {
-        Some(before) => change(tx, ground, stored, before, facts, parent_id, writes),
+        Some(before) => change(tx, ground, stored, before, draft, parent_id, writes),
         None => create(tx, ground.programme.id, id, draft, parent_id, writes),
     };
     learned.partners.insert(draft.external_id.clone(), id);
@@ -376,11 +520,13 @@ fn change(
     ground: &Ground,
     stored: &Stored,
     before: &partner::Model,
-    facts: &Facts,
+    draft: &Draft<Facts>,
     parent_id: Option<PartnerId>,
     writes: &mut Writes,
 ) -> Fate {
+    let facts = &draft.facts;
     let mut after = updated(ground, before, facts, parent_id);
+    after.external_id = Some(draft.external_id.clone());
     let (kinds, none) = (kinds(ground), BTreeSet::new());
     let had = stored.attributes.get(&before.id).unwrap_or(&none).iter();
     let had: BTreeSet<_> = had

@@ -26,7 +26,7 @@ pub struct Facts {
 
 impl Importable for Facts {
     fn read(cells: &mut Cells<'_>) -> Self {
-        let currency = cells.currency("currency");
+        let currency = cells.currency("currency", &["list_price"]);
         Self {
             name: cells.required("name", NAME),
             sku: cells.text("sku", NAME),

@@ -39,12 +39,15 @@ impl Programme {
     /// The stage of this key, under a version that a deal remembers.
     #[must_use]
     pub fn stage(&self, version: ProgramVersionId, key: &str) -> Option<&Stage> {
-        let version = self.versions.iter().find(|known| known.id == version)?;
-        version
-            .settings
-            .stages
-            .iter()
-            .find(|stage| stage.key == key)
+        let mut stages = self.stages(version).iter();
+        stages.find(|stage| stage.key == key)
+    }
+
+    /// The stages under a version that a deal remembers.
+    #[must_use]
+    pub fn stages(&self, version: ProgramVersionId) -> &[Stage] {
+        let version = self.versions.iter().find(|known| known.id == version);
+        version.map_or(&[], |version| &version.settings.stages)
     }
 
     /// Whether a tier of this key exists today.

@@ -3,42 +3,62 @@
 //! A file is read on a thread of its own, which waits while the database is behind: there are never more than a
 //! few thousand rows in memory, whatever the size of the file.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+mod decode;
+mod lines;
+mod records;
 
-use serde_json::Value;
+use std::{collections::HashMap, fs::File, io::BufReader, path::Path, sync::Arc};
+
 use tokio::sync::mpsc;
 
+use self::{
+    decode::Text,
+    lines::Members,
+    records::{Broken, LONGEST, Record, Records},
+};
 use super::mapping::{Format, Origin, Source};
 use crate::{
     error::{Code, Error, Faults, Refusal, Result},
-    platform::sql,
+    platform::text,
 };
 
 /// How many rows make one unit of work.
 pub const BATCH: usize = 1_000;
 
-/// The longest row, in bytes: what is longer is a quote that nobody closed, or not a file of rows.
-const LONGEST: u64 = 1 << 20;
-
 /// How many thousands are read ahead.
 const AHEAD: usize = 2;
+
+/// How many columns of a header a message shows.
+const SHOWN: usize = 20;
+
+/// What a row is when its bytes are not those of the file's encoding.
+const NOT_TEXT: &str = "is not text in the encoding of the file; a file in Windows-1252 needs `encoding = \"windows-1252\"`";
+
+/// The text of a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cell {
+    /// As the file has it: trimmed, translated.
+    pub text: String,
+    /// Whether it is a number of JSON, which follows the rules of JSON and not those of the mapping.
+    pub json_number: bool,
+}
+
+impl Cell {
+    fn text(text: String) -> Self {
+        Self {
+            text,
+            json_number: false,
+        }
+    }
+}
 
 /// A row as the mapping sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The line on which it begins, from 1.
     pub line: u64,
-    /// Its facts in the order of the entity's fields: trimmed, translated, none where blank.
-    pub cells: Vec<Option<String>>,
+    /// Its facts in the order of the entity's fields: none where blank.
+    pub cells: Vec<Option<Cell>>,
 }
 
 /// Some rows of a file, and how far into the file they reach.
@@ -48,27 +68,28 @@ pub struct Portion {
     pub rows: Vec<Row>,
     /// Rows that cannot even be read, by line.
     pub unreadable: Vec<(u64, String)>,
+    /// What is legal but odd, by line.
+    pub odd: Vec<(u64, String)>,
     /// Bytes read from the beginning of the file.
     pub position: u64,
 }
 
 impl Portion {
-    fn len(&self) -> usize {
-        self.rows.len() + self.unreadable.len()
+    fn is_full(&self) -> bool {
+        self.rows.len() + self.unreadable.len() >= BATCH
     }
 }
 
-/// Finds every column that a mapping names and the files lack, before anything is taken over.
+/// Finds what is wrong with the files as a whole before anything is imported: files that cannot be opened or are no text,
+/// columns that a mapping names and the files lack, quotes that make the rest of a file unreadable.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` with every fault: files that cannot be opened, columns that are missing or there twice.
+/// `BAD_USER_INPUT` with every fault.
 pub fn check(folder: &Path, sources: &[Source]) -> Result<()> {
     let mut faults = Faults::default();
     for source in sources {
         let found = match source.format {
-            Format::Csv => Columns::open(folder, source)
-                .and_then(|mut file| file.places(source))
-                .map(|_| ()),
+            Format::Csv => read_through(folder, source),
             Format::Jsonl => open(folder, source).map(|_| ()),
         };
         match found {
@@ -80,6 +101,13 @@ pub fn check(folder: &Path, sources: &[Source]) -> Result<()> {
         }
     }
     faults.check()
+}
+
+fn read_through(folder: &Path, source: &Source) -> Result<()> {
+    let mut table = Table::open(folder, source)?;
+    let mut record = Record::default();
+    while table.next(source, &mut record)? {}
+    Ok(())
 }
 
 /// Reads a file in the background.
@@ -104,7 +132,7 @@ pub fn start(folder: &Path, source: &Arc<Source>) -> mpsc::Receiver<Result<Porti
 /// # Errors
 /// The file cannot be opened.
 pub fn length(folder: &Path, source: &Source) -> Result<u64> {
-    let file = open(folder, source)?;
+    let file = file(folder, source)?;
     Ok(file
         .metadata()
         .map_err(|error| unreadable(source, &error))?
@@ -113,107 +141,103 @@ pub fn length(folder: &Path, source: &Source) -> Result<u64> {
 
 type Sender = mpsc::Sender<Result<Portion>>;
 
+/// Sends a portion and begins the next; false when nobody wants any more.
+fn send(sender: &Sender, portion: &mut Portion) -> bool {
+    let full = std::mem::take(portion);
+    portion.position = full.position;
+    sender.blocking_send(Ok(full)).is_ok()
+}
+
 fn read_csv(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
-    let mut file = Columns::open(folder, source)?;
-    let (width, places) = file.places(source)?;
+    let mut table = Table::open(folder, source)?;
     let mut portion = Portion::default();
-    let mut record = csv::ByteRecord::new();
-    while let Some(line) = file.next(source, &mut record)? {
-        if record.len() == 1 && record.as_slice().trim_ascii().is_empty() {
-            continue;
+    let mut record = Record::default();
+    while table.next(source, &mut record)? {
+        if let Some(row) = table.row(source, &record, &mut portion) {
+            portion.rows.push(row);
         }
-        if record.len() != width {
-            portion.unreadable.push((
-                line,
-                format!("has {} columns where the header has {width}", record.len()),
-            ));
-        } else {
-            let cell = |place: usize| record.get(place).map_or(Ok(""), std::str::from_utf8);
-            match cells(source, &places, |place| {
-                cell(*place).map(|text| Some(text.to_owned()))
-            }) {
-                Ok(cells) => portion.rows.push(Row { line, cells }),
-                Err(_) => portion
-                    .unreadable
-                    .push((line, "is not UTF-8 text".to_owned())),
+        if portion.is_full() {
+            portion.position = table.position(source)?;
+            if !send(sender, &mut portion) {
+                return Ok(());
             }
         }
-        portion.position = file.reader.position().byte();
-        if portion.len() == BATCH
-            && sender
-                .blocking_send(Ok(std::mem::take(&mut portion)))
-                .is_err()
-        {
-            return Ok(());
-        }
     }
-    let _ = sender.blocking_send(Ok(portion));
+    portion.position = table.position(source)?;
+    send(sender, &mut portion);
     Ok(())
 }
 
-/// Builds the cells of a row: `places` names where each column is, `get` fetches its text.
+/// Builds the cells of a row: `places` names where each column is, `get` fetches what is there.
 fn cells<P, E>(
     source: &Source,
     places: &[Option<P>],
-    get: impl Fn(&P) -> Result<Option<String>, E>,
-) -> Result<Vec<Option<String>>, E> {
+    get: impl Fn(&P) -> Result<Option<Cell>, E>,
+) -> Result<Vec<Option<Cell>>, E> {
     let known = source.origins.iter().zip(places).zip(&source.values);
     known
         .map(|((origin, place), meanings)| {
-            let text = match (origin, place) {
-                (Origin::Constant(value), _) => Some(value.clone()),
+            let cell = match (origin, place) {
+                (Origin::Constant(value), _) => Some(Cell::text(value.clone())),
                 (_, Some(place)) => get(place)?,
                 (_, None) => None,
             };
-            Ok(text.and_then(|text| understand(&text, meanings)))
+            Ok(cell.and_then(|cell| understand(cell, meanings)))
         })
         .collect()
 }
 
-fn understand(text: &str, meanings: &HashMap<String, String>) -> Option<String> {
-    let text = text.trim();
-    let meaning = meanings.get(text).map_or(text, |meaning| meaning.trim());
-    (!meaning.is_empty()).then(|| meaning.to_owned())
+fn understand(cell: Cell, meanings: &HashMap<String, String>) -> Option<Cell> {
+    let text = text::trim(&cell.text);
+    let understood = match meanings.get(text) {
+        Some(meaning) => Cell::text(meaning.trim().to_owned()),
+        None if text.len() == cell.text.len() => cell,
+        None => Cell {
+            text: text.to_owned(),
+            ..cell
+        },
+    };
+    (!understood.text.is_empty()).then_some(understood)
 }
 
 /// A CSV file whose header was read.
-struct Columns {
-    reader: csv::Reader<Bounded<File>>,
-    allowance: Arc<AtomicU64>,
-    headers: csv::ByteRecord,
-    /// The length of a file whose last line does not end.
-    open_end: Option<u64>,
+struct Table {
+    records: Records<BufReader<Text>>,
+    headers: Vec<String>,
+    /// Where each field of the entity is.
+    places: Vec<Option<usize>>,
 }
 
-impl Columns {
+impl Table {
     fn open(folder: &Path, source: &Source) -> Result<Self> {
-        let allowance = Arc::new(AtomicU64::new(LONGEST));
-        let mut file = open(folder, source)?;
-        let open_end = open_end(&mut file).map_err(|error| unreadable(source, &error))?;
-        let bounded = Bounded {
-            inner: file,
-            allowance: Arc::clone(&allowance),
+        let mut records = Records::new(open(folder, source)?, source.delimiter);
+        let named = records
+            .skip_separator()
+            .map_err(|error| unreadable(source, &error))?;
+        if named.is_some_and(|named| named != source.delimiter) {
+            let problem = "says on line 1 that another character separates its columns; set `delimiter` to it";
+            return Err(about(source, problem.to_owned()).into());
+        }
+        let mut table = Self {
+            records,
+            headers: Vec::new(),
+            places: Vec::new(),
         };
-        // Cells are trimmed, so a line may as well end with CR LF; told that LF ends it, the reader counts lines right.
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .delimiter(source.delimiter)
-            .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(bounded);
-        let headers = reader
-            .byte_headers()
-            .map_err(|error| unreadable(source, &error))?
-            .clone();
-        Ok(Self {
-            reader,
-            allowance,
-            headers,
-            open_end,
-        })
+        let mut header = Record::default();
+        if !table.next(source, &mut header)? {
+            return Err(about(
+                source,
+                "is empty; the first line names the columns".to_owned(),
+            )
+            .into());
+        }
+        table.headers = headers(source, &header)?;
+        table.places = table.find(source)?;
+        Ok(table)
     }
 
-    /// The number of columns, and the place of each that the mapping names.
-    fn places(&mut self, source: &Source) -> Result<(usize, Vec<Option<usize>>)> {
+    /// The place of each column that the mapping names.
+    fn find(&self, source: &Source) -> Result<Vec<Option<usize>>> {
         let mut faults = Faults::default();
         let mut places = Vec::with_capacity(source.origins.len());
         for origin in &source.origins {
@@ -225,79 +249,132 @@ impl Columns {
                 .headers
                 .iter()
                 .enumerate()
-                .filter(|(_, header)| header.trim_ascii() == name.as_bytes());
+                .filter(|(_, header)| *header == text::trim(name));
             let place = found.next().map(|(place, _)| place);
             if place.is_none() {
-                faults.push(about(source, format!("there is no column {name:?}")));
+                faults.push(about(source, self.missing(source, name)));
             } else if found.next().is_some() {
                 faults.push(about(source, format!("there are two columns {name:?}")));
             }
             places.push(place);
         }
         faults.check()?;
-        Ok((self.headers.len(), places))
+        Ok(places)
     }
 
-    /// Reads a row and says on which line it begins; nothing at the end.
-    fn next(&mut self, source: &Source, record: &mut csv::ByteRecord) -> Result<Option<u64>> {
-        self.allowance.store(LONGEST, Ordering::Relaxed);
-        if !self
-            .reader
-            .read_byte_record(record)
-            .map_err(|error| unreadable(source, &error))?
+    fn missing(&self, source: &Source, name: &str) -> String {
+        let shown: Vec<_> = self.headers.iter().take(SHOWN).cloned().collect();
+        let more = if self.headers.len() > SHOWN {
+            format!(" and {} more", self.headers.len() - SHOWN)
+        } else {
+            String::new()
+        };
+        let mut text = format!(
+            "there is no column {name:?}; there are {}{more}",
+            shown.join(", ")
+        );
+        if let [only] = self.headers.as_slice()
+            && let Some(other) = [';', ',', '\t', '|']
+                .into_iter()
+                .find(|other| u8::try_from(*other) != Ok(source.delimiter) && only.contains(*other))
         {
-            return Ok(None);
+            text.push_str(&format!(". Is the delimiter {other:?}?"));
         }
-        // Counted back from the end, because blank lines may stand before the row.
-        let end = self.reader.position();
-        let breaks = record
-            .as_slice()
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        let ended = u64::from(self.open_end != Some(end.byte()));
-        Ok(Some(
-            end.line()
-                .saturating_sub(ended)
-                .saturating_sub(sql::count(breaks)),
-        ))
+        text
     }
-}
 
-fn open_end(file: &mut File) -> io::Result<Option<u64>> {
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut last = [b'\n'];
-    if length > 0 {
-        file.seek(SeekFrom::Start(length - 1))?;
-        file.read_exact(&mut last)?;
-    }
-    file.rewind()?;
-    Ok((last != *b"\n").then_some(length))
-}
-
-/// A file that ends with an error when one row takes more than it may.
-struct Bounded<R> {
-    inner: R,
-    allowance: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.allowance.load(Ordering::Relaxed);
-        if left == 0 {
-            return Err(io::Error::other(format!(
-                "a row is longer than {LONGEST} bytes; is a quote not closed?"
-            )));
+    /// The next row that has anything in it; false at the end of the file.
+    fn next(&mut self, source: &Source, record: &mut Record) -> Result<bool> {
+        loop {
+            match self.records.read(record) {
+                Ok(true) if record.is_blank() => {}
+                Ok(more) => return Ok(more),
+                Err(Broken::Io(error)) => return Err(unreadable(source, &error)),
+                Err(broken) => return Err(about(source, broken.to_string()).into()),
+            }
         }
-        let read = self.inner.read(buffer)?;
-        self.allowance
-            .store(left.saturating_sub(sql::count(read)), Ordering::Relaxed);
-        Ok(read)
     }
+
+    /// What a row says, or nothing when it cannot be read, which the portion notes.
+    fn row(&self, source: &Source, record: &Record, portion: &mut Portion) -> Option<Row> {
+        match self.understand(source, record) {
+            Ok(cells) => {
+                if record.may_hold_a_row(source.delimiter, self.headers.len()) {
+                    let problem = "a quoted cell goes over several lines and holds enough columns for a whole row; is a quote missing?";
+                    portion.odd.push((record.line, problem.to_owned()));
+                }
+                Some(Row {
+                    line: record.line,
+                    cells,
+                })
+            }
+            Err(problem) => {
+                portion.unreadable.push((record.line, problem));
+                None
+            }
+        }
+    }
+
+    fn understand(&self, source: &Source, record: &Record) -> Result<Vec<Option<Cell>>, String> {
+        let width = self.headers.len();
+        if let Some(place) = record.stray_quote {
+            return Err(format!(
+                "has a quote inside column {} that does not begin it; quote the whole cell and write the quote twice",
+                place + 1
+            ));
+        }
+        if record.len() != width {
+            return Err(format!(
+                "has {} columns where the header has {width}",
+                record.len()
+            ));
+        }
+        if record.iter().any(|cell| cell.contains(&0)) {
+            return Err("has a NUL byte, which is in no text".to_owned());
+        }
+        let repeated = record.iter().zip(&self.headers);
+        if repeated.into_iter().all(|(cell, header)| {
+            std::str::from_utf8(cell).is_ok_and(|cell| text::trim(cell) == header)
+        }) {
+            return Err("repeats the header; were two files joined?".to_owned());
+        }
+        cells(source, &self.places, |place| {
+            let cell = record.get(*place).unwrap_or_default();
+            let cell = std::str::from_utf8(cell).map_err(|_| NOT_TEXT.to_owned())?;
+            Ok(Some(Cell::text(cell.to_owned())))
+        })
+    }
+
+    fn position(&mut self, source: &Source) -> Result<u64> {
+        let position = self.records.input().get_mut().position();
+        position.map_err(|error| unreadable(source, &error))
+    }
+}
+
+fn headers(source: &Source, header: &Record) -> Result<Vec<String>> {
+    let problem = if header.stray_quote.is_some() {
+        "has a quote inside a column of the header"
+    } else if header.iter().any(|cell| cell.contains(&0)) {
+        "has a NUL byte in its header; is it text?"
+    } else {
+        let names = header.iter().map(std::str::from_utf8);
+        match names.collect::<Result<Vec<_>, _>>() {
+            Ok(names) => {
+                return Ok(names
+                    .into_iter()
+                    .map(|name| text::trim(name).to_owned())
+                    .collect());
+            }
+            Err(_) => {
+                "has a header that is not text in its encoding; a file in Windows-1252 needs `encoding = \"windows-1252\"`"
+            }
+        }
+    };
+    Err(about(source, problem.to_owned()).into())
 }
 
 fn read_jsonl(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
-    let mut file = BufReader::new(open(folder, source)?);
+    let mut file = open(folder, source)?;
     let names: Vec<_> = source
         .origins
         .iter()
@@ -306,89 +383,57 @@ fn read_jsonl(folder: &Path, source: &Source, sender: &Sender) -> Result<()> {
             Origin::Nowhere | Origin::Constant(_) => None,
         })
         .collect();
+    let mut never: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
     let mut portion = Portion::default();
-    let (mut line, mut text) = (0, Vec::new());
-    while let Some((read, whole)) =
-        next_line(&mut file, &mut text).map_err(|error| unreadable(source, &error))?
+    let (mut number, mut line, mut after_cr) = (0, Vec::new(), false);
+    let mut any = false;
+    while lines::next(&mut file, &mut line, &mut after_cr)
+        .map_err(|error| unreadable(source, &error))?
     {
-        line += 1;
-        portion.position += read;
-        let text = if line == 1 {
-            text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)
-        } else {
-            &text
-        };
-        if !whole {
-            portion
-                .unreadable
-                .push((line, format!("is longer than {LONGEST} bytes")));
-        } else if !text.trim_ascii().is_empty() {
-            match object(source, &names, text) {
-                Ok(cells) => portion.rows.push(Row { line, cells }),
-                Err(reason) => portion.unreadable.push((line, reason)),
+        number += 1;
+        if line.len() > LONGEST {
+            let problem = format!("is longer than {LONGEST} bytes");
+            portion.unreadable.push((number, problem));
+        } else if !line.trim_ascii().is_empty() {
+            let understood = Members::read(&line).and_then(|members| {
+                never.retain(|name| !members.has(name));
+                any = true;
+                cells(source, &names, |name| members.get(name))
+            });
+            match understood {
+                Ok(cells) => portion.rows.push(Row {
+                    line: number,
+                    cells,
+                }),
+                Err(reason) => portion.unreadable.push((number, reason)),
             }
         }
-        if portion.len() == BATCH {
-            let next = Portion {
-                position: portion.position,
-                ..Portion::default()
-            };
-            if sender
-                .blocking_send(Ok(std::mem::replace(&mut portion, next)))
-                .is_err()
-            {
+        if portion.is_full() {
+            portion.position = file
+                .get_mut()
+                .position()
+                .map_err(|error| unreadable(source, &error))?;
+            if !send(sender, &mut portion) {
                 return Ok(());
             }
         }
     }
-    let _ = sender.blocking_send(Ok(portion));
+    if any {
+        let problem = |name: &&str| (number, format!("no object has a member {name:?}"));
+        portion.odd.extend(never.iter().map(problem));
+    }
+    send(sender, &mut portion);
     Ok(())
 }
 
-/// Reads a line: how many bytes it has, and whether it was kept or was too long; nothing at the end.
-fn next_line(file: &mut BufReader<File>, text: &mut Vec<u8>) -> io::Result<Option<(u64, bool)>> {
-    text.clear();
-    let read = sql::count(file.take(LONGEST).read_until(b'\n', text)?);
-    if read == LONGEST && !text.ends_with(b"\n") {
-        return Ok(Some((read + sql::count(file.skip_until(b'\n')?), false)));
-    }
-    Ok((read > 0).then_some((read, true)))
-}
-
-fn object(
-    source: &Source,
-    names: &[Option<String>],
-    text: &[u8],
-) -> Result<Vec<Option<String>>, String> {
-    let object: serde_json::Map<String, Value> =
-        serde_json::from_slice(text).map_err(|error| format!("is not a JSON object: {error}"))?;
-    cells(source, names, |name| {
-        object
-            .get(name)
-            .map_or(Ok(None), |value| plain(name, value))
-    })
-}
-
-/// The text of a JSON value. Numbers are printed as the shortest decimal that means them, which is what was
-/// written as long as it has at most 15 digits; money has no more.
-fn plain(name: &str, value: &Value) -> Result<Option<String>, String> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Number(number) => Ok(Some(number.to_string())),
-        Value::Bool(yes) => Ok(Some(yes.to_string())),
-        Value::Array(items) => {
-            let texts: Result<Vec<_>, _> = items.iter().map(|item| plain(name, item)).collect();
-            Ok(Some(
-                texts?.into_iter().flatten().collect::<Vec<_>>().join(";"),
-            ))
-        }
-        Value::Object(_) => Err(format!("{name} is an object, not a value")),
-    }
-}
-
-fn open(folder: &Path, source: &Source) -> Result<File> {
+fn file(folder: &Path, source: &Source) -> Result<File> {
     File::open(folder.join(&source.file)).map_err(|error| unreadable(source, &error))
+}
+
+fn open(folder: &Path, source: &Source) -> Result<BufReader<Text>> {
+    let text = Text::open(file(folder, source)?, source.encoding)
+        .map_err(|error| unreadable(source, &error))?;
+    Ok(BufReader::with_capacity(1 << 16, text))
 }
 
 fn unreadable(source: &Source, error: &dyn std::error::Error) -> Error {
@@ -403,46 +448,4 @@ fn about(source: &Source, problem: String) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::import::mapping::Mapping;
-
-    async fn lines(text: &str) -> Vec<(u64, Option<String>)> {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.csv"), text).unwrap();
-        let mapping = "[[files]]\nfile = \"a.csv\"\nformat = \"csv\"\nentity = \"partner\"\n\
-            columns = { external_id = \"id\", legal_name = \"name\" }";
-        let source = Arc::new(Mapping::parse(mapping).unwrap().sources.remove(0));
-        let mut portions = start(folder.path(), &source);
-        let mut found = Vec::new();
-        while let Some(portion) = portions.recv().await {
-            found.extend(
-                portion
-                    .unwrap()
-                    .rows
-                    .into_iter()
-                    .map(|row| (row.line, row.cells[0].clone())),
-            );
-        }
-        found
-    }
-
-    #[tokio::test]
-    async fn rows_are_numbered_by_the_line_on_which_they_begin() {
-        let row = |line, id: &str| (line, Some(id.to_owned()));
-        assert_eq!(lines("id,name\na,A\nb,B").await, [row(2, "a"), row(3, "b")]);
-        assert_eq!(
-            lines("id,name\r\na,A\r\nb,B\r\n").await,
-            [row(2, "a"), row(3, "b")]
-        );
-        assert_eq!(
-            lines("\u{feff}id,name\n\n\na,\"A\n1\"\n\r\n\"b\",\"B\"\r\n").await,
-            [row(4, "a"), row(7, "b")]
-        );
-        assert_eq!(
-            lines("name,id\nA,\"a\"\"1\"\r\n\r\nB,\"b\"").await,
-            [row(2, "a\"1"), row(4, "b")]
-        );
-        assert_eq!(lines("id,name\n").await, []);
-    }
-}
+mod tests;

@@ -1,21 +1,28 @@
-//! What an import did: counts per file for the summary, and every refused row for whoever corrects the file.
+//! What an import did: counts per file, totals per currency, what is odd, and every refused row for the person who
+//! corrects the file.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::File,
     io::{BufWriter, Write},
     path::Path,
 };
 
+use sea_orm::ActiveEnum;
 use serde::Serialize;
 
-use super::mapping::Entity;
+use super::{
+    mapping::Entity,
+    totals::{Totals, decimal},
+    unit::Remark,
+};
 use crate::{
     error::{Error, Refusal, Result},
-    platform::spreadsheet::harmless,
+    platform::{spreadsheet::harmless, sql},
 };
 
-/// How many refused rows the summary keeps; the report file has all of them.
+/// How many reasons, warnings and notes each the summary keeps; the report file has every reason.
 const KEPT: usize = 100;
 
 /// One reason why a row was not taken over; a row may have several.
@@ -52,15 +59,58 @@ pub struct FileReport {
     pub refused: u64,
 }
 
+/// Something about a row that was imported: it is legal but odd, or took over a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The file, as the mapping names it.
+    pub file: String,
+    /// The line on which the row begins, from 1.
+    pub row: u64,
+    /// What it is.
+    pub text: String,
+}
+
+/// The first hundred of something, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The first hundred.
+    pub first: Vec<Told>,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Listed {
+    fn push(&mut self, file: &str, row: u64, text: String) {
+        self.count += 1;
+        if self.first.len() < KEPT {
+            self.first.push(Told {
+                file: file.to_owned(),
+                row,
+                text,
+            });
+        }
+    }
+}
+
 /// What became of an import.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Whether nothing was written.
     pub dry_run: bool,
     /// Its files, in order.
     pub files: Vec<FileReport>,
-    /// The first hundred reasons for refusals.
+    /// The first hundred reasons for refusals, by file and line.
     pub refusals: Vec<Refused>,
+    /// How many reasons there are.
+    pub reasons: u64,
+    /// What is legal but odd.
+    pub warnings: Listed,
+    /// Which records were taken over.
+    pub notes: Listed,
+    /// The deals before the import.
+    pub before: Totals,
+    /// The deals after it.
+    pub after: Totals,
 }
 
 impl Report {
@@ -111,6 +161,13 @@ impl fmt::Display for Report {
                 "{file:width$}  {rows:>9} {created:>9} {changed:>9} {unchanged:>9} {refused:>9}"
             )?;
         }
+        self.write_totals(f)?;
+        for (kind, listed) in [("note", &self.notes), ("warning", &self.warnings)] {
+            for told in &listed.first {
+                writeln!(f, "{kind}: {}:{}: {}", told.file, told.row, told.text)?;
+            }
+            write_rest(f, listed.count, listed.first.len(), kind, "")?;
+        }
         for refused in &self.refusals {
             let Refused {
                 file,
@@ -126,8 +183,58 @@ impl fmt::Display for Report {
             };
             writeln!(f, "{file}:{row}: {place}{reason}")?;
         }
+        let where_to = "; `--report FILE` writes all of them";
+        write_rest(f, self.reasons, self.refusals.len(), "refusal", where_to)?;
         if self.dry_run {
             writeln!(f, "Nothing was written: this was a dry run.")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_rest(
+    f: &mut fmt::Formatter<'_>,
+    count: u64,
+    shown: usize,
+    kind: &str,
+    where_to: &str,
+) -> fmt::Result {
+    match count.saturating_sub(sql::count(shown)) {
+        0 => Ok(()),
+        more => writeln!(
+            f,
+            "… and {more} more {kind}{}{where_to}.",
+            if more == 1 { "" } else { "s" }
+        ),
+    }
+}
+
+impl Report {
+    /// The deals per currency and status before and after; nothing where there are none.
+    fn write_totals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: BTreeSet<_> = self.before.0.keys().chain(self.after.0.keys()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "{:12} {:>9} {:>20} {:>9} {:>20}",
+            "deals", "before", "value", "after", "value"
+        )?;
+        for (currency, status) in keys {
+            let (before, after) = (
+                self.before.of(*currency, *status),
+                self.after.of(*currency, *status),
+            );
+            writeln!(
+                f,
+                "{:12} {:>9} {:>20} {:>9} {:>20}",
+                format!("{currency} {}", status.to_value()),
+                before.deals,
+                decimal(before.minor, *currency),
+                after.deals,
+                decimal(after.minor, *currency)
+            )?;
         }
         Ok(())
     }
@@ -137,6 +244,11 @@ impl fmt::Display for Report {
 pub struct Tally {
     report: Report,
     file: Option<Lines>,
+    /// Refusals of the present file that wait for those of earlier lines.
+    held: Vec<Refused>,
+    /// Notes and warnings of the present file.
+    notes: Vec<(u64, String)>,
+    warnings: Vec<(u64, String)>,
 }
 
 enum Lines {
@@ -157,7 +269,15 @@ impl Tally {
                 ..Report::default()
             },
             file,
+            held: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
         })
+    }
+
+    /// The totals, before and after.
+    pub fn totals(&mut self) -> (&mut Totals, &mut Totals) {
+        (&mut self.report.before, &mut self.report.after)
     }
 
     /// Begins a file.
@@ -177,39 +297,72 @@ impl Tally {
         }
     }
 
-    /// Refuses a row, for all its reasons.
+    /// Refuses a row, for all its reasons. They are listed with [`Tally::release`].
+    pub fn refuse(&mut self, row: u64, external_id: Option<&str>, faults: Vec<Refusal>) {
+        self.count(|file| file.refused += 1);
+        let file = self.file_name();
+        self.held.extend(faults.into_iter().map(|fault| Refused {
+            file: file.clone(),
+            row,
+            external_id: external_id.map(str::to_owned),
+            field: fault.field.join("."),
+            reason: fault.message,
+        }));
+    }
+
+    /// Lists what was refused before this line, in the order of lines: all of it where no earlier row is undecided.
     ///
     /// # Errors
     /// The report file cannot be written.
-    pub fn refuse(
-        &mut self,
-        row: u64,
-        external_id: Option<&str>,
-        faults: Vec<Refusal>,
-    ) -> Result<()> {
-        self.count(|file| file.refused += 1);
-        let name = self
-            .report
-            .files
-            .last()
-            .map(|file| file.file.clone())
-            .unwrap_or_default();
-        for fault in faults {
-            let refused = Refused {
-                file: name.clone(),
-                row,
-                external_id: external_id.map(str::to_owned),
-                field: fault.field.join("."),
-                reason: fault.message,
-            };
+    pub fn release(&mut self, before: Option<u64>) -> Result<()> {
+        self.held.sort_by_key(|refused| refused.row);
+        let end = before.map_or(self.held.len(), |line| {
+            self.held.partition_point(|refused| refused.row < line)
+        });
+        for refused in self.held.drain(..end) {
             if let Some(lines) = &mut self.file {
                 lines.write(&refused).map_err(unwritable)?;
             }
+            self.report.reasons += 1;
             if self.report.refusals.len() < KEPT {
                 self.report.refusals.push(refused);
             }
         }
         Ok(())
+    }
+
+    /// Keeps what is worth knowing about a row.
+    pub fn remark(&mut self, remark: Remark) {
+        let list = if remark.odd {
+            &mut self.warnings
+        } else {
+            &mut self.notes
+        };
+        list.push((remark.line, remark.text));
+    }
+
+    /// Ends a file: lists what is left of it, in the order of lines.
+    ///
+    /// # Errors
+    /// The report file cannot be written.
+    pub fn end(&mut self) -> Result<()> {
+        self.release(None)?;
+        let file = self.file_name();
+        for (list, listed) in [
+            (&mut self.notes, &mut self.report.notes),
+            (&mut self.warnings, &mut self.report.warnings),
+        ] {
+            list.sort();
+            for (row, text) in list.drain(..) {
+                listed.push(&file, row, text);
+            }
+        }
+        Ok(())
+    }
+
+    fn file_name(&self) -> String {
+        let file = self.report.files.last();
+        file.map(|file| file.file.clone()).unwrap_or_default()
     }
 
     /// The report.

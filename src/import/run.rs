@@ -1,7 +1,8 @@
 //! The import itself: file by file, a thousand rows at a time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,15 +11,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
 use super::{
-    cells::{Cells, NAME},
+    cells::Cells,
     customers, deals,
     known::Known,
-    mapping::{Entity, Mapping, Source},
+    mapping::{self, Mapping, Source},
+    oddities::Oddities,
     partners, products, programme,
-    reader::{self, Portion, Row},
+    reader::{self, BATCH, Portion, Row},
     report::{Report, Tally},
+    totals::Totals,
     touchpoints,
-    unit::{Draft, Fate, Ground, Importable, Outcome},
+    unit::{Draft, Fate, Ground, Importable, Outcome, Remark},
 };
 use crate::{
     app::App,
@@ -63,6 +66,13 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
         Box::pin(async move { programme::find_or_create(tx, name.as_deref(), dry_run).await })
     });
     let (programme, mut known) = (programme.await?, Known::default());
+    let stored = app.write(Call::system("importTotals"), |tx| {
+        Box::pin(Totals::stored(tx))
+    });
+    let stored = stored.await?;
+    let (before, after) = tally.totals();
+    before.clone_from(&stored);
+    *after = stored;
     for source in mapping.sources {
         let ground = Ground {
             dry_run,
@@ -72,11 +82,19 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
         };
         tally.begin(&ground.source.file, ground.source.entity);
         known = match ground.source.entity {
-            Entity::Partner => file::<partners::Facts>(app, &options, ground, &mut tally).await?,
-            Entity::Customer => file::<customers::Facts>(app, &options, ground, &mut tally).await?,
-            Entity::Product => file::<products::Facts>(app, &options, ground, &mut tally).await?,
-            Entity::Deal => file::<deals::Facts>(app, &options, ground, &mut tally).await?,
-            Entity::Touchpoint => {
+            mapping::Entity::Partner => {
+                file::<partners::Facts>(app, &options, ground, &mut tally).await?
+            }
+            mapping::Entity::Customer => {
+                file::<customers::Facts>(app, &options, ground, &mut tally).await?
+            }
+            mapping::Entity::Product => {
+                file::<products::Facts>(app, &options, ground, &mut tally).await?
+            }
+            mapping::Entity::Deal => {
+                file::<deals::Facts>(app, &options, ground, &mut tally).await?
+            }
+            mapping::Entity::Touchpoint => {
                 file::<touchpoints::Facts>(app, &options, ground, &mut tally).await?
             }
         };
@@ -97,10 +115,15 @@ async fn file<F: Importable>(
         app,
         ground: Arc::new(ground),
         tally,
-        seen: HashMap::new(),
+        seen: Seen::default(),
         waiting: HashMap::new(),
+        oddities: Oddities::default(),
     };
     file.all(portions, &bar).await?;
+    for (line, text) in file.oddities.told() {
+        file.tally.remark(Remark::warning(line, text));
+    }
+    file.tally.end()?;
     bar.finish_and_clear();
     Ok(Arc::unwrap_or_clone(file.ground).known)
 }
@@ -110,10 +133,34 @@ struct Taking<'a, F> {
     app: &'a App,
     ground: Arc<Ground>,
     tally: &'a mut Tally,
-    /// External ids of the file, with the lines on which they stand.
-    seen: HashMap<String, u64>,
-    /// Rows that name a parent further down, by that parent.
+    seen: Seen,
+    /// Rows that need another row, by the external id of that row.
     waiting: HashMap<String, Vec<Draft<F>>>,
+    oddities: Oddities,
+}
+
+/// The lines on which external ids were used first, by their hashes: a file of a gigabyte has millions of them.
+#[derive(Default)]
+struct Seen {
+    hashers: [RandomState; 2],
+    lines: HashMap<[u64; 2], u32>,
+}
+
+impl Seen {
+    /// The line on which an external id was used before; else remembers it.
+    fn before(&mut self, external_id: &str, line: u64) -> Option<u32> {
+        let hash = self
+            .hashers
+            .each_ref()
+            .map(|hasher| hasher.hash_one(external_id));
+        match self.lines.entry(hash) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(free) => {
+                free.insert(u32::try_from(line).unwrap_or(u32::MAX));
+                None
+            }
+        }
+    }
 }
 
 impl<F: Importable> Taking<'_, F> {
@@ -124,66 +171,113 @@ impl<F: Importable> Taking<'_, F> {
     ) -> Result<()> {
         while let Some(portion) = portions.recv().await {
             let portion = portion?;
-            let drafts = self.understand(&portion)?;
-            let mut ready = self.take(drafts).await?;
-            while !ready.is_empty() {
-                ready = self.take(ready).await?;
+            let drafts = self.understand(&portion);
+            for (line, text) in portion.odd {
+                self.tally.remark(Remark::warning(line, text));
             }
+            self.take_all(drafts).await?;
+            let undecided = self.waiting.values().flatten().map(|draft| draft.line);
+            self.tally.release(undecided.min())?;
             bar.set_position(portion.position);
         }
-        for (parent, drafts) in std::mem::take(&mut self.waiting) {
-            let reason = format!(
-                "there is no {} with the external id {parent:?}, or it was refused",
-                self.ground.source.entity.name()
-            );
-            for draft in drafts {
-                let fault = Refusal::input("parent", reason.clone());
-                self.tally
-                    .refuse(draft.line, Some(&draft.external_id), vec![fault])?;
+        self.decide_the_rest().await
+    }
+
+    /// Decides about rows that wait for what the file does not have, or does not give up: as long as that frees others.
+    async fn decide_the_rest(&mut self) -> Result<()> {
+        let mut waiting = self.drain();
+        loop {
+            let before = waiting.len();
+            for draft in &mut waiting {
+                draft.last = true;
             }
+            while !waiting.is_empty() {
+                let rest = waiting.split_off(waiting.len().min(BATCH));
+                self.take_all(waiting).await?;
+                waiting = rest;
+            }
+            waiting = self.drain();
+            if waiting.len() == before || waiting.is_empty() {
+                break;
+            }
+        }
+        let kind = self.ground.source.entity.name();
+        for draft in waiting {
+            let parent = draft.waits_for.as_deref().unwrap_or_default();
+            let reason =
+                format!("there is no {kind} with the external id {parent:?}, or it was refused");
+            let fault = Refusal::input("parent", reason);
+            self.tally
+                .refuse(draft.line, Some(&draft.external_id), vec![fault]);
+        }
+        Ok(())
+    }
+
+    /// Every row that waits, in the order of lines.
+    fn drain(&mut self) -> Vec<Draft<F>> {
+        let mut waiting: Vec<_> = self
+            .waiting
+            .drain()
+            .flat_map(|(_, drafts)| drafts)
+            .collect();
+        waiting.sort_by_key(|draft| draft.line);
+        waiting
+    }
+
+    /// Takes rows over, and then those that waited for them.
+    async fn take_all(&mut self, drafts: Vec<Draft<F>>) -> Result<()> {
+        let mut ready = self.take(drafts).await?;
+        while !ready.is_empty() {
+            let rest = ready.split_off(ready.len().min(BATCH));
+            let more = self.take(ready).await?;
+            ready = [rest, more].concat();
         }
         Ok(())
     }
 
     /// The rows that can be decided about; the others are refused.
-    fn understand(&mut self, portion: &Portion) -> Result<Vec<Draft<F>>> {
+    fn understand(&mut self, portion: &Portion) -> Vec<Draft<F>> {
         let rows = portion.rows.len() + portion.unreadable.len();
         self.tally.count(|file| file.rows += sql::count(rows));
         for (line, reason) in &portion.unreadable {
             self.tally
-                .refuse(*line, None, vec![Refusal::new(Code::BadUserInput, reason)])?;
+                .refuse(*line, None, vec![Refusal::new(Code::BadUserInput, reason)]);
         }
         let mut drafts = Vec::with_capacity(portion.rows.len());
         for row in &portion.rows {
             match self.draft(row) {
                 Ok(draft) => drafts.push(draft),
                 Err((external_id, faults)) => {
-                    self.tally
-                        .refuse(row.line, external_id.as_deref(), faults)?
+                    self.tally.refuse(row.line, external_id.as_deref(), faults);
                 }
             }
         }
-        Ok(drafts)
+        drafts
     }
 
     fn draft(&mut self, row: &Row) -> Result<Draft<F>, (Option<String>, Vec<Refusal>)> {
         let source = Arc::clone(&self.ground.source);
-        let mut cells = Cells::of(&source, row);
-        let external_id = cells.required("external_id", NAME);
+        let now = self.app.clock().now();
+        let mut cells = Cells::of(&source, row, now);
+        let external_id = cells.required_key("external_id");
         let told = cells.raw("external_id").map(str::to_owned);
         let facts = F::read(&mut cells);
+        let seen = cells.seen();
         let facts = cells
             .finish(facts)
             .map_err(|faults| (told.clone(), faults))?;
-        if let Some(line) = self.seen.get(&external_id) {
-            let fault = Refusal::input("external_id", format!("stands on line {line} already"));
-            return Err((told, vec![fault]));
+        if let Some(line) = self.seen.before(&external_id, row.line) {
+            let problem = format!("Duplicate `external_id`, first used on line {line}.");
+            return Err((told, vec![Refusal::input("external_id", problem)]));
         }
-        self.seen.insert(external_id.clone(), row.line);
+        self.oddities.see(row, &seen, now);
         Ok(Draft {
             line: row.line,
             external_id,
             facts,
+            waited: Vec::new(),
+            waits_for: None,
+            last: false,
         })
     }
 
@@ -192,19 +286,25 @@ impl<F: Importable> Taking<'_, F> {
         let drafts = Arc::new(drafts);
         let outcome = self.settle(&drafts).await?;
         Arc::make_mut(&mut self.ground).known.learn(outcome.learned);
+        for remark in outcome.remarks {
+            self.tally.remark(remark);
+        }
+        let (_, after) = self.tally.totals();
+        after.take(outcome.totals);
         let mut settled = Vec::new();
-        for (draft, fate) in Arc::unwrap_or_clone(drafts).into_iter().zip(outcome.fates) {
+        for (mut draft, fate) in Arc::unwrap_or_clone(drafts).into_iter().zip(outcome.fates) {
             match fate {
                 Fate::Created => self.tally.count(|file| file.created += 1),
                 Fate::Changed => self.tally.count(|file| file.changed += 1),
                 Fate::Unchanged => self.tally.count(|file| file.unchanged += 1),
                 Fate::Refused(refusal) => {
                     self.tally
-                        .refuse(draft.line, Some(&draft.external_id), vec![refusal])?;
+                        .refuse(draft.line, Some(&draft.external_id), vec![refusal]);
                     continue;
                 }
-                Fate::Waiting(parent) => {
-                    self.waiting.entry(parent).or_default().push(draft);
+                Fate::Waiting(other) => {
+                    draft.waits_for = Some(other.clone());
+                    self.waiting.entry(other).or_default().push(draft);
                     continue;
                 }
             }
@@ -212,7 +312,11 @@ impl<F: Importable> Taking<'_, F> {
         }
         // Only now, because a row may wait for one that stands before it in the same unit of work.
         let freed = settled.iter().filter_map(|id| self.waiting.remove(id));
-        let ready = freed.flatten().collect();
+        let mut ready: Vec<_> = freed.flatten().collect();
+        for draft in &mut ready {
+            draft.waited.extend(draft.waits_for.take());
+        }
+        ready.sort_by_key(|draft| draft.line);
         Ok(ready)
     }
 

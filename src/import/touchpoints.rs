@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{
-    cells::{Cells, NAME, TEXT},
+    cells::{Cells, TEXT},
     deals, partners, table,
     unit::{Draft, Fate, Ground, Importable, Outcome},
 };
@@ -38,8 +38,8 @@ pub struct Facts {
 impl Importable for Facts {
     fn read(cells: &mut Cells<'_>) -> Self {
         let facts = Self {
-            deal: cells.required("deal", NAME),
-            partner: cells.required("partner", NAME),
+            deal: cells.required_key("deal"),
+            partner: cells.required_key("partner"),
             kind: cells.word("kind"),
             phase: cells.word("phase"),
             milestone: cells.word("milestone"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{cells::Cells, known::Known, mapping::Source, programme::Programme};
+use super::{cells::Cells, known::Known, mapping::Source, programme::Programme, totals::Totals};
 use crate::{
     error::Refusal,
     tx::{Tx, Work},
@@ -30,6 +30,19 @@ pub struct Draft<F> {
     pub external_id: String,
     /// What it says.
     pub facts: F,
+    /// The rows, by external id, that it waited for.
+    pub waited: Vec<String>,
+    /// The row, by external id, that it waits for.
+    pub waits_for: Option<String>,
+    /// Whether every row of the file was decided about that it may wait for.
+    pub last: bool,
+}
+
+impl<F> Draft<F> {
+    /// Whether it may still wait for a row of this external id.
+    pub fn may_wait(&self, external_id: &str) -> bool {
+        !self.last && !self.waited.iter().any(|other| other == external_id)
+    }
 }
 
 /// What becomes of a row.
@@ -41,7 +54,8 @@ pub enum Fate {
     Changed,
     /// Known, exactly so.
     Unchanged,
-    /// It names a parent of this external id, which may still follow in the file.
+    /// It needs the row of this external id, which may still follow in the file: its parent, or the holder of what it
+    /// claims.
     Waiting(String),
     /// Not taken over.
     Refused(Refusal),
@@ -61,6 +75,41 @@ pub struct Outcome {
     pub fates: Vec<Fate>,
     /// Ids that later rows may name.
     pub learned: Known,
+    /// What is worth knowing about single rows.
+    pub remarks: Vec<Remark>,
+    /// What the deals change in the totals.
+    pub totals: Totals,
+}
+
+/// Something about a row that was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The line on which the row begins.
+    pub line: u64,
+    /// Whether it is legal but odd, and not just news.
+    pub odd: bool,
+    /// What it is.
+    pub text: String,
+}
+
+impl Remark {
+    /// Something that is legal but odd.
+    pub fn warning(line: u64, text: impl Into<String>) -> Self {
+        Self {
+            line,
+            odd: true,
+            text: text.into(),
+        }
+    }
+
+    /// News.
+    pub fn note(line: u64, text: impl Into<String>) -> Self {
+        Self {
+            line,
+            odd: false,
+            text: text.into(),
+        }
+    }
 }
 
 /// A kind of row that can be taken over.

@@ -1,4 +1,6 @@
 //! Commission lines: what a partner earned, what is held back, what was taken back.
+//!
+//! Pure: decides from facts alone.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

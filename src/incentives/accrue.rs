@@ -32,6 +32,7 @@ use crate::{
     events::Event,
     identity::Scope,
     platform::money::Currency,
+    programs::rules,
     tx::Tx,
 };
 
@@ -133,12 +134,14 @@ pub async fn refunded(tx: &Tx, deal: &deal::Model, refund: &deal_refund::Model) 
             amount_minor: row.amount_minor,
         })
         .collect();
+    let zone = rules::zone_of(tx, deal.program_version_id).await?;
     let mut rebates = volume::refunded(tx, deal, refund, &plans, &entries).await?;
     let mut bookings = Vec::new();
     for plan in &plans {
         let facts = clawback::Refunded {
             value_minor: deal.value_minor,
             won_at: won_at(deal)?,
+            zone,
             clawback_days: plan.terms.clawback_days,
             refunds: refunds.clone(),
         };
@@ -230,6 +233,7 @@ pub(super) fn deal_facts(
         value_minor: won.deal.value_minor,
         currency: won.deal.currency,
         won_at: won_at(&won.deal)?,
+        zone: won.zone,
         is_renewal: won.deal.business == DealBusiness::Renewal,
         leader: won.deal.partner_id,
         participants: participants(&won.participants),

@@ -3,12 +3,16 @@
 //! Nothing that was booked is changed; a refund adds negative lines. They follow the sum of all refunds so
 //! far, so many small refunds take back exactly as much as one large one, and a full refund leaves every
 //! partner with exactly zero.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::accrual::{AccrualKind, Line};
+use crate::platform::calendar;
 use crate::platform::money::{MoneyError, allocate, proportion, sum};
 
 /// What one partner got from one component of the plan, over all lines of the deal.
@@ -44,6 +48,8 @@ pub struct Refunded {
     pub value_minor: i64,
     /// When it was won.
     pub won_at: DateTime<Utc>,
+    /// The time zone of its programme, in which days are counted.
+    pub zone: Tz,
     /// The window of the plan it was paid under; 0 never takes back.
     pub clawback_days: u32,
     /// All its refunds so far, in any order.
@@ -93,7 +99,7 @@ pub fn held_first<K: Copy>(
 
 /// The lines that bring the deal's commissions down to what its refunds leave, available when the refund happened.
 ///
-/// A refund counts up to and including the instant `clawback_days` after the win; all refunds together
+/// A refund counts up to and including the instant `clawback_days` after the win, at the same time of day; all refunds together
 /// count at most as the deal's value. Per component:
 ///
 /// * target = Σ earned × Σ refunds ÷ value, rounded half to even;
@@ -147,10 +153,7 @@ pub fn lines<K: Copy>(
 
 /// The refunds that take back, at most the deal's value.
 fn refunded_in_window(deal: &Refunded) -> Result<i64, MoneyError> {
-    let days = Days::new(deal.clawback_days.into());
-    let ends = deal
-        .won_at
-        .checked_add_days(days)
+    let ends = calendar::add_days(deal.zone, deal.won_at, deal.clawback_days)
         .ok_or(MoneyError::OutOfRange)?;
     let counts = |refund: &&Refund| deal.clawback_days > 0 && refund.at <= ends;
     let total = sum(deal
@@ -194,6 +197,7 @@ mod tests {
         Refunded {
             value_minor: 10_000_000,
             won_at: WON,
+            zone: Tz::UTC,
             clawback_days: 90,
             refunds: refunds.iter().map(refund).collect(),
         }

@@ -2,15 +2,19 @@
 //!
 //! The same function answers what a deal would pay and what it does pay, so a preview cannot promise
 //! another amount than the payout.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::accrual::{AccrualKind, Line};
 use super::rebate::Volume;
 use super::terms::{Component, Payee, PlanTerms};
 use crate::attribution::models::Participant;
+use crate::platform::calendar;
 use crate::platform::money::{Currency, MoneyError, allocate, rate};
 use crate::platform::ppm::Ppm;
 
@@ -23,6 +27,8 @@ pub struct DealFacts<K> {
     pub currency: Currency,
     /// When it was won.
     pub won_at: DateTime<Utc>,
+    /// The time zone of its programme, in which days are counted.
+    pub zone: Tz,
     /// Whether it is a renewal.
     pub is_renewal: bool,
     /// The partner that leads it.
@@ -49,7 +55,7 @@ pub type Volumes = BTreeMap<usize, Volume>;
 /// * A VOLUME_REBATE pays the rebate on the volume with this deal less what was booked on the volume before; its pool
 ///   is the rebate with this deal.
 /// * Of each partner's amount the holdback, rounded half to even, is a line of its own that is available
-///   `days` after the win; the rest is available at once. Lines of zero are left out.
+///   `days` after the win at the same time of day; the rest is available at once. Lines of zero are left out.
 ///
 /// # Errors
 ///
@@ -63,10 +69,7 @@ pub fn lines<K: Ord + Copy>(
     if deal.currency != terms.currency {
         return Err(MoneyError::OtherCurrency(deal.currency, terms.currency));
     }
-    let days = Days::new(terms.holdback.days.into());
-    let released = deal
-        .won_at
-        .checked_add_days(days)
+    let released = calendar::add_days(deal.zone, deal.won_at, terms.holdback.days)
         .ok_or(MoneyError::OutOfRange)?;
     let mut lines = Vec::new();
     for (position, component) in terms.components.iter().enumerate() {
@@ -116,7 +119,7 @@ pub fn lines<K: Ord + Copy>(
 pub fn imagined(
     (value_minor, currency): (i64, Currency),
     is_renewal: bool,
-    won_at: DateTime<Utc>,
+    (won_at, zone): (DateTime<Utc>, Tz),
     share: Ppm,
     roles: &[String],
     product_families: BTreeSet<String>,
@@ -135,6 +138,7 @@ pub fn imagined(
         value_minor,
         currency,
         won_at,
+        zone,
         is_renewal,
         leader: Some(()),
         participants: roles.iter().map(participant).collect(),

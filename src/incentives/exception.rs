@@ -147,6 +147,8 @@ pub async fn of<C: ConnectionTrait>(db: &C, deals: &[Attributed]) -> Result<Vec<
 
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Tz;
+
     use super::*;
     use crate::{
         attribution::models::Participant,
@@ -184,6 +186,7 @@ mod tests {
             value_minor: 1_000,
             currency: Currency::USD,
             won_at: WON,
+            zone: Tz::UTC,
             is_renewal: false,
             leader: None,
             participants: role.map(participant).into_iter().collect(),

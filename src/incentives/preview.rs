@@ -23,6 +23,7 @@ use crate::{
     },
     error::Result,
     platform::{money::Money, ppm::Ppm},
+    programs::rules,
 };
 
 /// One line that a plan would pay.
@@ -65,11 +66,15 @@ pub async fn imagined<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Vec<Expected>> {
     let plans = store::active_plans(db, &[deal.program].into()).await?;
+    let zone = rules::in_force(db, deal.program, now)
+        .await?
+        .settings
+        .default_time_zone;
     let roles: Vec<String> = deal.roles.iter().map(ActiveEnum::to_value).collect();
     let facts = compute::imagined(
         (deal.value.minor(), deal.value.currency()),
         deal.business == DealBusiness::Renewal,
-        now,
+        (now, zone),
         deal.share,
         &roles,
         deal.families.clone(),
@@ -101,6 +106,7 @@ pub async fn of_deal<C: ConnectionTrait>(
         value_minor: deal.value_minor,
         currency: deal.currency,
         won_at: credit.close,
+        zone: credit.zone,
         is_renewal: deal.business == DealBusiness::Renewal,
         leader: deal.partner_id,
         participants: accrue::participants(&credit.participants),

@@ -6,8 +6,10 @@
 //! the rebate on what is left, in whatever order deals and refunds come: never more, and nothing when all is refunded. With
 //! retroactive tiers a refund of one deal may take back more than that deal earned, because it lowers the rate of the
 //! others.
+//!
+//! Pure: decides from facts alone.
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::platform::fault::Fault;
@@ -17,7 +19,7 @@ use crate::platform::ppm::Ppm;
 /// More tiers than this nobody keeps in mind.
 pub const MAX_TIERS: usize = 10;
 
-/// The calendar period over which volume is counted, in UTC, by the instant of the win.
+/// The calendar period over which volume is counted, by the day of the win in the programme's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, async_graphql::Enum)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[graphql(name = "RebatePeriod")]
@@ -71,10 +73,9 @@ pub struct Volume {
 }
 
 impl Period {
-    /// The first day of the period that an instant is in.
+    /// The first day of the period that a day is in.
     #[must_use]
-    pub fn start(self, at: DateTime<Utc>) -> NaiveDate {
-        let day = at.date_naive();
+    pub fn start(self, day: NaiveDate) -> NaiveDate {
         let month = match self {
             Self::Quarter => day.month0() / 3 * 3 + 1,
             Self::Year => 1,
@@ -260,12 +261,12 @@ mod tests {
     }
 
     #[test]
-    fn periods_are_those_of_the_calendar_in_utc() {
-        let start = |period: Period, at: &str| period.start(at.parse().unwrap()).to_string();
-        assert_eq!(start(Period::Quarter, "2026-03-31T23:59:59Z"), "2026-01-01");
-        assert_eq!(start(Period::Quarter, "2026-04-01T00:00:00Z"), "2026-04-01");
-        assert_eq!(start(Period::Quarter, "2026-12-31T12:00:00Z"), "2026-10-01");
-        assert_eq!(start(Period::Year, "2026-12-31T12:00:00Z"), "2026-01-01");
+    fn periods_are_those_of_the_calendar() {
+        let start = |period: Period, day: &str| period.start(day.parse().unwrap()).to_string();
+        assert_eq!(start(Period::Quarter, "2026-03-31"), "2026-01-01");
+        assert_eq!(start(Period::Quarter, "2026-04-01"), "2026-04-01");
+        assert_eq!(start(Period::Quarter, "2026-12-31"), "2026-10-01");
+        assert_eq!(start(Period::Year, "2026-12-31"), "2026-01-01");
     }
 
     proptest! {

@@ -1,8 +1,8 @@
 //! What a partner earned, lost again and was paid in a period, with every line behind it.
 //!
 //! opening + earned + adjustments − paid = closing. Lines count by the day on which they were earned (or taken
-//! back), payments by the day on which they were paid, all in UTC; held-back commission counts as earned from the
-//! start. So the closing of today is what the ledger owes: accrued, held, payable and in payout, less the
+//! back), payments by the day on which they were paid, each in the time zone of its programme; held-back commission
+//! counts as earned from the start. So the closing of today is what the ledger owes: accrued, held, payable and in payout, less the
 //! receivable.
 //!
 //! A statement is read live, and published once when its period is over.
@@ -12,18 +12,23 @@ pub mod graphql;
 pub mod publish;
 mod store;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use chrono_tz::Tz;
 use sea_orm::ConnectionTrait;
 
 pub use csv::{MAX_ROWS, file};
 pub use store::{Line, lines};
 
 use crate::{
-    entity::{ids::PartnerId, partner_statement},
+    entity::{
+        ids::{PartnerId, ProgramId},
+        partner_statement,
+    },
     error::{Error, Faults, Result},
     platform::money::Currency,
+    programs::calendar::{Bound, Calendar},
     tx::CHUNK,
 };
 
@@ -33,17 +38,15 @@ pub const ROUNDING: &str = "Each pool is a rate times the value of the deal, rou
     one each to the largest remainders, at equal remainders to the earliest touch. The parts sum to the pool exactly. A volume \
     rebate is the rebate on the volume so far, rounded once in the same way, less what was booked of it before.";
 
-/// A span of days in UTC, as instants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A span of days, and as instants in the time zone of each programme.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
     /// The first day.
     pub first_day: NaiveDate,
     /// The last day.
     pub last_day: NaiveDate,
-    /// The instant at which the first day starts.
-    pub start: DateTime<Utc>,
-    /// The instant at which the last day is over.
-    pub end: DateTime<Utc>,
+    /// The instants at which these days start and are over, by time zone; at least one.
+    pub bounds: Arc<[Bound]>,
 }
 
 impl Period {
@@ -51,42 +54,61 @@ impl Period {
     ///
     /// # Errors
     /// `BAD_USER_INPUT` at `periodEnd` for a last day before the first, or one beyond the calendar.
-    pub fn days(first_day: NaiveDate, last_day: NaiveDate) -> Result<Self> {
+    pub fn days(calendar: &Calendar, first_day: NaiveDate, last_day: NaiveDate) -> Result<Self> {
         let mut faults = Faults::default();
         if last_day < first_day {
             faults.add("periodEnd", "must not be before periodStart");
         }
         let after = last_day.checked_add_days(Days::new(1));
-        if after.is_none() {
-            faults.add("periodEnd", "is beyond the calendar");
-        }
+        let bounds = after.and_then(|after| calendar.bounds(first_day, after));
+        let bounds = faults.take("periodEnd", bounds.ok_or("is beyond the calendar"));
         faults.check()?;
-        let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
         Ok(Self {
             first_day,
             last_day,
-            start: midnight(first_day),
-            end: midnight(after.unwrap_or(last_day)),
+            bounds: bounds.ok_or_else(|| Error::internal("a period has no bounds"))?,
         })
     }
 
-    /// The whole month before the one that an instant lies in.
+    /// The time zone of a programme.
+    #[must_use]
+    pub fn zone(&self, program: ProgramId) -> Tz {
+        let of = |bound: &&Bound| bound.programs.contains(&program);
+        let bound = self.bounds.iter().find(of).or(self.bounds.first());
+        bound.map_or(Tz::UTC, |bound| bound.zone)
+    }
+
+    /// The earliest instant of the first day in some programme.
+    #[must_use]
+    pub fn start(&self) -> DateTime<Utc> {
+        let starts = self.bounds.iter().map(|bound| bound.start);
+        starts.min().unwrap_or_default()
+    }
+
+    /// The instant from which the last day is over in every programme.
+    #[must_use]
+    pub fn end(&self) -> DateTime<Utc> {
+        let ends = self.bounds.iter().map(|bound| bound.end);
+        ends.max().unwrap_or_default()
+    }
+
+    /// The last whole month that is over at an instant in every programme.
     ///
     /// # Errors
     /// There is none in the calendar.
-    pub fn month_before(at: DateTime<Utc>) -> Result<Self> {
+    pub fn month_before(calendar: &Calendar, at: DateTime<Utc>) -> Result<Self> {
         let before = |day: NaiveDate, days: u32| {
             day.checked_sub_days(Days::new(days.into()))
                 .ok_or_else(|| Error::internal("the calendar does not reach back so far"))
         };
-        let today = at.date_naive();
+        let today = calendar.earliest_day(at);
         let last_day = before(today, today.day())?;
-        Self::days(before(last_day, last_day.day0())?, last_day)
+        Self::days(calendar, before(last_day, last_day.day0())?, last_day)
     }
 }
 
 /// Which statement: of whom, and what is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The partner.
     pub partner: PartnerId,
@@ -95,7 +117,7 @@ pub struct Subject {
 }
 
 /// What a statement is about: which currency, which days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The currency of every line and payment.
     pub currency: Currency,
@@ -145,7 +167,7 @@ impl Sums {
 pub async fn sums<C: ConnectionTrait>(
     db: &C,
     partners: &[PartnerId],
-    span: Span,
+    span: &Span,
 ) -> Result<HashMap<PartnerId, Sums>> {
     let mut sums: HashMap<_, _> = partners.iter().map(|id| (*id, Sums::default())).collect();
     for chunk in partners.chunks(CHUNK) {
@@ -180,11 +202,12 @@ mod tests {
     #[test]
     fn a_period_has_both_its_days() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let period = Period::days(day("2026-03-01"), day("2026-03-31")).unwrap();
-        assert_eq!(period.start.to_rfc3339(), "2026-03-01T00:00:00+00:00");
-        assert_eq!(period.end.to_rfc3339(), "2026-04-01T00:00:00+00:00");
-        assert!(Period::days(day("2026-03-02"), day("2026-03-01")).is_err());
-        assert!(Period::days(day("2026-03-02"), NaiveDate::MAX).is_err());
+        let period =
+            Period::days(&Calendar::default(), day("2026-03-01"), day("2026-03-31")).unwrap();
+        assert_eq!(period.start().to_rfc3339(), "2026-03-01T00:00:00+00:00");
+        assert_eq!(period.end().to_rfc3339(), "2026-04-01T00:00:00+00:00");
+        assert!(Period::days(&Calendar::default(), day("2026-03-02"), day("2026-03-01")).is_err());
+        assert!(Period::days(&Calendar::default(), day("2026-03-02"), NaiveDate::MAX).is_err());
     }
 
     #[test]
@@ -195,13 +218,13 @@ mod tests {
             ("2026-01-15T12:00:00Z", "2025-12-01", "2025-12-31"),
             ("2028-03-31T12:00:00Z", "2028-02-01", "2028-02-29"),
         ] {
-            let month = Period::month_before(at.parse().unwrap()).unwrap();
+            let month = Period::month_before(&Calendar::default(), at.parse().unwrap()).unwrap();
             assert_eq!(
                 (month.first_day, month.last_day),
                 (first_day.parse().unwrap(), last_day.parse().unwrap()),
                 "{at}"
             );
         }
-        assert!(Period::month_before(DateTime::<Utc>::MIN_UTC).is_err());
+        assert!(Period::month_before(&Calendar::default(), DateTime::<Utc>::MIN_UTC).is_err());
     }
 }

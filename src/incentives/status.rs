@@ -1,4 +1,6 @@
 //! Where an incentive plan stands.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

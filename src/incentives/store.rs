@@ -21,7 +21,10 @@ use crate::{
     error::{Error, Result},
     identity::Scope,
     ledger::TransactionKind,
-    platform::{ids::TypedId, sql::any_of},
+    platform::{
+        ids::TypedId,
+        sql::{self, any_of},
+    },
     tx::{CHUNK, Tx},
 };
 
@@ -394,11 +397,8 @@ pub async fn lock_won(
         .filter(deal::Column::ProgramId.eq(program))
         .filter(deal::Column::Status.eq(SalesStatus::Won))
         .apply_if(after, |select, (closed_at, id)| {
-            let later = deal::Column::ClosedAt.gt(closed_at);
-            let beside = Condition::all()
-                .add(deal::Column::ClosedAt.eq(closed_at))
-                .add(deal::Column::Id.gt(id));
-            select.filter(Condition::any().add(later).add(beside))
+            let columns = [deal::Column::ClosedAt, deal::Column::Id];
+            select.filter(sql::after(columns, [closed_at.into(), id.into()]))
         })
         .order_by_asc(deal::Column::ClosedAt)
         .order_by_asc(deal::Column::Id)

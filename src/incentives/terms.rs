@@ -1,4 +1,6 @@
 //! The document of an incentive plan: simple enough to be understood, checked as a whole, told in sentences.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeSet;
 

@@ -24,6 +24,7 @@ use crate::{
         incentive_plan, rebate_entry,
     },
     error::{Error, Result},
+    platform::calendar,
     tx::Tx,
 };
 
@@ -77,7 +78,9 @@ pub fn of_partner<'p, K>(
                 plan: plan.id,
                 component: i32::try_from(place).ok()?,
                 partner,
-                period_start: rebate.period.start(deal.won_at),
+                period_start: rebate
+                    .period
+                    .start(calendar::day_of(deal.zone, deal.won_at)),
             };
             Some(Counted {
                 key,

@@ -1,4 +1,6 @@
 //! What a ledger transaction is about.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

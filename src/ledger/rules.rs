@@ -13,6 +13,8 @@
 //! | its execution starts | payable | in payout |
 //! | it is settled | in payout; paid of the house (memo) | cash; paid of the partner (memo) |
 //! | it fails | in payout | payable |
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ use crate::{
     events::Event,
     identity::{TokenPurpose, links},
     incentives::{AccrualKind, statement::Sums},
-    platform::{ids::TypedId, money::Currency},
+    platform::{ids::TypedId, money::Currency, reader::Reader},
 };
 
 /// The facts of a mail about this event to this reader; none when there is nothing to tell.
@@ -38,7 +38,7 @@ use crate::{
 pub async fn facts(app: &App, event: &Event, reader: &user::Model) -> Result<Option<Value>> {
     let view = View {
         app,
-        db: app.db().reader(),
+        db: &app.db().reading(),
         own: reader.partner_id,
     };
     let Some(mut facts) = view.of(event).await? else {
@@ -51,7 +51,7 @@ pub async fn facts(app: &App, event: &Event, reader: &user::Model) -> Result<Opt
 /// What one reader may see.
 struct View<'a> {
     app: &'a App,
-    db: &'a DatabaseConnection,
+    db: &'a Reader,
     /// The reader's partner; none for the vendor's people.
     own: Option<PartnerId>,
 }

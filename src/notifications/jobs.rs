@@ -131,7 +131,7 @@ async fn enqueue(tx: &Tx, event: &Event, claimed: &Job) -> Done<()> {
 pub async fn send(app: &App, job: &Job) -> Result<(), Failure> {
     let letter: Letter = read(Some(&job.payload))?;
     let until = app.clock().now() + NEEDED;
-    let Some(row) = store::held(app.db().reader(), job, until).await? else {
+    let Some(row) = store::held(&app.db().reading(), job, until).await? else {
         lease_lost(job);
         return Ok(());
     };
@@ -161,7 +161,7 @@ async fn settle(app: &App, job: &Job) -> Result<(), Failure> {
 }
 
 async fn compose(app: &App, row: &job::Model, letter: &Letter) -> Result<Option<Message>, Failure> {
-    let reader = store::reader(app.db().reader(), letter.user_id).await?;
+    let reader = store::reader(&app.db().reading(), letter.user_id).await?;
     let Some(reader) = reader.filter(|user| user.status == recipients::standing(letter.template))
     else {
         return Ok(None);

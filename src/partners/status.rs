@@ -6,6 +6,8 @@
 //! an applicant never is, because it waits for the decision it asked for. Trouble leads to a watch
 //! or a suspension and back, or to offboarding, during which what was earned is still paid.
 //! Rejected applicants may apply again; retired partners are history.
+//!
+//! Pure: decides from facts alone.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};

@@ -19,6 +19,7 @@ use crate::{
     events::Event,
     partners,
     platform::{
+        calendar,
         ids::{self, TypedId},
         money::{Currency, MAX_MINOR},
         transition::StateMachine,
@@ -44,8 +45,9 @@ pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<bool> {
         .get(&run.program_version_id)
         .map(|rules| &rules.settings)
         .ok_or_else(|| Error::internal("a payout run has no rules"))?;
+    let zone = settings.default_time_zone;
     let rules = select::Rules {
-        today: run.created_at.date_naive(),
+        today: calendar::day_of(zone, run.created_at),
         minimum: minimums(&settings.minimum_payout),
         requires_payment_details: settings.requires_payment_details,
     };
@@ -53,7 +55,7 @@ pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<bool> {
     let claim = store::Claim {
         run_id: run.id,
         program_id: run.program_id,
-        before: select::cut_off(run.period_end, run.created_at),
+        before: select::cut_off(run.period_end, zone, run.created_at),
         partners,
     };
     collect(tx, claim, &rules).await?;

@@ -24,7 +24,7 @@ pub struct Create {
     pub program_id: Option<ProgramId>,
     /// The first day of the period that the run is about.
     pub period_start: NaiveDate,
-    /// The last day: lines earned and available until its end (24:00 UTC), but not after the creation, are collected,
+    /// The last day: lines earned and available until its end in the programme's time zone, but not after the creation, are collected,
     /// also those that earlier runs left.
     pub period_end: NaiveDate,
 }

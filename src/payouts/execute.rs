@@ -158,7 +158,7 @@ async fn open_batches(
     run_id: PayoutRunId,
     only: Option<PayoutId>,
 ) -> Result<Option<Vec<Batch>>> {
-    let db = app.db().reader();
+    let db = &app.db().reading();
     let Some(run) = store::run(db, run_id).await? else {
         return Ok(None);
     };

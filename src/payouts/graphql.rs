@@ -31,7 +31,8 @@ pub struct PayoutRunCreateInput {
     pub program_id: Option<ID>,
     /// The first day of the period that the run is about, for the records: lines that earlier runs left are paid too.
     pub period_start: Date,
-    /// The last day of the period. Commission earned and available until its end (24:00 UTC), but not after now, is
+    /// The last day of the period. Commission earned and available until its end in the programme's time zone, but not
+    /// after now, is
     /// paid.
     pub period_end: Date,
 }

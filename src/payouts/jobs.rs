@@ -95,7 +95,7 @@ pub async fn work(app: &App, job: &Job) -> Result<()> {
         payload.only,
     )
     .await?;
-    if store::has_open_payments(app.db().reader(), payload.run, payload.only).await? {
+    if store::has_open_payments(&app.db().reading(), payload.run, payload.only).await? {
         let open = "Payments of this run are still open: their file could not be written, or the provider has not answered.";
         return Err(Refusal::new(Code::RetryLater, open).into());
     }

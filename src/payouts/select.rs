@@ -3,16 +3,21 @@
 //! The commission lines of one partner in one currency that are due are paid together or not at all. What is not
 //! paid stays unclaimed and is looked at again by the next run, so nothing is dropped. Lines that cancel out are settled
 //! by a payout of nothing, once, so that they do not come back in every run.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::ExceptionReason;
 use crate::{
-    incentives::statement::Period,
     partners::PartnerStatus,
-    platform::money::{Currency, MAX_MINOR},
+    platform::{
+        calendar,
+        money::{Currency, MAX_MINOR},
+    },
 };
 
 /// The unclaimed lines of one partner in one currency that are due, and what is known of the partner.
@@ -37,7 +42,7 @@ pub struct Due<K> {
 /// What a run goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// The day of the run, in UTC.
+    /// The day of the run in the programme's time zone.
     pub today: NaiveDate,
     /// The minimum payment in minor units by currency; a currency that is not listed has none.
     pub minimum: BTreeMap<Currency, i64>,
@@ -45,12 +50,12 @@ pub struct Rules {
     pub requires_payment_details: bool,
 }
 
-/// The instant before which lines must have been earned and be available: the end of the last day of the period,
-/// 24:00 UTC, but never later than now. What becomes available later waits for a later run.
+/// The instant before which lines must have been earned and be available: the end of the last day of the period in the
+/// programme's time zone, but never later than now. What becomes available later waits for a later run.
 #[must_use]
-pub fn cut_off(period_end: NaiveDate, now: DateTime<Utc>) -> DateTime<Utc> {
+pub fn cut_off(period_end: NaiveDate, zone: Tz, now: DateTime<Utc>) -> DateTime<Utc> {
     let after_now = now + TimeDelta::microseconds(1);
-    Period::days(period_end, period_end).map_or(after_now, |day| day.end.min(after_now))
+    calendar::end_of_day(zone, period_end).map_or(after_now, |end| end.min(after_now))
 }
 
 impl Rules {
@@ -214,11 +219,17 @@ mod tests {
     fn a_period_ends_at_midnight_or_now() {
         let end = day("2026-03-31");
         let midnight: DateTime<Utc> = "2026-04-01T00:00:00Z".parse().unwrap();
-        assert_eq!(cut_off(end, midnight + TimeDelta::days(3)), midnight);
-        let noon: DateTime<Utc> = "2026-03-31T12:00:00Z".parse().unwrap();
-        assert_eq!(cut_off(end, noon), noon + TimeDelta::microseconds(1));
         assert_eq!(
-            cut_off(NaiveDate::MAX, noon),
+            cut_off(end, Tz::UTC, midnight + TimeDelta::days(3)),
+            midnight
+        );
+        let noon: DateTime<Utc> = "2026-03-31T12:00:00Z".parse().unwrap();
+        assert_eq!(
+            cut_off(end, Tz::UTC, noon),
+            noon + TimeDelta::microseconds(1)
+        );
+        assert_eq!(
+            cut_off(NaiveDate::MAX, Tz::UTC, noon),
             noon + TimeDelta::microseconds(1)
         );
     }

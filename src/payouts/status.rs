@@ -3,6 +3,8 @@
 //! A run is calculated, reviewed and approved by a second person, executed, and completed when every payment is
 //! settled. A payment whose outcome the provider does not tell is `UNKNOWN` until somebody asks: it is never sent
 //! again under another key. A payment of nothing is netted when its run is approved, and never handed to a provider.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

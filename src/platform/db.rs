@@ -7,26 +7,32 @@
 use std::{fs::File, num::NonZero, str::FromStr, sync::Arc, time::Duration};
 
 use log::LevelFilter;
-use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-};
-use sqlx::{Row, sqlite::SqliteConnectOptions};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, Statement};
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{
+    congestion::Congestion,
+    connection::Line,
     lock,
     reader::{Note, Reader},
+    readiness::Readiness,
+    transaction::Transaction,
 };
 
-/// From which time on a statement is told in the log, unless said otherwise.
-const SLOW: Duration = Duration::from_millis(250);
+pub use super::connection::{Fault, Limits, Step};
+
+/// How long a free connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pools of one database.
 #[derive(Clone)]
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    line: Arc<Line>,
     note: Option<Note>,
+    congestion: Arc<Congestion>,
+    readiness: Arc<Readiness>,
     /// Tells others that an SQLite file is in use.
     _in_use: Option<Arc<File>>,
 }
@@ -43,25 +49,26 @@ impl Db {
     /// # Errors
     /// The database cannot be reached or opened.
     pub async fn connect(url: &str, size: u32) -> Result<Self, DbErr> {
-        Self::telling(url, size, SLOW).await
+        Self::open(url, size, Limits::default()).await
     }
 
-    /// As [`Db::connect`]; a statement that takes `slow` or longer is told in the log: its text without the values
-    /// bound to it, its rows and its time, in the span of the request that caused it.
+    /// As [`Db::connect`] with these limits. A slow statement is written to the log: its text without the values bound
+    /// to it, its rows and its time, in the span of the request that caused it.
     ///
     /// # Errors
     /// The database cannot be reached or opened.
-    pub async fn telling(url: &str, size: u32, slow: Duration) -> Result<Self, DbErr> {
+    pub async fn open(url: &str, size: u32, limits: Limits) -> Result<Self, DbErr> {
+        let line = Arc::new(Line::new(limits));
         let open = |size, read_only| {
             let mut options = if url.starts_with("sqlite:") {
                 sqlite(url, size, read_only)
             } else {
-                postgres(url, size, read_only)
+                postgres(url, size, read_only, &line)
             };
             options
                 .sqlx_logging(true)
                 .sqlx_logging_level(LevelFilter::Off)
-                .sqlx_slow_statements_logging_settings(LevelFilter::Warn, slow);
+                .sqlx_slow_statements_logging_settings(LevelFilter::Warn, limits.slow);
             Database::connect(options)
         };
         let in_use = if url.starts_with("sqlite:") {
@@ -83,7 +90,10 @@ impl Db {
         Ok(Self {
             read,
             write,
+            line,
             note: None,
+            congestion: Arc::default(),
+            readiness: Arc::default(),
             _in_use: in_use,
         })
     }
@@ -100,13 +110,23 @@ impl Db {
         self
     }
 
-    /// The reading door of one request: it refuses to write.
+    /// The same pools, on which a test decides what goes wrong with a step.
     #[must_use]
-    pub fn reading(&self) -> Reader {
-        Reader::new(self.read.clone(), self.note.clone())
+    pub fn disturbed(
+        mut self,
+        disturb: impl Fn(Step, &str) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        self.line = Arc::new(Line::disturbed(self.line.limits, Arc::new(disturb)));
+        self
     }
 
-    /// The pool for reading: it refuses to write.
+    /// The reading door of one request or job: it refuses to write, and no statement outlives the limits.
+    #[must_use]
+    pub fn reading(&self) -> Reader {
+        Reader::new(self.read.clone(), Arc::clone(&self.line), self.note.clone())
+    }
+
+    /// The pool for reading, for commands of an operator: it refuses to write.
     #[must_use]
     pub const fn reader(&self) -> &DatabaseConnection {
         &self.read
@@ -128,14 +148,26 @@ impl Db {
     ///
     /// # Errors
     /// No connection became free in time, or the database refused.
-    #[expect(clippy::disallowed_methods, reason = "the one place that begins")]
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite)
-                .then_some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.write.begin_with_options(options).await
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        Transaction::begin(&self.write, &self.line, self.note.clone()).await
+    }
+
+    /// The operations that wait for a lock which others hold.
+    pub(crate) fn congestion(&self) -> &Congestion {
+        &self.congestion
+    }
+
+    /// Whether the database answers reads and takes writes, as found out within the last second.
+    ///
+    /// # Errors
+    /// Why not, in words for an operator.
+    pub async fn ready(&self) -> Result<(), &'static str> {
+        self.readiness.ask(self).await
+    }
+
+    /// How long ago a change was committed.
+    pub(super) fn since_written(&self) -> Option<Duration> {
+        self.line.since_written()
     }
 
     /// Closes both pools and waits for what runs.
@@ -159,7 +191,7 @@ fn options(url: &str, size: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(size)
-        .acquire_timeout(Duration::from_secs(5))
+        .acquire_timeout(PATIENCE)
         .test_before_acquire(false);
     options
 }
@@ -185,31 +217,36 @@ fn sqlite(url: &str, size: u32, read_only: bool) -> ConnectOptions {
     options
 }
 
-fn postgres(url: &str, size: u32, read_only: bool) -> ConnectOptions {
+fn postgres(url: &str, size: u32, read_only: bool, line: &Arc<Line>) -> ConnectOptions {
     let mut options = options(url, size);
+    let limits = line.limits;
     options.map_sqlx_postgres_opts(move |options| {
         let read_only = if read_only { "on" } else { "off" };
-        options.options([
-            ("idle_in_transaction_session_timeout", "10s"),
-            ("default_transaction_read_only", read_only),
-            ("timezone", "UTC"),
-        ])
+        let milliseconds = |limit: Duration| limit.as_millis().to_string();
+        options
+            .options([
+                ("idle_in_transaction_session_timeout", "10s"),
+                ("default_transaction_read_only", read_only),
+                ("timezone", "UTC"),
+                // The locks of a client that vanished are free again within half a minute.
+                ("tcp_keepalives_idle", "10"),
+                ("tcp_keepalives_interval", "5"),
+                ("tcp_keepalives_count", "3"),
+                ("tcp_user_timeout", "20000"),
+            ])
+            .options([
+                ("lock_timeout", milliseconds(limits.lock)),
+                // Zero is none.
+                (
+                    "statement_timeout",
+                    milliseconds(limits.statement.unwrap_or_default()),
+                ),
+            ])
     });
-    if read_only {
-        // After a restart of the server no pooled session is left, and nobody used one for a moment.
-        options.test_before_acquire_if_idle_for(Duration::from_secs(1));
-    } else {
-        // Outside a transaction now() is the start of the statement; inside a forgotten one it stands still. Asked in one
-        // message: of a prepared statement each message has a time of its own.
-        options.map_sqlx_postgres_before_acquire(|connection, _| {
-            Box::pin(async move {
-                let row = sqlx::raw_sql("SELECT now() = statement_timestamp()")
-                    .fetch_one(connection)
-                    .await?;
-                let fresh: bool = row.try_get(0)?;
-                Ok(fresh)
-            })
-        });
-    }
+    let line = Arc::clone(line);
+    options.map_sqlx_postgres_before_acquire(move |connection, rested| {
+        let line = Arc::clone(&line);
+        Box::pin(async move { Ok(line.is_alive(connection, rested).await) })
+    });
     options
 }

@@ -2,6 +2,8 @@
 //!
 //! The text is the TypeID form: a prefix that names the type, an underscore, and 26 characters of
 //! Crockford's base 32. Both sort by time of creation, so an id is also a stable paging key.
+//!
+//! Pure: decides from facts alone.
 
 use std::sync::{
     LazyLock,

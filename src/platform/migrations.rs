@@ -60,29 +60,97 @@ pub async fn up(url: &str) -> Result<(), MigrationFault> {
     outcome
 }
 
+/// How far a database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none, or it has no tables.
+    Missing,
+    /// It lacks migrations of this program.
+    Behind,
+    /// It has the schema of this program.
+    Current,
+}
+
+/// Finds out how far a database is, and changes nothing.
+///
+/// # Errors
+/// See [`MigrationFault`].
+pub async fn standing(url: &str) -> Result<Standing, MigrationFault> {
+    let sqlite = url.starts_with("sqlite:");
+    if sqlite {
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
+        let file = std::fs::metadata(options.get_filename());
+        if !file.is_ok_and(|file| file.len() > 0) {
+            return Ok(Standing::Missing);
+        }
+    }
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options.create_if_missing(false).pragma("query_only", "ON")
+        });
+    let connection = Database::connect(options).await?;
+    let standing = look(&connection, sqlite).await;
+    connection.close().await?;
+    standing
+}
+
+async fn look(connection: &DatabaseConnection, sqlite: bool) -> Result<Standing, MigrationFault> {
+    let there = if sqlite {
+        "SELECT name FROM sqlite_master WHERE name = 'seaql_migrations'"
+    } else {
+        "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL"
+    };
+    let backend = connection.get_database_backend();
+    let there = connection.query_one_raw(sea_orm::Statement::from_string(backend, there));
+    if there.await?.is_none() {
+        return Ok(Standing::Missing);
+    }
+    let (known, applied) = (known(), applied(connection).await?);
+    refuse_newer(&known, &applied)?;
+    Ok(match applied.len() {
+        0 => Standing::Missing,
+        _ if applied == known => Standing::Current,
+        _ => Standing::Behind,
+    })
+}
+
 async fn apply(connection: &DatabaseConnection) -> Result<(), MigrationFault> {
     Migrator::install(connection).await?;
-    let known: BTreeSet<String> = Migrator::migrations()
+    refuse_newer(&known(), &applied(connection).await?)?;
+    Ok(Migrator::up(connection, None).await?)
+}
+
+/// The migrations of this program.
+fn known() -> BTreeSet<String> {
+    Migrator::migrations()
         .iter()
         .map(|one| one.name().to_owned())
-        .collect();
-    let applied = connection
+        .collect()
+}
+
+async fn applied(connection: &DatabaseConnection) -> Result<BTreeSet<String>, MigrationFault> {
+    let rows = connection
         .query_all_raw(sea_orm::Statement::from_string(
             connection.get_database_backend(),
             "SELECT version FROM seaql_migrations",
         ))
         .await?;
-    let mut foreign = Vec::new();
-    for row in applied {
-        let version: String = row.try_get("", "version")?;
-        if !known.contains(&version) {
-            foreign.push(version);
-        }
+    let versions = rows.iter().map(|row| row.try_get("", "version"));
+    Ok(versions.collect::<Result<_, _>>()?)
+}
+
+fn refuse_newer(
+    known: &BTreeSet<String>,
+    applied: &BTreeSet<String>,
+) -> Result<(), MigrationFault> {
+    let foreign: Vec<_> = applied.difference(known).cloned().collect();
+    if foreign.is_empty() {
+        return Ok(());
     }
-    if !foreign.is_empty() {
-        return Err(MigrationFault::Newer(foreign.join(", ")));
-    }
-    Ok(Migrator::up(connection, None).await?)
+    Err(MigrationFault::Newer(foreign.join(", ")))
 }
 
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {

@@ -2,6 +2,8 @@
 //!
 //! Amounts are never floats. A sum that is divided is divided completely ([`allocate`]); a sum that is
 //! multiplied by a rate is rounded once, half to even ([`rate`]).
+//!
+//! Pure: decides from facts alone.
 
 use std::fmt;
 use std::str::FromStr;

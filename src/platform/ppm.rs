@@ -1,5 +1,7 @@
 //! Shares and rates in parts per million, so that a percentage with four decimals is a whole number
 //! and shares of one thing can be said to sum to exactly one.
+//!
+//! Pure: decides from facts alone.
 
 use std::fmt;
 use std::str::FromStr;

@@ -5,17 +5,20 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
-    RuntimeErr, Statement, Values,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
+    Statement,
 };
-use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, pool::PoolConnection};
 use tokio::sync::Mutex;
+
+use super::{
+    connection::{Connection, Fate, Line},
+    trouble::Trouble,
+};
 
 /// Told every statement before it runs.
 pub(super) type Note = Arc<dyn Fn(&Statement) + Send + Sync>;
@@ -26,60 +29,30 @@ pub struct Reader(Arc<Shared>);
 
 struct Shared {
     pool: DatabaseConnection,
+    line: Arc<Line>,
     note: Option<Note>,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<Connection>>,
     /// How often the connection was let go.
     let_go: AtomicU64,
-}
-
-/// A connection of the reading pool.
-enum Held {
-    Postgres(PoolConnection<Postgres>),
-    Sqlite(PoolConnection<Sqlite>),
-}
-
-impl Held {
-    async fn of(pool: &DatabaseConnection) -> Result<Self, DbErr> {
-        let acquired = if pool.get_database_backend() == DbBackend::Postgres {
-            let connection = pool.get_postgres_connection_pool().acquire().await;
-            connection.map(Self::Postgres)
-        } else {
-            let connection = pool.get_sqlite_connection_pool().acquire().await;
-            connection.map(Self::Sqlite)
-        };
-        acquired.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-            sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-            error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
-        })
-    }
-
-    async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        let values = SqlxValues(statement.values.unwrap_or(Values(Vec::new())));
-        let sql = AssertSqlSafe(statement.sql);
-        match self {
-            Self::Postgres(connection) => {
-                let query = sqlx::query_with::<Postgres, _>(sql, values);
-                let rows = query.fetch_all(&mut **connection).await?;
-                Ok(rows.into_iter().map(QueryResult::from).collect())
-            }
-            Self::Sqlite(connection) => {
-                let query = sqlx::query_with::<Sqlite, _>(sql, values);
-                let rows = query.fetch_all(&mut **connection).await?;
-                Ok(rows.into_iter().map(QueryResult::from).collect())
-            }
-        }
-    }
+    /// Whether the request has changed something.
+    changed: AtomicBool,
 }
 
 impl Reader {
-    pub(super) fn new(pool: DatabaseConnection, note: Option<Note>) -> Self {
+    pub(super) fn new(pool: DatabaseConnection, line: Arc<Line>, note: Option<Note>) -> Self {
         Self(Arc::new(Shared {
             pool,
+            line,
             note,
             held: Mutex::new(None),
             let_go: AtomicU64::new(0),
+            changed: AtomicBool::new(false),
         }))
+    }
+
+    /// From now on a read that fails must not say that nothing happened.
+    pub fn after_change(&self) {
+        self.0.changed.store(true, Ordering::Release);
     }
 
     /// Whether a statement is on its way.
@@ -122,17 +95,48 @@ impl ConnectionTrait for Reader {
         }
         let mut held = self.0.held.lock().await;
         let let_go = self.0.let_go.load(Ordering::Acquire);
-        let mut connection = match held.take() {
-            Some(connection) => connection,
-            None => Held::of(&self.0.pool).await?,
+        let read = match self.read(held.take(), statement.clone()).await {
+            // A connection that had ended without being used: another one may not have.
+            Err(error) if Trouble::of(&error) == Some(Trouble::Lost) => {
+                self.read(None, statement).await
+            }
+            read => read,
         };
-        let rows = connection.all(statement).await;
-        // Of one that failed, or that nobody waited for, it is not known what it still has to say: it goes to the pool.
-        let rows = rows.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
+        let (connection, rows) = read.map_err(|error| self.told(error))?;
         if self.0.let_go.load(Ordering::Acquire) == let_go {
-            *held = Some(connection);
+            *held = connection;
         }
         Ok(rows)
+    }
+}
+
+impl Reader {
+    async fn read(
+        &self,
+        held: Option<Connection>,
+        statement: Statement,
+    ) -> Result<(Option<Connection>, Vec<QueryResult>), DbErr> {
+        let mut connection = match held {
+            Some(connection) => connection,
+            None => Connection::of(&self.0.pool, &self.0.line, Fate::Kept).await?,
+        };
+        match connection.all(statement).await {
+            Ok(rows) => Ok((Some(connection), rows)),
+            Err(error) => {
+                // Of one that failed it is not known what it still has to say: it goes to the pool, or it is closed.
+                if error.as_database_error().is_none() {
+                    connection.end(Fate::Closed);
+                }
+                Err(DbErr::Query(RuntimeErr::SqlxError(error.into())))
+            }
+        }
+    }
+
+    fn told(&self, error: DbErr) -> DbErr {
+        match Trouble::of(&error) {
+            Some(_) if self.0.changed.load(Ordering::Acquire) => Trouble::AfterChange.error(error),
+            _ => error,
+        }
     }
 }
 

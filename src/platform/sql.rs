@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend,
+    ColumnTrait, ConnectionTrait, DbBackend, ExprTrait, Value,
     sea_query::{Expr, SimpleExpr},
 };
 use uuid::Uuid;
@@ -66,6 +66,14 @@ pub fn any_of<C: ConnectionTrait, I: TypedId>(
     };
     let column = Expr::col(column.as_column_ref());
     Expr::cust_with_exprs(condition, [column, Expr::value(array)])
+}
+
+/// The rows after one in the order of these columns, the last of which is unique: a comparison of whole rows, which an
+/// index over the columns starts at. `a > x OR (a = x AND id > y)` says the same and reads all earlier rows again.
+/// The columns must not be nullable and are in ascending order.
+pub fn after<const N: usize>(columns: [impl ColumnTrait; N], row: [Value; N]) -> SimpleExpr {
+    let columns = columns.map(|column| Expr::col(column.as_column_ref()));
+    Expr::tuple(columns).gt(Expr::tuple(row.map(Expr::value)))
 }
 
 /// A length as the databases count rows.

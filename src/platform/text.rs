@@ -22,6 +22,29 @@ pub fn casefold(text: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a character has no width: marks of direction, joiners, the byte order mark. They come along when a text is
+/// copied, and two texts that differ by them look the same.
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00AD}'
+            | '\u{061C}'
+            | '\u{180E}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{FEFF}'
+    )
+}
+
+/// The text without white space and invisible characters at its ends.
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
+}
+
 /// How a text is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -70,6 +93,15 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn invisible_characters_at_the_ends_are_trimmed() {
+        for text in ["d1", "\u{feff} d1\u{200f}", "\u{a0}\u{202a}d1\u{202c}\n"] {
+            assert_eq!(trim(text), "d1");
+        }
+        assert_eq!(trim("\u{200f}\u{2009}"), "");
+        assert_eq!(trim("שלום\u{200f} d1"), "שלום\u{200f} d1");
+    }
 
     #[test]
     fn spellings_of_one_word_have_one_form() {

@@ -1,5 +1,7 @@
 //! What every state machine of the house has in common: a table of allowed moves, the refusal of
 //! everything else, and moves that nobody may make without saying why.
+//!
+//! Pure: decides from facts alone.
 
 use std::fmt;
 

@@ -1,4 +1,6 @@
 //! The programme that a vendor starts from.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 

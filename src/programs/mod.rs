@@ -9,6 +9,7 @@
 //! Everybody may read a programme and its rules; a partner sees its own enrolment and no other.
 
 pub mod amendment;
+pub mod calendar;
 pub mod create;
 mod defaults;
 pub mod enroll;

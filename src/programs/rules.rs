@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sea_orm::ConnectionTrait;
 
 use super::{ProgramSettings, store};
@@ -75,6 +76,18 @@ pub async fn by_version<C: ConnectionTrait>(
             "there is no version {missing} of a programme"
         ))),
     }
+}
+
+/// The time zone of a version: that of the days of what was made under it.
+///
+/// # Errors
+/// The version does not exist.
+pub async fn zone_of<C: ConnectionTrait>(db: &C, version: ProgramVersionId) -> Result<Tz> {
+    let rules = by_version(db, &[version]).await?;
+    let rules = rules.get(&version);
+    rules
+        .map(|rules| rules.settings.default_time_zone)
+        .ok_or_else(|| Error::internal("a version of a programme is gone"))
 }
 
 /// The programme named, or the only active one when none is named.

@@ -4,6 +4,8 @@
 //! The settings are one versioned document. Deals and attribution runs remember the version they
 //! used, so a change never rewrites what was computed. A document is accepted as a whole or refused
 //! with every fault at once.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +26,8 @@ pub struct ProgramSettings {
     /// Days by which an exchange rate may be older than the day it is wanted for, 0 to 31: rates rest at weekends.
     #[serde(default = "seven")]
     pub rate_max_age_days: u16,
-    /// IANA time zone of registrations that bring none of their own.
+    /// The IANA time zone whose days are the programme's business days, and that of registrations that bring none of their
+    /// own.
     pub default_time_zone: Tz,
     /// Levels of partnership. At most 20.
     pub tiers: Vec<Tier>,
@@ -98,7 +101,7 @@ pub struct AttributionSettings {
     /// Whether the share of a role that nobody fills goes to the others; otherwise it stays with
     /// the vendor.
     pub redistribute_empty_roles: bool,
-    /// How many touchpoints of one kind by one partner on one day count, at least 1.
+    /// How many touchpoints of one kind by one partner on one day count, at least 1; see `attribution::countable`.
     pub daily_cap: u16,
     /// What each kind of touchpoint weighs in the model CUSTOM; a kind that is not listed weighs nothing.
     #[serde(default)]

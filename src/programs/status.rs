@@ -1,4 +1,6 @@
 //! Where a programme stands.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

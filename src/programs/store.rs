@@ -122,6 +122,25 @@ pub async fn all_in_force<C: ConnectionTrait>(
     Ok(found)
 }
 
+/// The time zone of every version of every programme with the instant from which it holds, oldest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn zones<C: ConnectionTrait>(db: &C) -> Result<Vec<(ProgramId, DateTime<Utc>, String)>> {
+    use program_version::{Column, Entity};
+    // Only this of the document, which may be long.
+    let zone = Expr::cust("settings ->> 'defaultTimeZone'");
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::ProgramId)
+        .column(Column::EffectiveFrom)
+        .expr_as(zone, "zone")
+        .order_by_asc(Column::EffectiveFrom)
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// The version of a programme that begins last.
 ///
 /// # Errors

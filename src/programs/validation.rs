@@ -1,5 +1,7 @@
 //! What makes the settings of a programme sound. Every fault is found at once and named with its
 //! place.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeSet;
 

@@ -35,7 +35,7 @@ impl ExchangeRate {
         self.0.id.into()
     }
 
-    /// The day, in UTC.
+    /// The day. Amounts are converted by the day in the time zone of the programme they are about.
     fn on(&self) -> Date {
         Date(self.0.rate_on)
     }
@@ -94,7 +94,7 @@ pub struct ExchangeRateFilter {
 /// An exchange rate to be recorded, either way round.
 #[derive(Clone, Debug, InputObject)]
 pub struct ExchangeRateInput {
-    /// The day, in UTC; not in the future.
+    /// The day; not in the future, anywhere.
     on: Date,
     /// A currency.
     from: CurrencyCode,
@@ -148,6 +148,7 @@ payload!(
     /// The exchange rates that count now.
     ExchangeRateRecordPayload {
         /// The rates, in the order of the input. At most 100. Null exactly when there are errors.
+        #[graphql(directive = crate::graphql::cost::list_size::apply(20, None))]
         exchange_rates: Vec<ExchangeRate>
     }
 );

@@ -1,4 +1,6 @@
 //! Exchange rates as exact ratios.
+//!
+//! Pure: decides from facts alone.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::{
     rate::{Amount, Rate},
@@ -16,6 +16,9 @@ use crate::{
     platform::money::Currency,
     tx::Tx,
 };
+
+/// How far ahead of UTC the clocks of the easternmost time zone are.
+const LATEST_ZONE: TimeDelta = TimeDelta::hours(14);
 
 /// The most rates of one call.
 pub const MAX_ENTRIES: usize = 100;
@@ -111,7 +114,9 @@ fn check(tx: &Tx, entries: &[Entry]) -> Result<()> {
     if entries.is_empty() || entries.len() > MAX_ENTRIES {
         faults.add("rates", format!("must be from 1 to {MAX_ENTRIES}"));
     }
-    let (today, mut seen) = (tx.now().date_naive(), BTreeSet::new());
+    // East of UTC it is tomorrow already, at most by 14 hours.
+    let today = (tx.now() + LATEST_ZONE).date_naive();
+    let mut seen = BTreeSet::new();
     for (place, entry) in entries.iter().enumerate() {
         let at = |field: &str| format!("rates.{place}.{field}");
         if entry.from == entry.to {

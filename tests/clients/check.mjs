@@ -7,6 +7,7 @@ import { hostile } from "./hostile.mjs";
 import { lint } from "./lint.mjs";
 import { relay } from "./relay.mjs";
 import { Server } from "./server.mjs";
+import { sockets } from "./sockets.mjs";
 
 const [url, schemaFile, demoFile, serverPid] = process.argv.slice(2);
 if (!demoFile) {
@@ -15,7 +16,7 @@ if (!demoFile) {
 }
 const server = await Server.signIn(url, "ada@vendor.example", "ensemble-demo-2026");
 let failed = false;
-for (const check of [audit, lint, codegen, relay, cache, hostile]) {
+for (const check of [audit, lint, codegen, relay, cache, sockets, hostile]) {
   const started = Date.now();
   try {
     const told = await check({ server, schemaFile, demoFile, serverPid });

@@ -6,7 +6,7 @@ use ensemble::{
     entity::{audit_event, ids::JobId, job},
     error::{Code, Error, Refusal},
     events::Event,
-    platform::{db::Db, ids::TypedId, jobs, migrations},
+    platform::{ids::TypedId, jobs, migrations},
     tx::Call,
 };
 use sea_orm::{
@@ -27,9 +27,8 @@ cases!(
     facts_cannot_be_changed,
     unknown_ids_answer_not_found,
     only_work_wakes_the_worker,
-    // A transaction of SQLite is the writer's; only PostgreSQL has sessions that could be left inside one.
+    // A transaction of SQLite is the writer's; only PostgreSQL has sessions that wait inside one.
     postgres: [
-        a_session_serves_until_it_is_left_inside_a_transaction,
         a_session_inside_a_transaction_that_does_nothing_is_ended,
     ],
 );
@@ -285,21 +284,6 @@ async fn only_work_wakes_the_worker(t: TestApp) {
     .unwrap();
     assert!(t.app.woken().now_or_never().is_some(), "work does not wake");
     t.settle().await;
-}
-
-async fn a_session_serves_until_it_is_left_inside_a_transaction(t: TestApp) {
-    let db = Db::connect(t.url(), 1).await.unwrap();
-    let session = || async {
-        let of = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
-        let row = db.maintenance().query_one_raw(of).await.unwrap().unwrap();
-        row.try_get_by_index::<i32>(0).unwrap()
-    };
-    let first = session().await;
-    for _ in 0..20 {
-        assert_eq!(session().await, first);
-    }
-    db.maintenance().execute_unprepared("BEGIN").await.unwrap();
-    assert_ne!(session().await, first);
 }
 
 async fn a_session_inside_a_transaction_that_does_nothing_is_ended(t: TestApp) {

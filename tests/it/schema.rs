@@ -1,5 +1,7 @@
 //! The schema as portal developers meet it: committed, described, bounded.
 
+use std::collections::BTreeSet;
+
 use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
@@ -20,7 +22,7 @@ use crate::{
 cases!(
     the_committed_schema_is_the_served_one,
     everything_is_described,
-    every_plain_list_has_a_bound,
+    every_plain_list_declares_its_size,
     every_scalar_is_known_to_the_guard,
     directives_and_inputs_are_described,
     the_catalogue_of_codes_is_complete,
@@ -216,22 +218,22 @@ async fn everything_is_described(_: TestApp) {
     assert_eq!(bare, Vec::<String>::new());
 }
 
-async fn every_plain_list_has_a_bound(_: TestApp) {
+async fn every_plain_list_declares_its_size(_: TestApp) {
     let guard = Guard::new(&sdl(), Limits::default()).unwrap();
     assert_eq!(
-        guard.catalog().unbounded_lists(),
+        guard.catalog().unsized_lists(),
         &[] as &[String],
-        "say \"At most N\" in the description"
+        "declare cost::list_size"
     );
 }
 
 async fn the_catalogue_of_codes_is_complete(_: TestApp) {
-    use ensemble::{error::Code, graphql::refusal::Cause};
+    use ensemble::error::Code;
     use sea_orm::Iterable;
 
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).unwrap();
-    let documented: std::collections::BTreeSet<&str> = page
+    let documented: BTreeSet<&str> = page
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .filter(|code| {
@@ -239,11 +241,21 @@ async fn the_catalogue_of_codes_is_complete(_: TestApp) {
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
         })
         .collect();
-    let served: std::collections::BTreeSet<&str> = Code::iter()
-        .map(Code::as_str)
-        .chain(Cause::ALL.iter().map(|cause| cause.code()))
-        .collect();
-    assert_eq!(documented, served);
+    let answered: BTreeSet<&str> = Code::iter().map(Code::as_str).collect();
+    assert_eq!(documented, answered);
+    let definitions = parse_schema(sdl()).unwrap().definitions;
+    let declared = definitions.iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(definition) if definition.node.name.node == "ErrorCode" => {
+            match &definition.node.kind {
+                TypeKind::Enum(values) => Some(values),
+                _ => None,
+            }
+        }
+        _ => None,
+    });
+    let values = declared.unwrap().values.iter();
+    let declared: BTreeSet<&str> = values.map(|value| value.node.value.node.as_str()).collect();
+    assert_eq!(declared, answered);
 }
 
 async fn every_scalar_is_known_to_the_guard(_: TestApp) {

@@ -92,6 +92,7 @@ impl Attribution {
 
     /// The parts, by the earliest touchpoint; what stays with the vendor comes last. At most 25. A partner's people
     /// see their own part alone.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     async fn credits(&self) -> List<AttributionCredit> {
         self.credits
             .iter()

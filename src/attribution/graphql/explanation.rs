@@ -75,6 +75,7 @@ impl AttributionExplanation {
 
     /// The parts that you may see: a partner's people their own (with share 0 if it has none), the vendor's people
     /// all. At most 25.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     async fn credits(&self) -> List<ExplainedCredit> {
         let part = |part: &Part| ExplainedCredit {
             part: part.clone(),
@@ -97,6 +98,7 @@ impl AttributionExplanation {
 
     /// What every model would give on the same facts; at most 8. Null for those who may not compare, partners among
     /// them. That of the official model equals the stored credit.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(8, None))]
     async fn what_if(&self) -> Option<async_graphql::Result<List<Attribution>>> {
         let compared = || {
             Model::iter()
@@ -152,6 +154,7 @@ impl ExplainedCredit {
     }
 
     /// The touchpoints that were looked at, by time; the 200 latest where there are more. At most 200.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     async fn touchpoints(&self) -> List<ExplainedTouchpoint> {
         let rows = &self.part.touchpoints;
         rows.iter()

@@ -1,7 +1,7 @@
 //! Influenced revenue in the API.
 
 use async_graphql::{Context, Description, ID, Object};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{Days, NaiveDate};
 
 use super::partner;
 use crate::{
@@ -18,9 +18,10 @@ use crate::{
     },
     partners::graphql::Partner,
     platform::money::Currency,
+    programs::graphql::calendar,
 };
 
-/// Revenue that partners influenced in a period, in one currency.
+/// Revenue that partners influenced in a period, in one currency. Values are those of the won deals less refunds.
 #[derive(Clone, Debug, Description)]
 pub struct InfluencedRevenue {
     currency: Currency,
@@ -73,6 +74,7 @@ impl InfluencedRevenue {
     }
 
     /// The partners that influenced most by full credit. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(25, None))]
     async fn partners(&self) -> List<PartnerInfluence> {
         let mut rows: Vec<_> = self.rows().collect();
         rows.sort_by_key(|(partner, row)| (std::cmp::Reverse(row.full_minor), *partner));
@@ -143,10 +145,11 @@ pub(super) async fn read(
         faults.add("periodEnd", "must not be before periodStart");
     }
     faults.check()?;
-    let until = last
-        .checked_add_days(Days::new(1))
-        .ok_or_else(|| Error::internal("the calendar ends"))?;
-    let reports = influenced::between(ctx.db(), (midnight(first), midnight(until))).await?;
+    let until = last.checked_add_days(Days::new(1));
+    let calendar = calendar(ctx).await?;
+    let bounds = until.and_then(|until| calendar.bounds(first, until));
+    let bounds = bounds.ok_or_else(|| Error::internal("the calendar ends"))?;
+    let reports = influenced::between(ctx.db(), &bounds, only).await?;
     let revenue = reports
         .into_iter()
         .map(|(currency, report)| InfluencedRevenue {
@@ -157,8 +160,4 @@ pub(super) async fn read(
     Ok(revenue
         .filter(|revenue| revenue.rows().next().is_some())
         .collect())
-}
-
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
 }

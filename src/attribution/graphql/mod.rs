@@ -39,6 +39,7 @@ impl AttributionQuery {
     /// Why credit for a deal is what it is. A partner's people get their own part with their touchpoints and the
     /// number of other partners; the vendor's people get all parts, and those who may compare, all models. For a won
     /// deal it explains the stored computation, for an open one what it would be if it were won now.
+    #[graphql(directive = crate::graphql::cost::points::apply("50".to_owned()))]
     async fn attribution_explanation(
         &self,
         ctx: &Context<'_>,
@@ -48,7 +49,12 @@ impl AttributionQuery {
     }
 
     /// Revenue that partners influenced without having brought it, by currency; at most 180 currencies. A partner's
-    /// people see their own partner only. Deals count by the day in UTC on which they were won.
+    /// people see their own partner only. Deals count by the day on which they were won, in the time zone of their
+    /// programme.
+    #[graphql(
+     directive = crate::graphql::cost::points::apply("1000".to_owned()),
+     directive = crate::graphql::cost::list_size::apply(5, None)
+    )]
     async fn influenced_revenue(
         &self,
         ctx: &Context<'_>,
@@ -75,8 +81,9 @@ pub struct AttributionMutation;
 #[Object]
 impl AttributionMutation {
     /// Records what a partner did for a deal. The other side must confirm it before it counts: the vendor what a
-    /// partner recorded, somebody else of the vendor or a manager of the partner what the vendor recorded. After the
-    /// deal closed it waits for the vendor's approval. Needs `@idempotent`.
+    /// partner recorded, a colleague at the vendor or a manager of the partner what the vendor recorded. After the deal
+    /// closed it waits for the vendor's approval. Credit is computed when a deal is won; touchpoints confirmed after that
+    /// change neither the stored credit nor commission. Needs `@idempotent`.
     async fn touchpoint_record(
         &self,
         ctx: &Context<'_>,
@@ -95,7 +102,9 @@ impl AttributionMutation {
         TouchpointRecordPayload::of(result.await)
     }
 
-    /// Confirms a touchpoint, so that it counts. Nobody confirms what he recorded himself.
+    /// Confirms a touchpoint. It then counts when the credit of the deal is computed, which happens once: when the deal is
+    /// won, or for imported deals in the next accrual run. Confirming it later puts it on record and changes neither the
+    /// stored credit nor commission. You cannot confirm what you recorded yourself.
     async fn touchpoint_verify(
         &self,
         ctx: &Context<'_>,

@@ -5,6 +5,8 @@
 //! included, so shops on a shared platform are different customers. International names take their
 //! ASCII form (UTS 46). Mail services that anybody can use prove nothing about a customer and give
 //! no domain.
+//!
+//! Pure: decides from facts alone.
 
 use std::net::IpAddr;
 

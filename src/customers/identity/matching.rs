@@ -3,6 +3,8 @@
 //! Only the same registrable domain is proof and blocks by itself. Everything else is a hint that a
 //! person must judge: names repeat, group companies share telephones, and numbers of different
 //! registers coincide.
+//!
+//! Pure: decides from facts alone.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,7 @@
 //! The canonical form of a company's name, its number and its telephone, and how close two names
 //! are.
+//!
+//! Pure: decides from facts alone.
 
 use std::collections::BTreeSet;
 

@@ -116,6 +116,7 @@ impl Deal {
     }
 
     /// What is to be sold. At most 50.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<List<ProductLine>> {
         let rows = ctx.loaders().load_one(ProductsOf(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
@@ -130,6 +131,7 @@ impl Deal {
 
     /// The roles of partners on it, earliest first: all for the vendor, your own for a partner. At most 20,
     /// those who left included.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(4, None))]
     async fn participants(
         &self,
         ctx: &Context<'_>,
@@ -147,6 +149,7 @@ impl Deal {
     }
 
     /// The stays in stages, earliest first. At most 50: the latest.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(8, None))]
     async fn stage_history(&self, ctx: &Context<'_>) -> async_graphql::Result<List<StageStay>> {
         let moves = self.moves(ctx).await.map_err(top_level)?;
         let now = ctx.app().clock().now();
@@ -158,6 +161,7 @@ impl Deal {
     }
 
     /// How long it was in each stage, in the order of the first entry; the closing stage is left out. At most 30.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(8, None))]
     async fn time_in_stages(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<StageDwell>> {
         let moves = self.moves(ctx).await.map_err(top_level)?;
         let closed = self.0.closed_at.is_some();
@@ -240,6 +244,7 @@ impl Deal {
     }
 
     /// The refunds, earliest first. At most 20: the latest.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(2, None))]
     async fn refunds(&self, ctx: &Context<'_>) -> async_graphql::Result<List<DealRefund>> {
         let rows = ctx.loaders().load_one(RefundsOf(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
@@ -289,6 +294,7 @@ impl Deal {
     /// Who made the outcome happen: the official credit of a won deal, and beside it the models asked for. At most 9.
     /// The vendor sees all credits; a partner's people see their own partner's. Null with `FORBIDDEN` for members of a
     /// partner, and for whoever asks for models without the right to compare them.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(1, Some(vec!["models".to_owned()])))]
     async fn attribution(
         &self,
         ctx: &Context<'_>,

@@ -68,9 +68,10 @@ fn sum(forecast: &Forecast, sum: i128, currency: Currency) -> Option<async_graph
 #[derive(Clone, Debug)]
 pub struct DealForecast(Outlook);
 
-/// What deals are expected to bring, in one currency. Each deal is converted at the stored exchange rate of the day on
-/// which it was closed, or opened while it is open (in UTC); where that day has none, at the last one before it that
-/// is no older than the programme's `rateMaxAgeDays`. Each is rounded half to even once.
+/// What deals are expected to bring, in one currency; refunds of won deals are subtracted. Each deal is converted at the
+/// stored exchange rate of the day on which it was closed, or opened while it is open, in the time zone of its programme.
+/// Where that day has none, the last one before it counts that is no older than the programme's `rateMaxAgeDays`. Deals
+/// of one stage, currency and day are converted together and rounded half to even once.
 #[Object]
 impl DealForecast {
     /// The currency of all sums.
@@ -83,17 +84,18 @@ impl DealForecast {
         super::counter(self.0.all.deals)
     }
 
-    /// Their value. Null when `withoutRate` names deals that cannot be converted.
+    /// Their value less refunds. Null when `withoutRate` names deals that cannot be converted.
     fn value(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.0.all, self.0.all.value, self.0.currency)
     }
 
-    /// Their value times the probability of their stage. Null when `withoutRate` names deals that cannot be converted.
+    /// Their value less refunds times the probability of their stage. Null when `withoutRate` names deals that cannot be converted.
     fn weighted(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.0.all, self.0.all.weighted, self.0.currency)
     }
 
     /// Deals that cannot be converted because a rate is missing, by currency. At most 200; empty when all is well.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn without_rate(&self) -> Vec<DealWithoutRate> {
         DealWithoutRate::all(&self.0.all)
     }
@@ -159,17 +161,18 @@ impl DealForecastGroup {
         super::counter(self.forecast.deals)
     }
 
-    /// Their value. Null when `withoutRate` names deals that cannot be converted.
+    /// Their value less refunds. Null when `withoutRate` names deals that cannot be converted.
     fn value(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.forecast, self.forecast.value, self.currency)
     }
 
-    /// Their value times the probability of their stage. Null when `withoutRate` names deals that cannot be converted.
+    /// Their value less refunds times the probability of their stage. Null when `withoutRate` names deals that cannot be converted.
     fn weighted(&self) -> Option<async_graphql::Result<Money>> {
         sum(&self.forecast, self.forecast.weighted, self.currency)
     }
 
     /// Deals that cannot be converted because a rate is missing, by currency. At most 200; empty when all is well.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn without_rate(&self) -> Vec<DealWithoutRate> {
         DealWithoutRate::all(&self.forecast)
     }
@@ -189,6 +192,7 @@ pub struct ForecastQuery;
 impl ForecastQuery {
     /// What the deals that you see are expected to bring, in the reporting currency of the programme: that of the
     /// filter, or the only active one. `BAD_USER_INPUT` when there are several and none is named.
+    #[graphql(directive = crate::graphql::cost::points::apply("1000".to_owned()))]
     async fn deal_forecast(
         &self,
         ctx: &Context<'_>,

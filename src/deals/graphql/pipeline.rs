@@ -56,6 +56,10 @@ pub struct PipelineQuery;
 impl PipelineQuery {
     /// The open deals that you see, summed by currency, in the order of the currency codes. At most 200: one entry
     /// for each currency that occurs.
+    #[graphql(
+     directive = crate::graphql::cost::points::apply("100".to_owned()),
+     directive = crate::graphql::cost::list_size::apply(5, None)
+    )]
     async fn deal_pipeline(
         &self,
         ctx: &Context<'_>,

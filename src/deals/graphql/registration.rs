@@ -141,6 +141,7 @@ impl DealRegistration {
     }
 
     /// What is to be sold. At most 50.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn products(&self, ctx: &Context<'_>) -> async_graphql::Result<List<ProductLine>> {
         let rows = ctx.loaders().load_one(RegisteredProducts(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
@@ -184,6 +185,7 @@ impl DealRegistration {
     }
 
     /// People at the customer. At most 10.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn contacts(&self) -> Vec<ContactAtCustomer> {
         self.0
             .contacts

@@ -20,7 +20,8 @@ use crate::{
 /// A partner's claim on a deal.
 #[derive(Clone, Debug, InputObject)]
 pub struct DealRegistrationSubmitInput {
-    /// The partner that claims. Mandatory for the vendor's people; a partner's people leave it out or name their own.
+    /// The partner that claims. A partner's people leave it out or name their own. Administrators, the only role of the
+    /// vendor that may submit, have to name one.
     partner_id: Option<ID>,
     /// The programme; the only active one when left out.
     program_id: Option<ID>,

@@ -1,20 +1,23 @@
 //! What the guard must know of the schema: which fields lead to objects, lists and connections, and what their arguments
 //! take.
 //!
-//! A plain list is priced by the bound in its description ("At most 40 …"); what says nothing counts 20 items, and
-//! can be listed, so that a test can insist on a bound.
+//! A plain list is priced by the size that the schema declares with `@listSize`. One without a declaration counts as
+//! 20 items and is reported by [`Catalog::unsized_lists`], so that a test can insist on a declaration.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use async_graphql::parser::{
-    self, parse_schema,
-    types::{
-        BaseType, FieldDefinition, InputValueDefinition, Type, TypeDefinition, TypeKind,
-        TypeSystemDefinition,
+use async_graphql::{
+    Value as ConstValue,
+    parser::{
+        self, parse_schema,
+        types::{
+            BaseType, FieldDefinition, InputValueDefinition, Type, TypeDefinition, TypeKind,
+            TypeSystemDefinition,
+        },
     },
 };
 
-/// The size a plain list is taken to have when its description names none.
+/// The size of a plain list that declares none.
 pub const DEFAULT_LIST_SIZE: u64 = 20;
 
 /// What selecting a field brings up.
@@ -24,7 +27,7 @@ pub enum Shape {
     Leaf,
     /// One object.
     Object,
-    /// A list of at most so many objects.
+    /// A list of objects, with the size that it is priced as.
     List(u64),
     /// A page of a list that can grow.
     Connection,
@@ -37,6 +40,10 @@ pub struct FieldCost {
     pub target: String,
     /// What selecting it brings up.
     pub shape: Shape,
+    /// The points it costs itself, where the schema declares them.
+    pub weight: Option<u64>,
+    /// The list arguments that set the size of a list.
+    pub slicing: Vec<String>,
     /// What its arguments take.
     pub arguments: HashMap<String, Slot>,
 }
@@ -53,10 +60,10 @@ pub struct Slot {
 /// A type of values.
 #[derive(Clone, Debug)]
 pub enum InputKind {
-    /// A scalar, by its name.
-    Scalar,
-    /// One of these names.
-    Enum(HashSet<String>),
+    /// A scalar, with what its description says that it takes.
+    Scalar(String),
+    /// One of these names, in their order.
+    Enum(Vec<String>),
     /// An object of these fields; exactly one of them when `one_of`.
     Object {
         /// Its fields.
@@ -88,7 +95,7 @@ pub struct Catalog {
     types: HashMap<String, TypeCost>,
     inputs: HashMap<String, InputKind>,
     directives: HashMap<String, HashMap<String, Slot>>,
-    unbounded: Vec<String>,
+    unsized_lists: Vec<String>,
     /// Name of the query root.
     pub query: String,
     /// Name of the mutation root.
@@ -100,14 +107,15 @@ pub struct Catalog {
 /// The introspection types, which a printed schema leaves out. `types` counts as one item: a document is priced by
 /// what it asks of each type.
 const INTROSPECTION: &str = r#"
-type __Schema { "At most 1." types: [__Type] queryType: __Type mutationType: __Type subscriptionType: __Type
-  "At most 8." directives: [__Directive] }
-type __Type { "At most 15." fields: [__Field] "At most 2." interfaces: [__Type] "At most 5." possibleTypes: [__Type]
-  "At most 8." enumValues: [__EnumValue] "At most 8." inputFields: [__InputValue] ofType: __Type }
-type __Field { "At most 3." args: [__InputValue] type: __Type }
+type __Schema { types: [__Type] @listSize(assumedSize: 1) queryType: __Type mutationType: __Type
+  subscriptionType: __Type directives: [__Directive] @listSize(assumedSize: 8) }
+type __Type { fields: [__Field] @listSize(assumedSize: 15) interfaces: [__Type] @listSize(assumedSize: 2)
+  possibleTypes: [__Type] @listSize(assumedSize: 5) enumValues: [__EnumValue] @listSize(assumedSize: 8)
+  inputFields: [__InputValue] @listSize(assumedSize: 8) ofType: __Type }
+type __Field { args: [__InputValue] @listSize(assumedSize: 3) type: __Type }
 type __InputValue { type: __Type }
 type __EnumValue { name: String }
-type __Directive { "At most 2." args: [__InputValue] }
+type __Directive { args: [__InputValue] @listSize(assumedSize: 2) }
 "#;
 
 impl Catalog {
@@ -121,7 +129,7 @@ impl Catalog {
             types: HashMap::new(),
             inputs: HashMap::new(),
             directives: HashMap::new(),
-            unbounded: Vec::new(),
+            unsized_lists: Vec::new(),
             query: "Query".to_owned(),
             mutation: "Mutation".to_owned(),
             subscription: "Subscription".to_owned(),
@@ -173,16 +181,26 @@ impl Catalog {
         self.inputs.get(name)
     }
 
+    /// The names of all types of values that a schema declares.
+    pub fn input_names(&self) -> impl Iterator<Item = &str> {
+        self.inputs.keys().map(String::as_str)
+    }
+
+    /// The names of all composite types.
+    pub fn type_names(&self) -> impl Iterator<Item = &str> {
+        self.types.keys().map(String::as_str)
+    }
+
     /// The arguments of the directive of that name.
     #[must_use]
     pub fn directive(&self, name: &str) -> Option<&HashMap<String, Slot>> {
         self.directives.get(name)
     }
 
-    /// `Type.field` of every plain list of objects whose description names no bound.
+    /// `Type.field` of every plain list of objects that declares no size.
     #[must_use]
-    pub fn unbounded_lists(&self) -> &[String] {
-        &self.unbounded
+    pub fn unsized_lists(&self) -> &[String] {
+        &self.unsized_lists
     }
 
     fn declare(&mut self, definition: &TypeDefinition) {
@@ -207,6 +225,9 @@ impl Catalog {
             let cost = FieldCost {
                 target: target.to_owned(),
                 shape,
+                weight: declared(field, "cost", "weight").and_then(number),
+                slicing: declared(field, "listSize", "slicingArguments")
+                    .map_or_else(Vec::new, names),
                 arguments: slots(&field.arguments),
             };
             if let Some(known) = self.types.get_mut(owner) {
@@ -223,15 +244,13 @@ impl Catalog {
             (false, true) => Shape::Connection,
             (false, false) => Shape::Object,
             (true, _) => {
-                let bound = field
-                    .description
-                    .as_ref()
-                    .and_then(|text| stated_bound(&text.node));
+                let size = declared(field, "listSize", "assumedSize").and_then(number);
                 let paged = self.types.get(owner).is_some_and(|owner| owner.connection);
-                if bound.is_none() && !paged {
-                    self.unbounded.push(format!("{owner}.{}", field.name.node));
+                if size.is_none() && !paged {
+                    self.unsized_lists
+                        .push(format!("{owner}.{}", field.name.node));
                 }
-                Shape::List(bound.unwrap_or(DEFAULT_LIST_SIZE))
+                Shape::List(size.unwrap_or(DEFAULT_LIST_SIZE))
             }
         }
     }
@@ -250,7 +269,12 @@ fn fields_of(kind: &TypeKind) -> Option<&Fields> {
 
 fn input_of(definition: &TypeDefinition) -> Option<InputKind> {
     match &definition.kind {
-        TypeKind::Scalar => Some(InputKind::Scalar),
+        TypeKind::Scalar => {
+            let description = definition.description.as_ref();
+            Some(InputKind::Scalar(
+                description.map_or_else(String::new, |text| text.node.clone()),
+            ))
+        }
         TypeKind::Enum(values) => {
             let names = values
                 .values
@@ -298,16 +322,34 @@ fn unwrap(mut ty: &Type) -> (&str, bool) {
     }
 }
 
-/// Finds "At most 1,000" in a description.
-fn stated_bound(description: &str) -> Option<u64> {
-    let lower = description.to_ascii_lowercase();
-    let (_, rest) = lower.split_once("at most ")?;
-    let digits: String = rest
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == ',')
-        .filter(char::is_ascii_digit)
-        .collect();
-    digits.parse().ok()
+/// An argument of a directive on a field of the schema.
+fn declared<'a>(
+    field: &'a FieldDefinition,
+    directive: &str,
+    argument: &str,
+) -> Option<&'a ConstValue> {
+    let mut found = field.directives.iter().map(|found| &found.node);
+    let found = found.find(|found| found.name.node == directive)?;
+    Some(&found.get_argument(argument)?.node)
+}
+
+fn number(value: &ConstValue) -> Option<u64> {
+    match value {
+        ConstValue::Number(number) => number.as_u64(),
+        ConstValue::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn names(value: &ConstValue) -> Vec<String> {
+    let ConstValue::List(items) = value else {
+        return Vec::new();
+    };
+    let text = |item: &ConstValue| match item {
+        ConstValue::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    items.iter().filter_map(text).collect()
 }
 
 #[cfg(test)]
@@ -315,7 +357,8 @@ mod tests {
     use super::*;
 
     const SDL: &str = r#"
-        type Query { deals(first: Int): DealConnection! deal: Deal "One each. At most 1,000 tags." tags: [Tag!]! loose: [Tag] }
+        type Query { deals(first: Int): DealConnection! deal: Deal tags: [Tag!]! @listSize(assumedSize: 7)
+          "At most 1,000." loose: [Tag] text: String @cost(weight: "40") }
         type DealConnection { edges: [DealEdge!]! nodes: [Deal!]! totalCount: Int! }
         type DealEdge { node: Deal! } type Deal { id: ID! stages: [Stage!]! } enum Stage { OPEN }
         type Tag { name: String } schema { query: Query }"#;
@@ -327,15 +370,15 @@ mod tests {
             |owner: &str, field: &str| catalog.get(owner).unwrap().field(field).unwrap().shape;
         assert_eq!(shape("Query", "deals"), Shape::Connection);
         assert_eq!(shape("Query", "deal"), Shape::Object);
-        assert_eq!(shape("Query", "tags"), Shape::List(1_000));
+        assert_eq!(shape("Query", "tags"), Shape::List(7));
         assert_eq!(shape("Query", "loose"), Shape::List(DEFAULT_LIST_SIZE));
         assert_eq!(shape("Deal", "stages"), Shape::Leaf);
     }
 
     #[test]
-    fn a_list_without_a_stated_bound_can_be_found() {
+    fn a_list_without_a_declared_size_can_be_found() {
         assert_eq!(
-            Catalog::from_sdl(SDL).unwrap().unbounded_lists(),
+            Catalog::from_sdl(SDL).unwrap().unsized_lists(),
             ["Query.loose"]
         );
     }

@@ -1,14 +1,16 @@
 //! Refuses hostile and oversized documents before anything is executed, and says what a request costs.
 //!
 //! The text is scanned, parsed once and measured; the parsed document is handed on to the executor. An object costs 1
-//! point, a connection 2 and its items as often as the page is long, a plain list as often as its stated bound, a
-//! mutation 10; scalars are free. Introspection costs a flat 50 and has a limit of its own.
+//! point, a connection 2 and its items as often as the page is long, a plain list as often as its declared size, a
+//! mutation 10; scalars are free. A field whose work differs declares its own points. Introspection costs a flat 50 and has a limit of its own.
 
 pub mod catalog;
 mod documents;
+mod roots;
 pub mod scan;
 mod values;
 mod walk;
+mod wording;
 
 #[cfg(test)]
 mod tests;
@@ -19,13 +21,11 @@ use async_graphql::{
     Variables,
     parser::{
         self, parse_query,
-        types::{
-            DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
-            Selection, SelectionSet,
-        },
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
     },
 };
 
+pub use self::wording::Words;
 use self::{catalog::Catalog, documents::Documents, scan::TextLimits, walk::Walk};
 use super::refusal::{Cause, Refusal};
 
@@ -78,6 +78,8 @@ pub struct Limits {
     pub page_max: u64,
     /// Mutations that must be the only field of their request, such as signing in.
     pub alone: HashSet<String>,
+    /// Mutations that take no idempotency key.
+    pub keyless: HashSet<String>,
 }
 
 impl Default for Limits {
@@ -99,11 +101,12 @@ impl Default for Limits {
             variables: 200,
             values: 10_000,
             values_used: 50_000,
-            cost: 1_000,
+            cost: 10_000,
             introspection: 2_000,
             page: 25,
             page_max: 100,
             alone: HashSet::new(),
+            keyless: HashSet::new(),
         }
     }
 }
@@ -147,35 +150,48 @@ impl Guard {
         &self.catalog
     }
 
-    /// Checks a request. Nothing of the answer depends on anything but the arguments.
+    /// Checks a request. Nothing of the answer depends on anything but the arguments. `words` decides how much an error
+    /// may say about the schema.
     ///
     /// # Errors
     ///
-    /// `TOO_COMPLEX`, `GRAPHQL_VALIDATION_FAILED` (a syntax error, a fragment that spreads itself, a key twice at the mutation
-    /// root, a variable where its type does not fit), `BAD_USER_INPUT` (unknown operation, a value that its place does
-    /// not take).
+    /// `TOO_COMPLEX`, `GRAPHQL_VALIDATION_FAILED` (a syntax error, a fragment that spreads itself, fields of one key that do
+    /// not merge at the mutation root, a variable where its type does not fit, `@idempotent` elsewhere than on a
+    /// mutation), `BAD_USER_INPUT` (unknown operation, a value that its place does not take).
     pub fn check(
         &self,
         text: &str,
         operation: Option<&str>,
         variables: &Variables,
+        words: Words,
     ) -> Result<Checked, Refusal> {
         let document = match self.documents.get(text) {
             Some(document) => document,
             None => self.read(text)?,
         };
         let chosen = choose(&document, operation)?;
-        values::check(&self.catalog, &self.limits, &document, chosen, variables)?;
+        values::check(
+            &self.catalog,
+            &self.limits,
+            &document,
+            chosen,
+            variables,
+            words,
+        )?;
         let sums =
             Walk::new(&self.catalog, &self.limits, &document, variables).operation(chosen)?;
         if sums.cost > self.limits.cost {
             let message = format!(
-                "the request costs {} points, at most {} are allowed",
+                "The request costs {} points; at most {} are allowed. Ask for fewer items (`first`) or fewer nested lists.",
                 sums.cost, self.limits.cost
             );
             return Err(Refusal::new(Cause::TooComplex, message));
         }
         let (kind, cost) = (chosen.ty, sums.cost.max(price::REQUEST));
+        let merged = (kind == OperationType::Mutation)
+            .then(|| roots::merged(&document, chosen, variables))
+            .flatten();
+        let document = merged.map_or(document, Arc::new);
         Ok(Checked {
             document,
             kind,
@@ -217,51 +233,24 @@ impl Guard {
         if root.ty != OperationType::Mutation {
             return Ok(());
         }
-        let mut fields = Vec::new();
-        flatten(document, &root.selection_set.node, &mut fields);
-        let mut keys = HashSet::new();
-        for field in &fields {
-            let key = &field.response_key().node;
-            if !keys.insert(key) {
-                let message = format!("\"{key}\" is asked for twice at the root of a mutation");
-                return Err(
-                    Refusal::new(Cause::ValidationFailed, message).at(field.response_key().pos)
-                );
-            }
-        }
-        match fields
+        let roots = roots::roots(document, &root.selection_set.node);
+        roots::check(&roots)?;
+        let keys: HashSet<_> = roots
             .iter()
-            .find(|field| self.limits.alone.contains(field.name.node.as_str()))
-        {
-            Some(field) if fields.len() > 1 => {
-                let message = format!(
-                    "\"{}\" must be the only field of its request",
-                    field.name.node
-                );
-                Err(Refusal::new(Cause::TooComplex, message).at(field.name.pos))
+            .map(|root| root.field.node.response_key().node.as_str())
+            .collect();
+        let alone = roots.iter().find(|root| {
+            self.limits
+                .alone
+                .contains(root.field.node.name.node.as_str())
+        });
+        match alone {
+            Some(root) if keys.len() > 1 => {
+                let name = &root.field.node.name;
+                let message = format!("\"{}\" must be the only field of its request", name.node);
+                Err(Refusal::new(Cause::TooComplex, message).at(name.pos))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-/// The root fields, fragments written out; only called when they are known to be few.
-fn flatten<'a>(
-    document: &'a ExecutableDocument,
-    set: &'a SelectionSet,
-    fields: &mut Vec<&'a Field>,
-) {
-    for item in &set.items {
-        match &item.node {
-            Selection::Field(field) => fields.push(&field.node),
-            Selection::InlineFragment(inline) => {
-                flatten(document, &inline.node.selection_set.node, fields)
-            }
-            Selection::FragmentSpread(spread) => {
-                if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                    flatten(document, &fragment.node.selection_set.node, fields);
-                }
-            }
         }
     }
 }

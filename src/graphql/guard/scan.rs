@@ -1,5 +1,10 @@
 //! A look at the raw text before it is parsed. The parser descends once per bracket, so brackets are counted first;
-//! those inside parentheses are the lists and objects of argument values and have a smaller limit of their own.
+//! those inside parentheses are the lists and objects of argument values and have a smaller limit of their own. The
+//! parser keeps the last of several fields of one name in an object, so they are found here, too.
+
+use std::collections::HashSet;
+
+use async_graphql::Pos;
 
 use crate::graphql::refusal::{Cause, Refusal};
 
@@ -20,7 +25,7 @@ pub struct TextLimits {
 ///
 /// # Errors
 ///
-/// `TOO_COMPLEX`.
+/// `TOO_COMPLEX`; `GRAPHQL_VALIDATION_FAILED` for an object with two fields of one name.
 pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
     if text.len() > limits.bytes {
         return too_complex(format!(
@@ -29,9 +34,12 @@ pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
         ));
     }
     let mut rest = text.as_bytes();
-    let (mut open, mut parentheses, mut in_value) = (0_usize, 0_usize, 0_usize);
+    let (mut open, mut parentheses) = (0_usize, 0_usize);
+    // Lists and objects that are open in a value; of an object the names of its fields so far.
+    let mut in_value: Vec<Option<HashSet<&[u8]>>> = Vec::new();
     let mut name = 0_usize;
     while let Some((&byte, tail)) = rest.split_first() {
+        let from = rest;
         rest = match byte {
             b'#' => after_comment(tail),
             b'"' if tail.starts_with(b"\"\"") => after_block_string(&tail[2..]),
@@ -46,11 +54,26 @@ pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
         if name > limits.name {
             return too_complex(format!("a name is longer than {} letters", limits.name));
         }
+        if name == 1
+            && let Some(Some(fields)) = in_value.last_mut()
+            && let Some(field) = key(from)
+            && !fields.insert(field)
+        {
+            let message = format!(
+                "There can be only one input field named \"{}\".",
+                String::from_utf8_lossy(field)
+            );
+            let at = place(text, text.len() - from.len());
+            return Err(Refusal::new(Cause::ValidationFailed, message).at(at));
+        }
         match byte {
             b'(' => parentheses += 1,
-            b'{' | b'[' if parentheses > 0 => in_value += 1,
+            b'{' if parentheses > 0 => in_value.push(Some(HashSet::new())),
+            b'[' if parentheses > 0 => in_value.push(None),
             b')' => parentheses = parentheses.saturating_sub(1),
-            b'}' | b']' if parentheses > 0 => in_value = in_value.saturating_sub(1),
+            b'}' | b']' if parentheses > 0 => {
+                in_value.pop();
+            }
             _ => {}
         }
         match byte {
@@ -64,7 +87,7 @@ pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
                 limits.nesting
             ));
         }
-        if in_value > limits.value_nesting {
+        if in_value.len() > limits.value_nesting {
             return too_complex(format!(
                 "an argument nests deeper than {} lists and objects",
                 limits.value_nesting
@@ -72,6 +95,33 @@ pub fn scan(text: &str, limits: &TextLimits) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// The name at the start of a text, if a colon follows it.
+fn key(text: &[u8]) -> Option<&[u8]> {
+    let end = text
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
+    let (name, mut rest) = text.split_at(end);
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = match byte {
+            b':' => return Some(name),
+            b'#' => after_comment(tail),
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => tail,
+            _ => return None,
+        };
+    }
+    None
+}
+
+/// The line and column of a byte.
+fn place(text: &str, byte: usize) -> Pos {
+    let before = text.get(..byte).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    Pos {
+        line: before.matches('\n').count() + 1,
+        column: line.chars().count() + 1,
+    }
 }
 
 fn too_complex(message: String) -> Result<(), Refusal> {
@@ -177,5 +227,33 @@ mod tests {
         assert!(scan("{a{b{c(d: [1], e: {f: 1})}}}", &limits).is_ok());
         assert!(scan("{a(d: [[1]])}", &limits).is_err());
         assert!(scan("query($d: [[Int]]) {a}", &limits).is_err());
+    }
+
+    #[test]
+    fn an_object_has_each_field_once() {
+        let limits = TextLimits {
+            bytes: 1_000,
+            nesting: 64,
+            value_nesting: 16,
+            name: 100,
+        };
+        let twice = |text: &str| {
+            let refusal = scan(text, &limits).err()?;
+            Some((refusal.message.into_owned(), refusal.position?.column))
+        };
+        assert_eq!(
+            twice("{a(b: {c: 1, d: 2 c: 3})}"),
+            Some((
+                "There can be only one input field named \"c\".".to_owned(),
+                19
+            ))
+        );
+        assert!(twice("query($v: I = {c: [{d: 1}], c # again\n : 2}) {a}").is_some());
+        // Another object, a value of the same name, a text and a selection are other things.
+        assert_eq!(
+            twice("{a(b: [{c: 1}, {c: 1}], e: {c: c, d: {c: c}})}"),
+            None
+        );
+        assert_eq!(twice("{a(b: {c: \"c: c: {c:\"}) {c: d c: d}}"), None);
     }
 }

@@ -15,7 +15,7 @@ fn guard() -> Guard {
 fn cause(text: &str) -> Option<Cause> {
     let start = Instant::now();
     let cause = guard()
-        .check(text, None, &Variables::default())
+        .check(text, None, &Variables::default(), Words::Open)
         .err()
         .map(|refusal| refusal.cause);
     assert!(
@@ -28,7 +28,7 @@ fn cause(text: &str) -> Option<Cause> {
 
 fn cost(text: &str) -> u64 {
     guard()
-        .check(text, None, &Variables::default())
+        .check(text, None, &Variables::default(), Words::Open)
         .unwrap()
         .cost
 }
@@ -76,7 +76,7 @@ fn pages_come_from_variables_and_their_defaults() {
     let text = "query($n: Int = 5) { deals(first: $n) { nodes { id } } }";
     let cost = |variables: Value| {
         guard
-            .check(text, None, &Variables::from_value(variables))
+            .check(text, None, &Variables::from_value(variables), Words::Open)
             .unwrap()
             .cost
     };
@@ -85,7 +85,10 @@ fn pages_come_from_variables_and_their_defaults() {
     assert_eq!(cost(value!({"n": null})), 27);
     let huge = Variables::from_value(value!({"n": 4_611_686_018_427_387_904_u64}));
     assert_eq!(
-        guard.check(text, None, &huge).unwrap_err().cause,
+        guard
+            .check(text, None, &huge, Words::Open)
+            .unwrap_err()
+            .cause,
         Cause::BadUserInput
     );
 }
@@ -237,12 +240,13 @@ fn roots_are_bounded_and_a_mutation_runs_each_key_once() {
         Some(Cause::TooComplex)
     );
     assert_eq!(cause(&format!("{{{}}}", "version ".repeat(20))), None);
+    assert_eq!(cause("mutation {login login}"), None);
     assert_eq!(
-        cause("mutation {login login}"),
+        cause("mutation {a: dealCreate{deal{id}} a: login}"),
         Some(Cause::ValidationFailed)
     );
     assert_eq!(
-        cause("mutation {dealCreate{deal{id}} ...m} fragment m on Mutation {dealCreate{deal{id}}}"),
+        cause("mutation {dealCreate @idempotent(key: \"1\") {deal{id}} dealCreate{deal{id}}}"),
         Some(Cause::ValidationFailed)
     );
     assert_eq!(
@@ -268,7 +272,7 @@ fn operations_and_variables_must_fit() {
     let guard = guard();
     let cause = |text, name, variables| {
         guard
-            .check(text, name, &Variables::from_value(variables))
+            .check(text, name, &Variables::from_value(variables), Words::Open)
             .err()
             .map(|refusal| refusal.cause)
     };
@@ -297,7 +301,7 @@ fn operations_and_variables_must_fit() {
 #[test]
 fn a_syntax_error_is_one_line_with_its_place() {
     let refusal = guard()
-        .check("{ deal( }", None, &Variables::default())
+        .check("{ deal( }", None, &Variables::default(), Words::Open)
         .unwrap_err();
     assert_eq!(refusal.cause, Cause::ValidationFailed);
     assert!(
@@ -312,10 +316,10 @@ fn a_syntax_error_is_one_line_with_its_place() {
 fn a_text_seen_before_is_not_parsed_again() {
     let guard = guard();
     let first = guard
-        .check("{version}", None, &Variables::default())
+        .check("{version}", None, &Variables::default(), Words::Open)
         .unwrap();
     let second = guard
-        .check("{version}", None, &Variables::default())
+        .check("{version}", None, &Variables::default(), Words::Open)
         .unwrap();
     assert!(Arc::ptr_eq(&first.document, &second.document));
 }
@@ -325,7 +329,7 @@ fn values_fit_their_places_with_omitted_variables_beside_them() {
     let guard = guard();
     let cause = |text, variables| {
         guard
-            .check(text, None, &Variables::from_value(variables))
+            .check(text, None, &Variables::from_value(variables), Words::Open)
             .err()
             .map(|refusal| refusal.cause)
     };
@@ -366,11 +370,173 @@ fn large_variables_may_not_stand_in_many_places() {
             .map(|_| Value::from("x".repeat(length)))
             .collect();
         guard
-            .check(text, None, &Variables::from_value(value!({"v": ids})))
+            .check(
+                text,
+                None,
+                &Variables::from_value(value!({"v": ids})),
+                Words::Open,
+            )
             .err()
             .map(|refusal| refusal.cause)
     };
     assert_eq!(cause(9, 1), None);
     assert_eq!(cause(10_000, 1), Some(Cause::TooComplex));
     assert_eq!(cause(1_000, 256 * 10), Some(Cause::TooComplex));
+}
+
+/// The root fields of what is executed, with what is selected below each.
+fn executed(text: &str, variables: Value) -> Vec<(String, usize)> {
+    let variables = Variables::from_value(variables);
+    let checked = guard().check(text, None, &variables, Words::Open).unwrap();
+    let (_, operation) = checked.document.operations.iter().next().unwrap();
+    let roots = roots::roots(&checked.document, &operation.node.selection_set.node);
+    roots
+        .iter()
+        .map(|root| {
+            let field = &root.field.node;
+            let key = field.response_key().node.to_string();
+            (key, field.selection_set.node.items.len())
+        })
+        .collect()
+}
+
+#[test]
+fn a_root_field_of_a_mutation_that_is_repeated_is_executed_once() {
+    let none = || value!({});
+    let once = |items| vec![("dealCreate".to_owned(), items)];
+    assert_eq!(
+        executed(
+            "mutation {dealCreate{deal{id}} dealCreate{deal{title}}}",
+            none()
+        ),
+        once(2)
+    );
+    assert_eq!(
+        executed(
+            "mutation {dealCreate{deal{id}} ...m} fragment m on Mutation {dealCreate{...p}}
+             fragment p on Payload {deal{title}}",
+            none()
+        ),
+        once(2)
+    );
+    let conditional = "mutation($a: Boolean!) {dealCreate @skip(if: $a) {deal{id}}
+        ... @include(if: $a) {dealCreate{deal{title}}} login @skip(if: $a)}";
+    // `login` must be alone, so the two stand in a document of their own.
+    let conditional = conditional.replace(" login @skip(if: $a)", "");
+    for given in [true, false] {
+        assert_eq!(executed(&conditional, value!({"a": given})), once(2));
+    }
+    let never =
+        "mutation {dealCreate @skip(if: true) {deal{id}} dealCreate @skip(if: true) {deal{id}}}";
+    assert_eq!(
+        executed(never, none()).len(),
+        2,
+        "kept with their conditions"
+    );
+}
+
+#[test]
+fn a_key_stands_only_where_it_is_kept() {
+    let limits = Limits {
+        keyless: ["login".to_owned()].into(),
+        ..tiny::limits()
+    };
+    let guard = Guard::new(&tiny::schema().sdl(), limits).unwrap();
+    let refused = |text: &str| {
+        let checked = guard.check(text, None, &Variables::default(), Words::Open);
+        checked.err().map(|refusal| refusal.message.into_owned())
+    };
+    let elsewhere = Some(
+        "Directive \"@idempotent\" is only allowed on the root fields of a mutation.".to_owned(),
+    );
+    assert_eq!(
+        refused("mutation {dealCreate @idempotent(key: \"1\") {deal{id}}}"),
+        None
+    );
+    assert_eq!(
+        refused("mutation {dealCreate {deal @idempotent(key: \"1\") {id}}}"),
+        elsewhere
+    );
+    assert_eq!(refused("{version @idempotent(key: \"1\")}"), elsewhere);
+    assert_eq!(
+        refused(
+            "mutation {dealCreate {...p}} fragment p on Payload {deal @idempotent(key: \"1\") {id}}"
+        ),
+        elsewhere
+    );
+    assert!(
+        refused("mutation {login @idempotent(key: \"1\")}")
+            .is_some_and(|text| text.contains("\"login\""))
+    );
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_argument_and_type() {
+    let guard = guard();
+    let says = |text: &str, variables: Value, words| {
+        let refused = guard.check(text, None, &Variables::from_value(variables), words);
+        refused.unwrap_err().message.into_owned()
+    };
+    assert_eq!(
+        says(
+            "{deals(first: \"ten\") {totalCount}}",
+            value!({}),
+            Words::Open
+        ),
+        "Argument \"first\" got invalid value \"ten\"; Int cannot represent non-integer value: \"ten\"."
+    );
+    assert_eq!(
+        says(
+            "{deals(first: 4611686018427387904) {totalCount}}",
+            value!({}),
+            Words::Open
+        ),
+        "Argument \"first\" got invalid value 4611686018427387904; Int cannot represent non 32-bit signed integer value: \
+         4611686018427387904."
+    );
+    assert_eq!(
+        says("{dealsOf(ids: [\"a\", 5]) {id}}", value!({}), Words::Open),
+        "Argument \"ids\" got invalid value 5 at \"ids.1\"; String cannot represent a non string value: 5."
+    );
+    assert_eq!(
+        says(
+            "query($v: [String!]!) {dealsOf(ids: $v) {id}}",
+            value!({"v": ["a", null]}),
+            Words::Open
+        ),
+        "Variable \"$v\" got invalid value null at \"v.1\"; Expected value of type \"String!\", found null."
+    );
+    assert_eq!(
+        says("query($v: Strin) {version}", value!({}), Words::Open),
+        "Unknown type \"Strin\". Did you mean \"String\"?"
+    );
+    assert_eq!(
+        says("query($v: Strin) {version}", value!({}), Words::Reserved),
+        "Unknown type \"Strin\"."
+    );
+    assert_eq!(
+        says("{... on Dea {id}}", value!({}), Words::Open),
+        "Unknown type \"Dea\". Did you mean \"Deal\"?"
+    );
+}
+
+#[test]
+fn a_declared_weight_is_the_price_of_its_field() {
+    let sdl = "type Query { text: String @cost(weight: \"40\") deal: Deal @cost(weight: \"7\") pages(first: Int): DealConnection \
+               sums: [Deal!]! @cost(weight: \"100\") @listSize(assumedSize: 4) } \
+               type DealConnection { nodes: [Deal!]! totalCount: Int @cost(weight: \"10\") } \
+               type Deal { id: ID text: String @cost(weight: \"5\") } schema { query: Query }";
+    let guard = Guard::new(sdl, Limits::default()).unwrap();
+    let cost = |text: &str| {
+        let checked = guard.check(text, None, &Variables::default(), Words::Open);
+        checked.unwrap().cost
+    };
+    assert_eq!(cost("{ text }"), 40);
+    assert_eq!(cost("{ a: text b: text }"), 80);
+    assert_eq!(cost("{ deal { id } }"), 7);
+    assert_eq!(cost("{ sums { id } }"), 100 + 4);
+    assert_eq!(
+        cost("{ pages(first: 3) { nodes { text } totalCount } }"),
+        2 + 10 + 3 * (1 + 5)
+    );
 }

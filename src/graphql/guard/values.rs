@@ -17,9 +17,9 @@ use async_graphql::{
 use async_graphql_value::Value;
 
 use super::{
-    Limits,
+    Limits, Words,
     catalog::{Catalog, InputKind, Slot},
-    shorten,
+    wording::{self, Fault, shown},
 };
 use crate::graphql::{
     refusal::{Cause, Refusal},
@@ -38,6 +38,7 @@ pub fn check(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
+    words: Words,
 ) -> Result<(), Refusal> {
     let too_complex = |message: String| Err(Refusal::new(Cause::TooComplex, message));
     if operation.variable_definitions.len() > limits.variables {
@@ -56,6 +57,7 @@ pub fn check(
     let mut values = Values {
         catalog,
         limits,
+        words,
         document,
         declared: HashMap::new(),
         seen: HashSet::new(),
@@ -107,15 +109,13 @@ struct Declared<'a> {
 struct Values<'a> {
     catalog: &'a Catalog,
     limits: &'a Limits,
+    words: Words,
     document: &'a ExecutableDocument,
     declared: HashMap<&'a str, Declared<'a>>,
     /// Fragments that were checked already.
     seen: HashSet<&'a str>,
     used: usize,
 }
-
-/// What is wrong with a value, without its place.
-type Fault = String;
 
 impl<'a> Values<'a> {
     fn declare(
@@ -126,23 +126,49 @@ impl<'a> Values<'a> {
         let (name, ty) = (&definition.node.name.node, &definition.node.var_type.node);
         let bad =
             |message: String| Err(Refusal::new(Cause::BadUserInput, message).at(definition.pos));
+        let type_name = named(ty);
+        if self.catalog.input(type_name).is_none() && !BUILT_IN.contains(&type_name) {
+            let known = self.catalog.input_names().chain(BUILT_IN);
+            let message = self.words.unknown_type(type_name, known);
+            return Err(Refusal::new(Cause::ValidationFailed, message).at(definition.pos));
+        }
+        let wrong = |what: &str, value: &ConstValue, (path, fault): (Vec<String>, Fault)| {
+            let place = path
+                .iter()
+                .fold(name.to_string(), |place, part| format!("{place}.{part}"));
+            let value =
+                wording::secret(&path).map_or_else(|| shown(value_at(value, &path)), str::to_owned);
+            let at = if path.is_empty() {
+                String::new()
+            } else {
+                format!(" at \"{place}\"")
+            };
+            bad(format!(
+                "{what} \"${name}\" got invalid value {value}{at}; {}",
+                self.words.fault(fault)
+            ))
+        };
         let default = definition.node.default_value.as_ref();
         if let Some(default) = default
-            && let Err((path, fault)) = self.takes(ty, &default.node, false)
+            && let Err(fault) = self.takes(ty, &default.node, false)
         {
-            return bad(format!(
-                "the default of variable \"${name}\"{path}: {fault}"
-            ));
+            return wrong("The default of variable", &default.node, fault);
         }
         let given = variables.get(name);
-        let missing = given.is_none() && default.is_none();
-        if !ty.nullable && (missing || given == Some(&ConstValue::Null)) {
-            return bad(format!("variable \"${name}\" of type \"{ty}\" is required"));
+        if !ty.nullable && given.is_none() && default.is_none() {
+            return bad(format!(
+                "Variable \"${name}\" of required type \"{ty}\" was not provided."
+            ));
+        }
+        if !ty.nullable && given == Some(&ConstValue::Null) {
+            return bad(format!(
+                "Variable \"${name}\" of non-null type \"{ty}\" must not be null."
+            ));
         }
         if let Some(value) = given
-            && let Err((path, fault)) = self.takes(ty, value, true)
+            && let Err(fault) = self.takes(ty, value, true)
         {
-            return bad(format!("variable \"${name}\"{path}: {fault}"));
+            return wrong("Variable", value, fault);
         }
         Ok(Declared {
             ty,
@@ -164,6 +190,7 @@ impl<'a> Values<'a> {
             match &item.node {
                 Selection::Field(field) => {
                     let field = &field.node;
+                    self.idempotency(parent, &field.name.node, &field.directives)?;
                     let known = catalog
                         .get(parent)
                         .and_then(|parent| parent.field(&field.name.node));
@@ -182,6 +209,9 @@ impl<'a> Values<'a> {
                 }
                 Selection::InlineFragment(inline) => {
                     let on = inline.node.type_condition.as_ref();
+                    if let Some(on) = on {
+                        self.condition(&on.node.on)?;
+                    }
                     let parent = on.map_or(parent, |on| on.node.on.node.as_str());
                     self.selection(parent, &inline.node.selection_set)?;
                 }
@@ -193,6 +223,7 @@ impl<'a> Values<'a> {
                     if self.seen.insert(name) {
                         let fragment = &fragment.node;
                         self.directives(&fragment.directives)?;
+                        self.condition(&fragment.type_condition.node.on)?;
                         let on = fragment.type_condition.node.on.node.as_str();
                         self.selection(on, &fragment.selection_set)?;
                     }
@@ -200,6 +231,39 @@ impl<'a> Values<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A key anywhere but on a mutation that keeps keys would have no effect.
+    fn idempotency(
+        &self,
+        parent: &str,
+        field: &str,
+        directives: &[Positioned<Directive>],
+    ) -> Result<(), Refusal> {
+        let mut found = directives.iter();
+        let Some(found) = found.find(|directive| directive.node.name.node == "idempotent") else {
+            return Ok(());
+        };
+        let message = if parent != self.catalog.mutation {
+            "Directive \"@idempotent\" is only allowed on the root fields of a mutation.".to_owned()
+        } else if self.limits.keyless.contains(field) {
+            format!(
+                "Directive \"@idempotent\" is not allowed on \"{field}\": tokens and passwords are not kept."
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::new(Cause::ValidationFailed, message).at(found.pos))
+    }
+
+    /// The type of a fragment must be one of the schema.
+    fn condition(&self, on: &Positioned<Name>) -> Result<(), Refusal> {
+        let name = on.node.as_str();
+        if self.catalog.get(name).is_some() {
+            return Ok(());
+        }
+        let message = self.words.unknown_type(name, self.catalog.type_names());
+        Err(Refusal::new(Cause::ValidationFailed, message).at(on.pos))
     }
 
     fn directives(&mut self, directives: &'a [Positioned<Directive>]) -> Result<(), Refusal> {
@@ -223,7 +287,7 @@ impl<'a> Values<'a> {
             let at = name.pos;
             let name = name.node.as_str();
             if !names.insert(name) {
-                let message = format!("argument \"{name}\" is given twice");
+                let message = format!("There can be only one argument named \"{name}\".");
                 return Err(Refusal::new(Cause::ValidationFailed, message).at(at));
             }
             // An argument that is not there is the library's to report.
@@ -269,10 +333,11 @@ impl<'a> Values<'a> {
                         Some(Value::Variable(variable)) => self.given(variable),
                         given => given.is_some(),
                     };
-                    shape(slots, *one_of, fields.keys(), given)
-                        .map_err(|fault| refuse(path, &fault, at))?;
+                    let owner = named(&slot.ty);
+                    shape(owner, slots, *one_of, fields.keys(), given)
+                        .map_err(|fault| self.refuse(path, value, fault, at))?;
                     if *one_of && fields.values().any(|value| *value == Value::Null) {
-                        return Err(refuse(path, "exactly one field must be given", at));
+                        return Err(self.refuse(path, value, wording::one_of(owner), at));
                     }
                     for (name, value) in fields {
                         if let Some(slot) = slots.get(name.as_str()) {
@@ -291,8 +356,9 @@ impl<'a> Values<'a> {
         };
         self.takes(&slot.ty, &constant, false)
             .map_err(|(below, fault)| {
-                path.extend(below.strip_prefix('.').map(str::to_owned));
-                refuse(path, &fault, at)
+                let inner = value_at(&constant, &below).clone().into_value();
+                path.extend(below);
+                self.refuse(path, &inner, fault, at)
             })
     }
 
@@ -318,36 +384,57 @@ impl<'a> Values<'a> {
         if self.used > self.limits.values_used {
             return Err(Refusal::new(
                 Cause::TooComplex,
-                "large variables stand in too many places",
+                "Large variables are used in too many places.",
             )
             .at(at));
         }
         let defaulted = declared.default || slot.default;
         if !fits(declared.ty, &slot.ty, defaulted) {
             let message = format!(
-                "variable \"${name}\" of type \"{}\" stands where \"{}\" is expected",
+                "Variable \"${name}\" of type \"{}\" used in position expecting type \"{}\".",
                 declared.ty, slot.ty
             );
             return Err(Refusal::new(Cause::ValidationFailed, message).at(at));
         }
         if declared.null && !slot.ty.nullable {
-            return Err(refuse(path, "null is not taken here", at));
+            return Err(self.refuse(path, &Value::Null, wording::null(&slot.ty), at));
         }
         Ok(())
     }
 
-    /// A value without variables; `json` says that it came as JSON, where enum values are text.
-    fn takes(&self, ty: &Type, value: &ConstValue, json: bool) -> Result<(), (String, Fault)> {
-        let here = |fault: Fault| Err((String::new(), fault));
+    fn refuse(&self, path: &[String], value: &Value, fault: Fault, at: Pos) -> Refusal {
+        let argument = path.first().map_or("", String::as_str);
+        let value = match (wording::secret(path), value.clone().into_const()) {
+            (Some(hidden), _) => hidden.to_owned(),
+            (None, Some(constant)) => shown(&constant),
+            (None, None) => "{…}".to_owned(),
+        };
+        let place = if path.len() > 1 {
+            format!(" at \"{}\"", path.join("."))
+        } else {
+            String::new()
+        };
+        let fault = self.words.fault(fault);
+        let message = format!("Argument \"{argument}\" got invalid value {value}{place}; {fault}");
+        Refusal::new(Cause::BadUserInput, message).at(at)
+    }
+
+    /// A value without variables; `json` says that it came as JSON, where enum values are text. An error comes with the
+    /// path below the value.
+    fn takes(&self, ty: &Type, value: &ConstValue, json: bool) -> Result<(), (Vec<String>, Fault)> {
+        let here = |fault: Fault| Err((Vec::new(), fault));
         let below = |place: &dyn std::fmt::Display| {
             let place = place.to_string();
-            move |(path, fault): (String, Fault)| (format!(".{place}{path}"), fault)
+            move |(mut path, fault): (Vec<String>, Fault)| {
+                path.insert(0, place);
+                (path, fault)
+            }
         };
         if *value == ConstValue::Null {
             return if ty.nullable {
                 Ok(())
             } else {
-                here(format!("expected type \"{ty}\", found null"))
+                here(wording::null(ty))
             };
         }
         let name = match &ty.base {
@@ -367,17 +454,16 @@ impl<'a> Values<'a> {
         if let ("String", ConstValue::String(text)) = (name, value)
             && text.contains('\0')
         {
-            return here("a text must not contain U+0000".to_owned());
+            return here(Fault::new("A text must not contain U+0000."));
         }
-        let wrong = || here(format!("expected type \"{name}\""));
         match (self.catalog.input(name), value) {
             (Some(InputKind::Object { fields, one_of }), ConstValue::Object(given)) => {
-                shape(fields, *one_of, given.keys(), |name| {
+                shape(name, fields, *one_of, given.keys(), |name| {
                     given.contains_key(name)
                 })
-                .map_err(|fault| (String::new(), fault))?;
+                .map_err(|fault| (Vec::new(), fault))?;
                 if *one_of && given.values().any(|value| *value == ConstValue::Null) {
-                    return here("exactly one field must be given".to_owned());
+                    return here(wording::one_of(name));
                 }
                 given
                     .iter()
@@ -387,7 +473,7 @@ impl<'a> Values<'a> {
                     })
             }
             (Some(InputKind::Enum(names)), ConstValue::Enum(given))
-                if names.contains(given.as_str()) =>
+                if names.iter().any(|name| name == given.as_str()) =>
             {
                 Ok(())
             }
@@ -396,16 +482,42 @@ impl<'a> Values<'a> {
             {
                 Ok(())
             }
-            (Some(InputKind::Enum(_) | InputKind::Object { .. }), _) => wrong(),
-            (Some(InputKind::Scalar) | None, value) => {
+            (Some(InputKind::Enum(names)), value) => {
+                here(wording::choice(name, value, names, json))
+            }
+            (Some(InputKind::Object { .. }), _) => here(wording::object(name)),
+            (Some(InputKind::Scalar(description)), value) => {
                 if scalar(name, value) {
                     Ok(())
                 } else {
-                    wrong()
+                    here(wording::scalar(name, value, description))
+                }
+            }
+            (None, value) => {
+                if scalar(name, value) {
+                    Ok(())
+                } else {
+                    here(wording::scalar(name, value, ""))
                 }
             }
         }
     }
+}
+
+/// The scalars that a printed schema does not declare.
+const BUILT_IN: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
+
+/// The part of a value that a path leads to.
+fn value_at<'v>(value: &'v ConstValue, path: &[String]) -> &'v ConstValue {
+    path.iter().fold(value, |value, part| match value {
+        ConstValue::Object(fields) => fields.get(part.as_str()).unwrap_or(&ConstValue::Null),
+        ConstValue::List(items) => part
+            .parse::<usize>()
+            .ok()
+            .and_then(|place| items.get(place))
+            .unwrap_or(&ConstValue::Null),
+        other => other,
+    })
 }
 
 /// Whether a scalar takes a value; one that is not known takes any.
@@ -428,27 +540,29 @@ fn scalar(name: &str, value: &ConstValue) -> bool {
 
 /// The fields of an input: known, the necessary ones there, one of them where it must be one.
 fn shape<'k>(
+    owner: &str,
     slots: &HashMap<String, Slot>,
     one_of: bool,
     names: impl ExactSizeIterator<Item = &'k Name>,
     given: impl Fn(&str) -> bool,
 ) -> Result<(), Fault> {
     if one_of && names.len() != 1 {
-        return Err("exactly one field must be given".to_owned());
+        return Err(wording::one_of(owner));
     }
     for name in names {
         if !slots.contains_key(name.as_str()) {
-            return Err(format!("there is no field \"{}\"", shorten(name)));
+            return Err(wording::unknown_field(owner, name, slots.keys()));
         }
     }
-    let mut missing: Vec<&str> = slots
+    let missing = slots
         .iter()
         .filter(|(name, slot)| !slot.ty.nullable && !slot.default && !given(name))
-        .map(|(name, _)| name.as_str())
-        .collect();
-    missing.sort_unstable();
-    match missing.first() {
-        Some(name) => Err(format!("field \"{name}\" is required")),
+        .min_by_key(|(name, _)| name.as_str());
+    match missing {
+        Some((name, slot)) => Err(Fault::new(format!(
+            "Field \"{owner}.{name}\" of required type \"{}\" was not provided.",
+            slot.ty
+        ))),
         None => Ok(()),
     }
 }
@@ -476,9 +590,4 @@ fn fits(variable: &Type, place: &Type, defaulted: bool) -> bool {
         // A single value stands for a list of one only when it is written out.
         _ => false,
     }
-}
-
-fn refuse(path: &[String], fault: &str, at: Pos) -> Refusal {
-    let message = format!("Invalid value for argument \"{}\": {fault}", path.join("."));
-    Refusal::new(Cause::BadUserInput, message).at(at)
 }

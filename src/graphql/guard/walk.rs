@@ -13,9 +13,9 @@ use async_graphql::{
 };
 
 use super::{
-    Limits,
+    Limits, Words,
     catalog::{Catalog, Shape, TypeCost},
-    price,
+    price, wording,
 };
 use crate::graphql::refusal::{Cause, Refusal};
 
@@ -205,7 +205,9 @@ impl<'a> Walk<'a> {
             introspection: child.introspection,
             ..Sums::default()
         };
-        let object = price::OBJECT.saturating_add(inside);
+        let weight = known.and_then(|known| known.weight);
+        let object = weight.unwrap_or(price::OBJECT).saturating_add(inside);
+        let item = price::OBJECT.saturating_add(inside);
         let leaf = if field.node.selection_set.node.items.is_empty() {
             Shape::Leaf
         } else {
@@ -217,17 +219,25 @@ impl<'a> Walk<'a> {
                 sums.introspection = sums.introspection.saturating_add(inside);
             }
             _ if scope.mutation && name != "__typename" => {
-                sums.cost = price::MUTATION.saturating_add(inside)
+                sums.cost = weight.unwrap_or(price::MUTATION).saturating_add(inside)
             }
-            Shape::Leaf => {}
+            Shape::Leaf => sums.cost = weight.unwrap_or(0),
             Shape::Object => sums.cost = object,
             // An edge only wraps its node; the page pays for each of them.
             Shape::List(_) if scope.paged() => {
                 let edge = target.is_some_and(|target| target.ends_with("Edge"));
-                sums.per_item = if edge { inside } else { object };
+                sums.per_item = if edge { inside } else { item };
             }
-            Shape::List(bound) => sums.cost = self.items(&field.node, bound).saturating_mul(object),
-            Shape::Connection => sums.cost = price::CONNECTION.saturating_add(inside),
+            Shape::List(assumed) => {
+                let slicing = known.map_or(&[][..], |known| &known.slicing);
+                let items = self
+                    .items(&field.node, assumed, slicing)
+                    .saturating_mul(item);
+                sums.cost = weight.unwrap_or(0).saturating_add(items);
+            }
+            Shape::Connection => {
+                sums.cost = weight.unwrap_or(price::CONNECTION).saturating_add(inside);
+            }
         }
         Ok(sums)
     }
@@ -244,9 +254,11 @@ impl<'a> Walk<'a> {
                 .node
                 .clone()
                 .into_const_with(|name| self.variable(&name));
-            if let Value::Number(number) = value {
+            if let Value::Number(number) = &value {
                 let Some(size) = number.as_i64().and_then(|size| i32::try_from(size).ok()) else {
-                    let message = format!("\"{name}\" is not an Int");
+                    let fault = Words::Open.fault(wording::scalar("Int", &value, ""));
+                    let message =
+                        format!("Argument \"{name}\" got invalid value {number}; {fault}");
                     return Err(Refusal::new(Cause::BadUserInput, message).at(argument.pos));
                 };
                 page = page.max(Some(u64::try_from(size).unwrap_or(0)));
@@ -255,19 +267,17 @@ impl<'a> Walk<'a> {
         Ok(page.unwrap_or(self.limits.page).min(self.limits.page_max))
     }
 
-    /// A list asked for by its ids is as long as the ids are.
-    fn items(&self, field: &Field, bound: u64) -> u64 {
-        let Some(ids) = field.get_argument("ids") else {
-            return bound;
-        };
-        let Ok(ids) = ids
-            .node
-            .clone()
-            .into_const_with(|name| self.variable(&name));
-        match ids {
-            Value::List(ids) => u64::try_from(ids.len()).unwrap_or(u64::MAX),
-            _ => bound,
-        }
+    /// The size of a list: the assumed one, or that of a longer list argument that sets it.
+    fn items(&self, field: &Field, assumed: u64, slicing: &[String]) -> u64 {
+        let given = slicing.iter().filter_map(|name| {
+            let argument = field.get_argument(name)?.node.clone();
+            let Ok(value) = argument.into_const_with(|name| self.variable(&name));
+            match value {
+                Value::List(items) => u64::try_from(items.len()).ok(),
+                _ => None,
+            }
+        });
+        given.max().unwrap_or(assumed).max(assumed)
     }
 
     fn variable(&self, name: &Name) -> Result<Value, Infallible> {

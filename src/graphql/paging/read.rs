@@ -306,7 +306,7 @@ fn limits(args: &PageArgs) -> Result<(u64, bool)> {
     let mut faults = Faults::default();
     let (path, wanted, backward) = match (args.first, args.last) {
         (Some(_), Some(_)) => {
-            faults.add("last", "use either first or last");
+            faults.add("last", "Use either `first` or `last`, not both.");
             ("first", None, false)
         }
         (first, None) => ("first", first, false),
@@ -319,7 +319,11 @@ fn limits(args: &PageArgs) -> Result<(u64, bool)> {
             Ok((size, backward))
         }
         _ => {
-            faults.add(path, format!("must be from 0 to {MAX_PAGE}"));
+            let found = args.first.or(args.last).unwrap_or_default();
+            faults.add(
+                path,
+                format!("`{path}` must be from 0 to {MAX_PAGE}, found {found}."),
+            );
             faults.check()?;
             Ok((0, backward))
         }

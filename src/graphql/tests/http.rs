@@ -355,3 +355,57 @@ async fn only_listed_origins_may_call() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_requests_of_one_caller_take_turns_and_keep_nobody_else_waiting() {
+    let app = app(|settings| {
+        settings.running = 2;
+        settings.waiting = 3;
+        settings.deadline = Duration::from_millis(300);
+    });
+    let of = |name: &str, document: &str| {
+        let mut request = post(GRAPHQL, query(document));
+        let token = format!("Bearer {name}").parse().unwrap();
+        request.headers_mut().insert("authorization", token);
+        send(&app, request)
+    };
+    let greedy = futures_util::future::join_all((0..6).map(|_| of("greedy", "{ slow }")));
+    let other = async {
+        // The greedy one's requests are there by now: futures of one task start in order.
+        let asked = Instant::now();
+        let answer = of("other", "{ version }").await;
+        (answer.json()["data"]["version"].clone(), asked.elapsed())
+    };
+    let (greedy, (version, waited)) = tokio::join!(greedy, other);
+    assert_eq!(version, "1");
+    assert!(waited < Duration::from_millis(200), "{waited:?}");
+    let mut codes: Vec<_> = greedy
+        .iter()
+        .map(|answer| {
+            let error = &answer.json()["errors"][0]["extensions"];
+            let wait = error["retryAfterMs"].as_u64();
+            (error["code"].as_str().unwrap().to_owned(), wait)
+        })
+        .collect();
+    codes.sort();
+    // One beyond those that wait is refused at once; those whose turn never came have not begun.
+    let throttled = ("THROTTLED".to_owned(), Some(500));
+    let late = ("TIMEOUT".to_owned(), None);
+    assert_eq!(codes, [vec![throttled; 4], vec![late; 2]].concat());
+    // Their places are free again.
+    let again = of("greedy", "{ version }").await;
+    assert_eq!(again.json()["data"]["version"], "1");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_refused_at_its_field() {
+    let app = app(|settings| settings.answer = 40);
+    let small = send(&app, post(GRAPHQL, query("{ version }"))).await;
+    assert_eq!(small.json()["data"]["version"], "1");
+    let large = "{ deals { nodes { id a: id b: id c: id d: id e: id } } }";
+    let refused = send(&app, post(GRAPHQL, query(large))).await;
+    let error = &refused.json()["errors"][0];
+    assert_eq!(error["extensions"]["code"], "TOO_COMPLEX");
+    assert_eq!(error["path"], serde_json::json!(["deals"]));
+    assert_eq!(refused.json()["data"], Value::Null);
+}

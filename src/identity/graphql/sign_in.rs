@@ -9,13 +9,17 @@ use secrecy::{ExposeSecret, SecretString};
 use super::user::User;
 use crate::{
     app::App,
+    entity::ids::{SessionId, UserId},
     error::{Code, Error, Result},
     graphql::{ContextExt, UserError, errors, scalars::DateTime},
     identity::{
-        accept, login, logout, refresh, reset,
+        accept,
+        login::{self, Verdict},
+        logout, refresh, reset, throttle,
         tokens::{self, Opened, Tokens},
     },
     payload,
+    platform::ids::{self, TypedId},
     tx::{Call, Tx, Work},
 };
 
@@ -85,6 +89,7 @@ macro_rules! entry_payload {
             /// Who signed in; null exactly when there are errors.
             viewer: Option<User>,
             /// Why nothing was changed, one for each fault; empty on success. At most 100.
+            #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
             user_errors: Vec<UserError>,
         }
 
@@ -157,9 +162,10 @@ pub struct SignInMutation;
 #[Object]
 impl SignInMutation {
     /// Signs in. The access token is good for ten minutes and renewed by `tokenRefresh`; the session for 30 days.
-    /// After ten wrong passwords for an account, or a hundred attempts from a network address, in 15 minutes the answer
-    /// is `THROTTLED` with `retryAfterMs`, for the right password too; `passwordReset` frees the account at once. The
-    /// only field of its document.
+    /// After ten wrong passwords for an account from one network address within 15 minutes, that address gets `THROTTLED`
+    /// with `retryAfterMs` for this account, for the right password too. After fifty from any addresses, so does every
+    /// address from which the account has not signed in before. `passwordReset` unlocks the account at once. The only
+    /// field of its document.
     async fn login(
         &self,
         ctx: &Context<'_>,
@@ -175,12 +181,20 @@ impl SignInMutation {
                 .verify(app.passwords(), input.password.into())
                 .await?;
             let tokens = app.tokens().clone();
-            let opened = write(ctx, "login", move |tx| {
+            let verdict = write(ctx, "login", move |tx| {
                 let (candidate, tokens) = (candidate.clone(), tokens.clone());
                 Box::pin(async move { login::conclude(tx, &tokens, candidate, genuine).await })
             })
             .await?;
-            let_in(ctx, &opened.ok_or_else(login::wrong)?).await
+            match verdict {
+                Verdict::Right(opened) => let_in(ctx, &opened).await,
+                Verdict::Wrong { slow } => {
+                    if slow {
+                        tokio::time::sleep(throttle::PAUSE).await;
+                    }
+                    Err(login::wrong())
+                }
+            }
         };
         LoginPayload::of(result.await)
     }
@@ -239,9 +253,13 @@ impl SignInMutation {
                 input.name.as_deref(),
             )?;
             let hash = hash(ctx.app(), input.password).await?;
+            let address = ctx.caller().address.clone();
             let opened = write(ctx, "invitationAccept", move |tx| {
-                let (tokens, acceptance, hash) = (tokens.clone(), acceptance.clone(), hash.clone());
-                Box::pin(async move { accept::accept(tx, &tokens, acceptance, &hash).await })
+                let (tokens, acceptance) = (tokens.clone(), acceptance.clone());
+                let (hash, address) = (hash.clone(), address.clone());
+                Box::pin(
+                    async move { accept::accept(tx, &tokens, acceptance, &hash, &address).await },
+                )
             })
             .await?;
             let_in(ctx, &opened).await
@@ -280,7 +298,9 @@ impl SignInMutation {
                 Box::pin(async move { reset::reset(tx, &ticket, &hash).await })
             })
             .await?;
-            User::own(ctx, user).await
+            // No session begins: nothing is written under this id, and no session has it.
+            let session = SessionId::of(ids::of_nothing("password reset"));
+            acting(ctx, user, session).await
         };
         PasswordResetPayload::of(result.await)
     }
@@ -302,11 +322,18 @@ where
     ctx.app().write(call, body).await
 }
 
+/// The tokens of a session and its user. The payload is resolved as that user.
 async fn let_in(ctx: &Context<'_>, opened: &Opened) -> Result<(Tokens, User)> {
-    Ok((
-        tokens::issue(ctx.app(), opened)?,
-        User::own(ctx, opened.user_id).await?,
-    ))
+    let tokens = tokens::issue(ctx.app(), opened)?;
+    let user = acting(ctx, opened.user_id, opened.session_id).await?;
+    Ok((tokens, user))
+}
+
+/// A user who has just proved an identity, as whom the rest of the payload is resolved.
+async fn acting(ctx: &Context<'_>, user: UserId, session: SessionId) -> Result<User> {
+    let user = User::own(ctx, user).await?;
+    ctx.sign_in(user.signed_in(session));
+    Ok(user)
 }
 
 async fn hash(app: &App, password: String) -> Result<String> {

@@ -7,7 +7,10 @@ use sea_orm::Iterable;
 
 use crate::{
     connection,
-    entity::{ids::UserId, user},
+    entity::{
+        ids::{SessionId, UserId},
+        user,
+    },
     error::{Error, Refusal, Result},
     graphql::{
         context::{ContextExt, LoadError, Rows, Viewer, id},
@@ -16,7 +19,7 @@ use crate::{
         scalars::{DateTime, EmailAddress},
     },
     identity::{
-        Action, Actor, Role, Scope, UserStatus,
+        Action, Actor, Role, Scope, SignedIn, UserStatus,
         policy::permits,
         store::{self, Wanted},
     },
@@ -104,6 +107,17 @@ impl User {
 }
 
 impl User {
+    /// The person as the owner of a session.
+    #[must_use]
+    pub const fn signed_in(&self, session_id: SessionId) -> SignedIn {
+        SignedIn {
+            user_id: self.row.id,
+            role: self.row.role,
+            partner_id: self.row.partner_id,
+            session_id,
+        }
+    }
+
     /// A person whom the caller came across.
     #[must_use]
     pub const fn of(row: user::Model) -> Self {

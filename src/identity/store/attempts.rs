@@ -2,12 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement, sea_query::IntoCondition,
 };
 
 use crate::{
-    entity::login_failure,
+    entity::{
+        ids::{SessionId, UserId},
+        login_failure, session,
+    },
     error::Result,
     identity::throttle::{self, Key},
     tx::Tx,
@@ -38,7 +41,39 @@ pub async fn attempts_on_account(
     limit: usize,
     now: DateTime<Utc>,
 ) -> Result<Vec<DateTime<Utc>>> {
-    attempts(db, login_failure::Column::AccountHash, account, limit, now).await
+    let on = login_failure::Column::AccountHash.eq(account);
+    attempts(db, on.into_condition(), limit, now).await
+}
+
+/// The latest attempts on an account from a network inside the window, newest first.
+pub async fn attempts_on_pair(
+    db: &impl ConnectionTrait,
+    key: &Key,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>> {
+    let on = Condition::all()
+        .add(login_failure::Column::AccountHash.eq(key.account.as_str()))
+        .add(login_failure::Column::Address.eq(key.address.as_str()));
+    attempts(db, on, limit, now).await
+}
+
+/// Whether a user has a session that was begun from this network.
+pub async fn knows_network(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    network: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let query = session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::NetworkHash.eq(network))
+        .filter(session::Column::ExpiresAt.gt(now))
+        .limit(1);
+    let found: Option<SessionId> = query.into_tuple().one(db).await?;
+    Ok(found.is_some())
 }
 
 /// The latest attempts from a network inside the window, newest first.
@@ -48,20 +83,20 @@ pub async fn attempts_from_address(
     limit: usize,
     now: DateTime<Utc>,
 ) -> Result<Vec<DateTime<Utc>>> {
-    attempts(db, login_failure::Column::Address, address, limit, now).await
+    let on = login_failure::Column::Address.eq(address);
+    attempts(db, on.into_condition(), limit, now).await
 }
 
 async fn attempts(
     db: &impl ConnectionTrait,
-    column: login_failure::Column,
-    value: &str,
+    on: Condition,
     limit: usize,
     now: DateTime<Utc>,
 ) -> Result<Vec<DateTime<Utc>>> {
     let query = login_failure::Entity::find()
         .select_only()
         .column(login_failure::Column::At)
-        .filter(column.eq(value))
+        .filter(on)
         .filter(login_failure::Column::At.gt(now - throttle::WINDOW))
         .order_by_desc(login_failure::Column::At)
         .limit(u64::try_from(limit).unwrap_or(u64::MAX));

@@ -1,6 +1,7 @@
 //! What becomes of one deal of a file.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 
 use super::{Facts, Stored, Writes};
 use crate::{
@@ -10,12 +11,12 @@ use crate::{
     },
     entity::{
         deal, deal_participant, deal_product, deal_stage_change,
-        ids::{CustomerId, DealId, PartnerId},
-        program_version,
+        ids::{CustomerId, DealId, PartnerId, ProgramVersionId},
     },
     import::{
+        dates::When,
         known::KnownProduct,
-        unit::{Draft, Fate, Ground},
+        unit::{Draft, Fate, Ground, Remark},
     },
     platform::{
         ids::{self, TypedId},
@@ -39,12 +40,9 @@ pub fn decide(
     writes: &mut Writes,
 ) -> Fate {
     let before = stored.deals.get(&draft.external_id);
-    let decided = named(ground, stored, &draft.facts).and_then(|named| {
-        check_times(tx, &draft.facts)?;
-        match before {
-            Some(before) => change(tx, ground, stored, before, &draft.facts, &named, writes),
-            None => create(tx, ground, draft, &named, writes),
-        }
+    let decided = named(ground, stored, &draft.facts).and_then(|named| match before {
+        Some(before) => change(tx, ground, stored, before, draft, &named, writes),
+        None => create(tx, ground, draft, &named, writes),
     });
     decided.unwrap_or_else(|refused| refused)
 }
@@ -88,37 +86,130 @@ fn named(ground: &Ground, stored: &Stored, facts: &Facts) -> Result<Named, Fate>
     Ok(found)
 }
 
-fn check_times(tx: &Tx, facts: &Facts) -> Result<(), Fate> {
-    let future = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at > tx.now());
-    match facts {
-        _ if future(facts.opened_at) => Err(Fate::refused("opened_on", "lies in the future")),
-        _ if future(facts.closed_at) => Err(Fate::refused(
-            "closed_on",
-            "lies in the future; map it to expected_close_on",
-        )),
-        _ => Ok(()),
+/// The time zone of a deal's days.
+fn zone(ground: &Ground, facts: &Facts) -> Tz {
+    facts
+        .time_zone
+        .unwrap_or(ground.source.conventions.time_zone)
+}
+
+fn check_times(
+    tx: &Tx,
+    ground: &Ground,
+    facts: &Facts,
+    closed: Option<(&'static str, When)>,
+) -> Result<(), Fate> {
+    if facts.opened.is_some_and(|opened| opened.at > tx.now()) {
+        return Err(Fate::refused("opened_on", "lies in the future"));
     }
+    let Some((field, closed)) = closed else {
+        return Ok(());
+    };
+    if closed.at > tx.now() {
+        let reason = if field == "closed_on" {
+            "lies in the future; map it to expected_close_on"
+        } else {
+            "lies in the future, but the deal is closed"
+        };
+        return Err(Fate::refused(field, reason));
+    }
+    let zone = zone(ground, facts);
+    let earlier = facts.opened.is_some_and(|opened| match closed.day {
+        // Of a day alone nobody knows the hour: a deal may be opened at nine and closed on that day.
+        Some(day) => opened.at.with_timezone(&zone).date_naive() > day,
+        None => closed.at < opened.at,
+    });
+    if earlier {
+        return Err(Fate::refused(
+            field,
+            "lies before the day on which the deal was opened",
+        ));
+    }
+    Ok(())
+}
+
+/// The stage of a deal: the one that the file names, or the closing one where another column says that it is closed.
+fn current<'g>(
+    ground: &'g Ground,
+    version: ProgramVersionId,
+    facts: &Facts,
+) -> Result<&'g Stage, Fate> {
+    let named = stage(ground, version, &facts.stage, "stage")?;
+    let closing = match facts.outcome {
+        Some(SalesStatus::Won) => StageKind::Won,
+        Some(SalesStatus::Lost) => StageKind::Lost,
+        Some(SalesStatus::Open) if named.kind != StageKind::Open => {
+            return Err(Fate::refused(
+                "outcome",
+                format!("is OPEN, but the stage {} is a closed one", named.key),
+            ));
+        }
+        Some(SalesStatus::Open) | None => return Ok(named),
+    };
+    if named.kind == closing {
+        return Ok(named);
+    }
+    if named.kind != StageKind::Open {
+        return Err(Fate::refused(
+            "outcome",
+            format!("contradicts the stage {}", named.key),
+        ));
+    }
+    let stages = ground.programme.stages(version);
+    let found = stages.iter().find(|stage| stage.kind == closing);
+    found.ok_or_else(|| Fate::refused("outcome", "the programme has no stage for it"))
+}
+
+/// Whether a row says that its deal is closed, under the rules of today.
+fn says_closed(ground: &Ground, facts: &Facts, now: DateTime<Utc>) -> bool {
+    let rules = ground.programme.at(now);
+    let stage = rules.and_then(|rules| current(ground, rules.id, facts).ok());
+    stage.is_some_and(|stage| stage.kind != StageKind::Open)
 }
 
 /// The status of a deal in this stage and when it closed, as far as both fit together.
-fn closing(stage: &Stage, facts: &Facts) -> Result<(SalesStatus, Option<DateTime<Utc>>), Fate> {
-    let closed = |status| {
-        let missing =
-            || Fate::refused("closed_on", format!("is needed in the stage {}", stage.key));
-        Ok((status, Some(facts.closed_at.ok_or_else(missing)?)))
+fn closing(
+    tx: &Tx,
+    ground: &Ground,
+    stage: &Stage,
+    facts: &Facts,
+) -> Result<(SalesStatus, Option<DateTime<Utc>>), Fate> {
+    let own = facts.closed.map(|closed| ("closed_on", closed));
+    let shared = facts.close.map(|close| ("close_date", close.when));
+    let status = match stage.kind {
+        StageKind::Won => SalesStatus::Won,
+        StageKind::Lost => SalesStatus::Lost,
+        StageKind::Open => SalesStatus::Open,
     };
-    match (stage.kind, facts.closed_at) {
-        (StageKind::Won, _) => closed(SalesStatus::Won),
-        (StageKind::Lost, _) => closed(SalesStatus::Lost),
-        (StageKind::Open, None) => Ok((SalesStatus::Open, None)),
-        (StageKind::Open, Some(_)) => Err(Fate::refused(
-            "closed_on",
-            format!(
-                "the stage {} is an open one; map the date to expected_close_on",
-                stage.key
-            ),
-        )),
+    if status == SalesStatus::Open {
+        check_times(tx, ground, facts, own)?;
+        if own.is_some() {
+            return Err(Fate::refused(
+                "closed_on",
+                format!(
+                    "the stage {} is an open one; map the date to expected_close_on",
+                    stage.key
+                ),
+            ));
+        }
+        return Ok((status, None));
     }
+    let closed = own.or(shared);
+    check_times(tx, ground, facts, closed)?;
+    let field = if ground.source.gives("close_date") {
+        "close_date"
+    } else {
+        "closed_on"
+    };
+    let missing = || Fate::refused(field, format!("is needed in the stage {}", stage.key));
+    let (_, closed) = closed.ok_or_else(missing)?;
+    Ok((status, Some(closed.at)))
+}
+
+/// When an open deal is expected to close; of a closed one, what was expected as far as the file says it.
+fn expected(status: SalesStatus, facts: &Facts) -> Option<NaiveDate> {
+    let shared = facts.close.filter(|_| status == SalesStatus::Open);
+    facts.expected_close_on.or(shared.map(|close| close.day))
 }
 
 /// The value in minor units: what the file tells, else an estimate, which a won deal may not have.
@@ -129,7 +220,15 @@ fn value(
     named: &Named,
     stored: Option<i64>,
 ) -> Result<i64, Fate> {
-    match (status, facts.value) {
+    let told = match status {
+        SalesStatus::Won => facts.value,
+        // An estimate of zero beside an actual value is none.
+        SalesStatus::Open | SalesStatus::Lost => {
+            let estimate = facts.expected_value.filter(|value| *value > 0);
+            estimate.or(facts.value)
+        }
+    };
+    match (status, told) {
         (SalesStatus::Won, None) => Err(Fate::refused("value", "a won deal needs its value")),
         (SalesStatus::Won, Some(value)) => Ok(value),
         (_, Some(value)) if value > 0 => Ok(value),
@@ -150,11 +249,11 @@ fn value(
 
 fn stage<'g>(
     ground: &'g Ground,
-    version: &program_version::Model,
+    version: ProgramVersionId,
     key: &str,
     field: &str,
 ) -> Result<&'g Stage, Fate> {
-    let stage = ground.programme.stage(version.id, key);
+    let stage = ground.programme.stage(version, key);
     stage.ok_or_else(|| Fate::refused(field, format!("the programme has no stage {key:?}")))
 }
 
@@ -166,13 +265,18 @@ fn create(
     writes: &mut Writes,
 ) -> Result<Fate, Fate> {
     let (facts, now) = (&draft.facts, tx.now());
-    let opened_at = facts.opened_at.or(facts.closed_at).unwrap_or(now);
+    let shared = facts.close.filter(|_| says_closed(ground, facts, now));
+    let began = facts
+        .opened
+        .or(facts.closed)
+        .or(shared.map(|close| close.when));
+    let opened_at = began.map_or(now, |when| when.at);
     let rules = ground
         .programme
         .at(opened_at)
         .ok_or_else(|| Fate::refused("stage", "the programme has no rules"))?;
-    let current = stage(ground, rules, &facts.stage, "stage")?;
-    let (status, closed_at) = closing(current, facts)?;
+    let current = current(ground, rules.id, facts)?;
+    let (status, closed_at) = closing(tx, ground, current, facts)?;
     let unknown = || {
         Fate::refused(
             "currency",
@@ -195,12 +299,8 @@ fn create(
         currency,
         stage: current.key.clone(),
         status,
-        time_zone: facts
-            .time_zone
-            .unwrap_or(ground.source.conventions.time_zone)
-            .name()
-            .to_owned(),
-        expected_close_on: facts.expected_close_on,
+        time_zone: zone(ground, facts).name().to_owned(),
+        expected_close_on: expected(status, facts),
         opened_at,
         closed_at,
         loss_reason: facts.loss_reason,
@@ -211,8 +311,13 @@ fn create(
         created_at: now,
         updated_at: now,
     };
-    let opening = match &facts.opening_stage {
-        Some(key) if closed_at.is_some() => Some(stage(ground, rules, key, "opening_stage")?),
+    // Where another column says that the deal is closed, the stage is the one from which it was.
+    let from = facts
+        .outcome
+        .and(Some(&facts.stage))
+        .filter(|key| **key != deal.stage);
+    let opening = match facts.opening_stage.as_ref().or(from) {
+        Some(key) if closed_at.is_some() => Some(stage(ground, rules.id, key, "opening_stage")?),
         _ if closed_at.is_some() => first(&rules.settings.stages),
         _ => Some(current),
     };
@@ -223,6 +328,7 @@ fn create(
             .map(|partner| participant(tx, &deal, partner, facts)),
     );
     writes.products.extend(sold(id, named, facts));
+    writes.tally.add(&deal);
     writes.created.push(deal);
     Ok(Fate::Created)
 }
@@ -303,11 +409,12 @@ fn change(
     ground: &Ground,
     stored: &Stored,
     before: &deal::Model,
-    facts: &Facts,
+    draft: &Draft<Facts>,
     named: &Named,
     writes: &mut Writes,
 ) -> Result<Fate, Fate> {
-    let mut after = updated(ground, before, facts, named)?;
+    let facts = &draft.facts;
+    let mut after = updated(tx, ground, before, facts, named)?;
     let product = sold(before.id, named, facts).filter(|_| ground.source.gives("product"));
     let had = stored
         .products
@@ -339,28 +446,35 @@ fn change(
             at,
         ));
     }
+    let (small, large) = (
+        before.value_minor.min(after.value_minor),
+        before.value_minor.max(after.value_minor),
+    );
+    if before.currency == after.currency && small > 0 && large / small >= 10 {
+        let text = format!(
+            "value: changes from {} to {} {}.",
+            before.currency.decimal(before.value_minor),
+            after.currency.decimal(after.value_minor),
+            after.currency
+        );
+        writes.remarks.push(Remark::warning(draft.line, text));
+    }
+    writes.tally.change(before, &after);
     writes.changed.push(after);
     Ok(Fate::Changed)
 }
 
 /// The deal as the file tells it; what the file does not tell stays.
 fn updated(
+    tx: &Tx,
     ground: &Ground,
     before: &deal::Model,
     facts: &Facts,
     named: &Named,
 ) -> Result<deal::Model, Fate> {
     let gives = |field| ground.source.gives(field);
-    let current = ground
-        .programme
-        .stage(before.program_version_id, &facts.stage);
-    let current = current.ok_or_else(|| {
-        Fate::refused(
-            "stage",
-            format!("the programme has no stage {:?}", facts.stage),
-        )
-    })?;
-    let (status, closed_at) = closing(current, facts)?;
+    let current = current(ground, before.program_version_id, facts)?;
+    let (status, closed_at) = closing(tx, ground, current, facts)?;
     let currency = facts.currency.unwrap_or(before.currency);
     let mut after = deal::Model {
         stage: current.key.clone(),
@@ -372,7 +486,7 @@ fn updated(
     if gives("business") {
         after.business = facts.business;
     }
-    if gives("value") {
+    if gives("value") || gives("expected_value") {
         after.value_minor = value(status, currency, facts, named, Some(before.value_minor))?;
     }
     if let Some(name) = &facts.name {
@@ -384,14 +498,14 @@ fn updated(
     if gives("customer") {
         after.customer_id = named.customer;
     }
-    if let Some(opened_at) = facts.opened_at {
-        after.opened_at = opened_at;
+    if let Some(opened) = facts.opened {
+        after.opened_at = opened.at;
     }
     if let Some(zone) = facts.time_zone {
         zone.name().clone_into(&mut after.time_zone);
     }
-    if gives("expected_close_on") {
-        after.expected_close_on = facts.expected_close_on;
+    if gives("expected_close_on") || (gives("close_date") && status == SalesStatus::Open) {
+        after.expected_close_on = expected(status, facts);
     }
     if gives("loss_reason") {
         after.loss_reason = facts.loss_reason;

@@ -1,11 +1,14 @@
 //! What a row says about a deal.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::{
-    deals::{DealBusiness, LossReason, ParticipantRole},
-    import::cells::{Cells, NAME, TEXT},
+    deals::{DealBusiness, LossReason, ParticipantRole, SalesStatus},
+    import::{
+        cells::{Cells, NAME, TEXT},
+        dates::{self, When},
+    },
     platform::money::Currency,
 };
 
@@ -26,20 +29,26 @@ pub struct Facts {
     pub quantity: i64,
     /// Key of the stage it is in.
     pub stage: String,
+    /// Whether it is open, won or lost, where a column beside the stage says so.
+    pub outcome: Option<SalesStatus>,
     /// Key of the stage in which it was opened, for closed deals.
     pub opening_stage: Option<String>,
     /// New business or a renewal; new business unless the file says otherwise.
     pub business: DealBusiness,
     /// Its value in minor units.
     pub value: Option<i64>,
+    /// What it was estimated at, where a column of its own says so.
+    pub expected_value: Option<i64>,
     /// The currency of the value.
     pub currency: Option<Currency>,
     /// When it was opened.
-    pub opened_at: Option<DateTime<Utc>>,
+    pub opened: Option<When>,
     /// When it was closed.
-    pub closed_at: Option<DateTime<Utc>>,
+    pub closed: Option<When>,
     /// When it is expected to close.
     pub expected_close_on: Option<NaiveDate>,
+    /// When it was closed if it is closed, else when it is expected to close.
+    pub close: Option<Close>,
     /// Why it was lost.
     pub loss_reason: Option<LossReason>,
     /// The same in words.
@@ -50,41 +59,55 @@ pub struct Facts {
     pub time_zone: Option<Tz>,
 }
 
+/// A date that means the close, expected or actual.
+#[derive(Clone, Copy, Debug)]
+pub struct Close {
+    /// As an actual one.
+    pub when: When,
+    /// As an expected one.
+    pub day: NaiveDate,
+}
+
 impl Facts {
     /// Understands a row.
     pub fn of(cells: &mut Cells<'_>) -> Self {
-        let currency = cells.currency("currency");
-        let facts = Self {
+        let currency = cells.currency("currency", &["value", "expected_value"]);
+        let time_zone = time_zone(cells);
+        // A day is one of the deal's own time zone; a time is of the file's.
+        let mut when = |field| {
+            let when = cells.when(field)?;
+            let moved = time_zone
+                .zip(when.day)
+                .and_then(|(zone, day)| dates::begin(day, zone));
+            Some(moved.unwrap_or(when))
+        };
+        let (opened, closed, close) = (when("opened_on"), when("closed_on"), when("close_date"));
+        Self {
             name: cells.text("name", NAME),
-            partner: cells.text("partner", NAME),
+            partner: cells.key("partner"),
             role: cells.word("role").unwrap_or(ParticipantRole::Sourcer),
-            customer: cells.text("customer", NAME),
-            product: cells.text("product", NAME),
+            customer: cells.key("customer"),
+            product: cells.key("product"),
             quantity: cells.whole("quantity", 1).unwrap_or(1),
             stage: cells.required("stage", NAME),
+            outcome: cells.word("outcome"),
             opening_stage: cells.text("opening_stage", NAME),
             business: cells.word("business").unwrap_or_default(),
             value: cells.amount("value", currency),
+            expected_value: cells.amount("expected_value", currency),
             currency,
-            opened_at: cells.instant("opened_on"),
-            closed_at: cells.instant("closed_on"),
+            opened,
+            closed,
             expected_close_on: cells.date("expected_close_on"),
+            close: close.map(|when| Close {
+                when,
+                day: cells.day_of(when),
+            }),
             loss_reason: cells.word("loss_reason"),
             loss_detail: cells.text("loss_detail", TEXT),
             competitor: cells.text("competitor", NAME),
-            time_zone: time_zone(cells),
-        };
-        if facts
-            .opened_at
-            .zip(facts.closed_at)
-            .is_some_and(|(opened, closed)| closed < opened)
-        {
-            cells.fault(
-                "closed_on",
-                "lies before the day on which the deal was opened",
-            );
+            time_zone,
         }
-        facts
     }
 }
 

@@ -23,7 +23,8 @@ use super::{
     customers,
     known::{Known, KnownProduct},
     partners, products, table,
-    unit::{Draft, Ground, Importable, Outcome},
+    totals::Totals,
+    unit::{Draft, Ground, Importable, Outcome, Remark},
 };
 use crate::{
     deals::ParticipantStatus,
@@ -66,6 +67,9 @@ struct Writes {
     /// Participants who are on their deal no longer.
     left: Vec<DealParticipantId>,
     stages: Vec<deal_stage_change::Model>,
+    /// What they change in the totals.
+    tally: Totals,
+    remarks: Vec<Remark>,
 }
 
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
@@ -76,6 +80,8 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
             .fates
             .push(decide::decide(tx, ground, &stored, draft, &mut writes));
     }
+    outcome.totals = std::mem::take(&mut writes.tally);
+    outcome.remarks = std::mem::take(&mut writes.remarks);
     if ground.dry_run {
         let made = writes
             .created

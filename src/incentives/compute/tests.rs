@@ -47,6 +47,7 @@ fn deal(value_minor: i64) -> DealFacts<u8> {
         value_minor,
         currency: Currency::USD,
         won_at: WON,
+        zone: Tz::UTC,
         is_renewal: false,
         leader: None,
         participants: Vec::new(),
@@ -130,7 +131,14 @@ fn a_preview_says_what_the_payout_will_be() {
     let terms = pool_plan();
     let preview = |value, share| {
         let value = (value, Currency::USD);
-        let deal = imagined(value, false, WON, Ppm::new(share), &[], BTreeSet::new());
+        let deal = imagined(
+            value,
+            false,
+            (WON, Tz::UTC),
+            Ppm::new(share),
+            &[],
+            BTreeSet::new(),
+        );
         lines(&deal.unwrap(), &terms, &Volumes::new()).unwrap()
     };
     let promised = preview(10_000_000, 285_714);
@@ -140,7 +148,14 @@ fn a_preview_says_what_the_payout_will_be() {
     assert_eq!(preview(25_000_000, 1_000_000)[0].amount_minor, 2_000_000);
     let nothing_held = (10_000_000, Currency::USD);
     let over = Ppm::new(1_000_001);
-    let over = imagined(nothing_held, false, WON, over, &[], BTreeSet::new());
+    let over = imagined(
+        nothing_held,
+        false,
+        (WON, Tz::UTC),
+        over,
+        &[],
+        BTreeSet::new(),
+    );
     assert_eq!(over, Err(MoneyError::OutOfRange));
 }
 

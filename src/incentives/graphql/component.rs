@@ -82,7 +82,7 @@ pub struct IncentiveRebate {
 
 #[Object(use_type_description)]
 impl IncentiveRebate {
-    /// The calendar period over which volume is counted, in UTC, by the instant of the win.
+    /// The calendar period over which volume is counted, by the day of the win in the programme's time zone.
     fn period(&self) -> Period {
         self.rebate.period
     }
@@ -93,6 +93,7 @@ impl IncentiveRebate {
     }
 
     /// The tiers, lowest first; below the first there is no rebate. At most 10.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     fn tiers(&self) -> Vec<IncentiveRebateTier> {
         let tier = |tier: &Tier| IncentiveRebateTier {
             from: Money::minor(tier.from_minor, self.currency),
@@ -175,7 +176,7 @@ impl IncentiveComponentInput {
 /// The terms of a volume rebate.
 #[derive(Clone, Debug, InputObject)]
 pub struct IncentiveRebateInput {
-    /// The calendar period over which volume is counted, in UTC, by the instant of the win.
+    /// The calendar period over which volume is counted, by the day of the win in the programme's time zone.
     period: Period,
     /// What the rates of the tiers apply to.
     method: Method,

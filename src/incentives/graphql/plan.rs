@@ -76,6 +76,7 @@ impl IncentivePlan {
     }
 
     /// What it pays for; the amounts add up. At most 3.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn components(&self) -> Vec<IncentiveComponent> {
         let component = |component: &Component| IncentiveComponent {
             component: component.clone(),

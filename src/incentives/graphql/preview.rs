@@ -46,6 +46,7 @@ impl PayoutPreview {
     }
 
     /// The lines, by plan and component. At most 150.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     async fn lines(&self) -> List<PayoutPreviewLine> {
         self.lines
             .iter()
@@ -156,6 +157,15 @@ async fn imagined(ctx: &Context<'_>, input: PayoutPreviewInput) -> Result<Payout
         .and_then(|value| value.read(&mut faults, "input.value"));
     if input.value.is_none() {
         faults.push(Refusal::input("input.value", "give a deal or a value"));
+    }
+    if let Some(value) = value
+        && value.minor() < 0
+    {
+        let amount = value.currency().decimal(value.minor());
+        faults.add(
+            "input.value.amount",
+            format!("must not be negative, found {amount}"),
+        );
     }
     let share = input
         .share

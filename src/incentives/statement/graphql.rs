@@ -26,10 +26,11 @@ use crate::{
     identity::{Action, Scope},
     incentives::AccrualKind,
     ledger::graphql::balance::{balances_of, usual_currency},
+    programs::graphql::calendar,
 };
 
 /// What a partner earned, lost again and was paid in a period, in one currency: opening + earned + adjustments − paid =
-/// closing. Days are in UTC. Administrators, alliance managers, finance and auditors see every partner's; a partner's
+/// closing. Days are those of the programme's time zone (`defaultTimeZone`). Administrators, alliance managers, finance and auditors see every partner's; a partner's
 /// people (not members) see their own.
 #[derive(Clone, Debug)]
 pub struct PartnerStatement {
@@ -38,7 +39,7 @@ pub struct PartnerStatement {
 }
 
 /// What a partner earned, lost again and was paid in a period, in one currency: opening + earned + adjustments − paid =
-/// closing. Days are in UTC. Administrators, alliance managers, finance and auditors see every partner's; a partner's
+/// closing. Days are those of the programme's time zone (`defaultTimeZone`). Administrators, alliance managers, finance and auditors see every partner's; a partner's
 /// people (not members) see their own.
 #[Object]
 impl PartnerStatement {
@@ -105,7 +106,7 @@ impl PartnerStatement {
             first,
             last,
         };
-        let Subject { partner, span } = self.subject;
+        let Subject { partner, span } = self.subject.clone();
         let page = paging::below(ctx, partner, Lines(span), args)
             .await
             .map_err(top_level)?;
@@ -129,18 +130,25 @@ impl PartnerStatement {
             first,
             last,
         };
-        let Subject { partner, span } = self.subject;
+        let Subject { partner, span } = self.subject.clone();
         let page = paging::below(ctx, partner, Payments(span), args)
             .await
             .map_err(top_level)?;
-        Ok(StatementPaymentConnection::of(page, StatementPayment::of))
+        Ok(StatementPaymentConnection::of(page, |row| {
+            StatementPayment::of(ctx, row)
+        }))
     }
 
     /// The statement as CSV with the columns date, type, reference, name, amount and currency: a row for the opening
     /// balance, then every line and, negative, every payment, so that the amounts sum to the closing balance. Texts that
     /// a spreadsheet would take for a formula start with an apostrophe. At most 50,000 lines; beyond, `BAD_USER_INPUT`.
+    #[graphql(directive = crate::graphql::cost::points::apply("5000".to_owned()))]
     async fn csv(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<String>> {
-        Some(super::file(ctx.db(), self.subject).await.map_err(top_level))
+        Some(
+            super::file(ctx.db(), &self.subject)
+                .await
+                .map_err(top_level),
+        )
     }
 }
 
@@ -194,18 +202,24 @@ pub struct StatementPayment {
     amount: Money,
     /// When it was paid.
     paid_at: Option<DateTime>,
-    /// Under which the provider knows it.
+    /// The reference under which the payment is found: the provider's for the vendor, the payment's number for the
+    /// partner.
     reference: Option<String>,
 }
 
 impl StatementPayment {
-    fn of(row: payout::Model) -> Self {
+    fn of(ctx: &Context<'_>, row: payout::Model) -> Self {
+        let reference = if ctx.actor().is_vendor() {
+            row.provider_reference
+        } else {
+            row.provider_reference.map(|_| row.number.clone())
+        };
         Self {
             id: row.id.into(),
             number: row.number,
             amount: Money::minor(row.amount_minor, row.currency),
             paid_at: row.paid_at.map(DateTime),
-            reference: row.provider_reference,
+            reference,
         }
     }
 }
@@ -231,7 +245,7 @@ impl Below for Lines {
 
     /// Lines are reached through statements that the caller was shown.
     fn rows(&self, _: &Rows) -> Select<accrual::Entity> {
-        store::lines(self.0)
+        store::lines(&self.0)
     }
 }
 
@@ -256,7 +270,7 @@ impl Below for Payments {
 
     /// Payments are reached through statements that the caller was shown.
     fn rows(&self, _: &Rows) -> Select<payout::Entity> {
-        store::payments(self.0)
+        store::payments(&self.0)
     }
 }
 
@@ -267,7 +281,7 @@ connection!(
     StatementPayment
 );
 
-/// The statement of a partner about the days from the first to the last, both included, in UTC. Without a currency: the
+/// The statement of a partner about the days from the first to the last, both included. Without a currency: the
 /// partner's only one, else the reporting currency.
 ///
 /// # Errors
@@ -294,14 +308,19 @@ async fn read(
     currency: Option<CurrencyCode>,
 ) -> Result<PartnerStatement> {
     visible(ctx, partner)?;
-    let period = Period::days(period_start.0, period_end.0)?;
+    let calendar = calendar(ctx).await?;
+    let period = Period::days(&calendar, period_start.0, period_end.0)?;
     let currency = match currency {
         Some(code) => code.read("currency")?,
         None => usual_currency(ctx, &balances_of(ctx, partner).await?).await?,
     };
     let span = Span { currency, period };
     let subject = Subject { partner, span };
-    let sums = ctx.loaders().load_one(subject).await.map_err(unshared)?;
+    let sums = ctx
+        .loaders()
+        .load_one(subject.clone())
+        .await
+        .map_err(unshared)?;
     Ok(PartnerStatement {
         subject,
         sums: sums.ok_or_else(|| Error::internal("a statement was not summed"))?,
@@ -324,13 +343,15 @@ impl Loader<Subject> for Rows {
     async fn load(&self, keys: &[Subject]) -> Result<HashMap<Subject, Sums>, LoadError> {
         let mut by_span: HashMap<Span, Vec<PartnerId>> = HashMap::new();
         for Subject { partner, span } in keys {
-            by_span.entry(*span).or_default().push(*partner);
+            by_span.entry(span.clone()).or_default().push(*partner);
         }
         let mut found = HashMap::with_capacity(keys.len());
         for (span, partners) in by_span {
-            let sums = super::sums(&self.db, &partners, span).await;
-            let sums = sums.map_err(Arc::new)?.into_iter();
-            found.extend(sums.map(|(partner, sums)| (Subject { partner, span }, sums)));
+            let sums = super::sums(&self.db, &partners, &span).await;
+            for (partner, sums) in sums.map_err(Arc::new)? {
+                let span = span.clone();
+                found.insert(Subject { partner, span }, sums);
+            }
         }
         Ok(found)
     }

@@ -20,6 +20,7 @@ use crate::{
     identity::Action,
     partners,
     platform::sql::count,
+    programs::calendar,
     tx::{Call, Tx},
 };
 
@@ -36,12 +37,16 @@ const CHUNK: u64 = 1_000;
 /// `FORBIDDEN`; `BAD_USER_INPUT` at `periodEnd` for a period that is not over; the database failed.
 pub async fn chunk(
     tx: &Tx,
-    period: Period,
+    period: &Period,
     after: Option<PartnerId>,
 ) -> Result<(u64, Option<PartnerId>)> {
     tx.actor().may(Action::StatementPublish)?;
-    if tx.now() < period.end {
-        return Err(Refusal::input("periodEnd", "must be over, in UTC").into());
+    if tx.now() < period.end() {
+        return Err(Refusal::input(
+            "periodEnd",
+            "must be over in the time zone of every programme",
+        )
+        .into());
     }
     let partners = partners::Chunk::next(tx, after, CHUNK).await?;
     let moved = store::unpublished(tx, partners, period).await?;
@@ -57,7 +62,7 @@ pub async fn chunk(
     Ok((published, partners.last))
 }
 
-fn row(tx: &Tx, period: Period, moved: &Moved) -> partner_statement::Model {
+fn row(tx: &Tx, period: &Period, moved: &Moved) -> partner_statement::Model {
     let sums = moved.sums();
     partner_statement::Model {
         id: tx.id(),
@@ -78,11 +83,17 @@ fn row(tx: &Tx, period: Period, moved: &Moved) -> partner_statement::Model {
 ///
 /// # Errors
 /// As [`chunk`]; the chunks before the one that failed stay published.
-pub async fn run_as(app: &App, call: Call, period: Period) -> Result<u64> {
+pub async fn run_as(app: &App, call: Call, period: &Period) -> Result<u64> {
     let (mut total, mut after) = (0, None);
     loop {
         let (published, next) = app
-            .write(call.clone(), move |tx| Box::pin(chunk(tx, period, after)))
+            .write(call.clone(), {
+                let period = period.clone();
+                move |tx| {
+                    let period = period.clone();
+                    Box::pin(async move { chunk(tx, &period, after).await })
+                }
+            })
             .await?;
         total += published;
         if next.is_none() {
@@ -98,16 +109,17 @@ pub async fn run_as(app: &App, call: Call, period: Period) -> Result<u64> {
 /// # Errors
 /// The database failed.
 pub async fn due(tx: &Tx) -> Result<()> {
-    let month = Period::month_before(tx.now())?;
+    let calendar = calendar::load(tx).await?;
+    let month = Period::month_before(&calendar, tx.now())?;
     let publication = match store::lock_publication(tx).await? {
         Some(latest) if latest.period_start >= month.first_day => latest,
-        earlier => take_on(tx, month, earlier.is_none()).await?,
+        earlier => take_on(tx, &month, earlier.is_none()).await?,
     };
     // When a clock was set back, the latest month is one that is not over yet.
     if publication.period_start > month.first_day || publication.completed_at.is_some() {
         return Ok(());
     }
-    let (_, next) = chunk(tx, month, publication.after_partner_id).await?;
+    let (_, next) = chunk(tx, &month, publication.after_partner_id).await?;
     let publication = statement_publication::Model {
         after_partner_id: next,
         completed_at: next.is_none().then(|| tx.now()),
@@ -117,7 +129,7 @@ pub async fn due(tx: &Tx) -> Result<()> {
 }
 
 /// Takes a month on; the first one is passed over.
-async fn take_on(tx: &Tx, month: Period, is_first: bool) -> Result<statement_publication::Model> {
+async fn take_on(tx: &Tx, month: &Period, is_first: bool) -> Result<statement_publication::Model> {
     let publication = statement_publication::Model {
         period_start: month.first_day,
         after_partner_id: None,

@@ -169,6 +169,7 @@ impl Partner {
     }
 
     /// Its places in programmes, oldest first. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(2, None))]
     async fn enrollments(&self, ctx: &Context<'_>) -> async_graphql::Result<List<Enrollment>> {
         let rows = ctx
             .loaders()
@@ -213,6 +214,7 @@ impl Partner {
     }
 
     /// The balances in every currency in which anything moved. At most 20. For those who see `balance`.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn balances(
         &self,
         ctx: &Context<'_>,
@@ -220,7 +222,9 @@ impl Partner {
         Some(ledger::graphql::balances(ctx, self.0.id).await)
     }
 
-    /// The statement about the days from the first to the last, both included, in UTC. For those who see `balance`.
+    /// The statement about the days from the first to the last, both included, in the time zone of each line's
+    /// programme. For those who see `balance`.
+    #[graphql(directive = crate::graphql::cost::points::apply("50".to_owned()))]
     async fn statement(
         &self,
         ctx: &Context<'_>,

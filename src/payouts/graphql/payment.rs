@@ -106,9 +106,16 @@ impl Payout {
         self.0.provider.as_deref()
     }
 
-    /// Under which the provider knows it: for a file export, the name of the file. Null until it is paid.
-    fn reference(&self) -> Option<&str> {
-        self.0.provider_reference.as_deref()
+    /// The reference under which the payment is found: the provider's for the vendor (for a file export, the name of
+    /// the file), the payment's number for the partner, as on its bank statement. Null until it is paid.
+    fn reference(&self, ctx: &Context<'_>) -> Option<&str> {
+        let provider = self.0.provider_reference.as_deref()?;
+        // A provider's reference can count the vendor's runs.
+        Some(if ctx.actor().is_vendor() {
+            provider
+        } else {
+            &self.0.number
+        })
     }
 
     /// Why the last attempt failed; null unless it did.

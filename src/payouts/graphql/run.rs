@@ -68,13 +68,15 @@ impl PayoutRun {
         Date(self.0.period_start)
     }
 
-    /// The last day of its period: commission earned and available until its end (24:00 UTC) is paid.
+    /// The last day of its period: commission earned and available until its end in the programme's time zone is
+    /// paid.
     fn period_end(&self) -> Date {
         Date(self.0.period_end)
     }
 
     /// The sum of its payments per currency, ordered by code; none when nobody is paid. Those of a run that is being
     /// calculated grow. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn totals(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Money>> {
         let totals = self.sums(ctx).await?;
         Ok(totals
@@ -140,6 +142,7 @@ impl PayoutRun {
     }
 
     /// A warning: accounts to which the run pays and which several partners have. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn shared_accounts(
         &self,
         ctx: &Context<'_>,
@@ -274,6 +277,7 @@ pub(super) fn shared(error: LoadError) -> Error {
 #[derive(Clone, Debug, SimpleObject)]
 pub struct SharedAccount {
     /// The IDs of the partners. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     partner_ids: Vec<ID>,
 }
 

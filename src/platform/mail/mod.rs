@@ -13,3 +13,47 @@ pub use memory::{MemoryMail, SentMail};
 pub use message::{Message, UnsafeHeader, message_id, safe_header};
 pub use send::Mailer;
 pub use transport::{MailFault, MailTransport};
+
+/// Whether a text is an address at a domain of the internet. Mail to a literal address (`a@[127.0.0.1]`) or to a bare host
+/// name would go to a machine of the vendor's own network.
+#[must_use]
+pub fn reachable(text: &str) -> bool {
+    text.parse::<lettre::Address>().is_ok_and(|address| {
+        let labels: Vec<&str> = address.domain().split('.').collect();
+        let named = |label: &&str| !label.is_empty() && !label.contains(['[', ']', ':']);
+        let top = labels.last().copied().unwrap_or_default();
+        labels.len() > 1
+            && labels.iter().all(named)
+            && !top.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn an_address_needs_a_domain_of_the_internet() {
+        for address in [
+            "anna@acme.com",
+            "a.b+c@mail.acme.co.uk",
+            "anna@xn--mller-kva.de",
+            "a@1.example",
+        ] {
+            assert!(reachable(address), "{address}");
+        }
+        for address in [
+            "a@[127.0.0.1]",
+            "a@[IPv6:::1]",
+            "a@127.0.0.1",
+            "a@localhost",
+            "a@acme.",
+            "a@.com",
+            "a@acme..com",
+            "a@",
+            "acme.com",
+        ] {
+            assert!(!reachable(address), "{address}");
+        }
+    }
+}

@@ -27,22 +27,27 @@ impl ProgramSettings {
         self.0.rate_max_age_days
     }
 
-    /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
+    /// The programme's IANA time zone, such as `Europe/Berlin`. Its days are the business days of the programme: dates
+    /// without a time, periods of statements, payout runs and rebates, the daily cap of touchpoints and days of exchange
+    /// rates. Windows of days end at the same time of day. Registrations that bring no zone of their own have it too.
     fn default_time_zone(&self) -> &str {
         self.0.default_time_zone.name()
     }
 
     /// The levels of partnership, as listed. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     fn tiers(&self) -> Vec<Tier> {
         self.0.tiers.iter().map(Tier::of).collect()
     }
 
     /// The pipeline, as listed. At most 30.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     fn stages(&self) -> Vec<Stage> {
         self.0.stages.iter().map(Stage::of).collect()
     }
 
     /// What each role on a deal weighs; a role that is not listed weighs nothing. At most 7.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(7, None))]
     fn roles(&self) -> Vec<RoleWeight> {
         self.0
             .roles
@@ -87,6 +92,7 @@ impl ProgramSettings {
     }
 
     /// The smallest payout by currency; less is carried forward. A currency that is not listed has none. At most 30.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn minimum_payout(&self) -> Vec<Money> {
         let amounts = self.0.minimum_payout.iter();
         amounts
@@ -187,9 +193,11 @@ pub struct AttributionSettings {
     redistribute_empty_phases: bool,
     /// Whether the share of a role that nobody fills goes to the others; otherwise it stays with the vendor.
     redistribute_empty_roles: bool,
-    /// How many touchpoints of one kind by one partner on one day count.
+    /// How many touchpoints of one kind by one partner on one day in the programme's time zone count. One to which the
+    /// model gives a place of its own (the first, the last, a milestone) always counts; then the earliest do.
     daily_cap: u16,
     /// What each kind of touchpoint weighs in the model CUSTOM. At most 10.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     kind_weights: Vec<KindWeight>,
     /// Verified touchpoints from which a partner without a role counts as having influenced a deal.
     influence_threshold: u16,

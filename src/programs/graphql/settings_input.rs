@@ -33,7 +33,8 @@ pub struct ProgramSettingsInput {
     reporting_currency: Option<CurrencyCode>,
     /// Days by which an exchange rate may be older than the day it is wanted for, 0 to 31: rates rest at weekends.
     rate_max_age_days: Option<u16>,
-    /// The IANA time zone of registrations that bring none of their own, such as `Europe/Berlin`.
+    /// The programme's IANA time zone, such as `Europe/Berlin`: its days are the business days of the programme.
+    /// Registrations that bring no zone of their own have it too.
     default_time_zone: Option<String>,
     /// The levels of partnership, 1 to 20. A tier that partners have cannot be left out.
     tiers: Option<Vec<TierInput>>,
@@ -121,7 +122,8 @@ pub struct AttributionSettingsInput {
     redistribute_empty_phases: Option<bool>,
     /// Whether the share of a role that nobody fills goes to the others; otherwise it stays with the vendor.
     redistribute_empty_roles: Option<bool>,
-    /// How many touchpoints of one kind by one partner on one day count, at least 1.
+    /// How many touchpoints of one kind by one partner on one day in the programme's time zone count, at least 1. One
+    /// to which the model gives a place of its own (the first, the last, a milestone) always counts.
     daily_cap: Option<u16>,
     /// What each kind of touchpoint weighs in the model CUSTOM; a kind that is not listed weighs nothing.
     kind_weights: Option<Vec<KindWeightInput>>,

@@ -67,6 +67,17 @@ impl Sdl {
         }
     }
 
+    /// The values of an enum; none for anything else.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        match self.0.get(name) {
+            Some(TypeKind::Enum(values)) => {
+                let values = values.values.iter();
+                values.map(|value| value.node.value.node.as_str()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub fn is_leaf(&self, name: &str) -> bool {
         matches!(
             self.0.get(name),

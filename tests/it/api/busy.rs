@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ensemble::identity::Role;
+use ensemble::{identity::Role, platform::db::Limits};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::{
 cases!(
     a_mutation_without_a_connection_answers_retry_later_and_succeeds_on_retry,
     a_mutation_that_meets_a_lock_every_time_answers_retry_later,
-    a_query_without_a_connection_answers_timeout_and_the_server_lives_on,
+    a_query_without_a_connection_answers_retry_later_and_the_server_lives_on,
 );
 
 const CREATE: &str = r#"mutation { partnerCreate(input: {legalName: "Late", types: [SI]}) @idempotent(key: "k") { partner { legalName } userErrors { code } } }"#;
@@ -85,10 +85,11 @@ async fn a_mutation_that_meets_a_lock_every_time_answers_retry_later(t: TestApp)
     // A process that waits for no lock, so that the test need not wait either.
     let other = match t.app.db().backend() {
         DbBackend::Postgres => {
-            let name = t.url().rsplit('/').next().unwrap().to_owned();
-            let impatient = format!("ALTER DATABASE {name} SET lock_timeout = '10ms'");
-            operator(&t, &impatient).await.unwrap();
-            t.beside().await
+            let impatient = Limits {
+                lock: Duration::from_millis(10),
+                ..Limits::default()
+            };
+            t.reached_within(t.url(), impatient).await
         }
         _ => {
             let other = t.beside().await;
@@ -132,7 +133,7 @@ async fn counted(door: Door, bearer: String) -> (Reply, String, Duration) {
     tokio::task::spawn_blocking(asked).await.unwrap()
 }
 
-async fn a_query_without_a_connection_answers_timeout_and_the_server_lives_on(t: TestApp) {
+async fn a_query_without_a_connection_answers_retry_later_and_the_server_lives_on(t: TestApp) {
     let auditor = t.vendor(Role::Auditor).await;
     let bearer = token(&t, &auditor);
     let door = Door::open(&t, |_| ());
@@ -142,7 +143,7 @@ async fn a_query_without_a_connection_answers_timeout_and_the_server_lives_on(t:
         t.ask(&auditor, LOOK, json!({})),
         door.ask(&bearer, LOOK, json!({}))
     );
-    assert_eq!(asked.error(), "TIMEOUT");
+    assert_eq!(asked.error(), "RETRY_LATER");
     assert_eq!(asked.json["errors"][0]["extensions"]["retryable"], true);
     assert_eq!(
         (refused.status.as_u16(), refused.refused()),

@@ -3,10 +3,12 @@
 mod busy;
 mod conformance;
 mod decimals;
+mod documents;
 pub mod faults;
 mod fuzz;
 mod hostile;
 mod sockets;
+mod wording;
 
 use axum::{
     Router,
@@ -31,10 +33,12 @@ pub fn cases() -> Vec<Case> {
         busy::cases(),
         conformance::cases(),
         decimals::cases(),
+        documents::cases(),
         faults::cases(),
         fuzz::cases(),
         hostile::cases(),
         sockets::cases(),
+        wording::cases(),
     ]
     .concat()
 }

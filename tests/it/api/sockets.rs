@@ -24,6 +24,7 @@ cases!(
     connections_beyond_the_limit_wait_for_their_turn,
     a_stop_lets_what_runs_finish,
     a_websocket_is_closed_with_the_code_of_its_fault,
+    a_close_is_answered_with_its_code_and_loses_nothing,
     operations_and_messages_of_a_websocket_are_bounded,
     a_late_mutation_over_a_websocket_answers_timeout_and_happens_once,
 );
@@ -317,6 +318,44 @@ async fn a_websocket_is_closed_with_the_code_of_its_fault(t: TestApp) {
     server.stop().await;
 }
 
+async fn a_close_is_answered_with_its_code_and_loses_nothing(t: TestApp) {
+    let ada = token(&t, &t.admin().await);
+    let server = Server::start(&t, Patience::default(), |settings| {
+        settings.body = 64 * 1024;
+        settings.messages = 100;
+    })
+    .await;
+    // Right after the handshake, in the middle, and with a code of the client's own.
+    for (code, ready) in [(1000_u16, false), (1000, true), (4321, true)] {
+        let mut socket = if ready {
+            Socket::ready(&server, &ada).await
+        } else {
+            Socket::open(&server).await
+        };
+        socket.frame(8, &code.to_be_bytes()).await;
+        let asked = std::time::Instant::now();
+        assert_eq!(socket.closed().await, code);
+        assert_eq!(socket.next().await, None, "then the connection ends");
+        assert!(
+            asked.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            asked.elapsed()
+        );
+    }
+    // The code of the server arrives, however much the client still sends.
+    for _ in 0..20 {
+        let mut large = Socket::ready(&server, &ada).await;
+        large.frame(1, &vec![b' '; 4 * 1024 * 1024]).await;
+        assert_eq!(large.closed().await, 1009);
+        let mut flood = Socket::ready(&server, &ada).await;
+        for _ in 0..300 {
+            flood.say(&json!({ "type": "ping" })).await;
+        }
+        assert_eq!(flood.closed().await, 1008);
+    }
+    server.stop().await;
+}
+
 async fn operations_and_messages_of_a_websocket_are_bounded(t: TestApp) {
     let ada = token(&t, &t.admin().await);
     let server = Server::start(&t, Patience::default(), |settings| {
@@ -325,8 +364,7 @@ async fn operations_and_messages_of_a_websocket_are_bounded(t: TestApp) {
     })
     .await;
     let mut flood = Socket::ready(&server, &ada).await;
-    // With the one that opened it, one too many. A client whose messages are not read any more may be cut off before it
-    // hears why.
+    // With the one that opened it, one too many.
     for _ in 0..100 {
         flood.say(&json!({ "type": "ping" })).await;
     }

@@ -202,12 +202,9 @@ async fn a_line_cut_at_any_packet_leaves_one_effect(t: TestApp) {
         if !proxy.mend() {
             break;
         }
-        if answer.json.get("errors").is_none() {
-            answer.done("partnerCreate");
-            assert_eq!(partners(&db, &format!("Partner {attempt}")).await, 1);
-        } else {
-            assert_eq!(answer.error(), "INTERNAL");
-        }
+        // The server repeats it on another connection, under its key where the commit is in doubt.
+        answer.done("partnerCreate");
+        assert_eq!(partners(&db, &format!("Partner {attempt}")).await, 1);
         at_rest(&far, &db).await;
         repeat(&far, &db, &admin, attempt).await;
         attempt += 1;

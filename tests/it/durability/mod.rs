@@ -10,6 +10,7 @@ mod mail;
 mod migrations;
 mod post;
 mod proxy;
+mod steps;
 mod stop;
 
 use crate::support::Case;
@@ -23,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         gone::cases(),
         mail::cases(),
         migrations::cases(),
+        steps::cases(),
         stop::cases(),
     ]
     .concat()

@@ -1,9 +1,15 @@
 //! Taking over the files of other systems: exact, repeatable, and open about what is refused.
 
+mod adopted;
+mod closing;
 mod crm;
+mod dry;
+mod files;
 mod operator;
 mod paid;
 mod rows;
+mod systems;
+mod values;
 
 use std::{
     fmt::Write as _,
@@ -17,7 +23,7 @@ use ensemble::{
         product, product_family, program, program_version, touchpoint,
     },
     error::Result,
-    import::{self, Options, Report},
+    import::{self, Listed, Options, Report},
 };
 use sea_orm::{EntityTrait, Iterable, PrimaryKeyToColumn, QueryOrder};
 
@@ -29,7 +35,18 @@ pub fn cases() -> Vec<Case> {
     for case in &mut real {
         case.skipped = crm_folder().is_none();
     }
-    [real, operator::cases(), rows::cases()].concat()
+    [
+        real,
+        adopted::cases(),
+        closing::cases(),
+        dry::cases(),
+        files::cases(),
+        operator::cases(),
+        rows::cases(),
+        systems::cases(),
+        values::cases(),
+    ]
+    .concat()
 }
 
 /// The real files, where they are.
@@ -67,7 +84,7 @@ impl Files {
     }
 
     /// Writes a file anew.
-    pub fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
@@ -116,6 +133,12 @@ pub fn refusals(report: &Report) -> Vec<String> {
         .iter()
         .map(|refused| format!("{} {}: {}", refused.row, refused.field, refused.reason))
         .collect()
+}
+
+/// The notes or warnings as `file:line text`.
+pub fn told(listed: &Listed) -> Vec<String> {
+    let line = |told: &import::Told| format!("{}:{} {}", told.file, told.row, told.text);
+    listed.first.iter().map(line).collect()
 }
 
 /// Every row of every table that an import may touch, as text.

@@ -79,7 +79,7 @@ async fn a_thousand_partners_with_twenty_bad_rows(t: TestApp) {
         first,
         [
             "2 legal_name: must not be empty",
-            "3 country: \"Germany\" is not a two-letter country code",
+            "3 country: \"Germany\" is not a two-letter country code by ISO 3166-1, such as DE",
             "4 types: \"WIZARD\" is not one of ISV, SI, MSP, RESELLER, CONSULTANCY, DISTRIBUTOR, AGENT, VALUE_ADDED_SERVICE, TECHNOLOGY, TEST_CERTIFICATION",
             "5 : has 3 columns where the header has 4",
         ]
@@ -226,7 +226,7 @@ pub fn everything() -> Files {
     )
 }
 
-async fn stored_deal(t: &TestApp, external_id: &str) -> deal::Model {
+pub async fn stored_deal(t: &TestApp, external_id: &str) -> deal::Model {
     let found = deal::Entity::find().filter(deal::Column::ExternalId.eq(external_id));
     found.one(t.app.db().reader()).await.unwrap().unwrap()
 }
@@ -528,12 +528,12 @@ async fn every_fault_of_a_deal_is_told(t: TestApp) {
             "3 value: a won deal needs its value",
             "4 closed_on: is needed in the stage WON",
             "5 stage: the programme has no stage \"DREAMING\"",
+            "6 opened_on: \"2026/02/01\" does not match `%d.%m.%Y`.",
             "6 value: must not be negative",
-            "6 opened_on: \"2026/02/01\" is not a date as this file writes them",
             "7 closed_on: lies before the day on which the deal was opened",
             "8 closed_on: lies in the future; map it to expected_close_on",
             "9 closed_on: the stage PROSPECT is an open one; map the date to expected_close_on",
-            "11 external_id: stands on line 10 already",
+            "11 external_id: Duplicate `external_id`, first used on line 10.",
         ]
     );
     assert_eq!(stored_deal(&t, "d9").await.value_minor, 100);
@@ -585,7 +585,7 @@ async fn touchpoints_are_recorded_once(t: TestApp) {
     );
 }
 
-fn faults(error: Error) -> Vec<String> {
+pub fn faults(error: Error) -> Vec<String> {
     assert_eq!(error.code(), Code::BadUserInput);
     let Error::Refused(refusals) = error else {
         panic!("{error}")
@@ -613,7 +613,7 @@ conventions = { currency = "XXX", time_zone = "Mars", date_formats = ["%!"], dec
         faults(files.try_import(&t, false, None).await.unwrap_err()),
         [
             "files.0.file: must be a path inside the folder of the import",
-            "files.0.columns.colour: a product has no such field; it has external_id, name, sku, family, list_price, currency",
+            "files.0.columns.colour: A product has no such field. It has external_id, name, sku, family, list_price, currency.",
             "files.0.constants.name: is a column already",
             "files.0.columns.family: is needed",
             "files.0.conventions.currency: is not an ISO 4217 currency with a minor unit",
@@ -638,7 +638,10 @@ async fn missing_columns_stop_the_import_before_it_begins(t: TestApp) {
     let told = faults(files.try_import(&t, false, None).await.unwrap_err());
     assert_eq!(told.len(), 5, "{told:?}");
     assert_eq!(told[0], "products.csv: there are two columns \"name\"");
-    assert_eq!(told[1], "products.csv: there is no column \"family\"");
+    assert_eq!(
+        told[1],
+        "products.csv: there is no column \"family\"; there are id, name, name, price"
+    );
     assert_eq!(contents(&t).await, empty);
 }
 

@@ -10,6 +10,7 @@ use super::{Books, Earned, at, day, earned, texts};
 use crate::{cases, support::TestApp};
 
 cases!(
+    a_partner_s_reference_of_a_payment_counts_no_runs,
     three_partners_are_paid_by_their_influence,
     a_second_run_of_the_same_period_makes_no_payments,
     whoever_created_a_run_cannot_approve_it,
@@ -461,4 +462,42 @@ async fn only_finance_executes(t: TestApp) {
         "IDEMPOTENCY_KEY_REQUIRED"
     );
     assert_eq!(books.rows().await, before);
+}
+
+async fn a_partner_s_reference_of_a_payment_counts_no_runs(t: TestApp) {
+    let books = Books::open(&t, 0).await;
+    let partners = influence(&books).await;
+    let run = books.pay("2026-03-01", "2026-03-31").await;
+    let number = t
+        .ask(
+            &books.checker,
+            "query($id: ID!) { payoutRun(id: $id) { number } }",
+            json!({"id": run}),
+        )
+        .await
+        .text("payoutRun/number");
+    let document = "query($partner: ID!) {
+        payouts { nodes { number reference } }
+        partner(id: $partner) { statement(periodStart: \"2026-03-01\", periodEnd: \"2026-12-31\", currency: \"USD\") {
+            payments { nodes { number reference } } } } }";
+    let variables = json!({"partner": partners[0].text()});
+    let anna = t
+        .person(Role::PartnerAdministrator, Some(partners[0]))
+        .await;
+    let theirs = t.ask(&anna, document, variables.clone()).await;
+    assert_eq!(theirs.count("payouts/nodes"), 1);
+    for place in ["payouts/nodes/0", "partner/statement/payments/nodes/0"] {
+        let own = theirs.text(&format!("{place}/number"));
+        assert_eq!(theirs.text(&format!("{place}/reference")), own);
+    }
+    assert!(
+        !theirs.json.to_string().contains(&number),
+        "{:#}",
+        theirs.json
+    );
+    let ours = t.ask(&books.checker, document, variables).await;
+    for place in ["payouts/nodes/0", "partner/statement/payments/nodes/0"] {
+        let reference = ours.text(&format!("{place}/reference"));
+        assert!(reference.contains(&number), "{reference}");
+    }
 }

@@ -4,6 +4,7 @@ use ensemble::{
     entity::ids::PartnerId,
     incentives::statement::{self, Period, Span, Subject, Sums},
     platform::money::Currency,
+    programs::calendar,
 };
 
 use super::{Books, at, day, earned};
@@ -14,19 +15,20 @@ cases!(
     the_table_sums_to_the_closing_balance
 );
 
-fn subject(partner: PartnerId, start: &str, end: &str) -> Subject {
+async fn subject(t: &TestApp, partner: PartnerId, start: &str, end: &str) -> Subject {
+    let calendar = calendar::load(t.app.db().reader()).await.unwrap();
     Subject {
         partner,
         span: Span {
             currency: Currency::USD,
-            period: Period::days(day(start), day(end)).unwrap(),
+            period: Period::days(&calendar, day(start), day(end)).unwrap(),
         },
     }
 }
 
 async fn sums(t: &TestApp, partner: PartnerId, start: &str, end: &str) -> Sums {
-    let span = subject(partner, start, end).span;
-    let sums = statement::sums(t.app.db().reader(), &[partner], span).await;
+    let span = subject(t, partner, start, end).await.span;
+    let sums = statement::sums(t.app.db().reader(), &[partner], &span).await;
     sums.unwrap()[&partner]
 }
 
@@ -104,12 +106,10 @@ async fn the_table_sums_to_the_closing_balance(t: TestApp) {
         )
         .await;
     books.pay("2026-02-01", "2026-02-28").await;
-    let table = statement::file(
-        t.app.db().reader(),
-        subject(partner, "2026-02-01", "2026-02-28"),
-    )
-    .await
-    .unwrap();
+    let february = subject(&t, partner, "2026-02-01", "2026-02-28").await;
+    let table = statement::file(t.app.db().reader(), &february)
+        .await
+        .unwrap();
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     assert_eq!(
         reader.headers().unwrap(),
@@ -131,12 +131,10 @@ async fn the_table_sums_to_the_closing_balance(t: TestApp) {
         expected.map(|(at, kind, amount)| (at.to_owned(), kind.to_owned(), amount.to_owned()))
     );
     assert_eq!(column(&rows[1], 3), "'=HYPERLINK(evil)");
-    let january = statement::file(
-        t.app.db().reader(),
-        subject(partner, "2026-01-01", "2026-01-31"),
-    )
-    .await
-    .unwrap();
+    let january = subject(&t, partner, "2026-01-01", "2026-01-31").await;
+    let january = statement::file(t.app.db().reader(), &january)
+        .await
+        .unwrap();
     let amounts = csv::Reader::from_reader(january.as_bytes())
         .into_records()
         .map(|row| column(&row.unwrap(), 4))

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use ensemble::platform::db::Db;
+use ensemble::platform::db::{Db, Limits};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, Database as SeaDatabase};
 use tokio::sync::OnceCell;
@@ -134,7 +134,11 @@ impl Database {
 
     /// Opens pools that tell statements that take so long.
     pub async fn connect_telling(&self, slow: std::time::Duration) -> Db {
-        Db::telling(&self.url, 2, slow).await.unwrap()
+        let limits = Limits {
+            slow,
+            ..Limits::default()
+        };
+        Db::open(&self.url, 2, limits).await.unwrap()
     }
 
     /// Another database, without tables; it goes with this one.

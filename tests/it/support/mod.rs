@@ -35,7 +35,7 @@ use ensemble::{
         },
         clock::{Clock, ManualClock},
         config::Statements,
-        db::Db,
+        db::{Db, Fault, Limits, Step},
         ids::{self, TypedId},
         mail::{MailTransport, Mailer, MemoryMail},
         migrations,
@@ -75,7 +75,7 @@ impl Case {
 
 /// Lists test functions as cases; one that is left out is an unused function, which the lints refuse. Those that run
 /// somewhere only stand in a list after the place: `sqlite: [..]`, `postgres: [..]`, `dump: [..]` for what needs the
-/// tools of PostgreSQL, `long: [..]` for the long form.
+/// tools of PostgreSQL, `disk: [..]` for what needs a disk that fails, `long: [..]` for the long form.
 #[macro_export]
 macro_rules! cases {
     ($($test:ident $(: [$($of:ident),+ $(,)?])?),+ $(,)?) => {
@@ -97,6 +97,9 @@ macro_rules! cases_of {
     };
     (dump $($test:ident)+) => {
         $crate::cases_of!(@ Some(sea_orm::DbBackend::Postgres), !$crate::support::dumps(), $($test)+)
+    };
+    (disk $($test:ident)+) => {
+        $crate::cases_of!(@ Some(sea_orm::DbBackend::Sqlite), !$crate::durability::disk::available(), $($test)+)
     };
     (long $($test:ident)+) => {
         $crate::cases_of!(@ None, !$crate::support::long_form(), $($test)+)
@@ -173,7 +176,21 @@ impl TestApp {
 
     /// The same database through other pools, at another address.
     pub async fn reached_at(&self, url: &str) -> Self {
-        let db = Db::connect(url, 5).await.unwrap();
+        self.reached_within(url, Limits::default()).await
+    }
+
+    /// The same with these limits.
+    pub async fn reached_within(&self, url: &str, limits: Limits) -> Self {
+        let db = Db::open(url, 5, limits).await.unwrap();
+        Self::over(db, Arc::clone(&self.database))
+    }
+
+    /// The same database through other pools, where a test decides what goes wrong with each step.
+    pub async fn disturbed(
+        &self,
+        disturb: impl Fn(Step, &str) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        let db = self.database.connect().await.disturbed(disturb);
         Self::over(db, Arc::clone(&self.database))
     }
 
@@ -335,6 +352,7 @@ impl TestApp {
                 expires_at: Set(now + TimeDelta::days(30)),
                 revoked_at: Set(None),
                 revoke_reason: Set(None),
+                network_hash: Set(None),
             };
             Box::pin(async move {
                 tx.insert(user).await?;

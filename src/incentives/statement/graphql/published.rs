@@ -24,6 +24,7 @@ use crate::{
     incentives::statement::{Period, Sums, publish, store},
     partners::graphql::Partner,
     payload,
+    programs::graphql::calendar,
 };
 
 /// A statement as it was published and mailed: it stays as it was told. What was booked later for one of its days is in
@@ -48,12 +49,12 @@ impl PublishedStatement {
         partner.ok_or_else(|| top_level(Error::internal("a published statement has no partner")))
     }
 
-    /// The first day, in UTC.
+    /// The first day, in the time zone of each line's programme.
     fn period_start(&self) -> Date {
         Date(self.0.period_start)
     }
 
-    /// The last day, in UTC.
+    /// The last day, in the time zone of each line's programme.
     fn period_end(&self) -> Date {
         Date(self.0.period_end)
     }
@@ -201,9 +202,9 @@ impl StatementQuery {
 /// A period whose statements are to be published.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub struct StatementsPublishInput {
-    /// The first day, in UTC.
+    /// The first day, in the time zone of each programme.
     pub period_start: Date,
-    /// The last day, in UTC; it must be over.
+    /// The last day; it must be over in the time zone of every programme.
     pub period_end: Date,
 }
 
@@ -236,9 +237,10 @@ impl StatementMutation {
 
 async fn published(ctx: &Context<'_>, input: StatementsPublishInput) -> Result<i32> {
     ctx.actor().may(Action::StatementPublish)?;
-    let period = Period::days(input.period_start.0, input.period_end.0)?;
+    let calendar = calendar(ctx).await?;
+    let period = Period::days(&calendar, input.period_start.0, input.period_end.0)?;
     let published = ctx.finish("statementsPublish", |app, call| async move {
-        publish::run_as(&app, call, period).await
+        publish::run_as(&app, call, &period).await
     });
     let published = published.await?;
     Ok(i32::try_from(published).unwrap_or(i32::MAX))

@@ -537,7 +537,7 @@ impl<'a> Maker<'a> {
             ]))
             .into(),
             "CurrencyCode" => (*dice.pick(&["USD", "EUR", "JPY", "KWD", "XXX", "ZZZ"])).into(),
-            "CountryCode" => (*dice.pick(&["DE", "US", "JP", "ZZ"])).into(),
+            "CountryCode" => (*dice.pick(&["DE", "US", "JP", "GB"])).into(),
             "EmailAddress" => format!("someone{}@people.example", dice.roll(50)).into(),
             "BigInt" => (*dice.pick(&["0", "1", "-1", "9223372036854775807"])).into(),
             _ if ["after", "before"].contains(&place)
