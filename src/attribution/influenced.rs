@@ -18,7 +18,10 @@ use crate::{
         ids::{DealId, PartnerId},
     },
     error::Result,
-    platform::money::{Currency, sum},
+    platform::{
+        money::{Currency, sum},
+        sql,
+    },
     programs::calendar::Bound,
 };
 
@@ -48,6 +51,7 @@ pub async fn between<C: ConnectionTrait>(
             let span = (bound, programs.as_deref());
             let deals = store::won_between(db, span, partner, after, CHUNK).await?;
             let Some(last) = deals.last() else { break };
+            let is_last = sql::count(deals.len()) < CHUNK;
             after = last.closed_at.map(|at| (at, last.id));
             for (currency, report) in of_deals(db, &deals).await? {
                 match reports.get_mut(&currency) {
@@ -56,6 +60,9 @@ pub async fn between<C: ConnectionTrait>(
                     }
                     Some(sum) => add(sum, report)?,
                 }
+            }
+            if is_last {
+                break;
             }
         }
     }

@@ -107,7 +107,7 @@ async fn run(database: support::Database, case: Case) -> Result<(), Failed> {
     let app = TestApp::start(database).await;
     let outcome = tokio::spawn((case.body)(app.clone())).await;
     let outcome = match outcome {
-        Ok(()) => app.check_books().await,
+        Ok(()) => app.check_books().await.and(app.check_statements()),
         Err(panic) => Err(panic_text(panic)),
     };
     app.stop().await;

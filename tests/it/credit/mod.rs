@@ -1,7 +1,9 @@
 //! A small world of deals to give credit for, written straight into the tables.
 
 mod attribution;
+mod closing;
 mod commission;
+mod days;
 mod once;
 mod plans;
 mod rebates;
@@ -42,6 +44,8 @@ pub fn cases() -> Vec<Case> {
         commission::cases(),
         once::cases(),
         rebates::cases(),
+        closing::cases(),
+        days::cases(),
     ]
     .concat()
 }

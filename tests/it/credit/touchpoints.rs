@@ -39,7 +39,7 @@ const VERIFY: &str = "mutation($input: TouchpointVerifyInput!) { touchpointVerif
 const REJECT: &str = "mutation($input: TouchpointRejectInput!) { touchpointReject(input: $input) \
     { touchpoint { id status rejectionReason } userErrors { code field } } }";
 impl World {
-    async fn record(
+    pub(super) async fn record(
         &self,
         person: &Person,
         deal: DealId,
@@ -54,13 +54,13 @@ impl World {
         self.record_with(person, input).await
     }
 
-    async fn record_with(&self, person: &Person, input: Value) -> Answer {
+    pub(super) async fn record_with(&self, person: &Person, input: Value) -> Answer {
         let key = format!("key-{}", self.written().await[0]);
         self.ask(person, RECORD, json!({"input": input, "key": key}))
             .await
     }
 
-    async fn verify(&self, person: &Person, id: &str) -> Answer {
+    pub(super) async fn verify(&self, person: &Person, id: &str) -> Answer {
         self.ask(person, VERIFY, json!({"input": {"touchpointId": id}}))
             .await
     }

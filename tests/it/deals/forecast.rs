@@ -6,6 +6,7 @@ use ensemble::{
     identity::Role,
     partners::PartnerStatus,
     platform::ids::TypedId,
+    programs::ProgramSettings,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ cases!(
     partners_learn_nothing_about_the_owners_of_shared_deals,
     rates_are_recorded_all_or_none,
     a_rate_is_corrected_and_never_changed,
+    refunds_are_not_expected_any_more,
+    the_day_of_a_rate_is_one_of_the_programme,
 );
 
 async fn record(t: &TestApp, person: &Person, rates: Value) -> Answer {
@@ -337,6 +340,76 @@ async fn partners_learn_nothing_about_the_owners_of_shared_deals(t: TestApp) {
     assert_eq!(
         groups(&t, &north.manager, "TIER").await,
         [others, group("GOLD", "25000.00")]
+    );
+}
+
+async fn refunds_are_not_expected_any_more(t: TestApp) {
+    let market = market(&t).await;
+    let manager = t.vendor(Role::AllianceManager).await;
+    let finance = t.vendor(Role::Finance).await;
+    for (amount, refunded) in [("1000", "1000"), ("300", ""), ("500.50", "100.25")] {
+        let sale = Sale {
+            amount,
+            ..Sale::default()
+        };
+        let deal = sell(&t, &manager, market, sale).await;
+        on_deal(&t, &manager, "dealWin", json!({ "dealId": deal }))
+            .await
+            .done("dealWin");
+        if !refunded.is_empty() {
+            let input = json!({ "dealId": deal, "reason": "Returned",
+                "amount": { "amount": refunded, "currency": "USD" } });
+            on_deal(&t, &finance, "dealRefund", input)
+                .await
+                .done("dealRefund");
+        }
+    }
+    let won = forecast(&t, &manager, json!({ "status": ["WON"] })).await;
+    assert_eq!(
+        (&won["count"], &won["value"], &won["weighted"]),
+        (&json!(3), &money("700.25"), &money("700.25"))
+    );
+    let groups = groups_of_won(&t, &manager).await;
+    assert_eq!(groups, [(None, "700.25".to_owned())]);
+}
+
+async fn groups_of_won(t: &TestApp, person: &Person) -> Vec<(Option<String>, String)> {
+    let asked = json!({ "groupBy": "PARTNER", "status": ["WON"] });
+    let forecast = forecast(t, person, asked).await;
+    let nodes = forecast["groups"]["nodes"].as_array().unwrap();
+    let group = |node: &Value| {
+        let weighted = node["weighted"]["amount"].as_str().unwrap().to_owned();
+        (node["key"].as_str().map(str::to_owned), weighted)
+    };
+    nodes.iter().map(group).collect()
+}
+
+async fn the_day_of_a_rate_is_one_of_the_programme(t: TestApp) {
+    let settings = ProgramSettings {
+        default_time_zone: "Asia/Tokyo".parse().unwrap(),
+        ..ProgramSettings::default()
+    };
+    let market = market_with(&t, settings).await;
+    let (manager, finance) = (
+        t.vendor(Role::AllianceManager).await,
+        t.vendor(Role::Finance).await,
+    );
+    // 23:30 on 1 March in Tokyo, then 0:30 on 2 March.
+    for now in ["2026-03-01T14:30:00Z", "2026-03-01T15:30:00Z"] {
+        t.clock.set(now.parse().unwrap());
+        let sale = Sale {
+            amount: "1000",
+            currency: "EUR",
+            ..Sale::default()
+        };
+        sell(&t, &manager, market, sale).await;
+    }
+    let rates = json!([euro("2026-03-01", "1.1"), euro("2026-03-02", "1.2")]);
+    record(&t, &finance, rates).await.done("exchangeRateRecord");
+    let both = forecast(&t, &manager, json!({})).await;
+    assert_eq!(
+        (&both["count"], &both["value"]),
+        (&json!(2), &money("2300.00"))
     );
 }
 

@@ -2,10 +2,11 @@
 
 use ensemble::{
     deals::ProtectionStatus,
-    entity::{deal, protection},
+    entity::{deal, deal_registration, protection},
     identity::Role,
+    worker,
 };
-use sea_orm::{EntityTrait, PaginatorTrait};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::market::*;
@@ -18,6 +19,7 @@ cases!(
     protection_ends_at_midnight_of_the_deal_s_zone,
     reminders_come_on_days_76_and_87_once,
     missed_reminders_are_told_once_by_the_latest,
+    reminders_beyond_one_chunk_are_told_at_the_same_due_time,
     an_extension_needs_progress_and_is_granted_once,
     an_extension_is_too_late_at_the_end,
     on_day_91_another_partner_is_approved,
@@ -100,10 +102,7 @@ async fn missed_reminders_are_told_once_by_the_latest(t: TestApp) {
     .await;
     approved(&t, &reviewer, &id).await;
     t.clock.set(at("2026-05-29T12:00:00Z"));
-    let (one, two) = tokio::join!(
-        ensemble::worker::turn(&t.app),
-        ensemble::worker::turn(&t.app)
-    );
+    let (one, two) = tokio::join!(worker::turn(&t.app), worker::turn(&t.app));
     one.and(two).unwrap();
     assert_eq!(reminded(&t).await, [3]);
 }
@@ -118,6 +117,51 @@ async fn reminded(t: &TestApp) -> Vec<i64> {
 /// Why an extension was refused, for programs.
 fn reasons(answer: &Answer) -> &Value {
     answer.at("dealRegistrationExtend/userErrors/0/reasons")
+}
+
+async fn reminders_beyond_one_chunk_are_told_at_the_same_due_time(t: TestApp) {
+    let market = market(&t).await;
+    let (a, reviewer) = (
+        gold(&t, market, "Northwind Partners").await,
+        t.vendor(Role::AllianceManager).await,
+    );
+    let id = registered(
+        &t,
+        &a.manager,
+        claim(market.router, "Acme", Some("acme.com")),
+    )
+    .await;
+    approved(&t, &reviewer, &id).await;
+    let first = deal_registration::Entity::find()
+        .one(t.app.db().reader())
+        .await
+        .unwrap()
+        .unwrap();
+    // Twice a chunk, and one.
+    t.write(move |tx| {
+        let first = first.clone();
+        Box::pin(async move {
+            let copies = (0..1_000).map(|place| deal_registration::Model {
+                id: tx.id(),
+                number: format!("DR-COPY-{place}"),
+                deal_id: None,
+                ..first.clone()
+            });
+            tx.insert_models(copies.collect()).await
+        })
+    })
+    .await
+    .unwrap();
+    t.clock.set("2026-05-16T00:00:00Z".parse().unwrap());
+    worker::run_schedules(&t.app, &mut worker::Taken::default())
+        .await
+        .unwrap();
+    let told = events(&t, "deal_registration.protection_reminder").await;
+    assert_eq!(told.len(), 1_001);
+    let due = deal_registration::Entity::find()
+        .filter(deal_registration::Column::ReminderDueAt.lte(t.app.clock().now()))
+        .count(t.app.db().reader());
+    assert_eq!(due.await.unwrap(), 0);
 }
 
 async fn an_extension_needs_progress_and_is_granted_once(t: TestApp) {

@@ -6,9 +6,11 @@ use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
 };
+use chrono::TimeDelta;
 use ensemble::{
     entity::ids::{CustomerId, DealId, PartnerId, PayoutRunId, ProgramId, UserId},
     identity::Role,
+    incentives::accrue,
     platform::ids::TypedId,
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
@@ -17,13 +19,15 @@ use serde_json::{Value, json};
 use super::crowd::{self, Kind};
 use crate::{
     cases,
-    support::{Person, TestApp},
+    support::{Person, TestApp, keysets::reads_on_by_or},
 };
 
 cases!(
     every_filter_and_order_of_a_list_is_served_by_an_index,
     no_filter_of_a_list_is_left_out,
     the_published_statements_of_partners_are_served_by_an_index,
+    chunks_are_read_on_from_an_index,
+    a_comparison_column_by_column_is_found,
 );
 
 /// Rows of each kind: enough for the planner to prefer an index.
@@ -222,6 +226,70 @@ async fn the_published_statements_of_partners_are_served_by_an_index(t: TestApp)
                 );
             }
         }
+    }
+}
+
+async fn chunks_are_read_on_from_an_index(t: TestApp) {
+    crowd::gather(&t, MANY).await;
+    let planner = Planner::of(&t).await;
+    let program = ProgramId(crowd::id(Kind::Program, 6));
+    let behind = (
+        t.app.clock().now() - TimeDelta::days(1),
+        DealId(crowd::id(Kind::Deal, 0)),
+    );
+    t.statements();
+    t.write(move |tx| {
+        Box::pin(async move { accrue::catch_up(tx, program, Some(behind), 10).await })
+    })
+    .await
+    .unwrap();
+    let mut asked = t.statements();
+    let owner = t
+        .person(Role::PartnerAdministrator, Some(crowd::partner(7)))
+        .await;
+    t.statements();
+    let influence =
+        "{ influencedRevenue(periodStart: \"2026-01-01\", periodEnd: \"2026-12-31\") { deals } }";
+    let answer = t.ask(&owner, influence, json!({})).await;
+    assert!(answer.json.get("errors").is_none(), "{}", answer.json);
+    let influence = t.statements();
+    asked.extend(influence.iter().cloned());
+    let of_deals = |statement: &&Statement| {
+        statement
+            .sql
+            .contains("ORDER BY \"deal\".\"closed_at\" ASC")
+    };
+    let chunks: Vec<_> = asked.iter().filter(of_deals).collect();
+    // The next deals of the programme, and the partner's deals of the period.
+    assert_eq!(chunks.len(), 2, "{chunks:?}");
+    for statement in &chunks {
+        let faults = planner.faults(statement, true).await;
+        let reads_all = |fault: &&String| fault.contains("SCAN") || fault.contains("Seq Scan");
+        assert_eq!(faults.iter().find(reads_all), None, "{statement}");
+    }
+    // Deals in which the partner has no part are not read.
+    assert!(chunks[1].sql.contains("touchpoint"), "{}", chunks[1].sql);
+    let values = chunks[1].values.as_ref().unwrap();
+    let own = crowd::partner(7).uuid().to_string();
+    let bound = values
+        .iter()
+        .filter(|value| format!("{value:?}").contains(&own));
+    assert_eq!(bound.count(), 2);
+}
+
+async fn a_comparison_column_by_column_is_found(_: TestApp) {
+    for slow in [
+        "SELECT 1 FROM d WHERE p = $1 AND (\"d\".\"at\" > $2 OR (\"d\".\"at\" = $3 AND \"d\".\"id\" > $4)) ORDER BY at",
+        "SELECT 1 FROM d WHERE (at = ? AND id < ?) OR at < ?",
+    ] {
+        assert!(reads_on_by_or(slow), "{slow}");
+    }
+    for fine in [
+        "SELECT 1 FROM d WHERE (\"d\".\"at\", \"d\".\"id\") > ($2, $3)",
+        "SELECT 1 FROM job WHERE status = 'PENDING' AND (lease_until IS NULL OR lease_until <= $2)",
+        "SELECT 1 FROM d WHERE partner_id = $1 OR id IN (SELECT deal_id FROM p WHERE partner_id = $2)",
+    ] {
+        assert!(!reads_on_by_or(fine), "{fine}");
     }
 }
 

@@ -4,10 +4,12 @@ mod answer;
 mod database;
 pub mod export;
 pub mod http;
+pub mod keysets;
 pub mod logs;
 pub mod program;
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     pin::Pin,
     process::Command,
@@ -144,6 +146,8 @@ pub struct TestApp {
     database: Arc<Database>,
     books_altered: Arc<AtomicBool>,
     statements: Arc<Mutex<Vec<Statement>>>,
+    /// Statements that read on behind a row the slow way.
+    slow: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Somebody who signed in.
@@ -266,7 +270,14 @@ impl TestApp {
     ) -> Self {
         let statements: Arc<Mutex<Vec<Statement>>> = Arc::default();
         let noted = Arc::clone(&statements);
-        let db = db.observed(move |statement| noted.lock().unwrap().push(statement.clone()));
+        let slow: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let found = Arc::clone(&slow);
+        let db = db.observed(move |statement| {
+            if keysets::reads_on_by_or(&statement.sql) {
+                found.lock().unwrap().insert(statement.sql.clone());
+            }
+            noted.lock().unwrap().push(statement.clone());
+        });
         let secret = || SecretSlice::from(SECRET.to_vec());
         let app = App::new(Parts {
             db,
@@ -292,6 +303,7 @@ impl TestApp {
             database,
             books_altered: Arc::default(),
             statements,
+            slow,
         }
     }
 
@@ -426,7 +438,7 @@ impl TestApp {
         if self.books_altered.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let report = ensemble::ledger::verify::verify(self.app.db().reader())
+        let report = ensemble::verify::verify(self.app.db().reader())
             .await
             .map_err(|error| error.to_string())?;
         if report.is_clean() {
@@ -434,6 +446,21 @@ impl TestApp {
         } else {
             Err(format!("the books are not in order:\n{report}"))
         }
+    }
+
+    /// After every test: whatever was asked of the database, no chunk was read the slow way.
+    ///
+    /// # Errors
+    /// The statements that were.
+    pub fn check_statements(&self) -> Result<(), String> {
+        let slow = self.slow.lock().unwrap();
+        if slow.is_empty() {
+            return Ok(());
+        }
+        let slow = slow.iter().cloned().collect::<Vec<_>>().join("\n");
+        Err(format!(
+            "statements that compare rows column by column:\n{slow}"
+        ))
     }
 
     /// Removes the database.
