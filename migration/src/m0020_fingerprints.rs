@@ -62,7 +62,8 @@ const KEYS: [(&str, &[&str]); 16] = [
             "deal_id = NEW.deal_id AND plan_id = NEW.plan_id AND component = NEW.component \
              AND partner_id = NEW.partner_id AND kind = NEW.kind AND kind <> 'CLAWBACK'",
             "refund_id = NEW.refund_id AND plan_id = NEW.plan_id AND component = NEW.component \
-             AND partner_id = NEW.partner_id AND kind = 'CLAWBACK' AND NEW.kind = 'CLAWBACK'",
+             AND partner_id = NEW.partner_id AND available_at = NEW.available_at AND kind = 'CLAWBACK' \
+             AND NEW.kind = 'CLAWBACK'",
         ],
     ),
     (

@@ -4,6 +4,8 @@
 //! available (`available_at`) before the end of the period is due in it; the rest is held. What a refund takes back is
 //! available when the refund happened, or together with the holdback that it is taken from. So a run and the statement
 //! of one period see the same lines, also of facts that were recorded after the end of the period.
+//!
+//! Pure: decides from facts alone.
 
 /// The condition in SQL that a line was earned or taken back before an instant.
 #[must_use]

@@ -158,6 +158,10 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
                 ),
                 ("failure", "the provider's words; decides nothing"),
                 (
+                    "attempt",
+                    "counts retries for the provider's key; decides no amount and no payee",
+                ),
+                (
                     "paid_at",
                     "set later; compared with the ledger transaction of the settlement",
                 ),

@@ -38,8 +38,10 @@ pub struct DealWinPayload {
     /// The deal; null when it was refused.
     deal: Option<Deal>,
     /// Why the deal pays no commission; empty when it pays some. At most 1.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(1, None))]
     commission_exceptions: Vec<CommissionException>,
     /// Why nothing was changed, one for each fault; empty on success. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     user_errors: Vec<UserError>,
 }
 payload!(

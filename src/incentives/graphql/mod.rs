@@ -203,6 +203,7 @@ pub struct AccrualReport {
     /// Commission lines that were booked; 0 when nothing was lacking.
     lines: BigInt,
     /// The won deals that pay no commission, by cause. At most 7.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     exceptions: Vec<CommissionExceptions>,
 }
 
@@ -214,6 +215,7 @@ pub struct CommissionExceptions {
     /// The number of deals.
     deals: BigInt,
     /// The IDs of the first of them, in the order in which they were won. At most 20.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(20, None))]
     deal_ids: Vec<ID>,
 }
 

@@ -186,8 +186,10 @@ pub struct PartnerPaymentDetailsSetPayload {
     /// The details, masked; null exactly when there are errors.
     payment_details: Option<PaymentDetails>,
     /// A warning: the IDs of other partners that are paid to the same account. Empty for a partner's people. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     shared_with: Vec<ID>,
     /// Why nothing was changed, one for each fault; empty on success. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     user_errors: Vec<UserError>,
 }
 

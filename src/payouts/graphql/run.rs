@@ -142,6 +142,7 @@ impl PayoutRun {
     }
 
     /// A warning: accounts to which the run pays and which several partners have. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     async fn shared_accounts(
         &self,
         ctx: &Context<'_>,
@@ -276,6 +277,7 @@ pub(super) fn shared(error: LoadError) -> Error {
 #[derive(Clone, Debug, SimpleObject)]
 pub struct SharedAccount {
     /// The IDs of the partners. At most 100.
+    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     partner_ids: Vec<ID>,
 }
 
@@ -304,7 +306,7 @@ impl PayoutException {
         self.0.partner_id.into()
     }
 
-    /// How much waits, at most the largest amount; negative when more was taken back than earned.
+    /// How much waits; negative when more was taken back than earned.
     fn amount(&self) -> Money {
         Money::minor(self.0.amount_minor, self.0.currency)
     }

@@ -249,6 +249,7 @@ async fn deals_that_nobody_booked_are_paid_once_by_the_number_that_covers_them(t
 }
 
 async fn a_deal_earns_once_whatever_numbers_are_active(t: TestApp) {
+    t.leaves_books_altered();
     t.clock.set(at("2026-10-15T09:00:00Z"));
     let w = World::paying_by(&t, Model::Linear).await;
     w.plan(fee("10", at("2015-01-01T00:00:00Z"))).await;

@@ -185,6 +185,10 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("partner_attribute", "what a partner does"),
     ("partner_lifecycle_event", "a history of the partner"),
+    (
+        "payout_export",
+        "which process wrote a payment file; payments have fingerprints",
+    ),
     ("product", "what is sold"),
     ("product_family", "what is sold"),
     ("program", "a name and a status"),

@@ -74,7 +74,10 @@ const USES: &[(&str, &[&str])] = &[
             "programs",
         ],
     ),
-    ("payouts", &["identity", "ledger", "partners", "programs"]),
+    (
+        "payouts",
+        &["identity", "incentives", "ledger", "partners", "programs"],
+    ),
     ("notifications", &["deals", "identity", "incentives"]),
     // Columns take their words from the domains; the schema and `node` are put together in the frame.
     (
