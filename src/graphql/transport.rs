@@ -1,14 +1,7 @@
 //! What every way into the API shares: who calls, what the request costs, running it within its time, one shape of
 //! error at the end. HTTP, server-sent events and WebSocket only translate.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
     ObjectType, PathSegment, Request, Response, Schema, SubscriptionType, Value, parser,
@@ -385,18 +378,17 @@ impl Transport {
         let Some(place) = self.0.turns.enter(&caller) else {
             return cost.tell(finish(crowded(settings), id));
         };
-        let begun = AtomicBool::new(false);
         let work = async {
-            let _turn = place.turn().await;
-            begun.store(true, Ordering::Relaxed);
-            AssertUnwindSafe(self.0.executor.execute(request))
-                .catch_unwind()
-                .await
+            // Whoever waits longer than this would hardly be answered in time.
+            let turn = tokio::time::timeout(settings.deadline / 2, place.turn()).await;
+            let _turn = turn.ok()?;
+            let executed = AssertUnwindSafe(self.0.executor.execute(request)).catch_unwind();
+            Some(executed.await)
         };
         let response = match tokio::time::timeout(settings.deadline, work).await {
-            Ok(Ok(response)) => bounded(response, settings.answer),
-            Ok(Err(_)) => broken(id),
-            Err(_) if !begun.load(Ordering::Relaxed) => crowded(settings),
+            Ok(Some(Ok(response))) => bounded(response, settings.answer),
+            Ok(Some(Err(_))) => broken(id),
+            Ok(None) => crowded(settings),
             Err(_) => Refusal::new(Cause::Timeout, "The answer took too long.").into_response(),
         };
         cost.tell(finish(worded(response, words), id))
