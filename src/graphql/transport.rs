@@ -3,10 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -398,18 +395,17 @@ impl Transport {
         let Some(place) = self.0.turns.enter(&caller) else {
             return cost.tell(finish(crowded(settings), id));
         };
-        let begun = AtomicBool::new(false);
         let work = async {
-            let _turn = place.turn().await;
-            begun.store(true, Ordering::Relaxed);
-            AssertUnwindSafe(self.0.executor.execute(request))
-                .catch_unwind()
-                .await
+            // Whoever waits longer than this would hardly be answered in time.
+            let turn = tokio::time::timeout(settings.deadline / 2, place.turn()).await;
+            let _turn = turn.ok()?;
+            let executed = AssertUnwindSafe(self.0.executor.execute(request)).catch_unwind();
+            Some(executed.await)
         };
         let response = match tokio::time::timeout_at(until.into(), work).await {
-            Ok(Ok(response)) => bounded(response, settings.answer),
-            Ok(Err(_)) => broken(id),
-            Err(_) if !begun.load(Ordering::Relaxed) => crowded(settings),
+            Ok(Some(Ok(response))) => bounded(response, settings.answer),
+            Ok(Some(Err(_))) => broken(id),
+            Ok(None) => crowded(settings),
             Err(_) => Refusal::new(Cause::Timeout, "The answer took too long.").into_response(),
         };
         cost.tell(finish(worded(response, words), id))

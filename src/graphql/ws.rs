@@ -83,6 +83,9 @@ pub async fn serve<E: std::fmt::Display>(
         Err(Some(Close::because(4406, "Subprotocol not acceptable")))
     };
     let Err(ended) = ended;
+    // Its place is free from here on, and what it ran ends.
+    drop(place);
+    connection.release();
     if let Some(Close(code, reason)) = ended {
         let frame = CloseFrame {
             code,
@@ -185,6 +188,12 @@ impl<S: Sink<Message> + Unpin> Connection<S> {
             heard: 1,
             seat: None,
         }
+    }
+
+    fn release(&mut self) {
+        self.seat = None;
+        self.running.clear();
+        self.events = SelectAll::new();
     }
 
     /// Ends with what to close with, or with nothing when the client is gone.

@@ -190,6 +190,8 @@ fn did_you_mean<'a>(what: &str, written: &str, known: impl Iterator<Item = &'a s
         .filter(|(distance, _)| *distance <= threshold)
         .collect();
     near.sort_unstable();
+    let best = near.first().map_or(0, |(distance, _)| *distance);
+    near.retain(|(distance, _)| *distance <= best + 1);
     let names: Vec<String> = near
         .iter()
         .take(MOST_SUGGESTIONS)
@@ -264,7 +266,7 @@ mod tests {
         let known = ["deal", "deals", "dealer", "partner"];
         assert_eq!(
             did_you_mean("", "deels", known.into_iter()),
-            " Did you mean \"deals\", \"deal\" or \"dealer\"?"
+            " Did you mean \"deals\" or \"deal\"?"
         );
         assert_eq!(did_you_mean("", "zzzzzz", known.into_iter()), "");
         assert_eq!(did_you_mean("", "", known.into_iter()), "");

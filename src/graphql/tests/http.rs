@@ -388,7 +388,7 @@ async fn the_requests_of_one_caller_take_turns_and_keep_nobody_else_waiting() {
         })
         .collect();
     codes.sort();
-    // One beyond those that wait is refused at once; those whose turn never came have not begun.
+    // One beyond those that wait is refused at once; those whose turn does not come in time have not begun.
     let throttled = ("THROTTLED".to_owned(), Some(500));
     let late = ("TIMEOUT".to_owned(), None);
     assert_eq!(codes, [vec![throttled; 4], vec![late; 2]].concat());
