@@ -1,28 +1,29 @@
 //! Copies of an SQLite database: taken while it is served, and put back in its place.
 //!
-//! A copy appears under its name complete or not at all. Before a copy is put back it is examined, brought to the
-//! schema of this program and verified like a live database; what it replaces is kept beside it. PostgreSQL has its own
-//! programs for this, which `docs/operations.md` tells.
+//! A copy appears under its name complete or not at all, with a checksum at its end. Before a copy is put back its
+//! checksum is compared, and it is examined, brought to the schema of this program and verified like a live database; what
+//! it replaces is kept beside it. PostgreSQL has its own programs for this, which `docs/operations.md` tells.
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
+use sha2::{Digest, Sha256};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     error::Error,
-    ledger::verify::{self, Report},
     platform::{
         clock::Clock,
         db::Db,
         lock::{self, LockFault},
         migrations::{self, MigrationFault},
     },
+    verify::{self, Report},
 };
 
 /// How long a busy database is waited for.
@@ -39,6 +40,9 @@ pub enum BackupFault {
     /// The URL cannot be read.
     #[error("the database URL is not valid")]
     Url,
+    /// There is no database to copy.
+    #[error("There is no database at {}; check DATABASE_URL.", .0.display())]
+    Missing(PathBuf),
     /// There is a file already.
     #[error("{} exists; a backup overwrites nothing", .0.display())]
     Exists(PathBuf),
@@ -53,6 +57,13 @@ pub enum BackupFault {
         /// What SQLite says.
         detail: String,
     },
+    /// The file does not end with a checksum.
+    #[error(
+        "{} has no checksum: it was cut short or altered, or an older version made it. \
+         Pass --without-checksum to restore a backup of an older version.",
+        .0.display()
+    )]
+    NoChecksum(PathBuf),
     /// The file is an intact database of some other program.
     #[error("{} is not a database of Ensemble", .0.display())]
     Foreign(PathBuf),
@@ -100,6 +111,9 @@ pub async fn take(url: &str, file: &Path) -> Result<u64, BackupFault> {
     if file.exists() {
         return Err(BackupFault::Exists(file.to_owned()));
     }
+    if !source.is_file() {
+        return Err(BackupFault::Missing(source));
+    }
     let partial = beside(file, ".partial");
     remove(&partial)?;
     let mut database = open(&source).await?;
@@ -117,8 +131,11 @@ pub async fn take(url: &str, file: &Path) -> Result<u64, BackupFault> {
     }
     good?;
     let named = || -> io::Result<u64> {
+        let mut copy = File::options().read(true).append(true).open(&partial)?;
+        let digest = digest(&mut copy, u64::MAX)?;
+        copy.write_all(&MARK)?;
+        copy.write_all(&digest)?;
         // SQLite leaves it to the caller that such a copy reaches the disk.
-        let copy = File::open(&partial)?;
         copy.sync_all()?;
         std::fs::rename(&partial, file)?;
         sync_folder(file)?;
@@ -127,11 +144,55 @@ pub async fn take(url: &str, file: &Path) -> Result<u64, BackupFault> {
     named().map_err(|source| at(file, source))
 }
 
-/// Puts a copy in the place of the database, after it was found intact and its books in order.
+/// What stands before the checksum at the end of a copy. SQLite knows from its header where its pages end.
+const MARK: [u8; 16] = *b"ENSEMBLE-SHA256\n";
+/// The length of both.
+const CHECKSUM: u64 = 48;
+
+/// SHA-256 over so many bytes from the beginning, or as many as there are.
+fn digest(file: &mut File, length: u64) -> io::Result<[u8; 32]> {
+    file.seek(SeekFrom::Start(0))?;
+    let (mut hasher, mut left) = (Sha256::new(), length);
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
+        let read = file.read(&mut block[..wanted])?;
+        if read == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update(&block[..read]);
+        left -= u64::try_from(read).map_err(io::Error::other)?;
+    }
+}
+
+/// Whether a copy is what was written, bit for bit; nothing when it has no checksum. Takes the checksum off.
+fn is_as_written(copy: &Path) -> io::Result<Option<bool>> {
+    let mut file = File::options().read(true).write(true).open(copy)?;
+    let Some(length) = file.metadata()?.len().checked_sub(CHECKSUM) else {
+        return Ok(None);
+    };
+    file.seek(SeekFrom::Start(length))?;
+    let (mut mark, mut written) = ([0; 16], [0; 32]);
+    file.read_exact(&mut mark)?;
+    file.read_exact(&mut written)?;
+    if mark != MARK {
+        return Ok(None);
+    }
+    let same = digest(&mut file, length)? == written;
+    file.set_len(length)?;
+    Ok(Some(same))
+}
+
+/// Puts a copy in the place of the database, after it was found intact and its books in order. A copy without a checksum
+/// is refused unless the caller says that it may lack one.
 ///
 /// # Errors
 /// See [`BackupFault`]; the database is what it was.
-pub async fn put_back(url: &str, file: &Path) -> Result<Restored, BackupFault> {
+pub async fn put_back(
+    url: &str,
+    file: &Path,
+    without_checksum: bool,
+) -> Result<Restored, BackupFault> {
     let target = database_file(url)?;
     // Whoever starts meanwhile waits, and then finds the copy.
     let migrating = lock::migrate(&target).await?;
@@ -139,16 +200,32 @@ pub async fn put_back(url: &str, file: &Path) -> Result<Restored, BackupFault> {
     let replacing = replacing.ok_or_else(|| BackupFault::InUse(target.clone()))?;
     let copy = beside(&target, ".restoring");
     discard(&copy)?;
-    let outcome = restore(&target, file, &copy).await;
+    let outcome = restore(&target, file, &copy, without_checksum).await;
     discard(&copy)?;
     drop((migrating, replacing));
     outcome
 }
 
-async fn restore(target: &Path, file: &Path, copy: &Path) -> Result<Restored, BackupFault> {
+async fn restore(
+    target: &Path,
+    file: &Path,
+    copy: &Path,
+    without_checksum: bool,
+) -> Result<Restored, BackupFault> {
     tokio::fs::copy(file, copy)
         .await
         .map_err(|source| at(file, source))?;
+    match is_as_written(copy).map_err(|source| at(copy, source))? {
+        Some(true) => {}
+        Some(false) => {
+            return Err(BackupFault::Damaged {
+                file: file.to_owned(),
+                detail: "its checksum does not match".to_owned(),
+            });
+        }
+        None if without_checksum => {}
+        None => return Err(BackupFault::NoChecksum(file.to_owned())),
+    }
     examine(copy).await.map_err(|fault| match fault {
         BackupFault::Damaged { detail, .. } => BackupFault::Damaged {
             file: file.to_owned(),

@@ -92,6 +92,8 @@ events! {
     RegistrationAnswered = "deal_registration.answered" on registration_id: DealRegistrationId { partner_id: PartnerId }
     /// The claim was granted and is protected.
     RegistrationApproved = "deal_registration.approved" on registration_id: DealRegistrationId { partner_id: PartnerId, deal_id: DealId }
+    /// A reviewer decided that the customer is none of those that look like it.
+    RegistrationConflictDismissed = "deal_registration.conflict_dismissed" on registration_id: DealRegistrationId { partner_id: PartnerId }
     /// The claim was refused.
     RegistrationRejected = "deal_registration.rejected" on registration_id: DealRegistrationId { partner_id: PartnerId }
     /// The partner took the claim back.
@@ -167,7 +169,11 @@ events! {
     /// A payment failed; its amount is payable again.
     PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }
     /// A failed payment was handed to the provider again.
-    PayoutRetried = "payout.retried" on payout_id: PayoutId { partner_id: PartnerId }
+    PayoutRetried = "payout.retried" on payout_id: PayoutId {
+        partner_id: PartnerId,
+        from_details_id: Option<PaymentDetailsId>,
+        to_details_id: Option<PaymentDetailsId>,
+    }
 
     /// Rows of a file were taken over in one unit of work, a thousand at most.
     RowsImported = "import.rows_taken" on program_id: ProgramId { entity: String, created: u64, changed: u64, refused: u64 }

@@ -12,6 +12,7 @@ pub mod listen;
 pub mod seeds;
 pub mod server;
 pub mod tx;
+pub mod verify;
 pub mod worker;
 
 pub mod attribution;

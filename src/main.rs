@@ -12,16 +12,21 @@ use clap::{Args, Parser, Subcommand};
 use ensemble::{
     app::App,
     backup,
+    graphql::page::StartPage,
     identity::{self, Role},
-    import, incentives, ledger, partners,
+    import, incentives, partners,
     platform::{
         audit::Head,
+        auth::password,
         config::{Config, Mode, Options, environment},
-        migrations, telemetry,
+        migrations,
+        place::Place,
+        telemetry,
     },
     programs, seeds,
-    server::{self, StartError},
+    server::{self, Listeners, Opening, StartError},
     tx::Call,
+    verify,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -75,9 +80,9 @@ enum Command {
     Run(Batch),
     /// Print the GraphQL schema.
     Schema,
-    /// Check the books and the audit trail; exits with 1 when anything is wrong.
+    /// Check the books and the audit trail; exits with 1 when anything is wrong or there is nothing to check.
     Verify {
-        /// The head of the audit trail that an earlier verification told and somebody noted.
+        /// A head of the audit trail that an earlier verification printed and you recorded elsewhere.
         #[arg(long, value_name = "POSITION:DIGEST")]
         head: Option<Head>,
     },
@@ -90,6 +95,9 @@ enum Command {
     Restore {
         /// The copy that `ensemble backup` made.
         file: PathBuf,
+        /// Accept a backup without a checksum, as versions before checksums made them.
+        #[arg(long)]
+        without_checksum: bool,
     },
     /// Manage administrators.
     #[command(subcommand)]
@@ -247,7 +255,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> {
     match command {
         Command::Serve { no_worker } => serve(config, !no_worker).await?,
-        Command::Worker => server::work(server::open(config).await?).await?,
+        Command::Worker => server::work(server::open(config, Opening::Migrate).await?).await?,
         Command::Migrate => {
             migrations::up(config.database_url.expose_secret()).await?;
             println!("The database is up to date.");
@@ -255,7 +263,7 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         Command::Seed(args) => seed(config, &args).await?,
         Command::Import(args) => return import(config, args).await,
         Command::Run(Batch::Accrual { program }) => {
-            let report = server::once(config, async |app| {
+            let report = server::once(config, Opening::Migrate, async |app| {
                 let program = programs::rules::named(app.db().reader(), &program).await?;
                 Ok(incentives::batch::run(app, program).await?)
             })
@@ -269,22 +277,24 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
             }
         }
         Command::Run(Batch::Reseal) => {
-            let resealed =
-                server::once(
-                    config,
-                    async |app| Ok(partners::payment::reseal(app).await?),
-                )
-                .await?;
+            let resealed = server::once(config, Opening::Migrate, async |app| {
+                Ok(partners::payment::reseal(app).await?)
+            })
+            .await?;
             println!("{resealed} accounts sealed anew.");
         }
         Command::Schema => {}
-        Command::Verify { head } => return verify(config, head).await,
+        Command::Verify { head } => return check_books(config, head).await,
         Command::Backup { file } => {
             let bytes = backup::take(config.database_url.expose_secret(), &file).await?;
             println!("{} holds the database: {bytes} bytes.", file.display());
         }
-        Command::Restore { file } => {
-            let restored = backup::put_back(config.database_url.expose_secret(), &file).await?;
+        Command::Restore {
+            file,
+            without_checksum,
+        } => {
+            let url = config.database_url.expose_secret();
+            let restored = backup::put_back(url, &file, without_checksum).await?;
             println!("{}\nThe backup is in place.", restored.report);
             if let Some(replaced) = restored.replaced {
                 println!("What was there before is {}.", replaced.display());
@@ -301,7 +311,7 @@ async fn seed(config: &Config, args: &SeedArgs) -> Result<(), StartError> {
     if config.mode == Mode::Production {
         return Err("seed: made-up data has a public password; production takes none".into());
     }
-    let done = server::once(config, async |app| {
+    let done = server::once(config, Opening::Create, async |app| {
         Ok(match args.scale() {
             Some(scale) => {
                 let progress = std::io::stderr().is_terminal();
@@ -316,16 +326,32 @@ async fn seed(config: &Config, args: &SeedArgs) -> Result<(), StartError> {
 }
 
 async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
-    let app = server::open(config).await?;
-    let development = config.mode == Mode::Development;
-    if development && seeds::load(&app).await? {
+    // Before anything is printed, and before the database is opened: an address that is taken leaves no trace.
+    let listeners = Listeners::bind(config).await?;
+    let config = &Config {
+        listen: listeners.address()?,
+        ..config.clone()
+    };
+    let app = server::open(config, Opening::Create).await?;
+    let page = match development_page(&app, config).await {
+        Ok(page) => page,
+        Err(error) => {
+            server::close(&app).await?;
+            return Err(error);
+        }
+    };
+    server::serve(app, listeners, config, with_worker, page).await
+}
+
+/// Loads the demo into a new database of a development installation, and prints how to begin.
+async fn development_page(app: &App, config: &Config) -> Result<Option<StartPage>, StartError> {
+    if config.mode != Mode::Development {
+        return Ok(None);
+    }
+    if seeds::load(app).await? {
         println!("The demo data is loaded.");
     }
-    let page = if development {
-        Some(seeds::start_page(&app, config).await?)
-    } else {
-        None
-    };
+    let page = Some(seeds::start_page(app, config).await?);
     // Without the demo there is nobody to sign in as.
     if let Some(page) = page.as_ref().filter(|page| !page.sign_ins.is_empty()) {
         println!("\nSign in (all with the password {}):", seeds::PASSWORD);
@@ -338,7 +364,7 @@ async fn serve(config: &Config, with_worker: bool) -> Result<(), StartError> {
         );
         println!("{}\n", seeds::first_query(&page.address));
     }
-    server::serve(app, config, with_worker, page).await
+    Ok(page)
 }
 
 async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartError> {
@@ -359,7 +385,7 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
         }
         report
     } else {
-        server::once(config, import).await?
+        server::once(config, Opening::Create, import).await?
     };
     println!("{report}");
     Ok(if report.total().refused == 0 {
@@ -369,18 +395,20 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
     })
 }
 
-async fn verify(config: &Config, noted: Option<Head>) -> Result<ExitCode, StartError> {
-    let report = server::once(config, async |app| {
-        let db = app.db().reader();
-        let mut report = ledger::verify::verify(db).await?;
-        if let Some(noted) = &noted {
-            let finding = ledger::verify::still_holds(db, noted).await?;
-            report.findings.push(finding);
-        }
-        Ok(report)
+async fn check_books(config: &Config, recorded: Option<Head>) -> Result<ExitCode, StartError> {
+    let place: Place = config.database_url.expose_secret().parse()?;
+    println!("Checking {place}");
+    let report = server::once(config, Opening::AsItIs, async |app| {
+        Ok(verify::verify_since(app.db().reader(), recorded.as_ref()).await?)
     })
     .await?;
     println!("{report}");
+    if report.is_empty() {
+        return Err(format!(
+            "There is nothing to check: {place} holds no deals, no money and no audit trail."
+        )
+        .into());
+    }
     let good = report.is_clean();
     telemetry::invariants_hold(good);
     Ok(if good {
@@ -398,7 +426,9 @@ async fn create_admin(config: &Config, email: String, name: String) -> Result<()
     let given = given.trim_end_matches(['\r', '\n']).to_owned();
     let made_up = given.is_empty();
     let password = if made_up { made_up_password() } else { given };
-    server::once(config, async |app| {
+    password::check_rule(&password)
+        .map_err(|error| format!("The password is refused: {error}."))?;
+    server::once(config, Opening::Create, async |app| {
         let hash = app
             .passwords()
             .hash(SecretString::from(password.clone()))
@@ -418,7 +448,7 @@ async fn create_admin(config: &Config, email: String, name: String) -> Result<()
         Ok(created.await?)
     })
     .await?;
-    println!("{email} may sign in.");
+    println!("Created administrator {email}.");
     if made_up {
         println!("The password is {password} (shown only now).");
     }

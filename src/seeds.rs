@@ -9,6 +9,11 @@
 //! beginning, and those that were done answer under their keys what they answered before.
 
 pub mod bulk;
+mod start;
+mod walk;
+
+pub use start::{first_query, start_page};
+pub use walk::{Customer, Figure, Walk, WalkStep, walk};
 
 use std::collections::BTreeMap;
 
@@ -16,7 +21,7 @@ use async_graphql::{Request, Variables};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -27,15 +32,10 @@ use crate::{
         user,
     },
     error::{Error, Result},
-    graphql::{
-        Api,
-        context::Caller,
-        page::{Example, SignIn, StartPage},
-    },
+    graphql::{Api, context::Caller},
     identity::{Actor, Role, SignedIn, admin},
     platform::{
         clock::{Clock, ManualClock},
-        config::Config,
         ids::{self, TypedId},
     },
     tx::Call,
@@ -46,7 +46,6 @@ pub const PASSWORD: &str = "ensemble-demo-2026";
 
 const DOCUMENTS: &str = include_str!("../seeds/demo.graphql");
 const SCRIPT: &str = include_str!("../seeds/demo.json");
-const STORY: &str = include_str!("../seeds/story.json");
 
 /// What happened, in order.
 #[derive(Deserialize)]
@@ -74,13 +73,10 @@ fn english() -> String {
 }
 
 /// One operation.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// What it shows, for people.
-    #[serde(default)]
-    pub title: String,
-    /// Whose doing it is: an e-mail address.
+    /// Who does it: an email address.
     #[serde(rename = "as")]
     pub by: String,
     /// How many days before the start of the demo; days of a step never lie after those of the next.
@@ -95,6 +91,12 @@ pub struct Step {
     /// What to keep of the answer: name to JSON pointer under `data`.
     #[serde(default)]
     pub save: BTreeMap<String, String>,
+    /// What a reader looks for in the answer.
+    #[serde(default)]
+    pub figures: Vec<Figure>,
+    /// The code of the error that the step is expected to get.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// Runs steps against the API and remembers what they saved.
@@ -120,6 +122,8 @@ const LAST_REQUEST: &str = "demo-loaded";
 pub async fn load(app: &App) -> Result<bool> {
     let script: Script = serde_json::from_str(SCRIPT)?;
     let first_day = TimeDelta::days(script.steps.first().map_or(0, |step| step.days_ago));
+    // Another process may be loading it: then there is nothing left to do afterwards, or what it left undone.
+    let _alone = app.db().alone_with_the_demo().await?;
     let begun = interrupted_since(app).await?;
     if begun.is_none() && user::Entity::find().count(app.db().reader()).await? > 0 {
         return Ok(false);
@@ -154,6 +158,22 @@ async fn interrupted_since(app: &App) -> Result<Option<DateTime<Utc>>> {
     };
     let last = oldest().filter(Column::RequestId.eq(LAST_REQUEST));
     Ok(last.one(db).await?.is_none().then_some(first.at))
+}
+
+/// Whether this database began with the demo, and the demo came to its end. The audit trail records it: its first row
+/// and the last one of the demo, both written by the demo. That people of the demo's addresses exist proves nothing.
+///
+/// # Errors
+/// The database failed.
+pub async fn loaded(app: &App) -> Result<bool> {
+    use audit_event::Column;
+    let db = app.db().reader();
+    let first = audit_event::Entity::find().order_by_asc(Column::Id).one(db);
+    let began = first.await?.is_some_and(|first| {
+        first.request_id.as_deref() == Some(REQUEST) && first.actor_kind == "SYSTEM"
+    });
+    let last = audit_event::Entity::find().filter(Column::RequestId.eq(LAST_REQUEST));
+    Ok(began && last.count(db).await? > 0)
 }
 
 impl Player {
@@ -242,17 +262,9 @@ impl Player {
         let answer =
             serde_json::to_value(Api::new(self.app.clone()).execute(caller, request).await)?;
         let data = answer.get("data").cloned().unwrap_or_default();
-        let refused = data
-            .as_object()
-            .into_iter()
-            .flat_map(Map::values)
-            .any(|payload| {
-                payload
-                    .get("userErrors")
-                    .and_then(Value::as_array)
-                    .is_some_and(|errors| !errors.is_empty())
-            });
-        if answer.get("errors").is_some() || refused {
+        if answer.get("errors").is_some()
+            || refusals(&data) != Vec::from_iter(step.refused.as_deref())
+        {
             return Err(Error::internal(format!(
                 "the demo step {} {} was refused: {answer}",
                 self.played, step.run
@@ -347,71 +359,25 @@ pub fn operation(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The walk from sign-in to a paid partner, as the README tells it.
-///
-/// # Errors
-/// The file is not readable; a test reads it.
-pub fn story() -> Result<Vec<Step>> {
-    Ok(serde_json::from_str(STORY)?)
-}
-
-/// What the start page shows of the demo, as far as it is loaded.
-///
-/// # Errors
-/// The database failed.
-pub async fn start_page(app: &App, config: &Config) -> Result<StartPage> {
+/// The people of the demo who are in this database: the start page signs in as them. Empty when the demo was not loaded.
+async fn people(app: &App) -> Result<Vec<user::Model>> {
     let script: Script = serde_json::from_str(SCRIPT)?;
-    let known = user::Entity::find()
-        .filter(user::Column::Email.is_in(script.people.iter().map(|person| person.email.as_str())))
-        .count(app.db().reader())
-        .await?;
-    let sign_ins = script.people.into_iter().map(|person| SignIn {
-        name: person.name,
-        email: person.email,
-        password: PASSWORD.to_owned(),
-        role: serde_json::to_value(person.role)
-            .ok()
-            .and_then(|role| role.as_str().map(words))
-            .unwrap_or_default(),
-    });
-    let examples = ["SignIn", "Look", "DealPage", "MyMoney"]
-        .into_iter()
-        .filter_map(|name| {
-            Some(Example {
-                title: name.to_owned(),
-                document: operation(name)?.to_owned(),
-                variables: example_variables(name),
-            })
-        });
-    Ok(StartPage {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        address: format!("http://{}", config.listen),
-        sign_ins: if known > 0 {
-            sign_ins.collect()
-        } else {
-            Vec::new()
-        },
-        examples: examples.collect(),
-    })
-}
-
-fn words(role: &str) -> String {
-    role.to_lowercase().replace('_', " ")
-}
-
-fn example_variables(name: &str) -> String {
-    match name {
-        "SignIn" => {
-            format!("{{\n  \"email\": \"ada@vendor.example\",\n  \"password\": \"{PASSWORD}\"\n}}")
-        }
-        _ => String::new(),
+    if !loaded(app).await? {
+        return Ok(Vec::new());
     }
+    let emails = script.people.into_iter().map(|person| person.email);
+    let known = user::Entity::find()
+        .filter(user::Column::Email.is_in(emails))
+        .order_by_asc(user::Column::Id);
+    Ok(known.all(app.db().reader()).await?)
 }
 
-/// A first query to try from a shell.
-#[must_use]
-pub fn first_query(address: &str) -> String {
-    format!(
-        "  curl -s {address}/graphql -H 'content-type: application/json' \\\n    -d '{{\"query\":\"mutation {{ login(input: {{email: \\\"ada@vendor.example\\\", password: \\\"{PASSWORD}\\\"}}) {{ accessToken }} }}\"}}'"
-    )
+/// The codes of the expected errors in an answer.
+pub fn refusals(data: &Value) -> Vec<&str> {
+    let payloads = data.as_object().into_iter().flat_map(Map::values);
+    let errors = payloads.filter_map(|payload| payload.get("userErrors")?.as_array());
+    errors
+        .flatten()
+        .filter_map(|error| error.get("code")?.as_str())
+        .collect()
 }

@@ -22,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::{App, Parts, Site},
+    customers,
     graphql::{
         Api,
         budget::Buckets,
@@ -46,7 +47,7 @@ use crate::{
         config::{Config, Mode},
         db::{Db, Limits},
         mail::{MailTransport, Mailer},
-        migrations::{self, Standing},
+        migrations::{self, MigrationFault, Standing},
         proxies::{self, AddressRange},
         telemetry::Metrics,
     },
@@ -62,12 +63,23 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Where the vetted address of the client stands while a request is served; whatever a client sends is replaced.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-ensemble-client-address");
 
-/// Opens the application that a configuration describes, to serve; the schema is brought up to date first.
+/// What a command may do to the database before its own work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Create it, and bring it to the schema of this program.
+    Create,
+    /// Bring it to the schema of this program; it has to exist.
+    Migrate,
+    /// Nothing: it has to exist with the schema of this program.
+    AsItIs,
+}
+
+/// Opens the application that a configuration describes, to serve.
 ///
 /// # Errors
-/// The database cannot be opened or migrated, or a setting does not work.
-pub async fn open(config: &Config) -> Result<App, StartError> {
-    open_within(config, limits(config).serving()).await
+/// The database does not exist and may not be created; it cannot be opened or migrated; a setting does not work.
+pub async fn open(config: &Config, opening: Opening) -> Result<App, StartError> {
+    open_within(config, opening, limits(config).serving()).await
 }
 
 fn limits(config: &Config) -> Limits {
@@ -77,21 +89,24 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-async fn open_within(config: &Config, limits: Limits) -> Result<App, StartError> {
-    tokio::fs::create_dir_all(&config.data_dir).await?;
-    migrations::up(config.database_url.expose_secret()).await?;
-    attach(config, limits).await
-}
-
-/// Opens the application on a database that has the schema of this program.
-async fn attach(config: &Config, limits: Limits) -> Result<App, StartError> {
+async fn open_within(config: &Config, opening: Opening, limits: Limits) -> Result<App, StartError> {
     let url = config.database_url.expose_secret();
+    if opening != Opening::Create {
+        let standing = migrations::standing(url).await?;
+        if opening == Opening::AsItIs && standing == Standing::Older {
+            return Err(MigrationFault::Older(url.parse()?).into());
+        }
+    }
+    tokio::fs::create_dir_all(&config.data_dir).await?;
+    if opening != Opening::AsItIs {
+        migrations::up(url).await?;
+    }
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
         None => MailTransport::Folder(config.mail_dir()),
     };
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         db: Db::open(url, config.database_connections, limits).await?,
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
@@ -111,15 +126,90 @@ async fn attach(config: &Config, limits: Limits) -> Result<App, StartError> {
         },
         wake: Arc::new(Notify::new()),
         tasks: TaskTracker::new(),
-    }))
+    });
+    if opening == Opening::AsItIs {
+        return Ok(app);
+    }
+    let rewritten = customers::forms::bring_up_to_date(&app).await?;
+    if rewritten > 0 {
+        tracing::info!(
+            customers = rewritten,
+            "the forms by which customers are compared were brought up to date"
+        );
+    }
+    Ok(app)
+}
+
+/// The addresses of a server, taken before anything else is done: the database is not touched when one is not free.
+#[derive(Debug)]
+pub struct Listeners {
+    main: TcpListener,
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Takes the addresses of a configuration.
+    ///
+    /// # Errors
+    /// An address is in use or not of this machine.
+    pub async fn bind(config: &Config) -> Result<Self, StartError> {
+        let main = bind(config.listen, "--listen (ENSEMBLE_LISTEN)").await?;
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(bind(address, "ENSEMBLE_METRICS_LISTEN").await?),
+            None => None,
+        };
+        Ok(Self { main, metrics })
+    }
+
+    /// The address of the API, with the port that the system chose if any was asked for.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.main.local_addr()
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "the address is in use".to_owned(),
+            _ => error.to_string(),
+        };
+        format!("Cannot listen on {address}: {reason}. Choose another address with {setting}.")
+            .into()
+    })
 }
 
 /// Serves until a signal comes, then lets what runs finish.
 ///
 /// # Errors
-/// An address cannot be bound.
+/// Signals cannot be caught, or the database cannot be closed.
 pub async fn serve(
     app: App,
+    listeners: Listeners,
+    config: &Config,
+    with_worker: bool,
+    development: Option<crate::graphql::page::StartPage>,
+) -> Result<(), StartError> {
+    let outcome = serve_on(&app, listeners, config, with_worker, development).await;
+    if outcome.is_err() {
+        close(&app).await?;
+    }
+    outcome
+}
+
+/// Closes the database of a server that does not start, so that an SQLite file is whole without the log beside it.
+///
+/// # Errors
+/// It cannot be closed.
+pub async fn close(app: &App) -> Result<(), StartError> {
+    rest(app, std::future::ready(())).await
+}
+
+async fn serve_on(
+    app: &App,
+    listeners: Listeners,
     config: &Config,
     with_worker: bool,
     development: Option<crate::graphql::page::StartPage>,
@@ -132,27 +222,25 @@ pub async fn serve(
         development,
         ..settings()
     };
-    let transport = transport(&app, settings)?;
-    let main = routes(&app, transport, config.trusted_proxies.clone(), &stop);
-    let main = if config.metrics_listen.is_some() {
+    let transport = transport(app, settings)?;
+    let main = routes(app, transport, config.trusted_proxies.clone(), &stop);
+    let main = if listeners.metrics.is_some() {
         main
     } else {
         main.merge(metrics_route(metrics.clone()))
     };
 
     let signalled = signals()?;
-    let listener = TcpListener::bind(config.listen).await?;
     if config.mode == Mode::Development {
         println!(
             "Ensemble {} listens on http://{}",
             env!("CARGO_PKG_VERSION"),
-            listener.local_addr()?
+            listeners.address()?
         );
     }
     payouts::export::begin(&app);
     let mut servers = tokio::task::JoinSet::new();
-    if let Some(address) = config.metrics_listen {
-        let listener = TcpListener::bind(address).await?;
+    if let Some(listener) = listeners.metrics {
         servers.spawn(listen::serve(
             listener,
             metrics_route(metrics),
@@ -161,7 +249,7 @@ pub async fn serve(
         ));
     }
     servers.spawn(listen::serve(
-        listener,
+        listeners.main,
         main,
         Patience::default(),
         stop.clone(),
@@ -171,7 +259,7 @@ pub async fn serve(
     signalled.await;
     tracing::info!("stopping: what runs is finished, nothing new is taken");
     stop.cancel();
-    rest(&app, async {
+    rest(app, async {
         while servers.join_next().await.is_some() {}
         if let Some(worker) = worker {
             let _ = worker.await;
@@ -204,14 +292,20 @@ pub async fn work(app: App) -> Result<(), StartError> {
 /// The database cannot be opened or closed; those of the command.
 pub async fn once<T>(
     config: &Config,
+    opening: Opening,
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
     // What an operator asks for may read everything.
-    over(open_within(config, limits(config)).await?, command).await
+    let app = open_within(config, opening, limits(config)).await?;
+    let done = command(&app).await;
+    let closed = rest(&app, std::future::ready(())).await;
+    let done = done?;
+    closed?;
+    Ok(done)
 }
 
-/// Does the work of a command that only decides: nothing is created, migrated or written. Where there is no database yet, it
-/// decides against an empty one that is gone afterwards; the second value says whether it did.
+/// Does the work of a command that only decides: nothing is created, migrated or written. Where there is no database
+/// yet, it decides against an empty one that is gone afterwards; the second value says whether it did.
 ///
 /// # Errors
 /// The database has the schema of another version, or cannot be opened or closed; those of the command.
@@ -219,34 +313,22 @@ pub async fn rehearse<T>(
     config: &Config,
     command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
 ) -> Result<(T, bool), StartError> {
-    match migrations::standing(config.database_url.expose_secret()).await? {
-        Standing::Current => Ok((over(attach(config, limits(config)).await?, command).await?, false)),
-        Standing::Behind => Err(
-            "The database has the schema of an earlier version, and a dry run changes nothing. Run `ensemble migrate` first."
-                .into(),
-        ),
-        Standing::Missing => {
+    match migrations::standing(config.database_url.expose_secret()).await {
+        Err(MigrationFault::Missing(_) | MigrationFault::Unprepared(_)) => {
             let folder = tempfile::tempdir()?;
-            let url = format!("sqlite://{}?mode=rwc", folder.path().join("empty.db").display());
+            let url = format!(
+                "sqlite://{}?mode=rwc",
+                folder.path().join("empty.db").display()
+            );
             let empty = Config {
                 database_url: url.into(),
                 data_dir: folder.path().to_owned(),
                 ..config.clone()
             };
-            Ok((once(&empty, command).await?, true))
+            Ok((once(&empty, Opening::Create, command).await?, true))
         }
+        _ => Ok((once(config, Opening::AsItIs, command).await?, false)),
     }
-}
-
-async fn over<T>(
-    app: App,
-    command: impl AsyncFnOnce(&App) -> Result<T, StartError>,
-) -> Result<T, StartError> {
-    let done = command(&app).await;
-    let closed = rest(&app, std::future::ready(())).await;
-    let done = done?;
-    closed?;
-    Ok(done)
 }
 
 /// Lets what runs finish, within the time of a shutdown, and closes the database after it.

@@ -24,14 +24,16 @@ use tracing::Instrument;
 
 use crate::{
     app::App,
+    entity::row_fingerprint,
     error::{Code, Error, Refusal, Result},
     events::Event,
     identity::Actor,
     platform::{
         audit,
         bulk::{self, Known},
+        fingerprint,
         idempotency::{self, Claim},
-        ids, jobs,
+        ids, jobs, sql,
         telemetry::{self, Outcome},
         transaction::Transaction,
         trouble::Trouble,
@@ -133,6 +135,8 @@ pub struct Tx {
     failure: Mutex<Option<DbErr>>,
     recorded: Mutex<Vec<Event>>,
     enqueued: Mutex<Vec<jobs::NewJob>>,
+    /// Of the rows written so far that decide money.
+    fingerprints: Mutex<Vec<row_fingerprint::Model>>,
 }
 
 impl Tx {
@@ -190,7 +194,9 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
+        let prints = fingerprints(std::slice::from_ref(&row))?;
         Insert::one(row).exec_without_returning(self).await?;
+        self.keep_fingerprints(prints);
         Ok(())
     }
 
@@ -202,7 +208,10 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
+        let rows: Vec<A> = rows.into_iter().collect();
+        let prints = fingerprints(&rows)?;
         bulk::insert(self, rows, Known::Refused).await?;
+        self.keep_fingerprints(prints);
         Ok(())
     }
 
@@ -227,7 +236,14 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
-        Ok(bulk::insert(self, rows, Known::LeftOut).await?)
+        let rows: Vec<A> = rows.into_iter().collect();
+        let (count, mut prints) = (sql::count(rows.len()), fingerprints(&rows)?);
+        let written = bulk::insert(self, rows, Known::LeftOut).await?;
+        if written < count && !prints.is_empty() {
+            prints = fingerprint::of_rows_that_exist(self, prints).await?;
+        }
+        self.keep_fingerprints(prints);
+        Ok(written)
     }
 
     /// Writes one row unless a unique index holds such a row already; says whether it was written.
@@ -239,12 +255,29 @@ impl Tx {
         A: ActiveModelTrait,
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
+        let prints = fingerprints(std::slice::from_ref(&row))?;
         let insert = Insert::one(row).on_conflict(
             sea_orm::sea_query::OnConflict::new()
                 .do_nothing()
                 .to_owned(),
         );
-        Ok(insert.exec_without_returning(self).await? == 1)
+        let written = insert.exec_without_returning(self).await? == 1;
+        if written {
+            self.keep_fingerprints(prints);
+        }
+        Ok(written)
+    }
+
+    fn keep_fingerprints(&self, prints: Vec<row_fingerprint::Model>) {
+        self.fingerprints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(prints);
+    }
+
+    /// The fingerprints of the rows written so far, to be written themselves.
+    pub(crate) fn take_fingerprints(&self) -> Vec<row_fingerprint::Model> {
+        take(&self.fingerprints)
     }
 
     /// Commits; says whether there is background work to do now.
@@ -291,6 +324,10 @@ impl Tx {
             _ => Some(error.clone()),
         }
     }
+}
+
+fn fingerprints<A: ActiveModelTrait>(rows: &[A]) -> Result<Vec<row_fingerprint::Model>> {
+    fingerprint::of_all(rows).map_err(|error| Error::Internal(Box::new(error)))
 }
 
 fn take<T>(noted: &Mutex<Vec<T>>) -> Vec<T> {
@@ -447,6 +484,7 @@ impl App {
             failure: Mutex::default(),
             recorded: Mutex::default(),
             enqueued: Mutex::default(),
+            fingerprints: Mutex::default(),
         };
         let outcome = body(&tx).await;
         if let Some(trouble) = tx.hidden_trouble() {
@@ -534,8 +572,8 @@ fn unknown(operation: &'static str, error: &DbErr) -> Error {
     tracing::error!(operation, %error, "it is not known whether a change was committed");
     Refusal::new(
         Code::Timeout,
-        "The connection to the database was lost during the commit; the change may have taken effect. Repeat it under \
-         the same idempotency key, or read before you repeat it without one.",
+        "The database did not confirm the change, which may have taken effect. Repeat it under the same idempotency key; \
+         without one, read before you repeat it.",
     )
     .into()
 }

@@ -24,8 +24,10 @@ mod m0015_list_indexes;
 mod m0016_facts_stay;
 mod m0017_published_statements;
 mod m0018_runs_in_chunks;
+mod m0020_fingerprints;
 mod m0021_settled_once;
 mod m0022_touched_deals;
+mod m0024_customer_forms;
 mod m0025_session_network;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -55,8 +57,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_facts_stay::Migration),
             Box::new(m0017_published_statements::Migration),
             Box::new(m0018_runs_in_chunks::Migration),
+            Box::new(m0020_fingerprints::Migration),
             Box::new(m0021_settled_once::Migration),
             Box::new(m0022_touched_deals::Migration),
+            Box::new(m0024_customer_forms::Migration),
             Box::new(m0025_session_network::Migration),
         ]
     }

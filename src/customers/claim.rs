@@ -4,7 +4,7 @@ use super::{
     identity::{Facts, name_key, phone_key, registrable_domain, registration_number_key},
     resolve::ClaimedCustomer,
 };
-use crate::{error::Faults, platform::country};
+use crate::{entity::customer, error::Faults, platform::country};
 
 /// The most characters of a name.
 pub const NAME: usize = 200;
@@ -53,11 +53,34 @@ impl Claim {
         }
     }
 
+    /// What a record says.
+    #[must_use]
+    pub fn of(customer: &customer::Model) -> Self {
+        Self {
+            name: customer.name.clone(),
+            name_key: customer.name_key.clone(),
+            domain: customer.domain.clone(),
+            country: customer.country.clone(),
+            registration_number: customer.registration_number.clone(),
+            phone: customer.phone.clone(),
+        }
+    }
+
+    /// The same customer under another name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            name_key: name_key(name),
+            ..self
+        }
+    }
+
     /// The facts for comparison.
     #[must_use]
     pub fn facts(&self) -> Facts<'_> {
         Facts {
-            name_key: &self.name_key,
+            name: &self.name,
             domain: self.domain.as_deref(),
             country: self.country.as_deref(),
             registration_number: self.registration_number.as_deref(),
@@ -76,7 +99,7 @@ pub fn name(faults: &mut Faults, path: &str, typed: &str) -> (String, String) {
     (name, key)
 }
 
-/// The registrable domain of an address; nothing for a public mail service.
+/// The registrable domain of an address; nothing for a host that many share.
 pub fn domain(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
     let typed = typed.filter(|text| !text.trim().is_empty())?;
     faults.take(path, registrable_domain(typed)).flatten()
@@ -88,7 +111,7 @@ pub fn country(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<S
     faults.take(path, country::check(code)).map(str::to_owned)
 }
 
-/// The key of a registration number; nothing for one that is too short to tell anything.
+/// The key of a registration number; nothing for a placeholder or for one that is too short to tell anything.
 pub fn registration_number(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
     faults
         .optional_text(path, typed, WORD)
@@ -96,7 +119,7 @@ pub fn registration_number(faults: &mut Faults, path: &str, typed: Option<&str>)
         .and_then(registration_number_key)
 }
 
-/// The key of a telephone number; nothing for one that is too short to tell anything.
+/// The key of a telephone number; nothing for a placeholder or for one that is too short to tell anything.
 pub fn phone(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
     faults
         .optional_text(path, typed, WORD)

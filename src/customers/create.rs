@@ -2,6 +2,7 @@
 
 use super::{
     claim::{Claim, WORD},
+    match_store,
     resolve::{self, ClaimedCustomer},
     store,
 };
@@ -37,7 +38,8 @@ pub struct Create {
 ///
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every fault
-/// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `name` or `externalId`. Records
+/// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `registrationNumber` or `externalId`, and at `name` when
+/// the new customer has neither a domain nor a number and one of its name and country is there. Records
 /// `customer.created`.
 pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
     tx.actor().may(Action::CustomerManage)?;
@@ -50,7 +52,13 @@ pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
     if let Some(parent) = command.parent {
         check_parent(tx, None, parent).await?;
     }
-    let known = store::identical(tx, &claim).await?.is_some();
+    match_store::hold_number(tx, claim.registration_number.as_deref()).await?;
+    if let Some(known) = match_store::identical(tx, &claim).await? {
+        return Err(taken(proof(&claim, &known)));
+    }
+    if match_store::nameless_twin(tx, &claim).await? {
+        return Err(same_name());
+    }
     let row = customer::Model {
         industry,
         employees,
@@ -58,13 +66,10 @@ pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
         parent_id: command.parent,
         ..resolve::blank(tx, &claim)
     };
-    if known || !resolve::insert(tx, &row).await? {
-        let same = if known {
-            identity_field(&row)
-        } else {
-            "externalId"
-        };
-        return Err(taken(same));
+    if !resolve::insert(tx, &row).await? {
+        let now_known = match_store::identical(tx, &claim).await?;
+        let field = now_known.map_or("externalId", |known| proof(&claim, &known));
+        return Err(taken(field));
     }
     Ok(row.id)
 }
@@ -94,13 +99,20 @@ pub(super) async fn check_parent(
         })
 }
 
-/// The field by which a customer is known.
-pub(super) fn identity_field(customer: &customer::Model) -> &'static str {
-    if customer.domain.is_some() {
+/// The field by which a claim means a customer.
+pub(super) fn proof(claim: &Claim, known: &customer::Model) -> &'static str {
+    if claim.domain.is_some() && claim.domain == known.domain {
         "domain"
     } else {
-        "name"
+        "registrationNumber"
     }
+}
+
+/// A customer of the same name is there, and nothing distinguishes the new one from it.
+fn same_name() -> Error {
+    let message = "A customer of this name and country is recorded. If this is another company, give its domain or \
+        registration number.";
+    Refusal::new(Code::Duplicate, message).at("name").into()
 }
 
 /// Another customer has this value.

@@ -6,12 +6,16 @@ use super::{
     MatchOutcome, MatchReasons,
     claim::Claim,
     identity::{self, Facts},
-    store,
+    match_store, store,
 };
 use crate::{
-    entity::customer,
+    entity::{
+        customer,
+        ids::{CustomerId, PartnerId},
+    },
     error::{Error, Faults, Result},
     events::Event,
+    identity::Scope,
     tx::Tx,
 };
 
@@ -40,29 +44,63 @@ pub struct Resolved {
     pub lookalikes: Vec<(customer::Model, MatchOutcome, MatchReasons)>,
 }
 
-/// Finds the customer by registrable domain, or by normalised name and country where there is no domain, else
-/// makes it; safe under any number of parallel callers with different spellings. A record that was found stays as it
-/// is, whatever else was claimed. Whoever may register a deal may name its customer.
+/// Finds the customer by registrable domain or by registration number, else makes it; safe under any number of parallel
+/// callers with different spellings. A name proves nothing: a customer known by its name alone is a record of its own,
+/// unless the same partner named it in the same words before. A record that was found stays as it is, whatever else was
+/// claimed. Everyone who may register a deal may name its customer.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` under `path` (`path.name`, `path.domain` …). Records `customer.created` for a new one.
 pub async fn find_or_create(
     tx: &Tx,
     claimed: &ClaimedCustomer,
+    claimant: PartnerId,
     similarity_ppm: i32,
     path: &str,
 ) -> Result<Resolved> {
     let mut faults = Faults::default();
     let claim = Claim::read(&mut faults, claimed, path);
     faults.check()?;
-    let customer = match store::identical(tx, &claim).await? {
+    match_store::hold_number(tx, claim.registration_number.as_deref()).await?;
+    let customer = match match_store::identical(tx, &claim).await? {
         Some(known) => known,
-        None => make(tx, &claim).await?,
+        None => match match_store::named_before(tx, &claim, claimant).await? {
+            Some(own) => own,
+            None => make(tx, &claim).await?,
+        },
     };
-    let lookalikes = lookalikes(tx, &claim, &customer, similarity_ppm).await?;
+    let lookalikes = lookalikes(tx, &claim, customer.id, similarity_ppm).await?;
     Ok(Resolved {
         customer,
         lookalikes,
+    })
+}
+
+/// A customer that was named before, as the record says and in the words of the claim, with what looks like it now.
+///
+/// # Errors
+/// The record does not exist.
+pub async fn again(
+    tx: &Tx,
+    id: CustomerId,
+    claimed_name: &str,
+    similarity_ppm: i32,
+) -> Result<Resolved> {
+    let customer = store::find(tx, Scope::All, id).await?;
+    let customer = customer.ok_or_else(|| Error::internal("a registration without a customer"))?;
+    let stored = Claim::of(&customer);
+    let mut found = lookalikes(tx, &stored, id, similarity_ppm).await?;
+    if claimed_name != customer.name {
+        let named = stored.named(claimed_name);
+        for other in lookalikes(tx, &named, id, similarity_ppm).await? {
+            if !found.iter().any(|(known, ..)| known.id == other.0.id) {
+                found.push(other);
+            }
+        }
+    }
+    Ok(Resolved {
+        customer,
+        lookalikes: found,
     })
 }
 
@@ -72,7 +110,7 @@ async fn make(tx: &Tx, claim: &Claim) -> Result<customer::Model> {
     if insert(tx, &row).await? {
         return Ok(row);
     }
-    let theirs = store::identical(tx, claim).await?;
+    let theirs = match_store::identical(tx, claim).await?;
     theirs.ok_or_else(|| Error::internal("a customer exists and cannot be found"))
 }
 
@@ -105,7 +143,7 @@ pub(super) async fn insert(tx: &Tx, row: &customer::Model) -> Result<bool> {
     {
         return Ok(false);
     }
-    store::file_under(tx, row.id, identity::block_keys(&row.name_key)).await?;
+    match_store::file_under(tx, row.id, identity::block_keys(&row.name)).await?;
     tx.record(Event::CustomerCreated {
         customer_id: row.id,
     });
@@ -115,10 +153,10 @@ pub(super) async fn insert(tx: &Tx, row: &customer::Model) -> Result<bool> {
 async fn lookalikes(
     tx: &Tx,
     claim: &Claim,
-    own: &customer::Model,
+    own: CustomerId,
     similarity_ppm: i32,
 ) -> Result<Vec<(customer::Model, MatchOutcome, MatchReasons)>> {
-    let candidates = store::candidates(tx, claim, own.id).await?;
+    let candidates = match_store::candidates(tx, claim, own).await?;
     let compared = candidates.into_iter().map(|other| {
         let found = identity::compare(claim.facts(), facts(&other), similarity_ppm);
         (other, found.outcome, MatchReasons(found.reasons))
@@ -132,7 +170,7 @@ async fn lookalikes(
 #[must_use]
 pub fn facts(customer: &customer::Model) -> Facts<'_> {
     Facts {
-        name_key: &customer.name_key,
+        name: &customer.name,
         domain: customer.domain.as_deref(),
         country: customer.country.as_deref(),
         registration_number: customer.registration_number.as_deref(),

@@ -5,7 +5,7 @@ use sea_orm::{ActiveValue::Set, DbErr, SqlErr};
 
 use super::{
     claim::{self, WORD},
-    create, identity, store,
+    create, identity, match_store, store,
 };
 use crate::{
     entity::{customer, ids::CustomerId},
@@ -54,7 +54,7 @@ pub struct Patch {
 /// # Errors
 /// `NOT_FOUND` at `customerId` or `parentId`; `FORBIDDEN` for everybody but the vendor's administrators and alliance
 /// managers; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its field; `DUPLICATE` when another customer has the
-/// domain, the name or the external id. Records `customer.updated` with the names of the fields.
+/// domain, the registration number or the external id. Records `customer.updated` with the names of the fields.
 pub async fn update(tx: &Tx, command: Update) -> Result<CustomerId> {
     let Update {
         customer: id,
@@ -83,16 +83,37 @@ pub async fn update(tx: &Tx, command: Update) -> Result<CustomerId> {
     if fields.is_empty() {
         return Ok(id);
     }
+    check_proof(tx, &before, &after).await?;
     write(tx, &before, &after).await?;
-    if before.name_key != after.name_key {
-        store::unfile(tx, id).await?;
-        store::file_under(tx, id, identity::block_keys(&after.name_key)).await?;
+    if before.name != after.name {
+        match_store::unfile(tx, id).await?;
+        match_store::file_under(tx, id, identity::block_keys(&after.name)).await?;
     }
     tx.record(Event::CustomerUpdated {
         customer_id: id,
         fields: fields.into_iter().map(str::to_owned).collect(),
     });
     Ok(id)
+}
+
+/// Refuses a domain or a registration number by which another customer is known.
+async fn check_proof(tx: &Tx, before: &customer::Model, after: &customer::Model) -> Result<()> {
+    let known_by = |row: &customer::Model| {
+        (
+            row.domain.clone(),
+            row.registration_number.clone(),
+            row.country.clone(),
+        )
+    };
+    if known_by(before) == known_by(after) {
+        return Ok(());
+    }
+    match_store::hold_number(tx, after.registration_number.as_deref()).await?;
+    let claim = claim::Claim::of(after);
+    match match_store::identical_but(tx, &claim, Some(after.id)).await? {
+        Some(other) => Err(create::taken(create::proof(&claim, &other))),
+        None => Ok(()),
+    }
 }
 
 /// The row as it will be.
@@ -170,17 +191,17 @@ async fn write(tx: &Tx, before: &customer::Model, after: &customer::Model) -> Re
     match store::replace(tx, row, before.id, before.version).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::stale()),
-        Err(error) => Err(clash(error, after)),
+        Err(error) => Err(clash(error)),
     }
 }
 
 /// Which unique value the database refused.
-fn clash(error: DbErr, after: &customer::Model) -> Error {
+fn clash(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(text)) if text.contains("external_id") => {
             create::taken("externalId")
         }
-        Some(SqlErr::UniqueConstraintViolation(_)) => create::taken(create::identity_field(after)),
+        Some(SqlErr::UniqueConstraintViolation(_)) => create::taken("domain"),
         _ => error.into(),
     }
 }

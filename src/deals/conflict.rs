@@ -1,7 +1,8 @@
 //! What stands in the way of a claim on a customer.
 //!
-//! Whoever holds a place at the same customer for one of the families stops the claim. A place held at a customer
-//! that only looks alike does not: a reviewer decides. The partner is told what matched, never who is there.
+//! A place held at the same customer for one of the families stops the claim. A place held at a customer that only looks
+//! alike does not: a reviewer decides, and cannot approve without saying so. The partner learns what matched, never who
+//! is there.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +10,11 @@ use super::store;
 use crate::{
     customers::{
         MatchOutcome, MatchReason, MatchReasons,
-        identity::{
-            Facts, compare, name_key, phone_key, registrable_domain, registration_number_key,
-        },
-        resolve::{ClaimedCustomer, Resolved},
+        identity::{Facts, compare, phone_key, registrable_domain, registration_number_key},
+        resolve::{self, ClaimedCustomer, Resolved},
     },
     entity::{
-        customer,
+        customer, deal_registration,
         ids::{PartnerId, ProductFamilyId},
         protection,
     },
@@ -53,13 +52,58 @@ pub async fn judge(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Ver
     let alike = resolved.lookalikes.iter().map(|(customer, ..)| customer.id);
     let customers = alike.chain([resolved.customer.id]);
     let held = store::held_places(tx, customers, claim.families).await?;
-    let here: Vec<_> = held
-        .iter()
-        .filter(|place| place.customer_id == resolved.customer.id)
-        .collect();
-    if !here.is_empty() {
-        return Err(refuse(claim, resolved, &here).into());
+    // The record that was found, and others that are proven to be the same company.
+    for same in same_company(resolved) {
+        let here: Vec<_> = held
+            .iter()
+            .filter(|place| place.customer_id == same.id)
+            .collect();
+        if !here.is_empty() {
+            return Err(refuse(claim, same, &here).into());
+        }
     }
+    Ok(verdict(resolved, &held))
+}
+
+/// What a reviewer has to decide before a registration can be approved: places that other registrations hold now at
+/// customers that look like its own, where not both are known by a domain.
+///
+/// # Errors
+/// `CONFLICT` when one of them is proven to be the same company.
+pub async fn at_review(
+    tx: &Tx,
+    registration: &deal_registration::Model,
+    name_similarity_ppm: i32,
+) -> Result<Verdict> {
+    let (customer, name) = (registration.customer_id, &registration.customer_name);
+    let mut resolved = resolve::again(tx, customer, name, name_similarity_ppm).await?;
+    // Two companies with a domain of their own each are told apart by it.
+    let by_hints = resolved.customer.domain.is_none();
+    resolved.lookalikes.retain(|(other, outcome, _)| {
+        by_hints || other.domain.is_none() || *outcome == MatchOutcome::Conflict
+    });
+    let families = store::held_families(tx, registration.id).await?;
+    let alike = resolved.lookalikes.iter().map(|(customer, ..)| customer.id);
+    let mut held = store::held_places(tx, alike, &families).await?;
+    held.retain(|place| place.registration_id != registration.id);
+    let at_same =
+        |customer: &customer::Model| held.iter().any(|place| place.customer_id == customer.id);
+    if same_company(&resolved).any(at_same) {
+        return Err(Refusal::new(Code::Conflict, TAKEN).into());
+    }
+    Ok(verdict(&resolved, &held))
+}
+
+fn same_company(resolved: &Resolved) -> impl Iterator<Item = &customer::Model> {
+    let proven = resolved
+        .lookalikes
+        .iter()
+        .filter(|(_, outcome, _)| *outcome == MatchOutcome::Conflict)
+        .map(|(customer, ..)| customer);
+    std::iter::once(&resolved.customer).chain(proven)
+}
+
+fn verdict(resolved: &Resolved, held: &[protection::Model]) -> Verdict {
     let occupied: BTreeSet<_> = held.iter().map(|place| place.customer_id).collect();
     let reasons: BTreeSet<MatchReason> = resolved
         .lookalikes
@@ -72,10 +116,10 @@ pub async fn judge(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Ver
     } else {
         MatchOutcome::PossibleConflict
     };
-    Ok(Verdict {
+    Verdict {
         outcome,
         reasons: MatchReasons(reasons.into_iter().collect()),
-    })
+    }
 }
 
 /// The refusal of a claim whose place was taken a moment ago by somebody who was faster.
@@ -84,10 +128,16 @@ pub async fn judge(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Ver
 /// `CONFLICT` or `DUPLICATE`, always.
 pub async fn lost_race(tx: &Tx, claim: Claim<'_>, resolved: &Resolved) -> Result<Refusal> {
     let held = store::held_places(tx, [resolved.customer.id], claim.families).await?;
-    Ok(refuse(claim, resolved, &held.iter().collect::<Vec<_>>()))
+    Ok(refuse(
+        claim,
+        &resolved.customer,
+        &held.iter().collect::<Vec<_>>(),
+    ))
 }
 
-fn refuse(claim: Claim<'_>, resolved: &Resolved, held: &[&protection::Model]) -> Refusal {
+const TAKEN: &str = "This customer is already registered for one of these product families.";
+
+fn refuse(claim: Claim<'_>, record: &customer::Model, held: &[&protection::Model]) -> Refusal {
     let own = !held.is_empty() && held.iter().all(|place| place.partner_id == claim.partner);
     let refusal = if own {
         Refusal::new(
@@ -95,19 +145,15 @@ fn refuse(claim: Claim<'_>, resolved: &Resolved, held: &[&protection::Model]) ->
             "You have registered this customer for one of these product families already.",
         )
     } else {
-        Refusal::new(
-            Code::Conflict,
-            "This customer is already registered for one of these product families.",
-        )
+        Refusal::new(Code::Conflict, TAKEN)
     };
-    let reason = what_led_to(claim, &resolved.customer);
+    let reason = what_led_to(claim, record);
     refusal.because(reason.map(|reason| sea_orm::ActiveEnum::to_value(&reason)))
 }
 
 /// The strongest thing that the named customer and the record have in common. No further ones: they would tell
 /// facts of the record that the partner did not know.
 fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason> {
-    let key = name_key(&claim.named.name);
     let domain = claim
         .named
         .domain
@@ -125,21 +171,20 @@ fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason
         .and_then(registration_number_key);
     let record_phone = record.phone.as_deref().and_then(phone_key);
     let named = Facts {
-        name_key: &key,
+        name: &claim.named.name,
         domain: domain.as_deref(),
         country: claim.named.country.as_deref(),
         registration_number: number.as_deref(),
         phone: phone.as_deref(),
     };
     let stored = Facts {
-        name_key: &record.name_key,
+        name: &record.name,
         domain: record.domain.as_deref(),
         country: record.country.as_deref(),
         registration_number: record_number.as_deref(),
         phone: record_phone.as_deref(),
     };
-    compare(named, stored, claim.name_similarity_ppm)
-        .reasons
-        .first()
-        .copied()
+    let reasons = compare(named, stored, claim.name_similarity_ppm).reasons;
+    let proof = reasons.iter().find(|reason| reason.is_proof());
+    proof.or(reasons.first()).copied()
 }

@@ -83,7 +83,8 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
     check_limit(tx, &rules, &tier, partner).await?;
 
     let similarity = rules.settings.conflict.name_similarity_ppm;
-    let resolved = resolve::find_or_create(tx, &command.customer, similarity, "customer").await?;
+    let resolved =
+        resolve::find_or_create(tx, &command.customer, partner, similarity, "customer").await?;
     expiry::expire_at(tx, resolved.customer.id).await?;
     let families = &sound.lines.families;
     let claim = Claim {

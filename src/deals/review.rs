@@ -3,10 +3,11 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    RegistrationStatus, RejectionReason, input, occupy, open, protection, refusal, register,
-    registration_status::RegistrationAction, store,
+    RegistrationStatus, RejectionReason, conflict, input, occupy, open, protection, refusal,
+    register, registration_status::RegistrationAction, store,
 };
 use crate::{
+    customers::MatchOutcome,
     entity::{deal_registration, ids::DealRegistrationId},
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
@@ -37,6 +38,15 @@ pub struct Reject {
     pub step: Step,
     /// Why.
     pub reason: Option<RejectionReason>,
+}
+
+/// An approval.
+#[derive(Clone, Debug)]
+pub struct Approve {
+    /// Which registration, and words to the partner.
+    pub step: Step,
+    /// The reviewer has looked at the customers that look alike, and this is another company.
+    pub different_customer: bool,
 }
 
 /// A reviewer takes a registration up, so that others see that somebody is on it.
@@ -110,8 +120,11 @@ pub async fn answer(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
 /// zone, and the deal comes into being with the partner as its sourcer.
 ///
 /// # Errors
-/// As for [`start`]; `SAME_PERSON` for whoever handed it in. Records `deal_registration.approved` and `deal.created`.
-pub async fn approve(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+/// As for [`start`]; `SAME_PERSON` for the person who submitted it; `CONFLICT` at `differentCustomer` when another open
+/// registration may be for the same customer and the reviewer has not decided that it is not. Records
+/// `deal_registration.approved` and `deal.created`, and `deal_registration.conflict_dismissed` for such a decision.
+pub async fn approve(tx: &Tx, command: Approve) -> Result<DealRegistrationId> {
+    let step = command.step;
     tx.actor().may(Action::RegistrationReview)?;
     let approver = tx.actor().person()?;
     let note = note(&step)?;
@@ -125,6 +138,7 @@ pub async fn approve(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
         .into());
     }
     let rules = rules_of(tx, registration).await?;
+    decide_conflict(tx, registration, &rules, command.different_customer).await?;
     let days = register::tier_in(&rules, &registration.tier)?.protection_days;
     let zone = input::stored_zone(&registration.time_zone)?;
     let until = protection::window(tx.now(), days, zone);
@@ -149,6 +163,34 @@ pub async fn approve(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
         deal_id: deal,
     });
     Ok(registration_id)
+}
+
+/// Two customers that look alike are one or two by the decision of a person, never by an approval that did not look.
+async fn decide_conflict(
+    tx: &Tx,
+    registration: &deal_registration::Model,
+    rules: &Rules,
+    different_customer: bool,
+) -> Result<()> {
+    let similarity = rules.settings.conflict.name_similarity_ppm;
+    let verdict = conflict::at_review(tx, registration, similarity).await?;
+    if verdict.outcome == MatchOutcome::Clear {
+        return Ok(());
+    }
+    if !different_customer {
+        let message = "Another open registration may be for the same customer. Reject one of the two, or approve this \
+            one with `differentCustomer: true` if it is another company.";
+        let reasons = verdict.reasons.0.iter().map(sea_orm::ActiveEnum::to_value);
+        return Err(Refusal::new(Code::Conflict, message)
+            .at("differentCustomer")
+            .because(reasons)
+            .into());
+    }
+    tx.record(Event::RegistrationConflictDismissed {
+        registration_id: registration.id,
+        partner_id: registration.partner_id,
+    });
+    Ok(())
 }
 
 /// A reviewer refuses the claim; its place is free again.

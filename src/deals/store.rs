@@ -207,6 +207,22 @@ pub async fn held_places(
         .await?)
 }
 
+/// The families for which a registration holds a place.
+///
+/// # Errors
+/// The database failed.
+pub async fn held_families(
+    tx: &Tx,
+    registration: DealRegistrationId,
+) -> Result<BTreeSet<ProductFamilyId>> {
+    let places = protection::Entity::find()
+        .filter(protection::Column::RegistrationId.eq(registration))
+        .filter(protection::Column::Status.ne(ProtectionStatus::Ended))
+        .all(tx)
+        .await?;
+    Ok(places.into_iter().map(|place| place.family_id).collect())
+}
+
 /// Registrations whose protection is over and not yet ended, locked, at most [`CHUNK`]; of one customer, or of all.
 ///
 /// # Errors

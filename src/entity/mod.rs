@@ -27,6 +27,6 @@ pub use incentives::{
 pub use ledger::{ledger_account, ledger_entry, ledger_transaction};
 pub use partners::{partner, partner_attribute, partner_lifecycle_event, payment_details};
 pub use payouts::{payout, payout_exception, payout_export, payout_run};
-pub use platform::{audit_event, audit_seal, idempotency, job, schedule_run};
+pub use platform::{audit_event, audit_seal, idempotency, job, row_fingerprint, schedule_run};
 pub use programs::{enrollment, product, product_family, program, program_version};
 pub use rates::exchange_rate;

@@ -32,7 +32,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// `/graphql`, `/graphql/stream` and `/graphql/ws`; in development also the start page, the IDE and the schema.
 pub fn router(transport: Transport) -> Router {
-    let mut router = Router::new()
+    let router = Router::new()
         .route(
             "/graphql",
             get(http::graphql)
@@ -46,13 +46,15 @@ pub fn router(transport: Transport) -> Router {
                 .fallback(http::method_not_allowed),
         )
         .route("/graphql/ws", get(ws::connect));
-    if let Some(start) = &transport.settings().development {
-        router = router
-            .merge(page::routes(start, transport.sdl()))
-            .merge(ide::routes());
-    }
+    let development = transport.settings().development.as_ref();
+    // No other origin reads the pages of development, whatever the list of origins says.
+    let pages = development
+        .map(|start| page::routes(start, transport.sdl()).merge(ide::routes()))
+        .unwrap_or_default();
     let cors = cors(&transport.settings().origins);
-    wrap(router.with_state(transport)).layer(cors)
+    wrap(router.with_state(transport))
+        .layer(cors)
+        .merge(wrap(pages))
 }
 
 /// Puts the id, the span and the net under panics around routes; for the routes beside GraphQL, too.

@@ -1,8 +1,10 @@
-//! Customers from a file: one record each, known again by domain or by name and country like any other customer.
+//! Customers from a file: one record each, known again by domain or registration number like any other customer, and by
+//! name and country where the file gives neither.
 //!
-//! A customer that was recorded before under the same domain, or the same name and country, and that has no external id
-//! yet, is the one meant and gets the id; the report says so. Where another external id has it already the row is refused:
-//! two records of the other system are one customer here.
+//!
+//! A customer that was recorded before under the same domain or number, or under the same name and country without
+//! another number, and that has no external id yet, is the one meant and gets the id; the report says so. Where another
+//! external id has it already the row is refused: two records of the other system are one customer here.
 //!
 //! A domain may move from one customer to another within a file. The row that claims it waits for the row that gives it
 //! up, wherever that is, so that the order of rows decides nothing.
@@ -80,16 +82,26 @@ fn domain(cells: &mut Cells<'_>) -> Option<String> {
     })
 }
 
-/// What no two customers may share: the domain, or else the name and country.
+/// What no two customers of a file may share: the domain, or else the number, or else the name and country.
 fn identity(customer: &customer::Model) -> String {
-    match &customer.domain {
-        Some(domain) => domain.clone(),
-        None => format!(
-            "{}/{}",
-            customer.name_key,
-            customer.country.as_deref().unwrap_or_default()
-        ),
+    identities(customer).swap_remove(0)
+}
+
+/// What a customer is known by, the surest first. The name only where there is no domain.
+fn identities(customer: &customer::Model) -> Vec<String> {
+    let country = customer.country.as_deref().unwrap_or_default();
+    let number = customer.registration_number.as_ref();
+    let mut known = Vec::from_iter(customer.domain.clone());
+    known.extend(number.map(|number| format!("#{number}/{country}")));
+    if customer.domain.is_none() {
+        known.push(format!("{}/{country}", customer.name_key));
     }
+    known
+}
+
+/// Whether two customers have different registration numbers.
+fn told_apart(one: &customer::Model, other: &customer::Model) -> bool {
+    matches!((&one.registration_number, &other.registration_number), (Some(one), Some(other)) if one != other)
 }
 
 /// What is stored about the customers of a unit of work.
@@ -114,37 +126,40 @@ impl Stored {
     }
 
     /// The record of the customer that a row means: under its external id, or recorded before under none, with the same
-    /// identity or registration number.
+    /// domain, number, or name and country.
     fn record(
         &self,
         ground: &Ground,
         writes: &Writes,
         draft: &Draft<Facts>,
-        identity: &str,
+        meant: &customer::Model,
     ) -> Result<Option<&customer::Model>, Fate> {
         let known = self.by_external_id.get(&draft.external_id);
-        let known = known.or_else(|| {
-            self.by_identity
-                .get(identity)
-                .filter(|row| row.external_id.is_none())
-        });
         if known.is_some() {
             return Ok(known);
         }
-        let facts = &draft.facts;
-        let number = facts.registration_number.as_ref();
+        let adopted = |row: &customer::Model| {
+            let id = row.id.uuid();
+            writes.adopted.contains(&id) || ground.known.adopted.contains(&id)
+        };
+        let free = |identity: &String| {
+            let row = self.by_identity.get(identity)?;
+            let free = row.external_id.is_none() && !adopted(row) && !told_apart(row, meant);
+            free.then_some(row)
+        };
+        if let Some(row) = meant.domain.as_ref().and_then(free) {
+            return Ok(Some(row));
+        }
+        let number = meant.registration_number.as_ref();
         let same = number.and_then(|number| self.by_number.get(number));
-        let free = same.into_iter().flatten().filter(|row| {
-            let adopted = writes.adopted.contains(&row.id.uuid())
-                || ground.known.adopted.contains(&row.id.uuid());
+        let numbered = same.into_iter().flatten().filter(|row| {
             // Numbers are given by registers of a country.
             let abroad =
-                row.country.is_some() && facts.country.is_some() && row.country != facts.country;
-            !adopted && !abroad
+                row.country.is_some() && meant.country.is_some() && row.country != meant.country;
+            !adopted(row) && !abroad
         });
-        let free: Vec<_> = free.collect();
-        match free.as_slice() {
-            [] => Ok(None),
+        match Vec::from_iter(numbered).as_slice() {
+            [] => Ok(identities(meant).iter().find_map(free)),
             [row] => Ok(Some(row)),
             several => {
                 let names: Vec<_> = several
@@ -186,12 +201,7 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         .iter()
         .filter_map(|draft| stored.parent(ground, draft));
     let moving = drafts.iter().filter_map(|draft| {
-        let row = stored.record(
-            ground,
-            &Writes::default(),
-            draft,
-            &identity(&fresh(tx, draft)),
-        );
+        let row = stored.record(ground, &Writes::default(), draft, &fresh(tx, draft));
         let row = row.ok()??;
         let moves = ground.source.gives("parent") && row.parent_id != stored.parent(ground, draft);
         moves.then_some(row.id)
@@ -232,22 +242,33 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
         .iter()
         .filter_map(|draft| draft.facts.registration_number.as_deref());
     let numbered = table::find::<Entity, _>(tx, Column::RegistrationNumber, numbers).await?;
+    let mut by_identity = HashMap::new();
+    // A name is taken by the record without a number, where there is one.
+    let named = by_name.into_iter().filter(|row| row.domain.is_none());
+    let (with_number, plain): (Vec<_>, Vec<_>) =
+        named.partition(|row| row.registration_number.is_some());
+    for row in plain
+        .into_iter()
+        .chain(with_number)
+        .chain(by_domain)
+        .chain(numbered.iter().cloned())
+    {
+        for identity in identities(&row) {
+            by_identity.entry(identity).or_insert_with(|| row.clone());
+        }
+    }
     let mut by_number: HashMap<String, Vec<customer::Model>> = HashMap::new();
     for row in numbered.into_iter().filter(|row| row.external_id.is_none()) {
         let number = row.registration_number.clone().unwrap_or_default();
         by_number.entry(number).or_default().push(row);
     }
-    let by_identity = by_name
-        .into_iter()
-        .filter(|row| row.domain.is_none())
-        .chain(by_domain);
     let parents = drafts
         .iter()
         .filter_map(|draft| draft.facts.parent.as_deref());
     Ok(Stored {
         parents: find_all(tx, known, parents).await?,
         by_number,
-        by_identity: by_identity.map(|row| (identity(&row), row)).collect(),
+        by_identity,
         by_external_id: by_id
             .into_iter()
             .filter_map(|row| Some((row.external_id.clone()?, row)))
@@ -290,7 +311,7 @@ fn decide(
         _ => {}
     }
     let blank = fresh(tx, draft);
-    let before = match stored.record(ground, writes, draft, &identity(&blank)) {
+    let before = match stored.record(ground, writes, draft, &blank) {
         Ok(before) => before,
         Err(refused) => return refused,
     };
@@ -300,10 +321,10 @@ fn decide(
         if draft.may_wait(&holder) {
             return Fate::Waiting(holder);
         }
-        let field = if after.domain.is_some() {
-            "domain"
-        } else {
-            "name"
+        let field = match (&after.domain, &after.registration_number) {
+            (Some(_), _) => "domain",
+            (None, Some(_)) => "registration_number",
+            (None, None) => "name",
         };
         return Fate::refused(
             field,
@@ -374,7 +395,7 @@ impl Writes {
         }
         after.version += 1;
         after.updated_at = tx.now();
-        if before.name_key != after.name_key {
+        if before.name != after.name {
             self.renamed.push(after.id);
             self.block_keys.extend(keys(&after));
         }
@@ -405,7 +426,7 @@ fn holder(
     let other = stored
         .by_identity
         .get(identity)
-        .filter(|other| other.id != customer.id)?;
+        .filter(|other| other.id != customer.id && self::identity(other) == identity)?;
     Some(
         other
             .external_id
@@ -424,7 +445,7 @@ fn fresh(tx: &Tx, draft: &Draft<Facts>) -> customer::Model {
         domain: facts.domain.clone(),
         country: facts.country.clone(),
         industry: None,
-        registration_number: None,
+        registration_number: facts.registration_number.clone(),
         phone: None,
         employees: None,
         parent_id: None,
@@ -474,7 +495,7 @@ fn updated(
 
 fn keys(customer: &customer::Model) -> impl Iterator<Item = customer_block_key::Model> {
     let customer_id = customer.id;
-    let keys = block_keys(&customer.name_key).into_iter();
+    let keys = block_keys(&customer.name).into_iter();
     keys.map(move |block_key| customer_block_key::Model {
         block_key,
         customer_id,

@@ -43,6 +43,14 @@ pub fn check_format(format: &str, two_digit_years_from: Option<i32>) -> Result<(
         );
     }
     let short = |item: &Item<'_>| matches!(item, Item::Numeric(Numeric::YearMod100, _));
+    if let Some(zone) = items
+        .iter()
+        .find_map(|item| literal(item).filter(|text| is_zone(text)))
+    {
+        return Err(format!(
+            "has the zone {zone:?} in its text, which would say nothing; use %z for offsets, or `time_zone`"
+        ));
+    }
     if has(short) && two_digit_years_from.is_none() {
         return Err(
             "has a year of two digits; set `two_digit_years_from`, such as 1970 for 1970 to 2069"
@@ -50,6 +58,27 @@ pub fn check_format(format: &str, two_digit_years_from: Option<i32>) -> Result<(
         );
     }
     Ok(())
+}
+
+/// What a format has in so many letters, without the white space around it.
+fn literal<'a>(item: &'a Item<'_>) -> Option<&'a str> {
+    match item {
+        Item::Literal(text) => Some(text.trim()),
+        Item::OwnedLiteral(text) => Some(text.trim()),
+        _ => None,
+    }
+}
+
+/// Whether letters of a format mean UTC.
+fn is_utc(text: &str) -> bool {
+    matches!(text, "Z" | "UTC" | "GMT" | "+00:00" | "+0000" | "+00")
+}
+
+/// Whether letters of a format are another zone, which reading would pass over: an abbreviation or an offset.
+fn is_zone(text: &str) -> bool {
+    let name = text.len() >= 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let offset = text.starts_with(['+', '-']) && text.bytes().any(|byte| byte.is_ascii_digit());
+    (name || offset) && !is_utc(text)
 }
 
 /// Reads a text.
@@ -119,7 +148,13 @@ fn in_format(text: &str, format: &str, conventions: &Conventions) -> Option<Resu
         return None;
     }
     let local = day.and_time(time.unwrap_or(NaiveTime::MIN));
-    if let Some(seconds) = parsed.offset() {
+    let utc = || {
+        let mut literals = StrftimeItems::new(format);
+        literals
+            .any(|item| literal(&item).is_some_and(is_utc))
+            .then_some(0)
+    };
+    if let Some(seconds) = parsed.offset().or_else(utc) {
         let at = local.checked_sub_signed(TimeDelta::seconds(i64::from(seconds)))?;
         return Some(Ok(instant(at.and_utc())));
     }
@@ -244,6 +279,9 @@ mod tests {
             ("01.04.2026 01:30 +0200", "%d.%m.%Y %H:%M %z"),
             ("01.04.2026 01:30+02:00", "%d.%m.%Y %H:%M%:z"),
             ("1774999800", "%s"),
+            ("2026-03-31 23:30:00 UTC", "%Y-%m-%d %H:%M:%S UTC"),
+            ("31.03.2026 23:30Z", "%d.%m.%Y %H:%MZ"),
+            ("2026-03-31T23:30:00Z", "%Y-%m-%dT%H:%M:%SZ"),
         ] {
             assert_eq!(
                 at(text, "Asia/Tokyo", &[format]),
@@ -311,6 +349,24 @@ mod tests {
                 .unwrap_err()
                 .contains("%Z")
         );
+        for format in [
+            "%Y-%m-%d %H:%M CET",
+            "%Y-%m-%dT%H:%M:%S+02:00",
+            "%Y-%m-%d %H:%M -0500",
+        ] {
+            assert!(
+                check_format(format, None)
+                    .unwrap_err()
+                    .contains("would say nothing")
+            );
+        }
+        for format in [
+            "%Y-%m-%dT%H:%M:%SZ",
+            "%d.%m.%Y um %H:%M Uhr",
+            "%Y-%m-%d %H:%M UTC",
+        ] {
+            assert_eq!(check_format(format, None), Ok(()));
+        }
         assert!(check_format("%!", None).is_err());
     }
 

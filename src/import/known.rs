@@ -11,7 +11,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::partners::ByHand;
+use super::by_hand::ByHand;
 use crate::{
     entity::ids::{CustomerId, DealId, PartnerId, ProductFamilyId, ProductId},
     platform::money::Currency,

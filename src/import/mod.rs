@@ -14,6 +14,7 @@
 //! Like the command line this is an edge: it begins the units of work, and it writes tables of several domains
 //! in bulk where their use cases take one object at a time.
 
+mod by_hand;
 mod cells;
 mod customers;
 mod dates;

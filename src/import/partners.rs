@@ -12,11 +12,10 @@ use std::{
     sync::Arc,
 };
 
-use sea_orm::{
-    ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::{
+    by_hand::ByHand,
     cells::{Cells, NAME},
     known::Known,
     lineage::Lineage,
@@ -24,7 +23,6 @@ use super::{
     unit::{Draft, Fate, Ground, Importable, Outcome, Remark},
 };
 use crate::{
-    customers::identity::registrable_domain,
     entity::{
         enrollment,
         ids::{PartnerId, ProgramId},
@@ -35,7 +33,7 @@ use crate::{
         AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key,
         store::TREE,
     },
-    platform::{ids::TypedId, text::casefold},
+    platform::ids::TypedId,
     tx::{CHUNK, Tx, Work},
 };
 
@@ -123,65 +121,6 @@ struct Stored {
     by_hand: HashMap<PartnerId, partner::Model>,
 }
 
-/// Partners without an external id, by what they are recognised by.
-#[derive(Debug, Default)]
-pub struct ByHand {
-    domains: HashMap<String, Vec<PartnerId>>,
-    names: HashMap<String, Vec<PartnerId>>,
-}
-
-impl ByHand {
-    async fn load(tx: &Tx) -> Result<Self> {
-        use partner::Column;
-        let rows = partner::Entity::find()
-            .select_only()
-            .columns([Column::Id, Column::LegalName, Column::Website])
-            .filter(Column::ExternalId.is_null())
-            .order_by_asc(Column::Id)
-            .into_tuple::<(PartnerId, String, Option<String>)>()
-            .all(tx)
-            .await?;
-        let mut found = Self::default();
-        for (id, legal_name, website) in rows {
-            let domain = website.as_deref().and_then(domain);
-            if let Some(domain) = domain {
-                found.domains.entry(domain).or_default().push(id);
-            }
-            found
-                .names
-                .entry(casefold(&legal_name))
-                .or_default()
-                .push(id);
-        }
-        Ok(found)
-    }
-
-    /// Those that a row may mean, and by what.
-    fn of(&self, facts: &Facts) -> Vec<(PartnerId, &'static str)> {
-        let none = Vec::new();
-        let domain = facts.website.as_deref().and_then(domain);
-        let by_domain = domain
-            .and_then(|domain| self.domains.get(&domain))
-            .unwrap_or(&none);
-        let by_name = self
-            .names
-            .get(&casefold(&facts.legal_name))
-            .unwrap_or(&none);
-        let mut found: Vec<_> = by_domain.iter().map(|id| (*id, "website")).collect();
-        for id in by_name {
-            if !by_domain.contains(id) {
-                found.push((*id, "legal name"));
-            }
-        }
-        found
-    }
-}
-
-/// The registrable domain of a website; nothing where it proves nothing.
-fn domain(website: &str) -> Option<String> {
-    registrable_domain(website).ok().flatten()
-}
-
 impl Stored {
     /// The partner that a row means, and by what it was recognised where it had no external id; or why none can be
     /// chosen.
@@ -197,7 +136,9 @@ impl Stored {
         let Some(by_hand) = &ground.known.by_hand else {
             return Ok(None);
         };
-        let fits = by_hand.of(&draft.facts).into_iter();
+        let fits = by_hand
+            .of(draft.facts.website.as_deref(), &draft.facts.legal_name)
+            .into_iter();
         let fits = fits.filter_map(|(id, by)| Some((self.by_hand.get(&id)?, by)));
         let fits: Vec<_> = fits
             .filter(|(row, _)| {
@@ -296,7 +237,9 @@ async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Store
     let partners =
         table::find::<partner::Entity, _>(tx, partner::Column::ExternalId, names).await?;
     let by_hand = ground.known.by_hand.iter().flat_map(|by_hand| {
-        let fits = drafts.iter().flat_map(|draft| by_hand.of(&draft.facts));
+        let fits = drafts
+            .iter()
+            .flat_map(|draft| by_hand.of(draft.facts.website.as_deref(), &draft.facts.legal_name));
         fits.map(|(id, _)| id).collect::<BTreeSet<_>>()
     });
     let by_hand = table::find::<partner::Entity, _>(tx, partner::Column::Id, by_hand).await?;

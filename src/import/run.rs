@@ -79,10 +79,20 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
     let (before, after) = tally.totals();
     before.clone_from(&stored);
     *after = stored;
-    for mut source in mapping.sources {
+    let last = mapping
+        .sources
+        .iter()
+        .rposition(|source| source.entity == mapping::Entity::Touchpoint);
+    for (place, mut source) in mapping.sources.into_iter().enumerate() {
         source.day_zone = programme.zone();
+        if last.is_none_or(|last| place > last) {
+            // Nothing names deals any more.
+            known.deals.clear();
+        }
+        let names_deals = last.is_some_and(|last| place < last);
         let ground = Ground {
             dry_run,
+            names_deals,
             programme: programme.clone(),
             source: Arc::new(source),
             known,

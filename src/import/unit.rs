@@ -13,6 +13,8 @@ use crate::{
 pub struct Ground {
     /// Whether nothing may be written.
     pub dry_run: bool,
+    /// Whether files that follow name deals.
+    pub names_deals: bool,
     /// The programme of the import.
     pub programme: Programme,
     /// How the file is read.

@@ -160,12 +160,21 @@ fn pool<K>(
         let after = rebate.after(before, deal.value_minor, component.cap_minor)?;
         return Ok((after.rebate_minor, after.rebate_minor - before.rebate_minor));
     }
+    let pool = most(deal.value_minor, component)?;
+    Ok((pool, pool))
+}
+
+/// What a component other than a rebate pays for a deal of this value, all partners together, if it applies.
+///
+/// # Errors
+///
+/// [`MoneyError::OutOfRange`] for an amount that a plan's validation would refuse.
+pub fn most(value_minor: i64, component: &Component) -> Result<i64, MoneyError> {
     let base = match component.rate_ppm {
-        Some(ppm) => rate(deal.value_minor, ppm)?,
+        Some(ppm) => rate(value_minor, ppm)?,
         None => component.flat_minor.unwrap_or(0),
     };
-    let pool = base.min(component.cap_minor.unwrap_or(i64::MAX));
-    Ok((pool, pool))
+    Ok(base.min(component.cap_minor.unwrap_or(i64::MAX)))
 }
 
 /// Whether a component has a partner to pay for a deal.

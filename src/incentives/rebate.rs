@@ -13,7 +13,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::platform::fault::Fault;
-use crate::platform::money::{Currency, MAX_MINOR, Money, MoneyError, rates};
+use crate::platform::money::{Currency, MAX_MINOR, MAX_SUM, Money, MoneyError, rates};
 use crate::platform::ppm::Ppm;
 
 /// More tiers than this nobody keeps in mind.
@@ -103,7 +103,7 @@ impl Rebate {
     /// # Errors
     /// [`MoneyError::OutOfRange`] for a volume or a rebate beyond the bounds of money.
     pub fn on(&self, volume_minor: i64, cap_minor: Option<i64>) -> Result<i64, MoneyError> {
-        if !(0..=MAX_MINOR).contains(&volume_minor) {
+        if !(0..=MAX_SUM).contains(&volume_minor) {
             return Err(MoneyError::OutOfRange);
         }
         let reached = || {
@@ -249,7 +249,7 @@ mod tests {
         let capped = rebate(Method::Marginal).on(15_000_000, Some(300_000));
         assert_eq!(capped.unwrap(), 300_000);
         assert!(rebate(Method::Marginal).on(-1, None).is_err());
-        assert!(rebate(Method::Marginal).on(MAX_MINOR + 1, None).is_err());
+        assert!(rebate(Method::Marginal).on(MAX_SUM + 1, None).is_err());
     }
 
     #[test]

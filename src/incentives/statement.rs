@@ -153,7 +153,10 @@ impl Sums {
     /// Owed after the period.
     #[must_use]
     pub const fn closing(&self) -> i64 {
-        self.opening + self.earned + self.adjustments - self.paid
+        self.opening
+            .saturating_add(self.earned)
+            .saturating_add(self.adjustments)
+            .saturating_sub(self.paid)
     }
 }
 

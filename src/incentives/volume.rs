@@ -17,14 +17,13 @@ use super::{
     volume_store,
 };
 use crate::{
-    attribution::facts::out_of_bounds,
     entity::{
         deal, deal_refund,
         ids::{DealId, DealRefundId, IncentivePlanId, PartnerId},
         incentive_plan, rebate_entry,
     },
-    error::{Error, Result},
-    platform::calendar,
+    error::{Code, Error, Refusal, Result},
+    platform::{calendar, money::MAX_SUM},
     tx::Tx,
 };
 
@@ -138,7 +137,7 @@ impl Volumes {
             .ok_or_else(|| Error::internal("a volume is not held"))?;
         let before = *now;
         let after = counted.rebate.after(before, added_minor, counted.cap_minor);
-        *now = after.map_err(out_of_bounds)?;
+        *now = after.map_err(|_| beyond_the_bound(key))?;
         self.entries.push(rebate_entry::Model {
             id: tx.id(),
             plan_id: key.plan,
@@ -172,6 +171,17 @@ impl Volumes {
         tx.insert_all(entries.map(IntoActiveModel::into_active_model))
             .await
     }
+}
+
+fn beyond_the_bound(key: Key) -> Error {
+    Refusal::new(
+        Code::LimitReached,
+        format!(
+            "The rebate volume of the partner {} in the period from {} cannot exceed {MAX_SUM} minor units.",
+            key.partner, key.period_start
+        ),
+    )
+    .into()
 }
 
 /// The volumes before a deal as they stand, or stood before it was counted, for looking ahead.

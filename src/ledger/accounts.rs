@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement, Value, sea_query::LockType,
+    ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement, Value, sea_query::LockType,
 };
 
 use super::AccountKind;
 use crate::{
     entity::{
         ids::{LedgerAccountId, PartnerId},
-        ledger_account,
+        ledger_account, partner,
     },
-    error::{Error, Result},
+    error::{Code, Error, Refusal, Result},
     platform::{
         ids::TypedId,
-        money::Currency,
+        money::{Currency, MAX_SUM},
         sql::{self, any_of},
     },
     tx::{CHUNK, Tx},
@@ -88,13 +88,16 @@ async fn find(tx: &Tx, keys: &BTreeSet<Key>) -> Result<HashMap<Key, LedgerAccoun
 /// same accounts wait for each other instead of blocking each other.
 ///
 /// # Errors
-/// An account does not exist; the database failed, or a balance would exceed the bounds of money.
+/// `LIMIT_REACHED` with the account whose balance would exceed [`MAX_SUM`]; an account does not exist; the database failed.
 pub async fn bring_forward(tx: &Tx, changes: &BTreeMap<LedgerAccountId, i64>) -> Result<()> {
     let ids: Vec<LedgerAccountId> = changes.keys().copied().collect();
     lock(tx, &ids).await?;
     let changes: Vec<(LedgerAccountId, i64)> =
         changes.iter().map(|(id, change)| (*id, *change)).collect();
     for chunk in changes.chunks(CHUNK) {
+        if chunk.iter().any(|(_, change)| !bounded(*change)) {
+            return Err(beyond_the_bound(tx, chunk).await?);
+        }
         let mut values: Vec<Value> = chunk
             .iter()
             .flat_map(|(id, change)| [id.uuid().into(), (*change).into()])
@@ -102,7 +105,8 @@ pub async fn bring_forward(tx: &Tx, changes: &BTreeMap<LedgerAccountId, i64>) ->
         values.push(tx.now().into());
         let sql = format!(
             "UPDATE ledger_account SET balance_minor = balance_minor + change.column2, updated_at = ${last} \
-             FROM (VALUES {rows}) AS change WHERE ledger_account.id = change.column1",
+             FROM (VALUES {rows}) AS change WHERE ledger_account.id = change.column1 \
+             AND balance_minor + change.column2 BETWEEN -{MAX_SUM} AND {MAX_SUM}",
             rows = sql::rows(chunk.len(), 2),
             last = values.len(),
         );
@@ -110,10 +114,55 @@ pub async fn bring_forward(tx: &Tx, changes: &BTreeMap<LedgerAccountId, i64>) ->
             .execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values))
             .await?;
         if done.rows_affected() != sql::count(chunk.len()) {
-            return Err(Error::internal("an account of a posting does not exist"));
+            return Err(beyond_the_bound(tx, chunk).await?);
         }
     }
     Ok(())
+}
+
+const fn bounded(sum: i64) -> bool {
+    sum.unsigned_abs() <= MAX_SUM.unsigned_abs()
+}
+
+/// Which account cannot take its change, and why.
+async fn beyond_the_bound(tx: &Tx, changes: &[(LedgerAccountId, i64)]) -> Result<Error> {
+    let by_id: HashMap<LedgerAccountId, i64> = changes.iter().copied().collect();
+    let accounts = ledger_account::Entity::find()
+        .filter(any_of(
+            tx,
+            ledger_account::Column::Id,
+            by_id.keys().copied(),
+        ))
+        .order_by_asc(ledger_account::Column::Id)
+        .all(tx)
+        .await?;
+    for account in accounts {
+        let change = by_id.get(&account.id).copied().unwrap_or_default();
+        let after = i128::from(account.balance_minor) + i128::from(change);
+        if after.unsigned_abs() <= u128::from(MAX_SUM.unsigned_abs()) {
+            continue;
+        }
+        let owner = match account.partner_id {
+            None => "the vendor".to_owned(),
+            Some(id) => {
+                let partner = partner::Entity::find_by_id(id).one(tx).await?;
+                partner.map_or_else(|| id.to_string(), |partner| partner.display_name)
+            }
+        };
+        let (kind, currency) = (account.kind.to_value(), account.currency);
+        let (has, limit) = (
+            currency.decimal(account.kind.shown(account.balance_minor)),
+            currency.decimal(MAX_SUM),
+        );
+        return Ok(Refusal::new(
+            Code::LimitReached,
+            format!(
+                "The ledger account {kind} of {owner} holds {has} {currency} and cannot exceed {limit} {currency}."
+            ),
+        )
+        .into());
+    }
+    Ok(Error::internal("an account of a posting does not exist"))
 }
 
 /// SQLite has one writer, which holds every lock already. The lock leaves foreign keys of other postings alone.

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod balance;
+pub mod content;
 pub mod graphql;
 pub mod kind;
 pub mod post;
@@ -14,7 +15,6 @@ pub mod release;
 pub mod reverse;
 pub mod rules;
 mod store;
-pub mod verify;
 
 pub use kind::TransactionKind;
 pub use rules::{AccountKind, Posting};

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::{Posting, TransactionKind, accounts, rules};
+use super::{
+    Posting, TransactionKind, accounts,
+    content::{self, Content},
+    rules,
+};
 use crate::{
     entity::{
         ids::{LedgerAccountId, LedgerTransactionId, PartnerId},
@@ -14,9 +18,8 @@ use crate::{
     },
     error::{Error, Result},
     platform::{
-        audit,
         ids::TypedId,
-        money::{Currency, MAX_MINOR},
+        money::{Currency, MAX_SUM},
         sql,
     },
     tx::{CHUNK, Tx},
@@ -59,9 +62,9 @@ pub(super) async fn record(
 ) -> Result<Vec<LedgerTransactionId>> {
     let mut drafts = Vec::with_capacity(transactions.len());
     for transaction in transactions {
-        drafts.push(Draft::check(tx, transaction)?);
+        drafts.push(Draft::check(tx, transaction, reverses)?);
     }
-    let ids = insert_headers(tx, &drafts, reverses).await?;
+    let ids = insert_headers(tx, &drafts).await?;
     let fresh: Vec<&Draft> = drafts
         .iter()
         .zip(&ids)
@@ -75,15 +78,20 @@ pub(super) async fn record(
 /// A transaction that may be recorded, with the id it gets if its key is new.
 struct Draft {
     id: LedgerTransactionId,
-    hash: String,
+    period: String,
+    reverses: Option<LedgerTransactionId>,
     new: NewTransaction,
 }
 
 impl Draft {
-    fn check(tx: &Tx, mut new: NewTransaction) -> Result<Self> {
+    fn check(
+        tx: &Tx,
+        mut new: NewTransaction,
+        reverses: Option<LedgerTransactionId>,
+    ) -> Result<Self> {
         new.postings.retain(|posting| posting.amount_minor != 0);
         let bounded =
-            |posting: &Posting| posting.amount_minor.unsigned_abs() <= MAX_MINOR.unsigned_abs();
+            |posting: &Posting| posting.amount_minor.unsigned_abs() <= MAX_SUM.unsigned_abs();
         if !rules::balanced(&new.postings) || !new.postings.iter().all(bounded) {
             return Err(Error::internal(format!(
                 "the postings of {} do not balance within bounds",
@@ -92,27 +100,40 @@ impl Draft {
         }
         Ok(Self {
             id: tx.id(),
-            hash: hash(&new),
+            period: content::period(new.effective_at),
+            reverses,
             new,
         })
     }
 
-    fn row(
-        &self,
-        tx: &Tx,
-        reverses: Option<LedgerTransactionId>,
-    ) -> ledger_transaction::ActiveModel {
+    /// What it says, had it been recorded at this instant.
+    fn content(&self, recorded_at: DateTime<Utc>) -> Content<'_> {
+        Content {
+            kind: self.new.kind,
+            subject_type: self.new.subject_type,
+            subject_id: self.new.subject_id,
+            effective_at: self.new.effective_at,
+            currency: self.new.currency,
+            postings: &self.new.postings,
+            key: &self.new.key,
+            recorded_at,
+            period: &self.period,
+            reverses: self.reverses,
+        }
+    }
+
+    fn row(&self, tx: &Tx) -> ledger_transaction::ActiveModel {
         ledger_transaction::ActiveModel {
             id: Set(self.id),
             kind: Set(self.new.kind),
             transaction_key: Set(self.new.key.clone()),
-            input_hash: Set(self.hash.clone()),
+            input_hash: Set(self.content(tx.now()).hash()),
             subject_type: Set(self.new.subject_type.to_owned()),
             subject_id: Set(self.new.subject_id),
             effective_at: Set(self.new.effective_at),
             recorded_at: Set(tx.now()),
-            period: Set(self.new.effective_at.format("%Y-%m").to_string()),
-            reverses_id: Set(reverses),
+            period: Set(self.period.clone()),
+            reverses_id: Set(self.reverses),
         }
     }
 
@@ -131,36 +152,9 @@ impl Draft {
     }
 }
 
-/// The content of a transaction as one hash: the order of its postings does not matter.
-fn hash(new: &NewTransaction) -> String {
-    let mut postings: Vec<String> = new
-        .postings
-        .iter()
-        .map(|posting| {
-            format!(
-                "{:?} {:?} {}",
-                posting.account, posting.owner, posting.amount_minor
-            )
-        })
-        .collect();
-    postings.sort_unstable();
-    let effective_at = new
-        .effective_at
-        .to_rfc3339_opts(SecondsFormat::Micros, true);
-    let head = format!(
-        "{:?}|{}|{}|{effective_at}|{}",
-        new.kind, new.subject_type, new.subject_id, new.currency
-    );
-    audit::digest(&format!("{head}|{}", postings.join("|")))
-}
-
 /// Writes the transactions whose keys are new; returns the id stored under each key.
-async fn insert_headers(
-    tx: &Tx,
-    drafts: &[Draft],
-    reverses: Option<LedgerTransactionId>,
-) -> Result<Vec<LedgerTransactionId>> {
-    let rows = drafts.iter().map(|draft| draft.row(tx, reverses));
+async fn insert_headers(tx: &Tx, drafts: &[Draft]) -> Result<Vec<LedgerTransactionId>> {
+    let rows = drafts.iter().map(|draft| draft.row(tx));
     if tx.insert_all_new(rows).await? == sql::count(drafts.len()) {
         return Ok(drafts.iter().map(|draft| draft.id).collect());
     }
@@ -169,7 +163,9 @@ async fn insert_headers(
         let stored = stored(tx, chunk).await?;
         for draft in chunk {
             match stored.get(&draft.new.key) {
-                Some((id, hash)) if *hash == draft.hash => ids.push(*id),
+                Some(stored) if draft.content(stored.recorded_at).is(&stored.hash) => {
+                    ids.push(stored.id);
+                }
                 _ => {
                     return Err(Error::internal(format!(
                         "the ledger holds other content under {}",
@@ -182,21 +178,38 @@ async fn insert_headers(
     Ok(ids)
 }
 
-async fn stored(
-    tx: &Tx,
-    drafts: &[Draft],
-) -> Result<HashMap<String, (LedgerTransactionId, String)>> {
+/// A transaction that is posted, as far as a second posting has to know it.
+struct Stored {
+    id: LedgerTransactionId,
+    hash: String,
+    recorded_at: DateTime<Utc>,
+}
+
+async fn stored(tx: &Tx, drafts: &[Draft]) -> Result<HashMap<String, Stored>> {
     use ledger_transaction::Column;
-    let rows: Vec<(String, LedgerTransactionId, String)> = ledger_transaction::Entity::find()
+    type Row = (String, LedgerTransactionId, String, DateTime<Utc>);
+    let rows: Vec<Row> = ledger_transaction::Entity::find()
         .select_only()
-        .columns([Column::TransactionKey, Column::Id, Column::InputHash])
+        .columns([
+            Column::TransactionKey,
+            Column::Id,
+            Column::InputHash,
+            Column::RecordedAt,
+        ])
         .filter(Column::TransactionKey.is_in(drafts.iter().map(|draft| draft.new.key.as_str())))
         .into_tuple()
         .all(tx)
         .await?;
     Ok(rows
         .into_iter()
-        .map(|(key, id, hash)| (key, (id, hash)))
+        .map(|(key, id, hash, recorded_at)| {
+            let stored = Stored {
+                id,
+                hash,
+                recorded_at,
+            };
+            (key, stored)
+        })
         .collect())
 }
 
@@ -223,9 +236,8 @@ async fn insert_entries(tx: &Tx, drafts: &[&Draft]) -> Result<()> {
                 .get(&key)
                 .ok_or_else(|| Error::internal("an account was not opened"))?;
             let change = changes.entry(account).or_default();
-            *change = change
-                .checked_add(amount)
-                .ok_or_else(|| Error::internal("a change of balance is out of range"))?;
+            // Beyond 64 bits it is beyond what an account can hold, too, and refused as that.
+            *change = change.saturating_add(amount);
             rows.push(ledger_entry::ActiveModel {
                 id: Set(tx.id()),
                 transaction_id: Set(draft.id),

@@ -21,7 +21,7 @@ use crate::{
     platform::{
         calendar,
         ids::{self, TypedId},
-        money::Currency,
+        money::{Currency, MAX_MINOR},
         transition::StateMachine,
     },
     programs::rules,
@@ -148,7 +148,7 @@ fn exception(
         run_id: Set(run_id),
         partner_id: Set(due.partner),
         currency: Set(due.currency),
-        amount_minor: Set(due.amount_minor),
+        amount_minor: Set(due.amount_minor.clamp(-MAX_MINOR, MAX_MINOR)),
         reason: Set(reason),
     }
 }

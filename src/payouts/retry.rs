@@ -55,6 +55,7 @@ pub async fn start(tx: &Tx, command: Retry, provider: &'static str) -> Result<Pa
     } else {
         payment.payment_details_id
     };
+    let before = payment.payment_details_id;
     let payment = store::retry_payment(tx, payment, provider, status, account).await?;
     execute::post_start(tx, std::slice::from_ref(&payment)).await?;
     tx.enqueue(super::jobs::resume(
@@ -64,6 +65,8 @@ pub async fn start(tx: &Tx, command: Retry, provider: &'static str) -> Result<Pa
     tx.record(Event::PayoutRetried {
         payout_id,
         partner_id: payment.partner_id,
+        from_details_id: before,
+        to_details_id: payment.payment_details_id,
     });
     Ok(run_id)
 }

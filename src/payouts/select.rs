@@ -14,7 +14,10 @@ use chrono_tz::Tz;
 use super::ExceptionReason;
 use crate::{
     partners::PartnerStatus,
-    platform::{calendar, money::Currency},
+    platform::{
+        calendar,
+        money::{Currency, MAX_MINOR},
+    },
 };
 
 /// The unclaimed lines of one partner in one currency that are due, and what is known of the partner.
@@ -59,8 +62,8 @@ impl Rules {
     /// Whether the lines are settled (`None`), or why they wait.
     ///
     /// A negative sum is carried forward and a sum of zero is settled without a payment, whatever else is true; then a hold
-    /// applies: the partner's state, then an expired agreement, then a missing account; then a sum below the minimum is
-    /// carried forward; the rest is paid.
+    /// applies: a sum above what one amount can hold, the partner's state, an expired agreement, a missing account; then a
+    /// sum below the minimum is carried forward; the rest is paid.
     #[must_use]
     pub fn exception<K>(&self, due: &Due<K>) -> Option<ExceptionReason> {
         let minimum = self.minimum.get(&due.currency).copied().unwrap_or(0);
@@ -68,6 +71,8 @@ impl Rules {
             Some(ExceptionReason::NegativeBalance)
         } else if due.amount_minor == 0 {
             None
+        } else if due.amount_minor > MAX_MINOR {
+            Some(ExceptionReason::AboveMaximum)
         } else if !due.status.may_be_paid() {
             Some(ExceptionReason::NotPayable)
         } else if due
@@ -145,6 +150,13 @@ mod tests {
         };
         assert_eq!(rules().exception(&suspended), None);
         assert_eq!(strict.exception(&due(0)), None);
+    }
+
+    #[test]
+    fn a_sum_above_one_amount_waits() {
+        let decide = |amount| rules().exception(&due(amount));
+        assert_eq!(decide(MAX_MINOR), None);
+        assert_eq!(decide(MAX_MINOR + 1), Some(ExceptionReason::AboveMaximum));
     }
 
     #[test]

@@ -264,6 +264,8 @@ pub enum ExceptionReason {
     AgreementExpired,
     /// The programme pays only to accounts that are set, and the partner has none.
     NoPaymentDetails,
+    /// The amount is more than one payment can hold; create runs for shorter periods.
+    AboveMaximum,
 }
 
 #[cfg(test)]

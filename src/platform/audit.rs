@@ -17,36 +17,82 @@ use sea_orm::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    entity::{audit_event, audit_seal, ids::AuditEventId},
-    error::Result,
+    entity::{
+        audit_event, audit_seal,
+        ids::{AuditEventId, UserId},
+    },
+    error::{Error, Result},
     events::Event,
-    platform::ids,
+    platform::{fingerprint, ids},
     tx::Tx,
 };
 
-/// Writes the rows of a unit of work.
+/// Writes what a unit of work leaves behind for verification: the rows of its events, and the fingerprints of what it
+/// wrote.
 ///
 /// # Errors
 /// The database failed.
 pub async fn append(tx: &Tx, events: &[Event]) -> Result<()> {
-    let actor = tx.actor().user_id();
-    let kind = if actor.is_some() { "USER" } else { "SYSTEM" };
+    let (actor, now) = (tx.actor().user_id(), tx.now());
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
-        let (subject_type, subject_id) = event.subject();
-        rows.push(audit_event::ActiveModel {
-            id: Set(tx.id()),
-            at: Set(tx.now()),
-            actor_kind: Set(kind.to_owned()),
-            actor_id: Set(actor),
-            action: Set(event.name().to_owned()),
-            subject_type: Set(subject_type.to_owned()),
-            subject_id: Set(subject_id),
-            details: Set(event.payload()?),
+        let row = row(tx.id(), now, actor, event)?;
+        rows.push(with_fingerprint(audit_event::ActiveModel {
             request_id: Set(tx.request_id().map(str::to_owned)),
-        });
+            ..row
+        })?);
     }
-    tx.insert_all(rows).await
+    tx.insert_all(rows).await?;
+    tx.insert_models(tx.take_fingerprints()).await
+}
+
+/// Writes the row of an event of the past, of which nobody is notified: for data that is generated.
+///
+/// # Errors
+/// The database failed.
+pub async fn append_past(
+    tx: &Tx,
+    event: &Event,
+    at: DateTime<Utc>,
+    actor: Option<UserId>,
+) -> Result<()> {
+    let row = row(tx.id(), at, actor, event)?;
+    tx.insert(with_fingerprint(row)?).await
+}
+
+fn row(
+    id: AuditEventId,
+    at: DateTime<Utc>,
+    actor: Option<UserId>,
+    event: &Event,
+) -> Result<audit_event::ActiveModel> {
+    let (subject_type, subject_id) = event.subject();
+    let kind = if actor.is_some() { "USER" } else { "SYSTEM" };
+    Ok(audit_event::ActiveModel {
+        id: Set(id),
+        at: Set(at),
+        actor_kind: Set(kind.to_owned()),
+        actor_id: Set(actor),
+        action: Set(event.name().to_owned()),
+        subject_type: Set(subject_type.to_owned()),
+        subject_id: Set(subject_id),
+        details: Set(event.payload()?),
+        request_id: Set(None),
+        fingerprint: Set(None),
+    })
+}
+
+/// The row as it is written: with what it says in one number, so that a row written by others is known.
+///
+/// # Errors
+/// Never for a row of the audit trail; the signature follows [`fingerprint::of`].
+pub fn with_fingerprint(mut row: audit_event::ActiveModel) -> Result<audit_event::ActiveModel> {
+    let unknown = || Error::internal("the audit trail has no fingerprints");
+    let table = fingerprint::table("audit_event").ok_or_else(unknown)?;
+    let (_, print) =
+        fingerprint::of(table, &row).map_err(|error| Error::Internal(Box::new(error)))?;
+    row.fingerprint = Set(Some(print));
+    Ok(row)
 }
 
 /// Seals up to `limit` rows that are not in the chain yet; returns how many.

@@ -130,7 +130,8 @@ impl Line {
         lock(&self.written).map(|at| at.elapsed())
     }
 
-    fn note_broken(&self) {
+    /// From now on no connection is trusted that rests in a pool.
+    pub(super) fn note_broken(&self) {
         *lock(&self.broken) = Some(Instant::now());
     }
 

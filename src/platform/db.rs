@@ -4,11 +4,11 @@
 //! writer; readers see the last committed state beside it (WAL). On PostgreSQL the reading pool is read-only
 //! by session, and the writing pool discards a session that was left inside a transaction.
 
-use std::{fs::File, num::NonZero, str::FromStr, sync::Arc, time::Duration};
+use std::{fs::File, num::NonZero, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, Statement};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{PgConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     congestion::Congestion,
@@ -20,6 +20,9 @@ use super::{
 };
 
 pub use super::connection::{Fault, Limits, Step};
+
+/// The advisory lock of loading the demo; any number that nobody else uses.
+const DEMO: i64 = 0x656e_7365_6d62_6c66;
 
 /// How long a free connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,8 +36,14 @@ pub struct Db {
     note: Option<Note>,
     congestion: Arc<Congestion>,
     readiness: Arc<Readiness>,
-    /// Tells others that an SQLite file is in use.
-    _in_use: Option<Arc<File>>,
+    /// An SQLite file, and what tells others that it is in use.
+    file: Option<Arc<(PathBuf, File)>>,
+}
+
+/// While it lives, no other process does the same.
+pub struct Alone {
+    _file: Option<File>,
+    _session: Option<PgConnection>,
 }
 
 impl std::fmt::Debug for Db {
@@ -71,7 +80,7 @@ impl Db {
                 .sqlx_slow_statements_logging_settings(LevelFilter::Warn, limits.slow);
             Database::connect(options)
         };
-        let in_use = if url.starts_with("sqlite:") {
+        let file = if url.starts_with("sqlite:") {
             Some(Arc::new(share(url).await?))
         } else {
             None
@@ -94,7 +103,7 @@ impl Db {
             note: None,
             congestion: Arc::default(),
             readiness: Arc::default(),
-            _in_use: in_use,
+            file,
         })
     }
 
@@ -152,6 +161,37 @@ impl Db {
         Transaction::begin(&self.write, &self.line, self.note.clone()).await
     }
 
+    /// Waits until no other process loads the demo into this database.
+    ///
+    /// # Errors
+    /// The lock cannot be taken.
+    pub async fn alone_with_the_demo(&self) -> Result<Alone, DbErr> {
+        if let Some(file) = &self.file {
+            let taken = lock::load_demo(&file.0).await.map_err(custom)?;
+            return Ok(Alone {
+                _file: Some(taken),
+                _session: None,
+            });
+        }
+        // A session of its own, which the pool does without: the lock belongs to it.
+        let pool = self.write.get_postgres_connection_pool();
+        let mut session = pool.acquire().await.map_err(custom)?.detach();
+        let mut waiting = false;
+        loop {
+            let ask = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(DEMO);
+            if ask.fetch_one(&mut session).await.map_err(custom)? {
+                return Ok(Alone {
+                    _file: None,
+                    _session: Some(session),
+                });
+            }
+            if !std::mem::replace(&mut waiting, true) {
+                tracing::info!("waiting: another process loads the demo");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// The operations that wait for a lock which others hold.
     pub(crate) fn congestion(&self) -> &Congestion {
         &self.congestion
@@ -163,6 +203,11 @@ impl Db {
     /// Why not, in words for an operator.
     pub async fn ready(&self) -> Result<(), &'static str> {
         self.readiness.ask(self).await
+    }
+
+    /// Trusts no connection any more that rests in a pool.
+    pub(super) fn distrust(&self) {
+        self.line.note_broken();
     }
 
     /// How long ago a change was committed.
@@ -180,11 +225,16 @@ impl Db {
     }
 }
 
-async fn share(url: &str) -> Result<File, DbErr> {
-    let fault = |fault: &dyn std::error::Error| DbErr::Custom(fault.to_string());
-    let options = SqliteConnectOptions::from_str(url).map_err(|error| fault(&error))?;
-    let shared = lock::share(options.get_filename()).await;
-    shared.map_err(|error| fault(&error))
+async fn share(url: &str) -> Result<(PathBuf, File), DbErr> {
+    let options = SqliteConnectOptions::from_str(url).map_err(custom)?;
+    let file = options.get_filename().to_owned();
+    let shared = lock::share(&file).await.map_err(custom)?;
+    Ok((file, shared))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn custom(fault: impl std::fmt::Display) -> DbErr {
+    DbErr::Custom(fault.to_string())
 }
 
 fn options(url: &str, size: u32) -> ConnectOptions {

@@ -18,17 +18,44 @@ pub struct LockFault {
 }
 
 /// What comes after the name of the database in those of its lock files.
-pub const SUFFIXES: [&str; 2] = [MIGRATION, USE];
+pub const SUFFIXES: [&str; 3] = [MIGRATION, USE, DEMO];
 
 const MIGRATION: &str = ".migration-lock";
 const USE: &str = ".use-lock";
+const DEMO: &str = ".demo-lock";
 
 /// Waits until nobody else migrates the database or puts a backup in its place; nobody does while the guard lives.
 ///
 /// # Errors
 /// See [`LockFault`].
 pub async fn migrate(database: &Path) -> Result<File, LockFault> {
-    taken(database, MIGRATION, File::lock).await
+    alone(
+        database,
+        MIGRATION,
+        "another process migrates this database",
+    )
+    .await
+}
+
+/// Waits until nobody else loads the demo into the database; nobody does while the guard lives.
+///
+/// # Errors
+/// See [`LockFault`].
+pub async fn load_demo(database: &Path) -> Result<File, LockFault> {
+    alone(database, DEMO, "another process loads the demo").await
+}
+
+/// Takes a lock, and writes to the log when others have it.
+async fn alone(database: &Path, suffix: &str, others: &'static str) -> Result<File, LockFault> {
+    taken(database, suffix, move |file| match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            tracing::info!("waiting: {others}");
+            file.lock()
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    })
+    .await
 }
 
 /// Says that the database is in use while the guard lives. Any number may use it at once; whoever comes while it is

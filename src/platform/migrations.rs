@@ -3,13 +3,25 @@
 //! The whole run holds a lock (an advisory lock on PostgreSQL, a file lock beside a SQLite file), because the
 //! migrator itself has none. Each migration is one transaction: a killed one left nothing and runs again.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{
+    collections::BTreeSet,
+    io,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
-use sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+};
+use sqlx::{
+    ConnectOptions as _, Connection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+};
 
-use super::lock::{self, LockFault};
+use super::{
+    lock::{self, LockFault},
+    place::Place,
+};
 
 /// The advisory lock of a run; any number that nobody else uses.
 const LOCK: i64 = 0x656e_7365_6d62_6c65;
@@ -26,11 +38,40 @@ pub enum MigrationFault {
     /// The URL cannot be read.
     #[error("the database URL is not valid")]
     Url,
+    /// The server cannot be reached, or does not let this program in.
+    #[error("PostgreSQL at {place} cannot be used: {reason}")]
+    Unreachable {
+        /// Host and port, or the socket.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// There is no such database.
+    #[error(
+        "There is no database at {0}. {way}; check DATABASE_URL if there should be one.", way = way_to(.0)
+    )]
+    Missing(Place),
+    /// The database was never migrated.
+    #[error(
+        "{0} holds no data of Ensemble. `ensemble migrate` prepares it; check DATABASE_URL if it should."
+    )]
+    Unprepared(Place),
+    /// The database has the schema of an older version.
+    #[error("{0} has the schema of an older version. Run `ensemble migrate` first.")]
+    Older(Place),
     /// The database was migrated by a newer program.
     #[error(
         "the database has migrations this program does not know ({0}): it belongs to a newer version"
     )]
     Newer(String),
+}
+
+/// How a database comes to be.
+const fn way_to(place: &Place) -> &'static str {
+    match place {
+        Place::Sqlite(_) => "`ensemble migrate` creates one",
+        Place::Postgres { .. } => "Create it on the server",
+    }
 }
 
 /// Applies what is missing.
@@ -43,126 +84,187 @@ pub async fn up(url: &str) -> Result<(), MigrationFault> {
         let lock = lock::migrate(options.get_filename()).await?;
         let connection = connect(url).await?;
         let outcome = apply(&connection).await;
-        connection.close().await?;
+        let closed = connection.close().await;
         drop(lock);
-        return outcome;
+        outcome?;
+        return Ok(closed?);
     }
+    reach(url).await?;
     // One connection: the advisory lock belongs to its session, and so does every migration.
     let connection = connect(url).await?;
-    connection
-        .execute_unprepared(&format!("SELECT pg_advisory_lock({LOCK})"))
+    let ask =
+        |what: &str| Statement::from_string(DbBackend::Postgres, format!("SELECT {what}({LOCK})"));
+    let free = connection
+        .query_one_raw(ask("pg_try_advisory_lock"))
         .await?;
+    if !free.is_some_and(|row| row.try_get_by_index(0).unwrap_or(false)) {
+        tracing::info!("waiting: another process migrates this database");
+        connection.query_one_raw(ask("pg_advisory_lock")).await?;
+    }
     let outcome = apply(&connection).await;
-    connection
-        .execute_unprepared(&format!("SELECT pg_advisory_unlock({LOCK})"))
-        .await?;
-    connection.close().await?;
-    outcome
+    // The lock ends with its session, whatever became of that.
+    let closed = connection.close().await;
+    outcome?;
+    Ok(closed?)
 }
 
 /// How far a database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// There is none, or it has no tables.
-    Missing,
-    /// It lacks migrations of this program.
-    Behind,
+    /// It has the schema of an older version.
+    Older,
     /// It has the schema of this program.
     Current,
 }
 
-/// Finds out how far a database is, and changes nothing.
+/// Looks at a database that has to exist, and creates nothing: no file, no folder, no table.
 ///
 /// # Errors
-/// See [`MigrationFault`].
+/// There is no such database, it was never migrated, or a newer program migrated it.
 pub async fn standing(url: &str) -> Result<Standing, MigrationFault> {
-    let sqlite = url.starts_with("sqlite:");
-    if sqlite {
-        let options = SqliteConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
-        let file = std::fs::metadata(options.get_filename());
-        if !file.is_ok_and(|file| file.len() > 0) {
-            return Ok(Standing::Missing);
-        }
+    let place = Place::from_str(url).map_err(|_| MigrationFault::Url)?;
+    if matches!(&place, Place::Sqlite(file) if !file.is_file()) {
+        return Err(MigrationFault::Missing(place));
     }
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(1)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|options| {
-            options.create_if_missing(false).pragma("query_only", "ON")
-        });
-    let connection = Database::connect(options).await?;
-    let standing = look(&connection, sqlite).await;
+    if matches!(place, Place::Postgres { .. }) {
+        reach(url).await?;
+    }
+    let connection = connect_to(url, false).await?;
+    let looked = look(&connection, place).await;
     connection.close().await?;
-    standing
+    looked
 }
 
-async fn look(connection: &DatabaseConnection, sqlite: bool) -> Result<Standing, MigrationFault> {
-    let there = if sqlite {
-        "SELECT name FROM sqlite_master WHERE name = 'seaql_migrations'"
-    } else {
-        "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL"
-    };
+async fn look(connection: &DatabaseConnection, place: Place) -> Result<Standing, MigrationFault> {
     let backend = connection.get_database_backend();
-    let there = connection.query_one_raw(sea_orm::Statement::from_string(backend, there));
-    if there.await?.is_none() {
-        return Ok(Standing::Missing);
+    let table = match backend {
+        DbBackend::Postgres => {
+            "SELECT COUNT(*) FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
+        }
+        _ => {
+            "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'"
+        }
+    };
+    let row = connection
+        .query_one_raw(Statement::from_string(backend, table))
+        .await?;
+    let tables: i64 = match row {
+        Some(row) => row.try_get_by_index(0)?,
+        None => 0,
+    };
+    if tables == 0 {
+        return Err(MigrationFault::Unprepared(place));
     }
-    let (known, applied) = (known(), applied(connection).await?);
-    refuse_newer(&known, &applied)?;
-    Ok(match applied.len() {
-        0 => Standing::Missing,
-        _ if applied == known => Standing::Current,
-        _ => Standing::Behind,
-    })
+    match applied_of_known(connection).await? {
+        0 => Err(MigrationFault::Unprepared(place)),
+        applied if applied < Migrator::migrations().len() => Ok(Standing::Older),
+        _ => Ok(Standing::Current),
+    }
 }
 
 async fn apply(connection: &DatabaseConnection) -> Result<(), MigrationFault> {
     Migrator::install(connection).await?;
-    refuse_newer(&known(), &applied(connection).await?)?;
+    applied_of_known(connection).await?;
     Ok(Migrator::up(connection, None).await?)
 }
 
-/// The migrations of this program.
-fn known() -> BTreeSet<String> {
-    Migrator::migrations()
+/// How many migrations were applied, all of which this program knows.
+async fn applied_of_known(connection: &DatabaseConnection) -> Result<usize, MigrationFault> {
+    let known: BTreeSet<String> = Migrator::migrations()
         .iter()
         .map(|one| one.name().to_owned())
-        .collect()
-}
-
-async fn applied(connection: &DatabaseConnection) -> Result<BTreeSet<String>, MigrationFault> {
-    let rows = connection
-        .query_all_raw(sea_orm::Statement::from_string(
+        .collect();
+    let applied = connection
+        .query_all_raw(Statement::from_string(
             connection.get_database_backend(),
             "SELECT version FROM seaql_migrations",
         ))
         .await?;
-    let versions = rows.iter().map(|row| row.try_get("", "version"));
-    Ok(versions.collect::<Result<_, _>>()?)
+    let count = applied.len();
+    let mut foreign = Vec::new();
+    for row in applied {
+        let version: String = row.try_get("", "version")?;
+        if !known.contains(&version) {
+            foreign.push(version);
+        }
+    }
+    if foreign.is_empty() {
+        Ok(count)
+    } else {
+        Err(MigrationFault::Newer(foreign.join(", ")))
+    }
 }
 
-fn refuse_newer(
-    known: &BTreeSet<String>,
-    applied: &BTreeSet<String>,
-) -> Result<(), MigrationFault> {
-    let foreign: Vec<_> = applied.difference(known).cloned().collect();
-    if foreign.is_empty() {
-        return Ok(());
+/// How long a server is waited for that does not take connections yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Finds out whether the server can be used at all, and says which server it is when not.
+async fn reach(url: &str) -> Result<(), MigrationFault> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| MigrationFault::Url)?;
+    let unreachable = |reason: String| MigrationFault::Unreachable {
+        place: match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        },
+        reason,
+    };
+    let started = Instant::now();
+    loop {
+        let left = PATIENCE.saturating_sub(started.elapsed());
+        match tokio::time::timeout(left, options.connect()).await {
+            Ok(Ok(connection)) => {
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            // It may be starting.
+            Ok(Err(sqlx::Error::Io(error)))
+                if error.kind() == io::ErrorKind::ConnectionRefused
+                    && started.elapsed() + Duration::from_millis(200) < PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Ok(Err(sqlx::Error::Database(error)))
+                if error.code().is_some_and(|code| code == "57P03")
+                    && started.elapsed() + Duration::from_millis(200) < PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Ok(Err(sqlx::Error::Database(error)))
+                if error.code().is_some_and(|code| code == "3D000") =>
+            {
+                let place = Place::from_str(url).map_err(|_| MigrationFault::Url)?;
+                return Err(MigrationFault::Missing(place));
+            }
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => {
+                return Err(unreachable(format!(
+                    "it did not answer within {} seconds",
+                    PATIENCE.as_secs()
+                )));
+            }
+        }
     }
-    Err(MigrationFault::Newer(foreign.join(", ")))
 }
 
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    connect_to(url, true).await
+}
+
+async fn connect_to(url: &str, create: bool) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(1)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|options| {
-            options
-                .create_if_missing(true)
-                .busy_timeout(std::time::Duration::from_secs(30))
-                .pragma("journal_mode", "WAL")
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .create_if_missing(create)
+                .busy_timeout(Duration::from_secs(30));
+            if create {
+                options.pragma("journal_mode", "WAL")
+            } else {
+                options
+            }
         });
     Database::connect(options).await
 }

@@ -15,6 +15,9 @@ use super::ppm::Ppm;
 /// The largest amount either way, in minor units. It leaves room in 64 bits for sums of thousands of amounts.
 pub const MAX_MINOR: i64 = 1_000_000_000_000_000;
 
+/// The largest sum of amounts either way, in minor units: a balance, a volume, a payment. Two such sums fit 64 bits.
+pub const MAX_SUM: i64 = 4_000_000_000_000_000_000;
+
 /// Why an amount or an operation on amounts is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
@@ -99,7 +102,7 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// An amount in one currency, at most [`MAX_MINOR`] minor units either way.
+/// An amount in one currency, at most [`MAX_MINOR`] minor units either way, or a sum of amounts ([`Money::of_sum`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Money {
     minor: i64,
@@ -110,6 +113,14 @@ impl Money {
     /// The amount of so many minor units (cents, yen, fils).
     pub fn new(minor: i64, currency: Currency) -> Result<Self, MoneyError> {
         if minor.unsigned_abs() > MAX_MINOR.unsigned_abs() {
+            return Err(MoneyError::OutOfRange);
+        }
+        Ok(Self { minor, currency })
+    }
+
+    /// A sum of amounts, such as a payment: at most [`MAX_SUM`].
+    pub fn of_sum(minor: i64, currency: Currency) -> Result<Self, MoneyError> {
+        if minor.unsigned_abs() > MAX_SUM.unsigned_abs() {
             return Err(MoneyError::OutOfRange);
         }
         Ok(Self { minor, currency })

@@ -1,7 +1,7 @@
 //! Whose address a request comes from. `X-Forwarded-For` is written by anybody, so it is believed only as far as the
 //! configured proxies have written it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A range of addresses in CIDR notation, or a single address.
@@ -15,6 +15,12 @@ pub struct AddressRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an address or a range such as 10.0.0.0/8")]
 pub struct NotARange;
+
+impl std::fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.start, self.prefix)
+    }
+}
 
 impl FromStr for AddressRange {
     type Err = NotARange;
@@ -34,7 +40,37 @@ impl FromStr for AddressRange {
     }
 }
 
+/// Ranges that no address of the public internet lies in.
+const OWN: [(IpAddr, u32); 9] = [
+    (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
+    (IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), 10),
+    (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+    (IpAddr::V4(Ipv4Addr::new(169, 254, 0, 0)), 16),
+    (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
+    (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
+    (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
+    (IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), 10),
+    (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
+];
+
+/// The widest public ranges that one operator of proxies announces.
+const WIDEST: (u32, u32) = (12, 24);
+
 impl AddressRange {
+    /// Whether the range takes in more of the internet than the proxies of one operator.
+    #[must_use]
+    pub fn is_too_wide(&self) -> bool {
+        let own = OWN.iter().any(|&(start, prefix)| {
+            self.prefix >= prefix && Self { start, prefix }.contains(self.start)
+        });
+        let widest = if self.start.is_ipv4() {
+            WIDEST.0
+        } else {
+            WIDEST.1
+        };
+        !own && self.prefix < widest
+    }
+
     /// Whether the address lies in the range; an IPv4 address is the same when written as IPv6.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.start, address.to_canonical()) {
@@ -90,6 +126,42 @@ mod tests {
         assert!("::1".parse::<AddressRange>().unwrap().contains(ip("::1")));
         for bad in ["10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/x", ""] {
             assert_eq!(bad.parse::<AddressRange>(), Err(NotARange), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_too_wide_when_it_is_not_of_one_network() {
+        let wide = [
+            "0.0.0.0/0",
+            "::/0",
+            "128.0.0.0/1",
+            "8.0.0.0/7",
+            "11.0.0.0/8",
+            "0.0.0.0/4",
+            "2000::/3",
+            "2a00::/16",
+        ];
+        for range in wide {
+            assert!(
+                range.parse::<AddressRange>().unwrap().is_too_wide(),
+                "{range}"
+            );
+        }
+        let narrow = [
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "104.16.0.0/13",
+            "127.0.0.1",
+            "fc00::/7",
+            "fd00::/8",
+            "2606:4700::/32",
+            "::1",
+        ];
+        for range in narrow {
+            assert!(
+                !range.parse::<AddressRange>().unwrap().is_too_wide(),
+                "{range}"
+            );
         }
     }
 

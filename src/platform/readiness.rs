@@ -94,7 +94,12 @@ async fn reads(db: &Db) -> Result<(), &'static str> {
     let question = Statement::from_string(db.backend(), "SELECT 1");
     match timeout(PATIENCE, reader.query_one_raw(question)).await {
         Ok(Ok(_)) => Ok(()),
-        _ => Err("the database does not answer"),
+        unanswered => {
+            if unanswered.is_err() {
+                db.distrust();
+            }
+            Err("the database does not answer")
+        }
     }
 }
 

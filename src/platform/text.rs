@@ -1,17 +1,36 @@
 //! Comparing texts as people do: without regard to case, width or composed characters; and finding
 //! them by a part.
 
+use std::borrow::Cow;
+
 use sea_orm::{
     ColumnTrait,
     sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
 };
 use unicode_normalization::UnicodeNormalization;
 
-/// The form in which two texts are the same word to a reader: compatibility characters unified
+/// A text without the characters that show nothing (Default_Ignorable_Code_Point): zero-width spaces and joiners, soft
+/// hyphens, variation selectors, fillers, marks of direction.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let shows = |c: char| {
+        c.is_ascii()
+            || unicode_security::skeleton(c.encode_utf8(&mut [0; 4]))
+                .next()
+                .is_some()
+    };
+    if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|c| shows(*c)).collect())
+    }
+}
+
+/// The form in which two texts are the same word to a reader: invisible characters out, compatibility characters unified
 /// (NFKC), case folded, runs of white space made one blank. Sorts names and finds them.
 #[must_use]
 pub fn casefold(text: &str) -> String {
-    let unified: String = text.nfkc().collect();
+    let unified: String = visible(text).nfkc().collect();
     // Upper and lower case are no inverse of each other: ß and ς need the way there and back.
     let folded: String = unified
         .to_lowercase()
@@ -114,6 +133,9 @@ mod tests {
             ("οδος", "οδος"),
             ("ＡＣＭＥ", "acme"),
             ("Cafe\u{301}", "café"),
+            ("Ac\u{200b}me", "acme"),
+            ("Ac\u{ad}m\u{200d}e\u{fe0f}\u{3164}", "acme"),
+            ("\u{202e}acme\u{202c}", "acme"),
         ] {
             assert_eq!(casefold(text), casefold(form), "{text}");
         }

@@ -8,6 +8,7 @@ import { lint } from "./lint.mjs";
 import { relay } from "./relay.mjs";
 import { Server } from "./server.mjs";
 import { sockets } from "./sockets.mjs";
+import { walk } from "./walk.mjs";
 
 const [url, schemaFile, demoFile, serverPid] = process.argv.slice(2);
 if (!demoFile) {
@@ -16,7 +17,7 @@ if (!demoFile) {
 }
 const server = await Server.signIn(url, "ada@vendor.example", "ensemble-demo-2026");
 let failed = false;
-for (const check of [audit, lint, codegen, relay, cache, sockets, hostile]) {
+for (const check of [audit, lint, codegen, relay, cache, walk, sockets, hostile]) {
   const started = Date.now();
   try {
     const told = await check({ server, schemaFile, demoFile, serverPid });

@@ -21,8 +21,8 @@ use crate::{
 pub struct CustomerCreateInput {
     /// Its name; at most 200 characters.
     name: String,
-    /// A web address, mail address or domain; the registrable domain is kept, such as `acme.co.uk`. Public mail services
-    /// count as none.
+    /// A web address, mail address or domain; the registrable domain is kept, such as `acme.co.uk`. Hosts that many
+    /// companies share, such as mail services and social networks, count as none.
     domain: Option<String>,
     /// Its country.
     country: Option<CountryCode>,
@@ -30,9 +30,9 @@ pub struct CustomerCreateInput {
     industry: Option<String>,
     /// How many people it employs; at most 100 million.
     employees: Option<i32>,
-    /// Its number in a public register; letters and digits are kept.
+    /// Its number in a public register; letters and digits are kept. Placeholders count as none.
     registration_number: Option<String>,
-    /// A telephone number; digits are kept.
+    /// A telephone number; digits are kept. Placeholders count as none.
     phone: Option<String>,
     /// The company it belongs to. A tree of companies has at most 8 levels.
     parent_id: Option<ID>,

@@ -3,12 +3,16 @@
 //!
 //! What may be registered is told by the Public Suffix List (publicsuffix.org), its private section
 //! included, so shops on a shared platform are different customers. International names take their
-//! ASCII form (UTS 46). Mail services that anybody can use prove nothing about a customer and give
-//! no domain.
+//! ASCII form (UTS 46). Hosts that serve many unrelated companies (mail services, social networks, site
+//! builders, marketplaces, link shorteners) prove nothing about a customer and give no domain; which these
+//! are is in `data/free_mail.txt` and `data/shared_hosts.tsv`.
 //!
 //! Pure: decides from facts alone.
 
 use std::net::IpAddr;
+
+use super::data::SHARED;
+use crate::platform::text::visible;
 
 /// Why a text names no domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,73 +28,14 @@ pub enum DomainFault {
     PublicSuffix,
 }
 
-/// Mail services open to everybody, by registrable domain; sorted.
-const FREEMAIL: [&str; 56] = [
-    "126.com",
-    "163.com",
-    "aim.com",
-    "aol.com",
-    "bluewin.ch",
-    "btinternet.com",
-    "comcast.net",
-    "email.com",
-    "fastmail.com",
-    "free.fr",
-    "freenet.de",
-    "gmail.com",
-    "gmx.at",
-    "gmx.ch",
-    "gmx.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hey.com",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.de",
-    "hotmail.fr",
-    "hotmail.it",
-    "hushmail.com",
-    "icloud.com",
-    "laposte.net",
-    "libero.it",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "naver.com",
-    "orange.fr",
-    "outlook.com",
-    "outlook.de",
-    "pm.me",
-    "posteo.de",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "rediffmail.com",
-    "rocketmail.com",
-    "seznam.cz",
-    "t-online.de",
-    "web.de",
-    "yahoo.co.in",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yahoo.de",
-    "yandex.ru",
-    "ymail.com",
-    "zoho.com",
-];
-
-/// The registrable domain in lower-case ASCII, or nothing for a public mail service. Accepts web
+/// The registrable domain in lower-case ASCII, or nothing for a host that many share. Accepts web
 /// addresses, host names with any subdomain, port or trailing dot, and mail addresses. The result
 /// given back in yields itself.
 ///
 /// # Errors
 /// The text is no domain name, is a network address, or is a public suffix.
 pub fn registrable_domain(input: &str) -> Result<Option<String>, DomainFault> {
+    let input = visible(input);
     let ascii = idna::domain_to_ascii(host(input.trim())?).map_err(|_| DomainFault::Malformed)?;
     let name = ascii.trim_end_matches('.');
     if name.len() > 253 || !name.split('.').all(is_label) {
@@ -101,10 +46,7 @@ pub fn registrable_domain(input: &str) -> Result<Option<String>, DomainFault> {
         return Err(DomainFault::Address);
     }
     let domain = psl::domain_str(name).ok_or(DomainFault::PublicSuffix)?;
-    Ok(FREEMAIL
-        .binary_search(&domain)
-        .is_err()
-        .then(|| domain.to_owned()))
+    Ok((!SHARED.cover(name, domain)).then(|| domain.to_owned()))
 }
 
 fn host(input: &str) -> Result<&str, DomainFault> {
@@ -192,8 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn public_mail_services_prove_nothing() {
+    fn hosts_that_many_share_prove_nothing() {
         for free in [
+            "https://www.facebook.com/elm",
+            "https://www.facebook.com/oak",
+            "elm@yahoo.fr",
+            "oak@yahoo.com.mx",
+            "https://sites.google.com/view/elm",
+            "linkedin.com/company/elm",
+            "https://elm.jimdo.com",
+            "https://www.amazon.co.uk/stores/elm",
+            "https://bit.ly/3xYz",
+            "x.com/elm",
+            "elm@mailbox.org",
+            "https://maps.app.goo.gl/abc",
             "jane@gmail.com",
             "GoogleMail.com",
             "yahoo.co.uk",
@@ -201,7 +155,20 @@ mod tests {
         ] {
             assert_eq!(registrable_domain(free), Ok(None), "{free}");
         }
-        assert!(FREEMAIL.is_sorted());
+    }
+
+    #[test]
+    fn a_domain_of_its_own_is_one_however_it_resembles_a_shared_host() {
+        assert_eq!(domain("facebook.acme.com"), "acme.com");
+        assert_eq!(domain("https://elm.github.io"), "elm.github.io");
+        assert_eq!(domain("yahoo-partner.de"), "yahoo-partner.de");
+        assert_eq!(domain("google.com"), "google.com");
+    }
+
+    #[test]
+    fn invisible_characters_make_no_other_domain() {
+        assert_eq!(domain("ac\u{200b}me.com"), "acme.com");
+        assert_eq!(domain("\u{202a}acme.com\u{202c}"), "acme.com");
     }
 
     #[test]
@@ -263,8 +230,8 @@ mod tests {
         ) {
             let plain = format!("{name}.{suffix}");
             let shown = if upper { plain.to_uppercase() } else { plain.clone() };
-            let expected = (!FREEMAIL.contains(&plain.as_str())).then_some(plain);
-            prop_assert_eq!(registrable_domain(&format!("{scheme}{user}{host}{shown}{tail}")), Ok(expected));
+            let own = registrable_domain(&plain);
+            prop_assert_eq!(registrable_domain(&format!("{scheme}{user}{host}{shown}{tail}")), own);
         }
     }
 }

@@ -1,16 +1,24 @@
 //! Who is who among customers: one customer is registered under many spellings, and two partners
 //! must not be protected at the same one.
 //!
-//! A customer is known by the registrable domain of its website (proof), by its name, registration
-//! number and telephone (hints). Each has a canonical form here, and a comparison tells how sure we
-//! are and why.
+//! A customer is known by the registrable domain of its website and by its registration number (proof), by its name and
+//! its telephone (hints). Each has a canonical form here, and a comparison says how sure we are and why. What is known
+//! about the world, such as legal forms, mail services and hosts that many share, is in the lists under `data/`.
 
+mod data;
 mod domain;
 mod matching;
 mod name;
+mod number;
+mod similar;
+mod spelling;
 
 pub use domain::{DomainFault, registrable_domain};
 pub use matching::{Facts, Match, MatchOutcome, MatchReason, compare};
-pub use name::{
-    block_keys, name_key, name_tokens, phone_key, registration_number_key, similar_names,
-};
+pub use name::{name_key, name_tokens};
+pub use number::{phone_key, registration_number_key};
+pub use similar::{block_keys, similar_names};
+
+/// The version of the canonical forms. Customers stored under an earlier one are rewritten when the program starts; raise
+/// it with every change of a form or of a list.
+pub const FORMS: i64 = 1;

@@ -1,108 +1,25 @@
-//! The canonical form of a company's name, its number and its telephone, and how close two names
-//! are.
+//! The canonical forms of a company's name: without its legal form, in one alphabet, in one spelling.
 //!
 //! Pure: decides from facts alone.
 
 use std::collections::BTreeSet;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use super::data::{LEGAL_FORMS, LegalForm, Use, WORDS};
+use super::similar::similar_names;
+use super::spelling::{Word, imitated, join_initials, latin, read, written_out};
 
-/// Legal forms as they look after normalisation, at the end of a name.
-const LEGAL_FORMS: [&str; 70] = [
-    "ab",
-    "ag",
-    "aktiengesellschaft",
-    "aps",
-    "as",
-    "asa",
-    "bhd",
-    "bv",
-    "bvba",
-    "co",
-    "company",
-    "corp",
-    "corporation",
-    "cv",
-    "doo",
-    "ead",
-    "ehf",
-    "ek",
-    "eood",
-    "ev",
-    "gbr",
-    "gesmbh",
-    "gk",
-    "gmbh",
-    "hf",
-    "inc",
-    "incorporated",
-    "jsc",
-    "kabushiki kaisha",
-    "kft",
-    "kg",
-    "kgaa",
-    "kk",
-    "limited",
-    "llc",
-    "llp",
-    "lp",
-    "ltd",
-    "ltda",
-    "mbh",
-    "nv",
-    "nyrt",
-    "oao",
-    "ohg",
-    "ooo",
-    "ou",
-    "oy",
-    "oyj",
-    "pjsc",
-    "plc",
-    "private",
-    "proprietary",
-    "pte",
-    "pty",
-    "pvt",
-    "sa",
-    "sa de cv",
-    "sarl",
-    "sas",
-    "sasu",
-    "se",
-    "sl",
-    "sp z oo",
-    "sp zoo",
-    "spa",
-    "srl",
-    "sro",
-    "ug",
-    "vof",
-    "zrt",
-];
-
-/// Words that join others and are written as often as left out.
-const CONNECTIVES: [&str; 5] = ["and", "et", "und", "y", "the"];
-
-/// The canonical form of a company's name, for equality: compatibility characters unified (NFKC),
-/// case and Latin, Greek and Cyrillic accents folded, punctuation and connecting words out,
-/// spelled-out initials joined (`S.p.A.` is `spa`), legal forms stripped from the end as often as
-/// they occur (a lightly misspelt long one too). A name that consists of nothing else keeps its
-/// first word. Empty only when the name has no letter and no digit. The result given back in yields
-/// itself.
+/// The canonical form of a company's name, as stored to sort and to find it: Latin letters but for Chinese characters,
+/// case, accents, invisible characters, punctuation and joining words out, spelled-out initials joined (`S.p.A.` is
+/// `spa`), legal forms removed in front and at the end as often as they occur. A name that consists of nothing else
+/// keeps its first word. Empty only when the name has no letter and no digit.
 pub fn name_key(name: &str) -> String {
-    let folded = fold(name);
-    let mut words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
-    loop {
-        let before = words.len();
-        words = join_initials(words);
-        drop_connectives(&mut words);
-        strip_legal_form(&mut words);
-        if words.len() == before {
-            return words.join(" ");
-        }
-    }
+    let words = read(name);
+    let core = core(&words, Some(None));
+    join(
+        core.iter()
+            .chain(&regions(&words))
+            .map(|word| latin(&word.text)),
+    )
 }
 
 /// The words of a [`name_key`].
@@ -113,191 +30,217 @@ pub fn name_tokens(name_key: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-fn fold(name: &str) -> String {
-    let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
-    let is_silent = |c: char| matches!(c, '.' | '\'' | '’' | '`');
-    let unified: String = name.nfkc().collect();
-    let lower = unified
-        .to_lowercase()
-        .to_uppercase()
-        .to_lowercase()
-        .replace('ς', "σ");
-    let plain = lower.nfkd().filter(|c| !is_accent(*c));
-    let spaced = plain.nfkc().filter(|c| !is_silent(*c)).map(|c| {
-        let is_part_of_word = c.is_alphanumeric() || is_combining_mark(c);
-        if is_part_of_word { c } else { ' ' }
-    });
-    spaced.nfkc().collect()
+/// A name in the spellings by which it is compared with others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spellings {
+    /// All of them; one that another name shares makes the two the same name.
+    pub(super) all: BTreeSet<String>,
+    /// Those that leave out where a company of a group is.
+    without_region: BTreeSet<String>,
+    /// Where a company of a group is.
+    region: String,
 }
 
-fn join_initials(words: Vec<String>) -> Vec<String> {
-    let is_initial = |word: &str| {
-        let mut letters = word.chars();
-        let only = letters.next().filter(|_| letters.next().is_none());
-        only.is_some_and(|c| c.is_lowercase() || c.is_ascii_digit())
-    };
-    let mut joined: Vec<String> = Vec::with_capacity(words.len());
-    let mut after_initial = false;
-    for word in words {
-        let initial = is_initial(&word);
-        match joined.last_mut() {
-            Some(run) if initial && after_initial => run.push_str(&word),
-            _ => joined.push(word),
+impl Spellings {
+    /// The spellings of a name. A country tells whether a word is a legal form there: `SIA` in Latvia, not elsewhere.
+    pub(super) fn of(name: &str, country: Option<&str>) -> Self {
+        let mut spellings = Self::default();
+        spellings.read(name, country);
+        if let Some(read) = imitated(name) {
+            spellings.read(&read, country);
         }
-        after_initial = initial;
+        spellings
     }
-    joined
+
+    fn read(&mut self, name: &str, country: Option<&str>) {
+        let words = read(name);
+        let region = regions(&words);
+        // With the words that may be legal forms, and without.
+        for marked in [Some(country), None] {
+            let core = core(&words, marked);
+            let spelled = spelled(core.iter());
+            if spelled.is_empty() {
+                continue;
+            }
+            if region.is_empty() {
+                self.all.insert(spelled);
+                continue;
+            }
+            self.region = self::spelled(region.iter());
+            self.all.insert(self::spelled(core.iter().chain(&region)));
+            self.without_region.insert(spelled.clone());
+            self.all.insert(spelled);
+        }
+    }
+
+    /// Whether two names are one. Companies of a group in different places are not.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        let apart =
+            !self.region.is_empty() && !other.region.is_empty() && self.region != other.region;
+        self.all.intersection(&other.all).any(|shared| {
+            !apart
+                || !(self.without_region.contains(shared) && other.without_region.contains(shared))
+        })
+    }
 }
 
-fn drop_connectives(words: &mut Vec<String>) {
-    if words
-        .iter()
-        .any(|word| !CONNECTIVES.contains(&word.as_str()))
-    {
-        words.retain(|word| !CONNECTIVES.contains(&word.as_str()));
+impl Spellings {
+    /// Whether two different names may be one, misspelt. Companies of a group in different places are not.
+    pub(super) fn similar_to(&self, other: &Self, threshold_ppm: i32) -> bool {
+        let apart =
+            !self.region.is_empty() && !other.region.is_empty() && self.region != other.region;
+        !apart
+            && self.all.iter().any(|one| {
+                let mut others = other.all.iter();
+                others.any(|other| similar_names(one, other, threshold_ppm))
+            })
     }
 }
 
-fn strip_legal_form(words: &mut Vec<String>) {
-    let form_words = (1..=3).rev().find(|&count| {
-        count < words.len() && is_legal_form(&words[words.len() - count..].join(" "))
+fn join(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn spelled<'w>(words: impl Iterator<Item = &'w Word>) -> String {
+    join(words.map(|word| {
+        let latin = latin(&word.text);
+        let long = WORDS.short.get(latin.as_str()).copied();
+        written_out(long.unwrap_or(&latin))
+    }))
+}
+
+/// The bracketed words that say where a company of a group is.
+fn regions(words: &[Word]) -> Vec<Word> {
+    let named = words.iter().filter(|word| in_region(words, word.bracket));
+    named.cloned().collect()
+}
+
+fn in_region(words: &[Word], bracket: usize) -> bool {
+    let inside = words.iter().filter(|word| word.bracket == bracket);
+    let text = join(inside.map(|word| word.text.clone()));
+    bracket > 0 && WORDS.regions.contains(text.as_str())
+}
+
+/// The words of a name without regions, joining words and legal forms. Words that may be legal forms are looked at
+/// under a country, or kept when there is nothing to look at.
+fn core(words: &[Word], marked: Option<Option<&str>>) -> Vec<Word> {
+    let outside = words.iter().filter(|word| !in_region(words, word.bracket));
+    let mut left: Vec<Word> = outside.cloned().collect();
+    if left.is_empty() {
+        left = words.to_vec();
+    }
+    let shouted = !left.iter().any(|word| word.spelled || !word.capitals);
+    loop {
+        let before = left.len();
+        drop_joining(&mut left);
+        left = join_initials(left, false);
+        strip_affixes(&mut left);
+        strip_end(&mut left, marked, shouted);
+        strip_front(&mut left, marked, shouted);
+        if left.len() == before {
+            return left;
+        }
+    }
+}
+
+fn drop_joining(words: &mut Vec<Word>) {
+    let joins = |word: &Word| WORDS.joining.contains(word.text.as_str());
+    if words.iter().all(joins) {
+        return;
+    }
+    let last = words.len() - 1;
+    let mut place = 0;
+    words.retain(|word| {
+        let inside = place > 0 && place < last;
+        place += 1;
+        !joins(word) || (word.text.len() == 1 && !inside)
     });
-    if let Some(count) = form_words {
+}
+
+/// Removes the legal forms that are written without a blank: 株式会社日立 and 日立株式会社 are 日立.
+fn strip_affixes(words: &mut Vec<Word>) {
+    let mut place = 0;
+    while place < words.len() {
+        let alone = words.len() == 1;
+        let word = &mut words[place];
+        let kept = LEGAL_FORMS.affixes.iter().find_map(|affix| {
+            let form = affix.text.as_str();
+            if word.text == form {
+                return (!alone && (form.chars().count() > 1 || word.bracket > 0))
+                    .then(String::new);
+            }
+            if form.chars().count() < 2 {
+                return None;
+            }
+            let behind = word.text.strip_suffix(form);
+            let in_front = || word.text.strip_prefix(form).filter(|_| affix.in_front);
+            behind.or_else(in_front).map(str::to_owned)
+        });
+        match kept {
+            Some(text) if text.is_empty() => drop(words.remove(place)),
+            Some(text) => word.text = text,
+            None => place += 1,
+        }
+    }
+}
+
+fn strip_end(words: &mut Vec<Word>, marked: Option<Option<&str>>, shouted: bool) {
+    let most = LEGAL_FORMS.longest.min(words.len().saturating_sub(1));
+    let found = (1..=most).rev().find(|&count| {
+        let end = &words[words.len() - count..];
+        form_of(end).is_some_and(|form| form.at_end && is_meant(&form, end, marked, shouted))
+            || (count == 1 && is_slip(&end[0].text))
+    });
+    if let Some(count) = found {
         words.truncate(words.len() - count);
     }
 }
 
-fn is_legal_form(text: &str) -> bool {
-    let misspelt = |form: &str| form.len() >= 7 && strsim::osa_distance(form, text) == 1;
-    LEGAL_FORMS.binary_search(&text).is_ok() || LEGAL_FORMS.iter().any(|form| misspelt(form))
-}
-
-/// Whether two different [`name_key`]s may be one name misspelt: the same letters with other
-/// spaces, or as many words on both sides that pair off, in any order, each pair with a
-/// Jaro-Winkler similarity of at least `threshold_ppm`. A word without a partner makes names
-/// different, because `Acme Dental` is not `Acme`; so do words with digits unless equal, because
-/// `Studio 54` is not `Studio 55`.
-pub fn similar_names(a: &str, b: &str, threshold_ppm: i32) -> bool {
-    if a.is_empty() || b.is_empty() {
-        return false;
-    }
-    if letters(a) == letters(b) {
-        return true;
-    }
-    let (mut fewer, mut others): (Vec<_>, Vec<_>) =
-        (a.split(' ').collect(), b.split(' ').collect());
-    fewer.sort_unstable();
-    others.sort_unstable();
-    if fewer.len() != others.len() {
-        return false;
-    }
-    if others < fewer {
-        std::mem::swap(&mut fewer, &mut others);
-    }
-    let threshold = f64::from(threshold_ppm) / 1_000_000.0;
-    fewer
-        .iter()
-        .all(|word| take_closest(word, &mut others) >= threshold)
-}
-
-fn take_closest(word: &str, others: &mut Vec<&str>) -> f64 {
-    let scores = others
-        .iter()
-        .map(|other| word_similarity(word, other))
-        .enumerate();
-    match scores.max_by(|(_, a), (_, b)| a.total_cmp(b)) {
-        Some((place, score)) => {
-            others.remove(place);
-            score
-        }
-        None => 0.0,
+fn strip_front(words: &mut Vec<Word>, marked: Option<Option<&str>>, shouted: bool) {
+    let most = LEGAL_FORMS.longest.min(words.len().saturating_sub(1));
+    let found = (1..=most).rev().find(|&count| {
+        let (front, rest) = words.split_at(count);
+        let names_a_trade = |form: &LegalForm| {
+            form.usage == Use::Marked
+                && rest
+                    .iter()
+                    .all(|word| WORDS.generic.contains(latin(&word.text).as_str()))
+        };
+        form_of(front).is_some_and(|form| {
+            form.in_front && !names_a_trade(&form) && is_meant(&form, front, marked, shouted)
+        })
+    });
+    if let Some(count) = found {
+        words.drain(..count);
     }
 }
 
-fn word_similarity(a: &str, b: &str) -> f64 {
-    let numbered = |word: &str| word.chars().any(char::is_numeric);
-    match a == b {
-        true => 1.0,
-        false if numbered(a) || numbered(b) => 0.0,
-        false => strsim::jaro_winkler(a, b),
+fn form_of(words: &[Word]) -> Option<LegalForm> {
+    match words {
+        [word] => LEGAL_FORMS.words.get(&word.text).copied(),
+        _ => LEGAL_FORMS
+            .words
+            .get(&join(words.iter().map(|word| word.text.clone())))
+            .copied(),
     }
 }
 
-fn letters(name_key: &str) -> String {
-    name_key.split(' ').collect()
-}
-
-/// At most four keys under which a store files a [`name_key`], so that it finds candidates for
-/// [`similar_names`] by equality on an index instead of reading every customer. Two names are
-/// candidates when they share a key:
-///
-/// - `p`: the first five letters (finds slips later on, and other spacing);
-/// - `t`: the first letter and the last four (finds slips in the middle);
-/// - `c`: the first letter and the next seven consonants, repeats left out (finds slips in vowels
-///   and doubled letters);
-/// - `w`: the first three letters of each of the first four words in alphabetical order (finds
-///   other word order).
-///
-/// One letter more, less, changed or swapped after the first in a name of ten letters or more is
-/// always found; in shorter names mostly. A slip in the first letter is found only by luck, as are
-/// several slips in one name: that is the price for an index, and the reason why a reviewer may
-/// still look for similar customers by hand.
-pub fn block_keys(name_key: &str) -> BTreeSet<String> {
-    let all: Vec<char> = name_key.chars().filter(|c| *c != ' ').collect();
-    let Some((first, rest)) = all.split_first() else {
-        return BTreeSet::new();
+/// Whether a word that may be a legal form is one: by how it is written and by the country.
+fn is_meant(form: &LegalForm, words: &[Word], marked: Option<Option<&str>>, shouted: bool) -> bool {
+    let (Use::Marked, Some(country)) = (form.usage, marked) else {
+        return form.usage == Use::Always;
     };
-    let text = |tag: &str, chars: &[char]| format!("{tag}:{}", chars.iter().collect::<String>());
-    let mut keys = BTreeSet::from([
-        text("p", &all[..all.len().min(5)]),
-        format!("c:{}", consonants(*first, rest)),
-    ]);
-    if all.len() > 5 {
-        keys.insert(format!(
-            "{}{}",
-            text("t", &[*first]),
-            all[all.len() - 4..].iter().collect::<String>()
-        ));
+    let at_home = country.map(|country| form.is_of(country));
+    let capitals = !shouted && words.iter().all(|word| word.capitals);
+    match at_home {
+        Some(true) => true,
+        _ if words.iter().any(|word| word.spelled) => true,
+        Some(false) => false,
+        None => capitals,
     }
-    let mut words: Vec<_> = name_key.split(' ').collect();
-    if words.len() > 1 {
-        words.sort_unstable();
-        let heads = words
-            .iter()
-            .take(4)
-            .map(|word| word.chars().take(3).collect::<String>());
-        keys.insert(format!("w:{}", heads.collect::<Vec<_>>().join(" ")));
-    }
-    keys
 }
 
-fn consonants(first: char, rest: &[char]) -> String {
-    let mut skeleton = vec![first];
-    for &c in rest.iter().filter(|c| !"aeiouy".contains(**c)) {
-        if skeleton.last() != Some(&c) {
-            skeleton.push(c);
-        }
-    }
-    skeleton.into_iter().take(8).collect()
-}
-
-/// The canonical form of a registration number (commercial register, DUNS, tax): letters and digits
-/// only, upper case. Nothing when fewer than four remain, which would match by accident.
-pub fn registration_number_key(number: &str) -> Option<String> {
-    let key: String = number
-        .nfkc()
-        .filter(|c| c.is_alphanumeric())
-        .collect::<String>()
-        .to_uppercase();
-    (key.chars().count() >= 4).then_some(key)
-}
-
-/// The canonical form of a telephone number: digits only, without `00` or `+` in front and without
-/// a `(0)`. Nothing when fewer than seven remain. Numbers written without their country match only
-/// others written so.
-pub fn phone_key(number: &str) -> Option<String> {
-    let digits: String = number.nfkc().collect::<String>().replace("(0)", "");
-    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
-    let key = digits.strip_prefix("00").unwrap_or(&digits);
-    (key.len() >= 7).then(|| key.to_owned())
+fn is_slip(word: &str) -> bool {
+    let one_slip = |form: &String| strsim::osa_distance(form, word) == 1;
+    word.len() >= 7 && LEGAL_FORMS.long.iter().any(one_slip)
 }

@@ -40,8 +40,8 @@ impl From<deal_registration::Model> for DealRegistration {
 /// Whether the claim meets another one.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct RegistrationConflict {
-    /// `CLEAR`, or `POSSIBLE_CONFLICT` when somebody holds a place at a customer that looks alike. A sure conflict is
-    /// never stored: it is refused at once.
+    /// `CLEAR`, or `POSSIBLE_CONFLICT` when a place was held at a customer that looks alike when it was submitted. A
+    /// reviewer decides, by what is held then. A sure conflict is never stored: it is refused at once.
     outcome: MatchOutcome,
     /// What the customers have in common. At most 5. Who the other is, is told to nobody here.
     reasons: Vec<MatchReason>,

@@ -9,7 +9,7 @@ use crate::{
         extend::Extend,
         input::{Amount, Line},
         register::Submit,
-        review::{Reject, Step},
+        review::{Approve, Reject, Step},
     },
     graphql::{
         context::id,
@@ -52,11 +52,13 @@ pub struct DealRegistrationSubmitInput {
 pub struct RegisteredCustomerInput {
     /// The name; 1 to 200 characters.
     name: String,
-    /// A domain, web address or e-mail address of the customer in any spelling. The surest way to be recognised.
+    /// A domain, web address or e-mail address of the customer in any spelling. The surest way to be recognised. Hosts
+    /// that many companies share, such as mail services and social networks, count as none.
     domain: Option<String>,
     /// The country.
     country: Option<CountryCode>,
-    /// The number in a public register, such as a commercial register or D-U-N-S; at most 60 characters.
+    /// The number in a public register, such as a commercial register or D-U-N-S; at most 60 characters. The same number
+    /// in one country is the same customer: name the court where numbers are unique to it only, as in Germany.
     registration_number: Option<String>,
     /// A phone number; at most 60 characters.
     phone: Option<String>,
@@ -121,6 +123,10 @@ pub struct DealRegistrationApproveInput {
     registration_id: ID,
     /// Words to the partner; at most 4,000 characters.
     note: Option<String>,
+    /// Set it when you have compared the customer with those of other open registrations that look like it, and it is
+    /// another company. Without it such a registration is refused with `CONFLICT`.
+    #[graphql(default)]
+    different_customer: bool,
     /// The version that you saw; refused with `STALE_OBJECT` when it is another one now.
     expected_version: Option<i32>,
 }
@@ -249,8 +255,21 @@ steps! {
     DealRegistrationReviewStartInput: none;
     DealRegistrationRequestInfoInput: optional;
     DealRegistrationAnswerInput: mandatory;
-    DealRegistrationApproveInput: optional;
     DealRegistrationWithdrawInput: optional;
+}
+
+impl DealRegistrationApproveInput {
+    /// The approval.
+    pub fn command(self) -> Approve {
+        Approve {
+            step: Step {
+                registration: id(&self.registration_id),
+                note: self.note,
+                expected_version: self.expected_version.map(i64::from),
+            },
+            different_customer: self.different_customer,
+        }
+    }
 }
 
 impl DealRegistrationRejectInput {

@@ -156,7 +156,8 @@ impl RegistrationMutation {
     }
 
     /// Grants the claim: protection for the days of the tier, and the deal with the partner as its sourcer. For
-    /// reviewers of the vendor, but not for whoever handed it in (`SAME_PERSON`).
+    /// reviewers of the vendor, but not for the person who submitted it (`SAME_PERSON`). While another open registration
+    /// may be for the same customer, it is refused with `CONFLICT` at `differentCustomer` until you decide.
     async fn deal_registration_approve(
         &self,
         ctx: &Context<'_>,

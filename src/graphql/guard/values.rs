@@ -19,7 +19,7 @@ use async_graphql_value::Value;
 use super::{
     Limits, Words,
     catalog::{Catalog, InputKind, Slot},
-    wording::{self, Fault, shown},
+    wording::{self, Fault},
 };
 use crate::graphql::{
     refusal::{Cause, Refusal},
@@ -136,8 +136,10 @@ impl<'a> Values<'a> {
             let place = path
                 .iter()
                 .fold(name.to_string(), |place, part| format!("{place}.{part}"));
-            let value =
-                wording::secret(&path).map_or_else(|| shown(value_at(value, &path)), str::to_owned);
+            let whole: Vec<String> = std::iter::once(name.to_string())
+                .chain(path.clone())
+                .collect();
+            let (value, fault) = wording::told(&whole, Some(value_at(value, &path)), fault);
             let at = if path.is_empty() {
                 String::new()
             } else {
@@ -404,11 +406,8 @@ impl<'a> Values<'a> {
 
     fn refuse(&self, path: &[String], value: &Value, fault: Fault, at: Pos) -> Refusal {
         let argument = path.first().map_or("", String::as_str);
-        let value = match (wording::secret(path), value.clone().into_const()) {
-            (Some(hidden), _) => hidden.to_owned(),
-            (None, Some(constant)) => shown(&constant),
-            (None, None) => "{…}".to_owned(),
-        };
+        let constant = value.clone().into_const();
+        let (value, fault) = wording::told(path, constant.as_ref(), fault);
         let place = if path.len() > 1 {
             format!(" at \"{}\"", path.join("."))
         } else {

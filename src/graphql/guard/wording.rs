@@ -156,11 +156,25 @@ pub fn shown(value: &Value) -> String {
 }
 
 /// What is shown in place of a value that an error must not repeat.
-pub fn secret(path: &[String]) -> Option<&'static str> {
+const HIDDEN: &str = "(not shown)";
+
+/// The value at a path as its error repeats it, and the error. What may be a secret is in neither.
+pub fn told(path: &[String], value: Option<&Value>, fault: Fault) -> (String, Fault) {
+    let shown = value.map_or_else(|| "{…}".to_owned(), shown);
+    if !is_secret(path) {
+        return (shown, fault);
+    }
+    let Fault { text, hint } = fault;
+    let text = text.replace(&shown, HIDDEN);
+    (HIDDEN.to_owned(), Fault { text, hint })
+}
+
+fn is_secret(path: &[String]) -> bool {
     const SECRET: [&str; 4] = ["password", "token", "account", "secret"];
-    let name = path.last()?.to_ascii_lowercase();
-    let hidden = SECRET.iter().any(|secret| name.contains(secret));
-    hidden.then_some("(not shown)")
+    path.iter().any(|name| {
+        let name = name.to_ascii_lowercase();
+        SECRET.iter().any(|secret| name.contains(secret))
+    })
 }
 
 /// The names that resemble what was written, best first.
@@ -233,9 +247,16 @@ mod tests {
         assert_eq!(shown(&Value::from("a\nb")), "\"a\\nb\"");
         assert!(shown(&Value::from("x".repeat(5_000))).len() < 250);
         assert_eq!(shown(&Value::List(vec![])), "[…]");
-        assert!(secret(&names(&["input", "newPassword"])).is_some());
-        assert!(secret(&names(&["input", "refreshToken"])).is_some());
-        assert!(secret(&names(&["input", "name"])).is_none());
+        let value = Value::from(4711);
+        let tells = |path: &[&str]| {
+            let fault = scalar("String", &value, "");
+            let (shown, fault) = told(&names(path), Some(&value), fault);
+            format!("{shown}: {}", Words::Open.fault(fault)).contains("4711")
+        };
+        assert!(tells(&["input", "name"]));
+        for secret in ["password", "newPassword", "refreshToken", "accountNumber"] {
+            assert!(!tells(&["input", secret]), "{secret}");
+        }
     }
 
     #[test]

@@ -1,28 +1,23 @@
-"use strict";
-
-// Queries and mutations go to /graphql, subscriptions to /graphql/stream as server-sent events.
-const accept = "application/graphql-response+json, application/json;q=0.9";
+// GraphiQL with a bar that says who is signed in. Queries and mutations go to /graphql, subscriptions to /graphql/stream
+// as server-sent events.
+import { ask, choose, current, known, onChange, signIn, signInAs, signOut, start, token } from "/session.js";
 
 function isSubscription(params, options) {
-  const definitions = (options && options.documentAST && options.documentAST.definitions) || [];
+  const definitions = options?.documentAST?.definitions ?? [];
   return definitions.some(
     (definition) =>
       definition.kind === "OperationDefinition" &&
       definition.operation === "subscription" &&
-      (!params.operationName || (definition.name && definition.name.value === params.operationName)),
+      (!params.operationName || definition.name?.value === params.operationName),
   );
 }
 
-function post(url, params, headers) {
-  return fetch(url, {
+async function* events(params, headers) {
+  const response = await fetch("/graphql/stream", {
     method: "POST",
-    headers: { "content-type": "application/json", ...headers },
+    headers: { "content-type": "application/json", ...headers, accept: "text/event-stream" },
     body: JSON.stringify(params),
   });
-}
-
-async function* events(params, headers) {
-  const response = await post("/graphql/stream", params, { ...headers, accept: "text/event-stream" });
   if (!response.headers.get("content-type").startsWith("text/event-stream")) {
     yield await response.json();
     return;
@@ -48,26 +43,93 @@ async function* events(params, headers) {
   }
 }
 
-function fetcher(params, options) {
-  const headers = { ...(options && options.headers) };
-  for (const name of Object.keys(headers)) {
-    // The header as it is offered, not yet filled in: nobody is signed in.
-    if (name.toLowerCase() === "authorization" && /^(bearer)?\s*$/i.test(headers[name])) delete headers[name];
+async function fetcher(params, options) {
+  const headers = { ...options?.headers };
+  // A tab's own authorization header is stronger than the bar.
+  const own = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
+  const person = own ? null : (current()?.email ?? null);
+  try {
+    if (!isSubscription(params, options)) return await ask(person, params, headers);
+    return events(params, person ? { ...headers, authorization: `Bearer ${await token(person)}` } : headers);
+  } catch (error) {
+    return { errors: [{ message: error.message }] };
   }
-  if (isSubscription(params, options)) return events(params, headers);
-  return post("/graphql", params, { accept, ...headers }).then((response) => response.json());
 }
 
-const address = new URLSearchParams(location.hash.slice(1));
+// --- The bar.
 
-ReactDOM.createRoot(document.getElementById("graphiql")).render(
+const $ = (id) => document.getElementById(id);
+const OTHER = "other";
+const { people } = await start();
+
+function option(value, text) {
+  return Object.assign(document.createElement("option"), { value, textContent: text });
+}
+
+function problem(text = "") {
+  $("problem").textContent = text;
+}
+
+function form(open) {
+  $("sign-in").hidden = !open;
+  problem();
+  if (open) $("email").focus();
+}
+
+onChange(() => {
+  const here = current();
+  const demo = people.map(({ email, name, role, company }) => option(email, `${name}, ${company || role}`));
+  const others = known()
+    .filter(({ email }) => !people.some((person) => person.email === email))
+    .map(({ email, name }) => option(email, name));
+  $("who").replaceChildren(option("", "nobody"), ...others, ...demo, option(OTHER, "another user…"));
+  $("who").value = here?.email ?? "";
+  $("sign-out").hidden = !here;
+});
+
+$("who").addEventListener("change", async () => {
+  const email = $("who").value;
+  form(email === OTHER);
+  if (email === OTHER) return;
+  try {
+    if (email) await signInAs(email);
+    else choose(null);
+  } catch (error) {
+    choose(null);
+    problem(error.message);
+  }
+});
+
+$("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await signIn($("email").value.trim(), $("password").value);
+    $("password").value = "";
+    form(false);
+  } catch (error) {
+    problem(error.message);
+  }
+});
+
+$("cancel").addEventListener("click", () => {
+  form(false);
+  choose(current()?.email ?? null);
+});
+$("sign-out").addEventListener("click", signOut);
+
+const address = new URLSearchParams(location.hash.slice(1));
+const wanted = address.get("as");
+if (wanted) await signInAs(wanted).catch((error) => problem(error.message));
+
+ReactDOM.createRoot($("graphiql")).render(
   React.createElement(GraphiQL, {
     fetcher,
     isHeadersEditorEnabled: true,
-    shouldPersistHeaders: true,
     query: address.get("query") || undefined,
     variables: address.get("variables") || undefined,
-    defaultEditorToolsVisibility: "headers",
-    defaultHeaders: '{\n  "authorization": "Bearer "\n}',
+    defaultQuery: "{\n  viewer {\n    name\n    role\n  }\n}\n",
+    defaultEditorToolsVisibility: "variables",
   }),
 );
+// A reload shows the tabs as they were left, not this operation once more.
+history.replaceState(null, "", location.pathname);

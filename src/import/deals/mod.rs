@@ -7,6 +7,7 @@
 //! Money that may have been paid already is not rewritten: a won deal keeps its value, currency, partner, product,
 //! status and closing date, and a closed deal does not move.
 
+mod closing;
 mod decide;
 mod facts;
 
@@ -86,6 +87,7 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         let made = writes
             .created
             .iter()
+            .filter(|_| ground.names_deals)
             .filter_map(|deal| Some((deal.external_id.clone()?, deal.id)));
         outcome.learned.deals = made.collect();
     } else {

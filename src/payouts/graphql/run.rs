@@ -304,7 +304,7 @@ impl PayoutException {
         self.0.partner_id.into()
     }
 
-    /// How much waits; negative when more was taken back than earned.
+    /// How much waits, at most the largest amount; negative when more was taken back than earned.
     fn amount(&self) -> Money {
         Money::minor(self.0.amount_minor, self.0.currency)
     }

@@ -96,7 +96,7 @@ pub async fn to_provider<C: ConnectionTrait>(
                 .get(&payment.partner_id)
                 .cloned()
                 .ok_or_else(|| Error::internal("a payout has no partner"))?,
-            amount: Money::new(payment.amount_minor, payment.currency)
+            amount: Money::of_sum(payment.amount_minor, payment.currency)
                 .map_err(|error| Error::Internal(Box::new(error)))?,
             account: payment
                 .payment_details_id

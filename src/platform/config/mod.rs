@@ -2,6 +2,7 @@
 //! at the start from defaults, `ensemble.toml`, the environment and the command line, in this order, and every fault is
 //! reported at once, in words. Production refuses what is fine on a developer's machine.
 
+mod database;
 mod rules;
 mod secret_file;
 mod settings;

@@ -10,9 +10,11 @@ use secrecy::{SecretSlice, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use super::database;
 use super::secret_file;
 use super::source::Source;
 use super::words::Mode;
+use crate::platform::proxies::AddressRange;
 
 /// The fewest bytes of a master secret.
 const SHORTEST_SECRET: usize = 32;
@@ -56,15 +58,18 @@ pub(super) fn database_url(source: &mut Source, mode: Mode, data_dir: &Path) -> 
                 .replace('#', "%23")
         )
     });
-    if is_sqlite(&url) {
-        if mode == Mode::Production && !allowed {
-            source.wrong(
-                "database_url",
-                "production refuses SQLite unless allow_sqlite_in_production is true",
-            );
-        }
-    } else if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        source.wrong("database_url", "is neither SQLite nor PostgreSQL");
+    let unusable = if is_sqlite(&url) {
+        database::sqlite(&url)
+    } else {
+        database::postgres(&url)
+    };
+    match unusable {
+        Err(why) => source.wrong("database_url", why),
+        Ok(()) if is_sqlite(&url) && mode == Mode::Production && !allowed => source.wrong(
+            "database_url",
+            "production refuses SQLite unless allow_sqlite_in_production is true",
+        ),
+        Ok(()) => {}
     }
     url.into()
 }
@@ -77,6 +82,14 @@ pub(super) fn secret(
     keep: fn(&Path, String) -> io::Result<String>,
 ) -> SecretSlice<u8> {
     if let Some(given) = source.text("secret") {
+        if mode == Mode::Production
+            && let Some(why) = guessable(&given)
+        {
+            source.wrong(
+                "secret",
+                format_args!("{why}; openssl rand -hex 32 makes a good one"),
+            );
+        }
         return strong(source, "secret", given);
     }
     if mode == Mode::Production {
@@ -96,6 +109,53 @@ pub(super) fn secret(
             SecretSlice::default()
         }
     }
+}
+
+/// Words of secrets that come from examples and templates. Random text hardly ever has one of them.
+const PLACEHOLDERS: [&str; 14] = [
+    "secret",
+    "passw",
+    "changeme",
+    "change-me",
+    "change_me",
+    "example",
+    "default",
+    "ensemble",
+    "qwerty",
+    "letmein",
+    "placeholder",
+    "insecure",
+    "production",
+    "development",
+];
+
+/// How many characters in a row may follow each other in the alphabet or in counting.
+const LONGEST_RUN: usize = 6;
+
+/// Why a secret of enough length can be guessed all the same.
+fn guessable(secret: &str) -> Option<String> {
+    let lower = secret.to_lowercase();
+    if let Some(word) = PLACEHOLDERS.iter().find(|word| lower.contains(*word)) {
+        return Some(format!("contains \"{word}\", so it is not random"));
+    }
+    let bytes = lower.as_bytes();
+    let repeats = |period: usize| bytes.iter().zip(&bytes[period..]).all(|(a, b)| a == b);
+    if (1..=bytes.len() / 2).any(repeats) {
+        return Some("repeats itself, so it is not random".to_owned());
+    }
+    let mut run = (1, 0_i16);
+    for pair in bytes.windows(2) {
+        let step = i16::from(pair[1]) - i16::from(pair[0]);
+        run = match step {
+            -1..=1 if step == run.1 => (run.0 + 1, step),
+            -1..=1 => (2, step),
+            _ => (1, 0),
+        };
+        if run.0 > LONGEST_RUN {
+            return Some("counts up or down, so it is not random".to_owned());
+        }
+    }
+    None
 }
 
 /// A secret that is long enough and not one key held down.
@@ -142,8 +202,38 @@ pub(super) fn smtp_url(source: &mut Source, mode: Mode) -> Option<SecretString> 
             "smtp_url",
             "is not a mail server such as smtps://user:password@mail.example.com",
         );
+    } else if mode == Mode::Production && !is_encrypted(&url) {
+        source.wrong(
+            "smtp_url",
+            "production needs TLS: smtps://, or smtp:// with ?tls=required, unless the mail server is this machine",
+        );
     }
     Some(url.into())
+}
+
+/// Whether mail and password are encrypted on the way, whoever stands in between. A relay on this machine has no way.
+fn is_encrypted(smtp_url: &str) -> bool {
+    let Ok(url) = Url::parse(smtp_url) else {
+        return false;
+    };
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let required = || {
+        url.query_pairs()
+            .any(|(key, value)| key == "tls" && (value == "required" || value == "wrapper"))
+    };
+    local || url.scheme() == "smtps" || required()
+}
+
+pub(super) fn trusted_proxies(source: &mut Source, mode: Mode) -> Vec<AddressRange> {
+    let expected = "an address or a range such as 10.0.0.0/8";
+    let ranges: Vec<AddressRange> = source.list("trusted_proxies", expected);
+    if mode == Mode::Production {
+        for range in ranges.iter().filter(|range| range.is_too_wide()) {
+            let why = "trusts addresses of strangers; list only your own proxies";
+            source.wrong("trusted_proxies", format_args!("{range} {why}"));
+        }
+    }
+    ranges
 }
 
 pub(super) fn mail_from(source: &mut Source, mode: Mode) -> Option<Mailbox> {

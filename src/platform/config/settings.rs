@@ -10,6 +10,7 @@ use url::Url;
 
 use super::rules::{
     self, cors_origins, database_url, log, mail_from, public_url, secret, smtp_url, strong,
+    trusted_proxies,
 };
 use super::secret_file;
 use super::source::{Options, Source};
@@ -120,10 +121,7 @@ impl Config {
         let log = log(from);
         let worker_concurrency = from.number("worker_concurrency", 1..=256, 4);
         let statements = from.read("statements", "monthly or off", Statements::Monthly);
-        let trusted_proxies = from.list(
-            "trusted_proxies",
-            "an address or a range such as 10.0.0.0/8",
-        );
+        let trusted_proxies = trusted_proxies(from, mode);
 
         let faults = source.finish();
         let (Some(public_url), Some(mail_from), true) = (public_url, mail_from, faults.is_empty())
@@ -183,7 +181,7 @@ mod tests {
         Config::check(options, pairs(settings))
     }
 
-    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const SECRET: &str = "5c1e0b7fa94d263890de6b17f2c8453a";
 
     fn production<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let mut settings = vec![
@@ -352,6 +350,36 @@ mod tests {
                 "cors_origins: production needs an exact list, not * (ENSEMBLE_CORS_ORIGINS)",
             ),
             (
+                "ENSEMBLE_SECRET",
+                "0123456789abcdef0123456789abcdef",
+                "secret: repeats itself, so it is not random; openssl rand -hex 32 makes a good one (ENSEMBLE_SECRET)",
+            ),
+            (
+                "ENSEMBLE_SECRET",
+                "abcdefghijklmnopqrstuvwxyz-7301946",
+                "secret: counts up or down, so it is not random; openssl rand -hex 32 makes a good one (ENSEMBLE_SECRET)",
+            ),
+            (
+                "ENSEMBLE_SECRET",
+                "My-Super-Secret-Key-For-Partners-1",
+                "secret: contains \"secret\", so it is not random; openssl rand -hex 32 makes a good one (ENSEMBLE_SECRET)",
+            ),
+            (
+                "ENSEMBLE_SMTP_URL",
+                "smtp://user:hunter2@mail.example.com?tls=opportunistic",
+                "smtp_url: production needs TLS: smtps://, or smtp:// with ?tls=required, unless the mail server is this machine (ENSEMBLE_SMTP_URL)",
+            ),
+            (
+                "ENSEMBLE_TRUSTED_PROXIES",
+                "10.0.0.0/8, 0.0.0.0/0",
+                "trusted_proxies: 0.0.0.0/0 trusts addresses of strangers; list only your own proxies (ENSEMBLE_TRUSTED_PROXIES)",
+            ),
+            (
+                "ENSEMBLE_TRUSTED_PROXIES",
+                "::/0",
+                "trusted_proxies: ::/0 trusts addresses of strangers; list only your own proxies (ENSEMBLE_TRUSTED_PROXIES)",
+            ),
+            (
                 "DATABASE_URL",
                 "sqlite:x.db",
                 "database_url: production refuses SQLite unless allow_sqlite_in_production is true (DATABASE_URL)",
@@ -359,6 +387,23 @@ mod tests {
         ];
         for (name, value, fault) in refused {
             assert_eq!(check(&production(&[(name, value)])).unwrap_err(), [fault]);
+        }
+        for (name, value) in [
+            (
+                "ENSEMBLE_SMTP_URL",
+                "smtp://user:hunter2@mail.example.com?tls=required",
+            ),
+            ("ENSEMBLE_SMTP_URL", "smtp://localhost"),
+            ("ENSEMBLE_TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8"),
+            (
+                "ENSEMBLE_PREVIOUS_SECRET",
+                "My-Super-Secret-Key-For-Partners-1",
+            ),
+        ] {
+            assert!(
+                check(&production(&[(name, value)])).is_ok(),
+                "{name}={value}"
+            );
         }
         let flag = ("ENSEMBLE_ALLOW_SQLITE_IN_PRODUCTION", "true");
         assert!(check(&production(&[("DATABASE_URL", "sqlite:x.db"), flag])).is_ok());
@@ -385,8 +430,8 @@ mod tests {
         );
         assert!(
             !printed.contains("hunter2")
-                && !printed.contains("48, 49")
-                && !printed.contains("0123"),
+                && !printed.contains("53, 99")
+                && !printed.contains("5c1e"),
             "{printed}"
         );
     }

@@ -4,11 +4,13 @@
 //! sends the same message id, so that a mail sent twice after a crash is shown once by most programs. What a user typed
 //! never starts a header of its own.
 
+mod mailbox;
 mod memory;
 mod message;
 mod send;
 mod transport;
 
+pub use mailbox::{Mailbox, StoredMail};
 pub use memory::{MemoryMail, SentMail};
 pub use message::{Message, UnsafeHeader, message_id, safe_header};
 pub use send::Mailer;

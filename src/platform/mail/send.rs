@@ -1,5 +1,6 @@
 //! Sending: one task a mail, with a limit on the whole of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -31,6 +32,14 @@ impl Mailer {
     /// The same with another limit.
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
+    }
+
+    /// The folder that mails are written to, where they are written to one.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.transport {
+            MailTransport::Folder(folder) => Some(folder),
+            MailTransport::Smtp(_) | MailTransport::Memory(_) => None,
+        }
     }
 
     /// Sends one mail, in a task of its own: a caller who goes away does not cut it off halfway through.

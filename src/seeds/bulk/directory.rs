@@ -19,13 +19,14 @@ use crate::{
         product_family, program, program_version, user,
     },
     error::Result,
+    events::Event,
     identity::{Role, UserStatus},
     incentives::{
         PlanStatus, PlanTerms,
         terms::{Component, ComponentKind, Holdback},
     },
     partners::{self, AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType},
-    platform::{money::Currency, ppm::Ppm},
+    platform::{audit, money::Currency, ppm::Ppm},
     programs::{ProgramSettings, ProgramStatus},
     tx::{Tx, Work},
 };
@@ -161,7 +162,10 @@ pub async fn foundation(tx: &Tx, mint: Mint, password_hash: &str) -> Result<()> 
         created_at: start,
     };
     tx.insert_models(vec![rules]).await?;
-    tx.insert_models(vec![plan(mint)]).await?;
+    let plan = plan(mint);
+    let (activated, by) = (Event::PlanActivated { plan_id: plan.id }, plan.activated_by);
+    tx.insert_models(vec![plan]).await?;
+    audit::append_past(tx, &activated, start, by).await?;
     let families = FAMILIES.iter().zip(0..);
     let families = families.map(|(name, number)| product_family::Model {
         id: family(mint, number),
@@ -389,7 +393,7 @@ pub fn customers(tx: &Tx, mint: Mint, from: u64, until: u64) -> Work<'_, ()> {
             .collect();
         let keys = rows.iter().flat_map(|row| {
             let customer_id = row.id;
-            let keys = block_keys(&row.name_key).into_iter();
+            let keys = block_keys(&row.name).into_iter();
             keys.map(move |block_key| customer_block_key::Model {
                 block_key,
                 customer_id,

@@ -155,7 +155,7 @@ async fn ask(
     } else {
         "{ __typename }"
     };
-    let rest = format!("{} {rest}", world.directive(root));
+    let rest = format!("{} {rest}", world.directive(root, name));
     let document = world
         .sdl
         .document(root, name, arguments.as_object().unwrap(), &rest);

@@ -165,17 +165,17 @@ impl World {
         arguments: &Value,
         rest: &str,
     ) -> Answer {
-        let rest = format!("{} {rest}", self.directive(root));
+        let rest = format!("{} {rest}", self.directive(root, name));
         let document = self
             .sdl
             .document(root, name, arguments.as_object().unwrap(), &rest);
         self.t.ask_as(actor, &document, arguments.clone()).await
     }
 
-    /// An idempotency key for a mutation, a new one each time; some demand one.
-    pub fn directive(&self, root: &str) -> String {
+    /// An idempotency key for a mutation, a new one each time; some demand one, and those that sign in or out take none.
+    pub fn directive(&self, root: &str, name: &str) -> String {
         match root {
-            "Mutation" => format!(
+            "Mutation" if !ensemble::graphql::limits().keyless.contains(name) => format!(
                 "@idempotent(key: \"{}\")",
                 ids::mint(self.t.app.clock().now())
             ),

@@ -1,11 +1,11 @@
 //! One place per customer and product family, whatever the spelling and however many ask.
 
 use ensemble::{
-    entity::{deal_registration, protection},
+    entity::{deal_registration, ids::ProductId, protection},
     identity::Role,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::market::*;
 use crate::{cases, support::TestApp};
@@ -14,6 +14,9 @@ cases!(
     the_same_domain_in_another_spelling_is_a_conflict,
     the_same_name_elsewhere_is_possible_and_a_longer_one_is_clear,
     one_s_own_place_is_a_duplicate,
+    the_same_registration_number_is_a_conflict_whatever_the_name_and_domain,
+    one_name_is_two_customers_by_the_decision_of_a_person_only,
+    a_conflict_that_came_after_the_review_began_is_decided_too,
     another_family_is_free,
     of_twenty_at_once_one_is_accepted,
     overlapping_claims_at_once_do_not_block_each_other,
@@ -117,6 +120,148 @@ async fn one_s_own_place_is_a_duplicate(t: TestApp) {
     assert_eq!(written(&t).await, before);
 }
 
+fn numbered(product: ProductId, name: &str, domain: Option<&str>, number: &str) -> Value {
+    let mut input = claim(product, name, domain);
+    input["customer"]["country"] = json!("DE");
+    input["customer"]["registrationNumber"] = json!(number);
+    input
+}
+
+async fn the_same_registration_number_is_a_conflict_whatever_the_name_and_domain(t: TestApp) {
+    let market = market(&t).await;
+    let (a, b) = (
+        gold(&t, market, "Northwind Partners").await,
+        gold(&t, market, "Contoso Sales").await,
+    );
+    let first = numbered(market.router, "Acker GmbH", None, "HRB 4711 B");
+    registered(&t, &a.manager, first).await;
+    let before = written(&t).await;
+    for (name, domain) in [
+        ("Acker GmbH", None),
+        ("Zenith", None),
+        ("Acker", Some("acker.example")),
+    ] {
+        let input = numbered(market.switch, name, domain, "hrb4711-b");
+        let answer = submit(&t, &b.manager, input).await;
+        assert_eq!(
+            answer.refusal("dealRegistrationSubmit"),
+            "CONFLICT",
+            "{name}"
+        );
+        let reasons = answer.at("dealRegistrationSubmit/userErrors/0/reasons");
+        assert_eq!(reasons, &json!(["SAME_REGISTRATION_NUMBER"]), "{name}");
+        assert!(!answer.json.to_string().contains("Northwind"));
+    }
+    assert_eq!(written(&t).await, before);
+    // A record of its own by its domain, and the same company by its number all the same.
+    let input = claim(market.backup, "Acker Online", Some("acker-online.example"));
+    registered(&t, &b.manager, input).await;
+    let input = numbered(
+        market.switch,
+        "Acker Online",
+        Some("acker-online.example"),
+        "HRB 4711 B",
+    );
+    let answer = submit(&t, &b.manager, input).await;
+    assert_eq!(answer.refusal("dealRegistrationSubmit"), "CONFLICT");
+    // Numbers of two countries are two registers.
+    let mut input = numbered(market.switch, "Zenith", None, "HRB 4711 B");
+    input["customer"]["country"] = json!("AT");
+    registered(&t, &b.manager, input).await;
+}
+
+const CONFLICT: &str = "dealRegistrationSubmit/dealRegistration/conflict";
+
+async fn one_name_is_two_customers_by_the_decision_of_a_person_only(t: TestApp) {
+    let market = market(&t).await;
+    let reviewer = t.vendor(Role::AllianceManager).await;
+    let spellings = [
+        ("Acker Söhne GmbH", "HRB 111"),
+        ("ACKER SOEHNE GMBH", "HRB 222"),
+        ("Acker Söhne AG", "unknown"),
+        ("Ac\u{200b}ker S\u{f6}hne", "HRB 444"),
+        ("\u{410}cker Sohne GmbH", "pending"),
+    ];
+    let mut waiting = Vec::new();
+    for (number, (name, register)) in spellings.into_iter().enumerate() {
+        let seller = gold(&t, market, &format!("Seller number {number}")).await;
+        let input = numbered(market.router, name, None, register);
+        let answer = submit(&t, &seller.manager, input).await;
+        let told = answer.done("dealRegistrationSubmit").at(CONFLICT);
+        let outcome = if number == 0 {
+            "CLEAR"
+        } else {
+            "POSSIBLE_CONFLICT"
+        };
+        assert_eq!(told["outcome"], outcome, "{name}");
+        waiting.push(answer.text("dealRegistrationSubmit/dealRegistration/id"));
+    }
+    let before = written(&t).await;
+    for id in &waiting {
+        let input = json!({ "registrationId": id });
+        let refused = decide(&t, &reviewer, "dealRegistrationApprove", input).await;
+        assert_eq!(refused.refusal("dealRegistrationApprove"), "CONFLICT");
+        let field = refused.at("dealRegistrationApprove/userErrors/0/field");
+        assert_eq!(field, &json!(["differentCustomer"]));
+    }
+    assert_eq!(written(&t).await, before);
+    // Rejected ones need no decision any more.
+    for id in &waiting[2..] {
+        let input =
+            json!({ "registrationId": id, "reason": "DUPLICATE", "note": "The same company." });
+        decide(&t, &reviewer, "dealRegistrationReject", input)
+            .await
+            .done("dealRegistrationReject");
+    }
+    let input = json!({ "registrationId": waiting[1], "differentCustomer": true });
+    decide(&t, &reviewer, "dealRegistrationApprove", input)
+        .await
+        .done("dealRegistrationApprove");
+    let dismissed = events(&t, "deal_registration.conflict_dismissed").await;
+    assert_eq!(dismissed.len(), 1);
+    let plain = json!({ "registrationId": waiting[0] });
+    let refused = decide(&t, &reviewer, "dealRegistrationApprove", plain).await;
+    assert_eq!(refused.refusal("dealRegistrationApprove"), "CONFLICT");
+    assert_eq!(events(&t, "deal_registration.approved").await.len(), 1);
+}
+
+async fn a_conflict_that_came_after_the_review_began_is_decided_too(t: TestApp) {
+    let market = market(&t).await;
+    let reviewer = t.vendor(Role::AllianceManager).await;
+    let (a, b) = (
+        gold(&t, market, "Northwind Partners").await,
+        gold(&t, market, "Contoso Sales").await,
+    );
+    let first = claim(market.router, "Zenith Optics", Some("zenith.example"));
+    let first = registered(&t, &a.manager, first).await;
+    let second = registered(
+        &t,
+        &b.manager,
+        claim(market.switch, "Zenith Optics Ltd", None),
+    )
+    .await;
+    let other = registered(
+        &t,
+        &b.manager,
+        claim(market.backup, "Zenith Optics Ltd", None),
+    )
+    .await;
+    let refused = decide(
+        &t,
+        &reviewer,
+        "dealRegistrationApprove",
+        json!({ "registrationId": first }),
+    )
+    .await;
+    assert_eq!(refused.refusal("dealRegistrationApprove"), "CONFLICT");
+    approved(&t, &reviewer, &other).await;
+    let input = json!({ "registrationId": second });
+    decide(&t, &b.manager, "dealRegistrationWithdraw", input)
+        .await
+        .done("dealRegistrationWithdraw");
+    approved(&t, &reviewer, &first).await;
+}
+
 async fn another_family_is_free(t: TestApp) {
     let market = market(&t).await;
     let (a, b) = (
@@ -214,8 +359,7 @@ async fn overlapping_claims_at_once_do_not_block_each_other(t: TestApp) {
     );
     for number in 0..5 {
         let domain = format!("customer{number}.com");
-        let both = |first: ensemble::entity::ids::ProductId,
-                    second: ensemble::entity::ids::ProductId| {
+        let both = |first: ProductId, second: ProductId| {
             use ensemble::platform::ids::TypedId;
             let mut input = claim(first, "Customer", Some(&domain));
             input["products"] =

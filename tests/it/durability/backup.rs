@@ -27,6 +27,7 @@ cases!(
     sqlite: [
         a_backup_under_writes_is_restored_over_stale_files,
         a_backup_that_is_damaged_or_not_ours_is_refused,
+        a_backup_with_one_bit_flipped_is_refused_wherever_it_is,
         a_database_in_use_is_not_replaced,
         a_file_is_whole_without_its_log_when_a_command_has_ended,
     ],
@@ -230,13 +231,64 @@ async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
     .unwrap();
     db.close().await.unwrap();
     let missing = t.folder().join("missing.db");
-    for backup in [damaged, short, text, foreign, cooked, newer, missing] {
-        let refused = site.run(["restore", backup.to_str().unwrap()]).await;
-        assert_eq!(refused.status.code(), Some(1), "{backup:?}: {refused:?}");
-        assert_eq!(kept(&file), Vec::<PathBuf>::new());
-        assert!(!beside(&file, ".restoring").exists());
+    for (backup, why) in [
+        (damaged, "its checksum does not match"),
+        (short, "is damaged"),
+        (text, "is damaged"),
+        (foreign, "is not a database of Ensemble"),
+        (cooked, "are not in order"),
+        (newer, "m9999_from_the_future"),
+        (missing, "missing.db"),
+    ] {
+        for options in [&[] as &[_], &["--without-checksum"]] {
+            let arguments = ["restore", backup.to_str().unwrap()];
+            let refused = site.run(arguments.iter().chain(options)).await;
+            assert_eq!(refused.status.code(), Some(1), "{backup:?}: {refused:?}");
+            let said = String::from_utf8(refused.stderr).unwrap();
+            let reason = if options.is_empty() && !said.contains(why) {
+                "has no checksum"
+            } else {
+                why
+            };
+            assert!(said.contains(reason), "{backup:?} {options:?}: {said}");
+            assert_eq!(kept(&file), Vec::<PathBuf>::new());
+            assert!(!beside(&file, ".restoring").exists());
+        }
     }
     assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+async fn a_backup_with_one_bit_flipped_is_refused_wherever_it_is(t: TestApp) {
+    let (site, file) = on_a_file(&t).await;
+    let good = t.folder().join("good.db");
+    site.done(["backup", good.to_str().unwrap()]).await;
+    let (before, bytes) = (std::fs::read(&file).unwrap(), std::fs::read(&good).unwrap());
+    let flipped = t.folder().join("flipped.db");
+    // Twenty-five places all over the file, the last two in the mark and in the checksum itself.
+    let places = (0..23).map(|n| n * (bytes.len() - 48) / 23 + n);
+    for place in places.chain([bytes.len() - 48, bytes.len() - 1]) {
+        let mut torn = bytes.clone();
+        torn[place] ^= 1 << (place % 8);
+        std::fs::write(&flipped, torn).unwrap();
+        let refused = site.run(["restore", flipped.to_str().unwrap()]).await;
+        assert_eq!(refused.status.code(), Some(1), "{place}: {refused:?}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains("checksum"), "{place}: {said}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+
+    // A backup of a version before checksums is a database and nothing else; it is restored when asked for.
+    let older = t.folder().join("older.db");
+    std::fs::write(&older, &bytes[..bytes.len() - 48]).unwrap();
+    let arguments = ["restore", older.to_str().unwrap()];
+    let refused = site.run(arguments).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("--without-checksum"), "{said}");
+    site.done(arguments.iter().chain(&["--without-checksum"]))
+        .await;
+    site.done(["restore", good.to_str().unwrap()]).await;
+    site.done(["verify"]).await;
 }
 
 async fn a_database_in_use_is_not_replaced(t: TestApp) {

@@ -1,7 +1,8 @@
-//! The real program, killed at random moments while clients play the main journey.
+//! The real program, killed at random moments while clients play the main journey; and the same while writes and syncs of
+//! its files fail, or its connections to the database are cut.
 //!
 //! The short form runs with every test. The long one:
-//! `ENSEMBLE_CRASH_KILLS=50 cargo test --test it -- survives_kills`; `ENSEMBLE_CRASH_SEED` repeats a run's
+//! `ENSEMBLE_CRASH_KILLS=50 cargo test --test it -- whatever_is_acknowledged`; `ENSEMBLE_CRASH_SEED` repeats a run's
 //! moments.
 
 use std::{
@@ -20,15 +21,26 @@ use tokio::sync::watch;
 
 use super::{
     account::{self, counted, difference, effects, number},
+    disk::{BROKEN, Disk, FULL},
     journey::{Client, Ground},
     ordered,
+    proxy::{Fault, Proxy},
 };
 use crate::{
     cases,
-    support::{TestApp, http::Http, program::Installation, until},
+    support::{
+        TestApp,
+        http::Http,
+        program::{Installation, Server},
+        until,
+    },
 };
 
-cases!(whatever_is_acknowledged_survives_kills_exactly_once);
+cases!(
+    whatever_is_acknowledged_survives_kills_exactly_once,
+    disk: [whatever_is_acknowledged_survives_a_failing_disk],
+    postgres: [whatever_is_acknowledged_survives_a_failing_line],
+);
 
 /// Clients that win deals, beside one that pays.
 const CLIENTS: usize = 3;
@@ -36,21 +48,112 @@ const CLIENTS: usize = 3;
 const PAID: &str =
     "SELECT CAST(COALESCE(sum(amount_minor), 0) AS BIGINT) FROM payout WHERE status = 'PAID'";
 
+/// How often the program is killed.
+fn kills() -> u32 {
+    ordered("ENSEMBLE_CRASH_KILLS").unwrap_or(2)
+}
+
 async fn whatever_is_acknowledged_survives_kills_exactly_once(t: TestApp) {
-    let kills = ordered("ENSEMBLE_CRASH_KILLS").unwrap_or(2);
-    let seed = ordered("ENSEMBLE_CRASH_SEED").unwrap_or_else(|| rand::rng().random());
     let url = t.fresh_database().await;
-    let site = Installation::new(t.folder().join("site"), &url).with("ENSEMBLE_LOG", "warn");
+    let site = Installation::new(t.folder().join("site"), &url);
+    play(&url, site, async |stage| {
+        for _ in 0..kills() {
+            let at = Duration::from_millis(stage.moments.random_range(10..900));
+            tokio::time::sleep(at).await;
+            stage.restart().await;
+        }
+        format!("{} kills", kills())
+    })
+    .await;
+}
+
+async fn whatever_is_acknowledged_survives_a_failing_disk(t: TestApp) {
+    let url = t.fresh_database().await;
+    let disk = Disk::new(&t.folder());
+    let site = disk.under(Installation::new(t.folder().join("site"), &url));
+    play(&url, site, async |stage| {
+        let mut met = 0;
+        for _ in 0..10 * kills() {
+            let error = if stage.moments.random() { FULL } else { BROKEN };
+            disk.fail_once(error, stage.moments.random_range(0..30));
+            until("a write or sync that failed", || async { disk.met() > 0 }).await;
+            met += disk.met();
+        }
+        for error in [FULL, BROKEN] {
+            disk.fail(error);
+            stage.says(503).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            met += disk.met();
+            disk.heal();
+            stage.says(200).await;
+        }
+        format!("{met} failed writes and syncs")
+    })
+    .await;
+}
+
+async fn whatever_is_acknowledged_survives_a_failing_line(t: TestApp) {
+    let url = t.fresh_database().await;
+    let proxy = Proxy::before(&url).await;
+    let site = Installation::new(t.folder().join("site"), &proxy.leading_to(&url));
+    play(&url, site, async |stage| {
+        let cuts = 10 * kills();
+        for _ in 0..cuts {
+            proxy.fault_after(Fault::Cut, stage.moments.random_range(0..60));
+            proxy.broken().await;
+            proxy.mend();
+        }
+        stage.says(200).await;
+        format!("{cuts} cut connections")
+    })
+    .await;
+}
+
+/// The program while the journey is played.
+struct Stage {
+    site: Installation,
+    server: Option<Server>,
+    up: watch::Sender<Option<String>>,
+    slowest: Duration,
+    moments: StdRng,
+}
+
+impl Stage {
+    /// Kills the program and starts it again.
+    async fn restart(&mut self) {
+        self.server.take().unwrap().kill();
+        self.up.send_replace(None);
+        let server = self.site.serve().await;
+        self.slowest = self.slowest.max(server.ready_after);
+        self.up.send_replace(Some(server.address.clone()));
+        self.server = Some(server);
+    }
+
+    /// Waits until the program says that it is ready, or that it is not.
+    async fn says(&self, status: u16) {
+        let address = self.up.borrow().clone().unwrap();
+        let (http, probe) = (Http::default(), format!("{address}/readyz"));
+        until(&format!("{status} at {probe}"), || async {
+            matches!(http.get(&probe).await, Ok((said, _)) if said == status)
+        })
+        .await;
+    }
+}
+
+/// Plays the journey on a new demo while misfortunes happen, which are told in the end; then looks whether everything
+/// acknowledged is there, exactly once.
+async fn play(url: &str, site: Installation, misfortunes: impl AsyncFnOnce(&mut Stage) -> String) {
+    let seed = ordered("ENSEMBLE_CRASH_SEED").unwrap_or_else(|| rand::rng().random());
+    let site = site.with("ENSEMBLE_LOG", "warn");
     site.done(["seed"]).await;
-    let db = account::observer(&url).await;
+    let db = account::observer(url).await;
     let before = effects(&db).await;
     let paid_before = number(&db, PAID).await;
 
-    let mut server = site.serve().await;
+    let server = site.serve().await;
     // The mails of the demo are not of this journey.
     settled(&db).await;
     let written_before = written(&db).await;
-    let mut slowest = server.ready_after;
     let (up, address) = watch::channel(Some(server.address.clone()));
     let ground = Arc::new(Ground {
         address,
@@ -87,16 +190,20 @@ async fn whatever_is_acknowledged_survives_kills_exactly_once(t: TestApp) {
         }
     });
 
-    let mut moments = StdRng::seed_from_u64(seed);
-    for _ in 0..kills {
-        let at = Duration::from_millis(moments.random_range(10..900));
-        tokio::time::sleep(at).await;
-        server.kill();
-        up.send_replace(None);
-        server = site.serve().await;
-        slowest = slowest.max(server.ready_after);
-        up.send_replace(Some(server.address.clone()));
-    }
+    let mut stage = Stage {
+        slowest: server.ready_after,
+        site,
+        server: Some(server),
+        up,
+        moments: StdRng::seed_from_u64(seed),
+    };
+    let told = misfortunes(&mut stage).await;
+    let Stage {
+        site,
+        server,
+        slowest,
+        ..
+    } = stage;
     enough.store(true, Ordering::Relaxed);
     let mut won = 0;
     for client in winning {
@@ -126,8 +233,8 @@ async fn whatever_is_acknowledged_survives_kills_exactly_once(t: TestApp) {
     assert!(verified.status.success(), "seed {seed}: {verified:#?}");
     assert!(slowest < Duration::from_secs(10), "ready after {slowest:?}");
     eprintln!(
-        "{:?}, seed {seed}: {kills} kills, {} calls acknowledged and replayed, {repeated} repeated after a lost \
-         connection, {won} deals, {runs} runs, {} effects, slowest ready {slowest:?}",
+        "{:?}, seed {seed}: {told}, {} calls acknowledged and replayed, {repeated} repeated after a lost connection, \
+         {won} deals, {runs} runs, {} effects, slowest ready {slowest:?}",
         db.get_database_backend(),
         acknowledged.len(),
         effects.values().sum::<i64>(),

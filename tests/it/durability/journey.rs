@@ -281,9 +281,15 @@ impl Client {
     async fn sign_in(&mut self, email: &'static str) {
         let document = seeds::operation("SignIn").unwrap();
         let variables = json!({"email": email, "password": seeds::PASSWORD});
-        let answer = self.send(None, document, &variables).await;
-        let token = answer["data"]["login"]["accessToken"].as_str();
-        let token = token.unwrap_or_else(|| panic!("{answer:#}")).to_owned();
+        let token = loop {
+            let answer = self.send(None, document, &variables).await;
+            if let Some(token) = answer["data"]["login"]["accessToken"].as_str() {
+                break token.to_owned();
+            }
+            let retryable = &answer["errors"][0]["extensions"]["retryable"];
+            assert_eq!(retryable, true, "{answer:#}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
         self.ground.sign_ins.fetch_add(1, Ordering::Relaxed);
         self.tokens.insert(email, token);
     }

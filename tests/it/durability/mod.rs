@@ -4,10 +4,13 @@ pub mod account;
 mod backup;
 mod crash;
 mod demo;
+pub mod disk;
 mod gone;
 mod journey;
+mod lines;
 mod mail;
 mod migrations;
+mod operator;
 mod post;
 mod proxy;
 mod steps;
@@ -22,9 +25,11 @@ pub fn cases() -> Vec<Case> {
         crash::cases(),
         demo::cases(),
         gone::cases(),
+        lines::cases(),
         mail::cases(),
         migrations::cases(),
         steps::cases(),
+        operator::cases(),
         stop::cases(),
     ]
     .concat()

@@ -18,6 +18,9 @@ pub enum Fault {
     Held,
     /// Its connection ends instead.
     Cut,
+    /// It and everything after it on the connections of that moment disappears, and they stay open: as when a host
+    /// vanishes. Connections opened later work.
+    Swallowed,
 }
 
 /// The proxy; it ends with the test.
@@ -30,6 +33,8 @@ struct Line {
     order: Mutex<Option<(Fault, usize)>>,
     /// Whether a packet met the fault and the line is still broken.
     broken: watch::Sender<bool>,
+    /// Raised when everything on the connections of that moment disappears.
+    vanished: watch::Sender<u64>,
 }
 
 impl Proxy {
@@ -46,12 +51,15 @@ impl Proxy {
             address: listener.local_addr().unwrap(),
             order: Mutex::default(),
             broken: watch::Sender::new(false),
+            vanished: watch::Sender::new(0),
         });
         let weak = Arc::downgrade(&line);
         tokio::spawn(async move {
             while let (Ok((client, _)), Some(line)) = (listener.accept().await, weak.upgrade()) {
-                let server = TcpStream::connect(&server).await.unwrap();
-                tokio::spawn(line.carry(client, server));
+                // The server may be at its limit.
+                if let Ok(server) = TcpStream::connect(&server).await {
+                    tokio::spawn(line.carry(client, server));
+                }
             }
         });
         Self(line)
@@ -85,6 +93,7 @@ impl Proxy {
 
 impl Line {
     async fn carry(self: Arc<Self>, client: TcpStream, server: TcpStream) {
+        let mut vanished = self.vanished.subscribe();
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
         let there = async {
@@ -101,11 +110,16 @@ impl Line {
                 }
             }
         };
-        // Either end takes the other with it.
+        // Either end takes the other with it, unless the host vanishes.
+        let vanishes = async {
+            let _ = vanished.changed().await;
+        };
         tokio::select! {
-            () = there => {}
-            () = back => {}
+            () = there => return,
+            () = back => return,
+            () = vanishes => {}
         }
+        std::future::pending::<()>().await;
     }
 
     /// Whether the packet goes on; while packets are held it waits.
@@ -122,6 +136,11 @@ impl Line {
         match fault {
             // One connection is cut, by the first packet that meets the fault.
             Fault::Cut => met_before,
+            Fault::Swallowed => {
+                *self.order.lock().unwrap() = None;
+                self.vanished.send_modify(|times| *times += 1);
+                std::future::pending().await
+            }
             Fault::Held => {
                 let mut broken = self.broken.subscribe();
                 broken.wait_for(|broken| !broken).await.unwrap();

@@ -163,7 +163,7 @@ async fn the_trail_is_filtered_by_subject_actor_action_and_time(t: TestApp) {
         (json!({"at": {"lt": "2026-03-01T09:00:00.000500Z"}}), 1),
         (json!({"at": {"lt": "2026-03-01T09:00:00Z"}}), 0),
         (json!({"at": {"lt": "9999-12-31T00:00:00Z"}}), 2),
-        (json!({"action": "no.such\u{0}"}), 0),
+        (json!({"action": "no.such"}), 0),
         (json!({"subjectId": "nonsense"}), 0),
         (json!({"actorId": first.replacen("user", "deal", 1)}), 0),
     ];

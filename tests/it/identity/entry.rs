@@ -220,7 +220,7 @@ async fn an_unknown_address_gets_the_same_answer_and_no_link(t: TestApp) {
             .at("passwordResetRequest/accepted"),
         &json!(true)
     );
-    for address in ["ben@vendor.example", "no address", "\u{0}"] {
+    for address in ["ben@vendor.example", "no address", ""] {
         assert_eq!(request_reset(&t, address).await.json, unknown.json);
     }
     assert_eq!(rows(&t).await, before);

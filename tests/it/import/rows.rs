@@ -108,7 +108,7 @@ async fn a_thousand_partners_with_twenty_bad_rows(t: TestApp) {
         12 => Some(format!("p{n},Partner {n} Ltd,DE,SI;MSP")),
         _ => bad(n),
     };
-    files.write("partners.csv", &partners(changed));
+    files.write("partners.csv", partners(changed));
     assert_eq!(counts(&files.import(&t).await), [[0, 3, 977, 20]]);
     let named = |id: &'static str| {
         partner::Entity::find()
@@ -391,7 +391,7 @@ async fn a_known_parent_moves_with_all_that_hangs_under_it(t: TestApp) {
         let files = Files::new(&mapping, &[("tree.csv", tree)]);
         assert_eq!(counts(&files.import(&t).await), [[9, 0, 0, 0]]);
         let moved = |under: &str| format!("id,name,parent\nb1,Branch One,{under}\n");
-        files.write("tree.csv", &moved("t5"));
+        files.write("tree.csv", moved("t5"));
         let before = contents(&t).await;
         for dry_run in [true, false] {
             let report = files.try_import(&t, dry_run, None).await.unwrap();
@@ -400,7 +400,7 @@ async fn a_known_parent_moves_with_all_that_hangs_under_it(t: TestApp) {
                 ["2 parent: would make more than 8 levels"]
             );
         }
-        files.write("tree.csv", &moved("b4"));
+        files.write("tree.csv", moved("b4"));
         let circle = files.import(&t).await;
         assert_eq!(refusals(&circle), ["2 parent: would make a circle"]);
         assert_eq!(contents(&t).await, before);

@@ -213,6 +213,16 @@ async fn a_file_that_cannot_be_written_whole_is_removed(t: TestApp) {
         .await
         .unwrap();
     assert_eq!(files.list("payouts").await.unwrap(), ["payouts/whole.csv"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |name: &str| {
+            let found = std::fs::metadata(folder.join(name)).unwrap();
+            found.permissions().mode() & 0o777
+        };
+        assert_eq!(mode("payouts/whole.csv"), 0o640);
+        assert_eq!(mode("payouts") & 0o007, 0, "others cannot enter the folder");
+    }
     assert!(!files.exists("payouts/whole.part").await.unwrap());
     let again = Files::folder(&folder, &[]).unwrap();
     assert_eq!(

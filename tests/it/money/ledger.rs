@@ -140,7 +140,7 @@ async fn postings_that_do_not_balance_are_refused(t: TestApp) {
         posting(AccountKind::Cash, 1),
         posting(AccountKind::CommissionExpense, -2),
     ];
-    let huge = 1_000_000_000_000_001;
+    let huge = ensemble::platform::money::MAX_SUM + 1;
     let beyond = vec![
         posting(AccountKind::Cash, huge),
         posting(AccountKind::CommissionExpense, -huge),

@@ -24,7 +24,11 @@ use ensemble::{
         },
         incentive_plan, partner, payout, program, program_version,
     },
-    incentives::{AccrualKind, PlanStatus, PlanTerms},
+    events::Event,
+    incentives::{
+        AccrualKind, PlanStatus, PlanTerms,
+        terms::{Component, ComponentKind},
+    },
     ledger::{
         TransactionKind,
         balance::{self, Balance},
@@ -33,9 +37,11 @@ use ensemble::{
     },
     partners::PartnerStatus,
     platform::{
+        audit,
         ids::{self, TypedId},
         mail::Message,
         money::Currency,
+        ppm::Ppm,
     },
     programs::{ProgramSettings, ProgramStatus},
 };
@@ -104,7 +110,15 @@ impl Books {
         };
         let terms = PlanTerms {
             currency: Currency::USD,
-            components: Vec::new(),
+            components: vec![Component {
+                kind: ComponentKind::InfluencePool,
+                rate_ppm: Some(Ppm::new(100_000)),
+                flat_minor: None,
+                cap_minor: None,
+                product_family: None,
+                includes_renewals: false,
+                rebate: None,
+            }],
             holdback: Default::default(),
             clawback_days: 90,
         };
@@ -137,8 +151,8 @@ impl Books {
                 effective_from: now,
                 effective_to: None,
                 created_by: maker.id,
-                activated_by: None,
-                activated_at: None,
+                activated_by: Some(checker.id),
+                activated_at: Some(now),
                 version: 1,
                 created_at: now,
                 updated_at: now,
@@ -149,6 +163,8 @@ impl Books {
             Box::pin(async move {
                 tx.insert(whole(program)).await?;
                 tx.insert(whole(version)).await?;
+                let activated = Event::PlanActivated { plan_id: plan.id };
+                audit::append_past(tx, &activated, now, plan.activated_by).await?;
                 tx.insert(whole(plan)).await
             })
         })
@@ -285,6 +301,39 @@ impl Books {
         deal
     }
 
+    /// One more line of a deal that is won, earned or held, booked under this plan.
+    pub async fn more(&self, deal: DealId, won_at: &str, line: &Earned) {
+        let (books, won_at) = (self.clone(), at(won_at));
+        let (partner, now, held) = (line.partner, line.amount, line.held);
+        self.t
+            .write(move |tx| {
+                let books = books.clone();
+                Box::pin(async move {
+                    let id: ensemble::entity::ids::AccrualId = tx.id();
+                    let usd = Currency::USD;
+                    let kind = if held > 0 {
+                        AccrualKind::Holdback
+                    } else {
+                        AccrualKind::Earned
+                    };
+                    let row = books.line(id, deal, partner, kind, now + held, usd, won_at);
+                    tx.insert(whole(row)).await?;
+                    let booked = NewTransaction {
+                        kind: TransactionKind::Commission,
+                        key: format!("more:{id}"),
+                        subject_type: DealId::PREFIX,
+                        subject_id: deal.uuid(),
+                        effective_at: won_at,
+                        currency: usd,
+                        postings: rules::won(partner.uuid(), now, held).unwrap(),
+                    };
+                    post::post(tx, vec![booked]).await.map(|_| ())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
     /// A refund that takes these amounts back, booked as refunding books it.
     pub async fn refund(
         &self,
@@ -405,7 +454,7 @@ impl Books {
             earned_at,
             available_at: earned_at,
             payout_id: None,
-            created_at: earned_at,
+            created_at: self.t.app.clock().now(),
         }
     }
 

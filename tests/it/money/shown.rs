@@ -14,7 +14,7 @@ cases!(
     the_lines_of_many_payments_are_read_at_once_and_by_pages,
 );
 
-const LINES: &str = r"query($first: Int, $after: String, $last: Int, $before: String) { payouts(first: 50) { nodes {
+const LINES: &str = r"query($first: Int, $after: String, $last: Int, $before: String) { payouts(first: 10) { nodes {
     partner { displayName } amount { amount } lineCount
     lines(first: $first, after: $after, last: $last, before: $before) {
         totalCount pageInfo { hasNextPage hasPreviousPage endCursor startCursor }

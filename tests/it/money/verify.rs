@@ -1,15 +1,26 @@
 //! Verification: silent on books in order, and naming the row when somebody altered one.
 
 use ensemble::{
-    entity::{ledger_entry, payout},
-    ledger::verify,
+    entity::{ids::IncentivePlanId, incentive_plan, ledger_entry, payout},
+    events::Event,
+    platform::{
+        audit,
+        ids::{self, TypedId},
+        ppm::Ppm,
+    },
+    verify,
 };
 use sea_orm::{DbBackend, EntityTrait};
 
-use super::{Books, earned, operator};
+use super::{Books, Earned, earned, operator, whole};
 use crate::{cases, support::TestApp};
 
-cases!(books_in_order_are_reported_clean, an_altered_row_is_named);
+cases!(
+    books_in_order_are_reported_clean,
+    an_altered_row_is_named,
+    a_deal_paid_again_under_another_number_of_its_plan_is_found,
+    a_line_that_a_run_left_out_is_found,
+);
 
 async fn paid(t: &TestApp) -> Books {
     let books = Books::open(t, 0).await;
@@ -29,7 +40,7 @@ async fn books_in_order_are_reported_clean(t: TestApp) {
     paid(&t).await;
     let report = verify::verify(t.app.db().reader()).await.unwrap();
     assert!(report.is_clean(), "{report}");
-    assert_eq!(report.findings.len(), 12);
+    assert_eq!(report.findings.len(), 26);
     assert!(report.audit_head.position > 0);
 }
 
@@ -74,7 +85,8 @@ async fn an_altered_row_is_named(t: TestApp) {
         promises,
         [
             "the entries of every transaction sum to zero per currency",
-            "the balance of every account is the sum of its entries"
+            "the balance of every account is the sum of its entries",
+            "every transaction says what was posted: kind, key, subject, dates, period, accounts and amounts",
         ]
     );
     assert_eq!(
@@ -88,6 +100,10 @@ async fn an_altered_row_is_named(t: TestApp) {
     operator(&t, &change("- 1")).await.unwrap();
     assert_eq!(broken(&t).await, []);
 
+    let guard = if on.is_empty() { "" } else { " ON payout" };
+    operator(&t, &format!("DROP TRIGGER payout_no_update{guard}"))
+        .await
+        .unwrap();
     let payment = payout::Entity::find()
         .one(t.app.db().reader())
         .await
@@ -109,6 +125,7 @@ async fn an_altered_row_is_named(t: TestApp) {
         [
             "the accounts of every partner tie to its commission lines and payouts",
             "every payout is the sum of its lines, all of its partner and currency",
+            "every row that decides money says what was written",
         ]
     );
     assert!(
@@ -136,11 +153,95 @@ async fn an_altered_row_is_named(t: TestApp) {
         .unwrap();
     let altered = "UPDATE audit_event SET action = 'deal.lost' WHERE id = (SELECT audit_event_id FROM audit_seal WHERE position = 2)";
     operator(&t, altered).await.unwrap();
+    let found = broken(&t).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(
+        found[0].0,
+        "every row that decides money says what was written"
+    );
+    assert!(
+        found[0].1[0].ends_with(" in audit_event was altered"),
+        "{found:?}"
+    );
+    let chain = "the audit trail is the one that was sealed";
+    assert_eq!(found[1], (chain, vec!["position 2".to_owned()]));
+}
+
+/// A second number of the plan, at twelve percent, as if activated later over the same time.
+async fn second_number(books: &Books) -> IncentivePlanId {
+    let (id, by) = (
+        IncentivePlanId::of(ids::mint(books.t.app.clock().now())),
+        books.checker.id,
+    );
+    let first = incentive_plan::Entity::find_by_id(books.plan);
+    let mut plan = first.one(books.t.app.db().reader()).await.unwrap().unwrap();
+    plan.id = id;
+    plan.number = 2;
+    plan.terms.components[0].rate_ppm = Some(Ppm::new(120_000));
+    let at = books.t.app.clock().now();
+    plan.activated_at = Some(at);
+    books
+        .t
+        .write(move |tx| {
+            let plan = plan.clone();
+            Box::pin(async move {
+                let activated = Event::PlanActivated { plan_id: plan.id };
+                audit::append_past(tx, &activated, at, Some(by)).await?;
+                tx.insert(whole(plan)).await
+            })
+        })
+        .await
+        .unwrap();
+    id
+}
+
+async fn a_deal_paid_again_under_another_number_of_its_plan_is_found(t: TestApp) {
+    t.leaves_books_altered();
+    let books = Books::open(&t, 0).await;
+    let partner = books.partner("Alpha").await;
+    let second = Books {
+        plan: second_number(&books).await,
+        ..books.clone()
+    };
+    let won = "2026-03-01T08:00:00Z";
+    // The difference to what number 1 paid is no second payment.
+    let one = books.win(won, &[earned(partner, 1_000_000)]).await;
+    second.more(one, won, &earned(partner, 200_000)).await;
+    assert_eq!(broken(&t).await, []);
+    let other = books.win(won, &[earned(partner, 1_000_000)]).await;
+    second.more(other, won, &earned(partner, 1_200_000)).await;
     assert_eq!(
         broken(&t).await,
         [(
-            "the audit trail is the one that was sealed",
-            vec!["position 2".to_owned()]
+            "no deal pays more than its plans promise, whatever their numbers",
+            vec![format!(
+                "{other} pays {partner} 22000.00 as InfluencePool of \"Ten percent\" under number 1 and 2, at most 12000.00"
+            )]
+        )]
+    );
+}
+
+async fn a_line_that_a_run_left_out_is_found(t: TestApp) {
+    t.leaves_books_altered();
+    let books = Books::open(&t, 0).await;
+    let partner = books.partner("Alpha").await;
+    let won = "2026-03-01T08:00:00Z";
+    let deal = books.win(won, &[earned(partner, 100_000)]).await;
+    t.advance(chrono::TimeDelta::hours(1));
+    let run = books.created("2026-03-01", "2026-03-31").await;
+    assert_eq!(broken(&t).await, []);
+    // Booked in time, and yet neither paid nor an exception.
+    t.advance(chrono::TimeDelta::hours(-1));
+    let held = Earned {
+        held: 500,
+        ..earned(partner, 0)
+    };
+    books.more(deal, won, &held).await;
+    assert_eq!(
+        broken(&t).await,
+        [(
+            "every line that was due when a payout run was calculated is paid, or its partner is an exception of the run",
+            vec![format!("{run} leaves out 5.00 USD of {partner}")]
         )]
     );
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
     entity::{accrual, deal, deal_refund, ids::*, incentive_plan, payout, payout_run},
+    events::Event,
     incentives::{AccrualKind, PlanStatus, PlanTerms},
     ledger::{
         TransactionKind,
@@ -10,7 +11,7 @@ use ensemble::{
         rules::{clawed_back, won},
     },
     payouts::{PayoutStatus, RunStatus},
-    platform::{ids::TypedId, money::Currency},
+    platform::{audit, ids::TypedId, money::Currency},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::json;
@@ -38,12 +39,21 @@ impl World {
             effective_to: Set(None),
             created_by: Set(self.alma.id),
             activated_by: Set(None),
-            activated_at: Set(None),
+            activated_at: Set(Some(now)),
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
         };
-        insert(t, row).await;
+        t.write(move |tx| {
+            let row = row.clone();
+            Box::pin(async move {
+                let activated = Event::PlanActivated { plan_id: id };
+                audit::append_past(tx, &activated, now, None).await?;
+                tx.insert(row).await
+            })
+        })
+        .await
+        .unwrap();
         id
     }
 

@@ -196,9 +196,7 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
             "round {round}"
         );
         assert_eq!(balance.clawback_receivable, 20_000, "round {round}");
-        let report = ensemble::ledger::verify::verify(t.app.db().reader())
-            .await
-            .unwrap();
+        let report = ensemble::verify::verify(t.app.db().reader()).await.unwrap();
         assert!(report.is_clean(), "{report}");
     }
     // What was taken back last is more than nothing and nets against nothing: it is carried, not paid.
@@ -284,7 +282,7 @@ async fn a_refund_while_the_money_is_on_its_way_is_carried(t: TestApp) {
     t.settle().await;
     realm.pay().await;
     assert_eq!(states().await, (150_000 + 25_000 + 5_000, 0));
-    let verified = ensemble::ledger::verify::verify(t.app.db().reader()).await;
+    let verified = ensemble::verify::verify(t.app.db().reader()).await;
     let report = verified.unwrap();
     assert!(report.is_clean(), "{report}");
 }

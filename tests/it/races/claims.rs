@@ -25,7 +25,8 @@ use crate::{
 
 cases!(
     of_two_hundred_claims_on_one_customer_one_holds_it,
-    a_customer_without_a_domain_is_one_in_every_spelling,
+    a_registration_number_is_one_customer_in_every_spelling,
+    of_parallel_approvals_of_one_name_none_goes_through_without_a_decision,
     a_tier_s_limit_holds_under_parallel_claims,
     parallel_claims_and_approvals_get_numbers_of_their_own,
     a_number_that_was_taken_is_minted_again,
@@ -127,17 +128,43 @@ async fn of_two_hundred_claims_on_one_customer_one_holds_it(t: TestApp) {
     assert_eq!(seen.at("deals/totalCount"), 0);
 }
 
-async fn a_customer_without_a_domain_is_one_in_every_spelling(t: TestApp) {
+async fn a_registration_number_is_one_customer_in_every_spelling(t: TestApp) {
     let market = market(&t).await;
+    let spellings = [
+        "HRB 4711 B",
+        "hrb4711b",
+        "HRB-4711-B",
+        "ＨＲＢ ４７１１ Ｂ",
+        "HRB\u{a0}4711\u{200b}B",
+    ];
+    let sellers = many(&t, market, 24).await;
+    let other = t.beside().await;
+    let answers = at_once(sellers.into_iter().enumerate().map(|(n, seller)| {
+        let on = if n % 2 == 0 { t.clone() } else { other.clone() };
+        let mut input = claim(market.router, &format!("Name {n}"), None);
+        input["customer"]["country"] = json!("DE");
+        input["customer"]["registrationNumber"] = json!(spellings[n % spellings.len()]);
+        let key = fresh_key(&t);
+        async move { answered(|| submit_keyed(&on, &seller.manager, input.clone(), &key)).await }
+    }))
+    .await;
+    one_of(&answers, "SAME_REGISTRATION_NUMBER");
+    let [registrations, protections, customers, ..] = written(&t).await;
+    assert_eq!((registrations, protections, customers), (1, 1, 1));
+}
+
+async fn of_parallel_approvals_of_one_name_none_goes_through_without_a_decision(t: TestApp) {
+    let market = market(&t).await;
+    let reviewer = t.vendor(Role::AllianceManager).await;
     let spellings = [
         "Café Müller GmbH",
         "CAFÉ MÜLLER GMBH",
         "Cafe\u{301} Mu\u{308}ller GmbH",
         "  café   müller  gmbh ",
         "Ｃafé Müller",
-        "CAFE\u{301} MU\u{308}LLER G.m.b.H.",
+        "Cafe Mueller G.m.b.H.",
     ];
-    let sellers = many(&t, market, 24).await;
+    let sellers = many(&t, market, 12).await;
     let other = t.beside().await;
     let answers = at_once(sellers.into_iter().enumerate().map(|(n, seller)| {
         let on = if n % 2 == 0 { t.clone() } else { other.clone() };
@@ -147,9 +174,20 @@ async fn a_customer_without_a_domain_is_one_in_every_spelling(t: TestApp) {
         async move { answered(|| submit_keyed(&on, &seller.manager, input.clone(), &key)).await }
     }))
     .await;
-    one_of(&answers, "SAME_NAME");
-    let [registrations, protections, customers, ..] = written(&t).await;
-    assert_eq!((registrations, protections, customers), (1, 1, 1));
+    let (accepted, _) = tally(&answers, "dealRegistrationSubmit");
+    assert_eq!(accepted, 12);
+    let approvals = at_once(answers.iter().enumerate().map(|(n, answer)| {
+        let on = if n % 2 == 0 { t.clone() } else { other.clone() };
+        let id = answer.text("dealRegistrationSubmit/dealRegistration/id");
+        let reviewer = reviewer.clone();
+        async move {
+            let input = json!({ "registrationId": id });
+            answered(|| decide(&on, &reviewer, "dealRegistrationApprove", input.clone())).await
+        }
+    }))
+    .await;
+    let (approved, codes) = tally(&approvals, "dealRegistrationApprove");
+    assert_eq!((approved, codes), (0, vec!["CONFLICT".to_owned(); 12]));
 }
 
 async fn a_tier_s_limit_holds_under_parallel_claims(t: TestApp) {

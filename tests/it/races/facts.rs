@@ -38,7 +38,7 @@ const FACTS: [&str; 13] = [
 ];
 
 /// A row in every table of facts.
-async fn everything_happened(t: &TestApp) -> Realm {
+pub(super) async fn everything_happened(t: &TestApp) -> Realm {
     let market = market(t).await;
     let realm = Realm::open(t, market).await;
     let seller = realm.seller("Northwind Partners").await;

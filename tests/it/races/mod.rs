@@ -1,7 +1,9 @@
 //! Promises that only parallel callers, several processes, jumping clocks or large books can break.
 
 mod books;
+mod bounds;
 mod claims;
+mod columns;
 mod decisions;
 mod facts;
 mod keys;
@@ -37,7 +39,9 @@ use crate::{
 pub fn cases() -> Vec<Case> {
     [
         books::cases(),
+        bounds::cases(),
         claims::cases(),
+        columns::cases(),
         decisions::cases(),
         facts::cases(),
         keys::cases(),

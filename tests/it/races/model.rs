@@ -13,10 +13,10 @@ use ensemble::{
         AccountKind, Posting, TransactionKind,
         balance::Balance,
         post::{self, NewTransaction},
-        reverse, verify,
+        reverse,
     },
     platform::{ids::TypedId, money::Currency},
-    worker,
+    verify, worker,
 };
 use proptest::{prelude::*, sample::Index, test_runner::TestRunner};
 use sea_orm::{EntityTrait, PaginatorTrait};

@@ -1,14 +1,31 @@
 //! Large books are verified in time. The normal run proves that the generator makes sound books and that verification
 //! sees them all; `ENSEMBLE_TEST_ENTRIES=1000000` measures.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use ensemble::{
-    entity::{audit_event, ledger_entry},
-    ledger::verify,
-    platform::{audit, ids::TypedId},
+    entity::{
+        audit_event,
+        ids::{DealId, LedgerTransactionId, PayoutRunId, UserId},
+        ledger_account, ledger_entry, ledger_transaction, row_fingerprint,
+    },
+    events::Event,
+    ledger::{Posting, content::Content},
+    platform::{
+        audit,
+        fingerprint::{Before, TABLES},
+        ids::TypedId,
+        money::Currency,
+    },
+    verify,
 };
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::{Realm, from_environment};
 use crate::{cases, deals::market::market, money::operator, support::TestApp};
@@ -22,6 +39,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 const NOW: &str = "'2026-03-01T08:00:00+00:00'";
 
+fn now() -> chrono::DateTime<chrono::Utc> {
+    "2026-03-01T08:00:00Z".parse().unwrap()
+}
+
 /// Writes books in bulk: won deals with two partners each, a tenth of every deal refunded, half of the partners paid.
 struct Press<'a> {
     t: &'a TestApp,
@@ -29,6 +50,7 @@ struct Press<'a> {
     version: String,
     plan: String,
     user: String,
+    approver: UserId,
 }
 
 impl Press<'_> {
@@ -259,6 +281,7 @@ impl Press<'_> {
         &self,
         kind: &str,
         (id, number): (&str, &str),
+        (subject_type, subject): (&str, &str),
         entries: &[(&str, String, String)],
         source: &str,
     ) {
@@ -269,8 +292,8 @@ impl Press<'_> {
                 ("kind", format!("'{kind}'")),
                 ("transaction_key", format!("'{kind}:' || {number}")),
                 ("input_hash", "'none'".to_owned()),
-                ("subject_type", "'deal'".to_owned()),
-                ("subject_id", self.id("00b1", number)),
+                ("subject_type", format!("'{subject_type}'")),
+                ("subject_id", self.id(subject, number)),
                 ("effective_at", NOW.to_owned()),
                 ("recorded_at", NOW.to_owned()),
                 ("period", "'2026-03'".to_owned()),
@@ -302,14 +325,15 @@ impl Press<'_> {
             ("00e2", self.id("00c1", &one), text("-50000")),
             ("00e3", self.id("00c1", &two), text("-50000")),
         ];
-        self.transactions("COMMISSION", ("00f1", "n"), &won, source)
+        let deal = ("deal", "00b1");
+        self.transactions("COMMISSION", ("00f1", "n"), deal, &won, source)
             .await;
         let back = [
             ("00e4", self.id("00d1", "1"), text("-10000")),
             ("00e5", self.id("00c2", &one), text("5000")),
             ("00e6", self.id("00c2", &two), text("5000")),
         ];
-        self.transactions("CLAWBACK", ("00f2", "n"), &back, source)
+        self.transactions("CLAWBACK", ("00f2", "n"), deal, &back, source)
             .await;
     }
 
@@ -326,6 +350,10 @@ impl Press<'_> {
                 ("period_end", "'2026-03-31'".to_owned()),
                 ("status", "'COMPLETED'".to_owned()),
                 ("created_by", self.user.clone()),
+                ("approved_by", self.literal(self.approver.uuid())),
+                ("approved_at", NOW.to_owned()),
+                ("executed_by", self.literal(self.approver.uuid())),
+                ("executed_at", NOW.to_owned()),
                 ("version", "1".to_owned()),
                 ("created_at", NOW.to_owned()),
                 ("updated_at", NOW.to_owned()),
@@ -333,6 +361,22 @@ impl Press<'_> {
             "series WHERE n = 1",
         )
         .await;
+        let approver = self.approver;
+        self.t
+            .write(move |tx| {
+                Box::pin(async move {
+                    let run_id = PayoutRunId::of(uuid::Uuid::from_u128((0xa2 << 96) + 1));
+                    for event in [
+                        Event::PayoutRunApproved { run_id },
+                        Event::PayoutRunExecuting { run_id },
+                    ] {
+                        audit::append_past(tx, &event, now(), Some(approver)).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap();
         let due = format!(
             "(SELECT s.n AS n, CAST(SUM(a.amount_minor) AS BIGINT) AS total, COUNT(*) AS lines, \
                CAST(SUM(CASE WHEN a.amount_minor > 0 THEN a.amount_minor ELSE 0 END) AS BIGINT) AS earned \
@@ -375,46 +419,51 @@ impl Press<'_> {
             ("00ee", self.id("00d3", "1"), text("total")),
             ("00ef", account("00c5"), text("-total")),
         ];
-        self.transactions("PAYOUT_APPROVAL", ("00f3", "n"), &approval, &due)
-            .await;
-        self.transactions("PAYOUT_START", ("00f4", "n"), &start, &due)
-            .await;
-        self.transactions("PAYOUT_SETTLEMENT", ("00f5", "n"), &settlement, &due)
-            .await;
+        for (kind, id, entries) in [
+            ("PAYOUT_APPROVAL", "00f3", &approval as &[_]),
+            ("PAYOUT_START", "00f4", &start),
+            ("PAYOUT_SETTLEMENT", "00f5", &settlement),
+        ] {
+            let payout = ("payout", "00a3");
+            self.transactions(kind, (id, "n"), payout, entries, &due)
+                .await;
+        }
         self.run("UPDATE accrual SET payout_id = payout.id FROM payout WHERE payout.partner_id = accrual.partner_id")
             .await;
     }
 
     /// So many business events, sealed as the schedule seals them.
-    async fn trail(&self, rows: u32) {
-        self.run("CREATE TABLE series (n BIGINT PRIMARY KEY)").await;
-        self.run(&format!(
-            "INSERT INTO series (n) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) SELECT n FROM s",
-        ))
-        .await;
-        let details =
-            r#"'{"type":"deal.won","dealId":"deal_01kjm3q8cyfwtbnpv2d7h5x9za"}'"#.to_owned();
-        let details = match self.t.app.db().backend() {
-            DbBackend::Postgres => format!("{details}::jsonb"),
-            _ => details,
-        };
-        self.fill(
-            "audit_event",
-            &[
-                ("id", self.id("00aa", "n")),
-                ("at", NOW.to_owned()),
-                ("actor_kind", "'USER'".to_owned()),
-                ("actor_id", self.user.clone()),
-                ("action", "'deal.won'".to_owned()),
-                ("subject_type", "'deal'".to_owned()),
-                ("subject_id", self.id("00b1", "n")),
-                ("details", details),
-                ("request_id", "'test-request'".to_owned()),
-            ],
-            "series",
-        )
-        .await;
-        self.run("DROP TABLE series").await;
+    async fn trail(&self, rows: u32, deals: u32) {
+        let (user, per_write) = (self.approver, 20_000);
+        for first in (0..rows).step_by(per_write) {
+            let last = rows.min(first + u32::try_from(per_write).unwrap());
+            let write = move |tx: &'_ ensemble::tx::Tx| -> Vec<audit_event::ActiveModel> {
+                let event = |n: u32| {
+                    let deal_id = DealId::of(uuid::Uuid::from_u128(
+                        (0xb1 << 96) + u128::from(n % deals + 1),
+                    ));
+                    let event = Event::DealWon { deal_id };
+                    audit::with_fingerprint(audit_event::ActiveModel {
+                        id: Set(tx.id()),
+                        at: Set(now()),
+                        actor_kind: Set("USER".to_owned()),
+                        actor_id: Set(Some(user)),
+                        action: Set(event.name().to_owned()),
+                        subject_type: Set(DealId::PREFIX.to_owned()),
+                        subject_id: Set(deal_id.uuid()),
+                        details: Set(event.payload().unwrap()),
+                        request_id: Set(Some("test-request".to_owned())),
+                        fingerprint: Set(None),
+                    })
+                    .unwrap()
+                };
+                (first..last).map(event).collect()
+            };
+            self.t
+                .write(move |tx| Box::pin(async move { tx.insert_all(write(tx)).await }))
+                .await
+                .unwrap();
+        }
         while self
             .t
             .write(|tx| Box::pin(audit::seal(tx, 50_000)))
@@ -422,6 +471,109 @@ impl Press<'_> {
             .unwrap()
             > 0
         {}
+    }
+
+    /// What Ensemble computes when it writes: the content of every transaction, and the fingerprint of every row.
+    async fn fingerprints(&self) {
+        let db = self.t.app.db().reader();
+        let on = match self.t.app.db().backend() {
+            DbBackend::Postgres => " ON ledger_transaction",
+            _ => "",
+        };
+        self.run(&format!("DROP TRIGGER ledger_transaction_no_update{on}"))
+            .await;
+        let accounts = ledger_account::Entity::find().all(db).await.unwrap();
+        let accounts: HashMap<_, _> = accounts.into_iter().map(|row| (row.id, row)).collect();
+        let mut after = LedgerTransactionId::of(uuid::Uuid::nil());
+        loop {
+            let chunk = ledger_transaction::Entity::find()
+                .filter(ledger_transaction::Column::Id.gt(after))
+                .order_by_asc(ledger_transaction::Column::Id)
+                .limit(2_000)
+                .all(db)
+                .await
+                .unwrap();
+            let Some(last) = chunk.last().map(|row| row.id) else {
+                break;
+            };
+            let entries = ledger_entry::Entity::find()
+                .filter(ledger_entry::Column::TransactionId.gt(after))
+                .filter(ledger_entry::Column::TransactionId.lte(last))
+                .all(db)
+                .await
+                .unwrap();
+            let mut postings: HashMap<LedgerTransactionId, Vec<Posting>> = HashMap::new();
+            for entry in entries {
+                let account = &accounts[&entry.account_id];
+                postings
+                    .entry(entry.transaction_id)
+                    .or_default()
+                    .push(Posting {
+                        account: account.kind,
+                        owner: account.partner_id.map(TypedId::uuid),
+                        amount_minor: entry.amount_minor,
+                    });
+            }
+            let hashes: Vec<String> = chunk
+                .iter()
+                .filter_map(|row| {
+                    let content = Content {
+                        kind: row.kind,
+                        subject_type: &row.subject_type,
+                        subject_id: row.subject_id,
+                        effective_at: row.effective_at,
+                        currency: Currency::USD,
+                        postings: postings.get(&row.id)?,
+                        key: &row.transaction_key,
+                        recorded_at: row.recorded_at,
+                        period: &row.period,
+                        reverses: row.reverses_id,
+                    };
+                    (row.input_hash == "none")
+                        .then(|| format!("({}, '{}')", self.id_literal(row.id), content.hash()))
+                })
+                .collect();
+            if !hashes.is_empty() {
+                self.run(&format!(
+                    "UPDATE ledger_transaction SET input_hash = h.column2 FROM (VALUES {}) AS h WHERE id = h.column1",
+                    hashes.join(",")
+                ))
+                .await;
+            }
+            after = last;
+        }
+        for table in TABLES.iter().filter(|table| !table.carries_its_own) {
+            let mut after = uuid::Uuid::nil();
+            loop {
+                let rows = table
+                    .read(db, after, 5_000, &Before::default())
+                    .await
+                    .unwrap();
+                let Some(last) = rows.last().map(|row| row.id) else {
+                    break;
+                };
+                let unknown = rows.into_iter().filter(|row| row.written.is_none());
+                let prints: Vec<_> = unknown
+                    .map(|row| row_fingerprint::Model {
+                        row_id: row.id,
+                        table_name: table.name.to_owned(),
+                        fingerprint: row.now,
+                    })
+                    .collect();
+                self.t
+                    .write(move |tx| Box::pin(tx.insert_models(prints.clone())))
+                    .await
+                    .unwrap();
+                after = last;
+            }
+        }
+    }
+
+    fn id_literal(&self, id: impl TypedId) -> String {
+        match self.t.app.db().backend() {
+            DbBackend::Postgres => format!("'{}'::uuid", id.uuid()),
+            _ => self.literal(id.uuid()),
+        }
     }
 }
 
@@ -460,6 +612,7 @@ async fn a_million_entries_are_verified_within_a_minute(t: TestApp) {
         version: String::new(),
         plan: String::new(),
         user: String::new(),
+        approver: realm.checker.id,
     };
     press.program = press.literal(realm.market.program.uuid());
     press.version = press.literal(version.id.uuid());
@@ -469,9 +622,10 @@ async fn a_million_entries_are_verified_within_a_minute(t: TestApp) {
     press
         .books(entries.div_ceil(6), (entries / 500).max(4))
         .await;
+    press.fingerprints().await;
     let pressed = made.elapsed();
     let sealing = Instant::now();
-    press.trail(entries).await;
+    press.trail(entries, entries.div_ceil(6)).await;
     let sealed = sealing.elapsed();
     if t.app.db().backend() == DbBackend::Postgres {
         // As autovacuum would have done long ago.

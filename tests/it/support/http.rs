@@ -38,6 +38,21 @@ impl Http {
         .map_err(|_: ureq::Error| Lost)
     }
 
+    /// The same, asked of the server under this name.
+    pub async fn get_as(&self, host: &str, url: &str) -> Result<(u16, String), Lost> {
+        let request = self.0.get(url).header("host", host);
+        tokio::task::spawn_blocking(move || {
+            let mut answer = request.call()?;
+            Ok((
+                answer.status().as_u16(),
+                answer.body_mut().read_to_string()?,
+            ))
+        })
+        .await
+        .unwrap()
+        .map_err(|_: ureq::Error| Lost)
+    }
+
     /// The answer to a GraphQL operation, whatever its status.
     pub async fn graphql(
         &self,

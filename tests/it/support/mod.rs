@@ -438,7 +438,7 @@ impl TestApp {
         if self.books_altered.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let report = ensemble::ledger::verify::verify(self.app.db().reader())
+        let report = ensemble::verify::verify(self.app.db().reader())
             .await
             .map_err(|error| error.to_string())?;
         if report.is_clean() {

@@ -151,8 +151,8 @@ const UPWARD: &[(&str, &str)] = &[
 ];
 
 /// Parts above all domains: they compose.
-const ABOVE: [&str; 8] = [
-    "main", "server", "worker", "seeds", "import", "backup", "tx", "app",
+const ABOVE: [&str; 9] = [
+    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app",
 ];
 
 type Files = BTreeMap<String, Source>;

@@ -1,0 +1,69 @@
+//! Customers are compared by canonical forms of their names, domains and numbers, which are stored. When a form or a list
+//! behind it changes, the stored ones are rewritten before the program serves: otherwise a customer recorded earlier
+//! would not be found by a claim made today.
+
+use super::{
+    identity::{self, name_key, phone_key, registrable_domain, registration_number_key},
+    match_store as store,
+};
+use crate::{
+    app::App,
+    entity::{customer, ids::CustomerId},
+    error::Result,
+    tx::{Call, Tx},
+};
+
+/// Rewrites the stored forms of all customers, in chunks, unless they are of this version. Several processes may do it at
+/// once, and a killed one is followed by the next. Returns how many customers were looked at.
+///
+/// # Errors
+/// The database failed.
+pub async fn bring_up_to_date(app: &App) -> Result<u64> {
+    if store::stored_forms(app.db().reader()).await? >= identity::FORMS {
+        return Ok(0);
+    }
+    let (mut seen, mut after) = (0, None);
+    loop {
+        let (rows, last) = app
+            .write(Call::system("customerForms"), move |tx| {
+                Box::pin(async move { rewrite_chunk(tx, after).await })
+            })
+            .await?;
+        seen += rows;
+        if last.is_none() {
+            return Ok(seen);
+        }
+        after = last;
+    }
+}
+
+/// The next customers; at their end the version is recorded.
+async fn rewrite_chunk(tx: &Tx, after: Option<CustomerId>) -> Result<(u64, Option<CustomerId>)> {
+    let rows = store::hold_next(tx, after).await?;
+    let Some(last) = rows.last() else {
+        store::store_forms(tx, identity::FORMS).await?;
+        return Ok((0, None));
+    };
+    let last = last.id;
+    let changed = rows.iter().filter_map(|row| {
+        let now = in_todays_forms(row);
+        (now != *row).then_some(now)
+    });
+    store::rewrite(tx, changed.collect(), &rows).await?;
+    Ok((u64::try_from(rows.len()).unwrap_or(u64::MAX), Some(last)))
+}
+
+fn in_todays_forms(row: &customer::Model) -> customer::Model {
+    let mut row = row.clone();
+    row.name_key = name_key(&row.name);
+    // A domain that many share is no domain; anything else that is stored stays.
+    row.domain = row
+        .domain
+        .filter(|domain| registrable_domain(domain) != Ok(None));
+    row.registration_number = row
+        .registration_number
+        .as_deref()
+        .and_then(registration_number_key);
+    row.phone = row.phone.as_deref().and_then(phone_key);
+    row
+}

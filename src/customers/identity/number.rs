@@ -1,0 +1,98 @@
+//! The canonical forms of registration numbers and telephone numbers. What people type where they have none proves
+//! nothing and has no form: words, repeated digits, counting, what a spreadsheet made of a long number.
+//!
+//! Pure: decides from facts alone.
+
+use super::data::WORDS;
+use super::spelling::{latin, words};
+use crate::platform::text::visible;
+
+/// The fewest digits of a telephone number that can tell two companies apart, and the most there are (E.164).
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+/// The canonical form of a registration number (commercial register, DUNS, tax): letters and digits only, upper case,
+/// in Latin letters. Nothing when fewer than four remain or none is a digit, and nothing for a placeholder.
+pub fn registration_number_key(number: &str) -> Option<String> {
+    if is_rounded(number) || is_empty(number) {
+        return None;
+    }
+    let key = words(number)
+        .iter()
+        .map(|word| latin(word))
+        .collect::<String>();
+    let digits: String = key.chars().filter(char::is_ascii_digit).collect();
+    let letters: String = key.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let made_up = if letters.is_empty() {
+        is_repeated(&digits) || counts(&digits)
+    } else {
+        WORDS.empty.contains(letters.as_str()) || digits.bytes().all(|digit| digit == b'0')
+    };
+    (key.chars().count() >= 4 && !digits.is_empty() && !made_up).then(|| key.to_uppercase())
+}
+
+/// The canonical form of a telephone number: digits only, without `00` or `+` in front, without a `(0)` and without an
+/// extension. Nothing when there are too few or too many, and nothing for a placeholder. Numbers written without their
+/// country match only others written so.
+pub fn phone_key(number: &str) -> Option<String> {
+    if is_rounded(number) {
+        return None;
+    }
+    let plain: String = visible(number).chars().map(digit).collect();
+    let mut digits = String::new();
+    for c in plain.replace("(0)", "").chars() {
+        if c.is_ascii_digit() {
+            digits.push(c);
+        } else if c.is_alphabetic() && digits.len() >= *PHONE_DIGITS.start() {
+            break;
+        }
+    }
+    let key = digits.strip_prefix("00").unwrap_or(&digits);
+    let tail = |count: usize| key.get(key.len().saturating_sub(count)..).unwrap_or(key);
+    let made_up = is_repeated(key)
+        || is_repeated(tail(7))
+        || counts(key)
+        || (key.len() > 8 && counts(tail(8)));
+    (PHONE_DIGITS.contains(&key.len()) && !made_up).then(|| key.to_owned())
+}
+
+/// A digit of any script as an ASCII digit.
+fn digit(c: char) -> char {
+    let ascii = any_ascii::any_ascii_char(c);
+    match ascii.as_bytes() {
+        [one] if c.is_numeric() && one.is_ascii_digit() => char::from(*one),
+        _ => c,
+    }
+}
+
+/// A number as a spreadsheet shows one that is too long for its cell: `4.93012E+11`.
+fn is_rounded(text: &str) -> bool {
+    let text = text.trim().to_ascii_uppercase();
+    let Some((mantissa, exponent)) = text.split_once('E') else {
+        return false;
+    };
+    let exponent = exponent.trim_start_matches(['+', '-']);
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = mantissa.replace([',', '.'], "");
+    number(&whole) && number(exponent) && (mantissa.len() == 1 || whole.len() < mantissa.len())
+}
+
+/// A word that stands for no value.
+fn is_empty(text: &str) -> bool {
+    let words = words(text);
+    WORDS.empty.contains(words.join(" ").as_str())
+        || words.iter().all(|word| WORDS.empty.contains(word.as_str()))
+}
+
+fn is_repeated(digits: &str) -> bool {
+    let mut bytes = digits.bytes();
+    let first = bytes.next();
+    bytes.all(|digit| Some(digit) == first)
+}
+
+/// Whether each digit is the one before it plus one, or minus one; 9 and 0 are neighbours.
+fn counts(digits: &str) -> bool {
+    let steps = || digits.bytes().zip(digits.bytes().skip(1));
+    let up = |(a, b): (u8, u8)| (a - b'0' + 1) % 10 == b - b'0';
+    let down = |(a, b): (u8, u8)| (b - b'0' + 1) % 10 == a - b'0';
+    digits.len() >= 4 && (steps().all(up) || steps().all(down))
+}

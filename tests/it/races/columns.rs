@@ -1,0 +1,674 @@
+//! Every column of every table that decides money is checked by verification, or listed here with the reason why not.
+//!
+//! The tables and columns are those of the live schema: one that is added fails until it is checked or listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ensemble::{
+    entity::{deal, exchange_rate, incentive_plan, payment_details, rebate_entry},
+    partners::AccountKind,
+    platform::{
+        fingerprint::{self, TABLES},
+        ids::{self, TypedId},
+        money::Currency,
+    },
+    verify,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter,
+    Statement,
+};
+use uuid::Uuid;
+
+use super::facts::everything_happened;
+use crate::{cases, durability::account::observer, support::TestApp};
+
+cases!(
+    every_column_that_decides_money_is_checked_or_listed_with_its_reason,
+    sqlite: [what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found],
+);
+
+/// Tables that decide money, and columns that other checks than fingerprints find.
+const CHECKED: &[(&str, &[&str])] = &[
+    ("accrual", &["payout_id"]),
+    ("attribution_credit", &[]),
+    ("attribution_run", &["superseded_at"]),
+    ("audit_event", &[]),
+    ("audit_seal", &["position", "audit_event_id", "hash"]),
+    (
+        "deal",
+        &[
+            "id",
+            "program_id",
+            "program_version_id",
+            "value_minor",
+            "currency",
+            "status",
+            "closed_at",
+            "refunded_minor",
+        ],
+    ),
+    ("deal_refund", &[]),
+    ("exchange_rate", &[]),
+    (
+        "incentive_plan",
+        &["status", "activated_by", "activated_at"],
+    ),
+    (
+        "ledger_account",
+        &["id", "kind", "partner_id", "currency", "balance_minor"],
+    ),
+    (
+        "ledger_entry",
+        &["transaction_id", "account_id", "currency", "amount_minor"],
+    ),
+    (
+        "ledger_transaction",
+        &[
+            "id",
+            "kind",
+            "transaction_key",
+            "input_hash",
+            "subject_type",
+            "subject_id",
+            "effective_at",
+            "recorded_at",
+            "period",
+            "reverses_id",
+        ],
+    ),
+    ("partner_statement", &[]),
+    ("payment_details", &["replaced_at"]),
+    ("payout", &["status", "paid_at"]),
+    ("payout_exception", &[]),
+    (
+        "payout_run",
+        &[
+            "status",
+            "approved_by",
+            "approved_at",
+            "executed_by",
+            "executed_at",
+        ],
+    ),
+    ("program_version", &[]),
+    ("rebate_entry", &[]),
+    (
+        "rebate_volume",
+        &[
+            "plan_id",
+            "component",
+            "partner_id",
+            "period_start",
+            "volume_minor",
+            "rebate_minor",
+        ],
+    ),
+    ("row_fingerprint", &["row_id", "table_name", "fingerprint"]),
+    ("touchpoint", &[]),
+];
+
+/// Columns that nothing finds, beside those that fingerprints leave out.
+const LEFT_OUT: &[(&str, &str, &str)] = &[
+    (
+        "audit_seal",
+        "sealed_at",
+        "when the chain was extended decides nothing; the rows say when they happened",
+    ),
+    ("deal", "external_id", "the number of another system"),
+    ("deal", "number", "for people"),
+    ("deal", "name", "for people"),
+    (
+        "deal",
+        "customer_id",
+        "whose deal it is decides no amount and no payee",
+    ),
+    (
+        "deal",
+        "partner_id",
+        "decides who is paid until the deal is won; the lines that followed have fingerprints",
+    ),
+    (
+        "deal",
+        "business",
+        "decides which components pay until the deal is won; the lines that followed have fingerprints",
+    ),
+    (
+        "deal",
+        "stage",
+        "moves until the deal is closed; the status says that",
+    ),
+    ("deal", "time_zone", "of the protection; decides no money"),
+    ("deal", "expected_close_on", "a forecast"),
+    ("deal", "opened_at", "decides no money"),
+    ("deal", "loss_reason", "of deals that pay nothing"),
+    ("deal", "loss_detail", "of deals that pay nothing"),
+    ("deal", "competitor", "decides no money"),
+    ("deal", "version", "counts changes"),
+    ("deal", "created_at", "shown only"),
+    ("deal", "updated_at", "shown only"),
+    ("ledger_account", "created_at", "shown only"),
+    ("ledger_account", "updated_at", "shown only"),
+    (
+        "ledger_entry",
+        "id",
+        "nothing refers to it; what it says is in its transaction",
+    ),
+    ("rebate_volume", "updated_at", "shown only"),
+];
+
+/// Tables that decide no money, or only until a deal is won: what followed from them then has fingerprints.
+const OTHERS: &[(&str, &str)] = &[
+    ("customer", "whom deals are with"),
+    ("customer_block_key", "finds duplicates"),
+    (
+        "deal_participant",
+        "decides who is paid until the deal is won",
+    ),
+    (
+        "deal_product",
+        "decides which components pay until the deal is won",
+    ),
+    (
+        "deal_registration",
+        "decides who leads a deal, not what it pays",
+    ),
+    ("deal_registration_product", "as the registration"),
+    ("deal_stage_change", "a history; the deal says where it is"),
+    ("enrollment", "decides limits of registrations"),
+    ("idempotency", "stored answers, kept for days"),
+    ("job", "work to be done; what it writes is checked"),
+    ("login_failure", "sign-in"),
+    (
+        "partner",
+        "decides who may be paid when a run is calculated; payments have fingerprints",
+    ),
+    ("partner_attribute", "what a partner does"),
+    ("partner_lifecycle_event", "a history of the partner"),
+    ("product", "what is sold"),
+    ("product_family", "what is sold"),
+    ("program", "a name and a status"),
+    ("protection", "decides who may register, not what is paid"),
+    ("refresh_token", "sign-in"),
+    ("schedule_run", "when jobs ran"),
+    ("seaql_migrations", "the schema"),
+    ("session", "sign-in"),
+    (
+        "statement_publication",
+        "how far the publication of a month came; statements have fingerprints",
+    ),
+    (
+        "user",
+        "who signs in; what a person decided is in the audit trail",
+    ),
+    ("user_token", "sign-in"),
+];
+
+/// A client with every right, past all triggers, references and checks.
+struct Client {
+    db: DatabaseConnection,
+}
+
+impl Client {
+    async fn open(t: &TestApp) -> Self {
+        let client = Self {
+            db: observer(t.url()).await,
+        };
+        match client.db.get_database_backend() {
+            DbBackend::Postgres => {
+                client.run("SET session_replication_role = replica").await;
+                let checks = "SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname AS name \
+                     FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0";
+                for sql in client.texts(checks).await {
+                    client.run(&sql).await;
+                }
+            }
+            _ => {
+                client.run("PRAGMA foreign_keys = OFF").await;
+                client.run("PRAGMA ignore_check_constraints = ON").await;
+                let triggers = "SELECT 'DROP TRIGGER ' || name AS name FROM sqlite_master WHERE type = 'trigger'";
+                for sql in client.texts(triggers).await {
+                    client.run(&sql).await;
+                }
+            }
+        }
+        client
+    }
+
+    async fn run(&self, sql: &str) -> u64 {
+        let done = self.db.execute_unprepared(sql).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .rows_affected()
+    }
+
+    async fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = Statement::from_string(self.db.get_database_backend(), sql);
+        let rows = self.db.query_all_raw(rows).await.unwrap();
+        let text = |row: &sea_orm::QueryResult| row.try_get("", "name").unwrap();
+        rows.iter().map(text).collect()
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.db.get_database_backend() == DbBackend::Postgres
+    }
+
+    async fn tables(&self) -> BTreeSet<String> {
+        let sql = if self.is_postgres() {
+            "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        } else {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        };
+        self.texts(sql).await.into_iter().collect()
+    }
+
+    async fn columns(&self, table: &str) -> Vec<String> {
+        let sql = if self.is_postgres() {
+            format!(
+                "SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
+            )
+        } else {
+            format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid")
+        };
+        self.texts(&sql).await
+    }
+
+    /// The ids in one row of a table, as they are named without their prefix.
+    async fn names(&self, table: &str, row: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for column in self.columns(table).await {
+            if column != "id" && !column.ends_with("_id") && column != "row_id" {
+                continue;
+            }
+            let hex = if self.is_postgres() {
+                format!("COALESCE(replace({column}::text, '-', ''), '')")
+            } else {
+                format!("COALESCE(lower(hex({column})), '')")
+            };
+            let sql = format!("SELECT {hex} AS name FROM \"{table}\" WHERE {row}");
+            let texts = self.texts(&sql).await;
+            assert_eq!(texts.len(), 1, "{sql}");
+            names.extend(texts.iter().filter_map(|text| Uuid::parse_str(text).ok()));
+        }
+        names.iter().map(|id| ids::encode("", *id)).collect()
+    }
+
+    /// Another value than the one that a row has.
+    fn other(&self, table: &str, column: &str) -> String {
+        let fixed = match (table, column) {
+            ("ledger_transaction", "kind") => Some("'HOLDBACK_RELEASE'"),
+            ("ledger_account", "kind") => Some("'CASH'"),
+            ("payout_run", "status") => Some("'REVIEW'"),
+            ("incentive_plan", "status") => Some("'RETIRED'"),
+            ("payout", "status") => Some("'APPROVED'"),
+            ("deal", "status") => Some("'LOST'"),
+            (_, "currency" | "from_currency" | "to_currency") => Some("'CHF'"),
+            (_, "country") => Some("'XX'"),
+            (_, "period") => Some("'1999-01'"),
+            (_, "official") => Some("NOT official"),
+            (_, "period_start" | "period_end" | "rate_on") => Some("'1999-01-01'"),
+            (_, "at" | "as_of" | "effective_from") => Some("'1999-01-01 00:00:00+00:00'"),
+            _ => None,
+        };
+        if let Some(fixed) = fixed {
+            return fixed.to_owned();
+        }
+        if column.ends_with("_at") {
+            return "'1999-01-01 00:00:00+00:00'".to_owned();
+        }
+        if ["terms", "settings", "details"].contains(&column) {
+            return if self.is_postgres() {
+                format!("jsonb_set({column}, '{{clawback_days}}', '7')")
+            } else {
+                format!("json_set({column}, '$.clawback_days', 7)")
+            };
+        }
+        let is_id = column == "id"
+            || column.ends_with("_id") && column != "external_id"
+            || column.ends_with("_by")
+            || column == "recorded_by_partner"
+            || (table, column) == ("row_fingerprint", "fingerprint");
+        if is_id {
+            return self.id(0x0190_0000_0000_7000_8000_0000_0000_0bad);
+        }
+        let is_number = column.ends_with("_minor")
+            || column.ends_with("_ppm")
+            || [
+                "component",
+                "weight",
+                "position",
+                "touches",
+                "number",
+                "line_count",
+            ]
+            .contains(&column)
+                && !(column == "number" && table.starts_with("payout"));
+        if is_number {
+            format!("COALESCE({column}, 0) + 1")
+        } else {
+            format!("COALESCE({column}, '') || 'x'")
+        }
+    }
+
+    fn id(&self, id: u128) -> String {
+        let id = Uuid::from_u128(id);
+        if self.is_postgres() {
+            format!("'{id}'")
+        } else {
+            format!("x'{}'", id.simple())
+        }
+    }
+
+    /// Which row of a table is altered: one that was paid, or taken back, where there are several.
+    fn row(&self, table: &str) -> String {
+        let first = |key: &str, only: &str| {
+            format!("{key} = (SELECT {key} FROM \"{table}\" WHERE {only} ORDER BY {key} LIMIT 1)")
+        };
+        match table {
+            "accrual" => first("id", "payout_id IS NOT NULL"),
+            "attribution_run" => first("id", "official"),
+            "deal" => first("id", "refunded_minor > 0"),
+            "payout" => first("id", "status = 'PAID'"),
+            "payout_run" => first("id", "status = 'COMPLETED'"),
+            "incentive_plan" => first("id", "activated_at IS NOT NULL"),
+            "ledger_account" => first("id", "partner_id IS NOT NULL AND balance_minor <> 0"),
+            "audit_event" => first("id", "id IN (SELECT audit_event_id FROM audit_seal)"),
+            "audit_seal" => first("position", "position > 2"),
+            "row_fingerprint" => first("row_id", "table_name = 'accrual'"),
+            "rebate_volume" => "volume_minor > 0".to_owned(),
+            _ => first("id", "TRUE"),
+        }
+    }
+
+    async fn keep(&self, table: &str) {
+        self.run(&format!(
+            "CREATE TABLE kept_{table} AS SELECT * FROM \"{table}\""
+        ))
+        .await;
+    }
+
+    async fn restore(&self, table: &str) {
+        self.run(&format!("DELETE FROM \"{table}\"")).await;
+        self.run(&format!(
+            "INSERT INTO \"{table}\" SELECT * FROM kept_{table}"
+        ))
+        .await;
+        self.run(&format!("DROP TABLE kept_{table}")).await;
+    }
+
+    async fn alter(&self, table: &str, column: &str) {
+        let sql = format!(
+            "UPDATE \"{table}\" SET {column} = {} WHERE {}",
+            self.other(table, column),
+            self.row(table)
+        );
+        assert_eq!(self.run(&sql).await, 1, "{sql}");
+    }
+}
+
+/// Rows in those tables that the other tests have no need of.
+async fn what_else_there_is(t: &TestApp) {
+    let db = t.app.db().reader();
+    let plan = incentive_plan::Entity::find()
+        .one(db)
+        .await
+        .unwrap()
+        .unwrap();
+    let deal = deal::Entity::find()
+        .filter(deal::Column::RefundedMinor.gt(0))
+        .one(db)
+        .await
+        .unwrap()
+        .unwrap();
+    let partner = ensemble::entity::partner::Entity::find()
+        .one(db)
+        .await
+        .unwrap()
+        .unwrap();
+    let (plan_id, deal_id, partner_id) = (plan.id, deal.id, partner.id);
+    let by = plan.created_by;
+    t.write(move |tx| {
+        Box::pin(async move {
+            tx.insert_models(vec![exchange_rate::Model {
+                    id: tx.id(),
+                    from_currency: "EUR".parse().unwrap(),
+                    from_amount: "1".to_owned(),
+                    to_currency: Currency::USD,
+                    to_amount: "1.1".to_owned(),
+                    rate_on: "2026-02-01".parse().unwrap(),
+                    number: 1,
+                    recorded_by: Some(by),
+                    created_at: tx.now(),
+                }])
+            .await?;
+            tx.insert_models(vec![payment_details::Model {
+                    id: tx.id(),
+                    partner_id,
+                    kind: AccountKind::Iban,
+                    country: "DE".to_owned(),
+                    last_four: "1234".to_owned(),
+                    sealed: "sealed".to_owned(),
+                    set_by: by,
+                    created_at: tx.now(),
+                    replaced_at: None,
+                }])
+            .await?;
+            tx.insert_models(vec![rebate_entry::Model {
+                    id: tx.id(),
+                    plan_id,
+                    component: 90,
+                    partner_id,
+                    period_start: "2026-01-01".parse().unwrap(),
+                    deal_id,
+                    refund_id: None,
+                    volume_minor: 5,
+                    rebate_minor: 0,
+                    volume_after_minor: 5,
+                    rebate_after_minor: 0,
+                    created_at: tx.now(),
+                }])
+            .await?;
+            let id = |id: Uuid| match tx.backend() {
+                DbBackend::Postgres => format!("'{id}'"),
+                _ => format!("x'{}'", id.simple()),
+            };
+            tx.execute_unprepared(&format!(
+                "INSERT INTO rebate_volume (plan_id, component, partner_id, period_start, volume_minor, rebate_minor, updated_at) \
+                 VALUES ({}, 90, {}, '2026-01-01', 5, 0, '2026-03-01 09:00:00+00:00')",
+                id(plan_id.uuid()),
+                id(partner_id.uuid())
+            ))
+            .await?;
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+}
+
+async fn found(t: &TestApp) -> Vec<String> {
+    let report = verify::verify(t.app.db().reader()).await.unwrap();
+    let findings = report.findings.into_iter();
+    findings.flat_map(|finding| finding.offenders).collect()
+}
+
+async fn every_column_that_decides_money_is_checked_or_listed_with_its_reason(t: TestApp) {
+    t.leaves_books_altered();
+    everything_happened(&t).await;
+    what_else_there_is(&t).await;
+    t.settle().await;
+    let client = Client::open(&t).await;
+    assert_eq!(found(&t).await, [""; 0]);
+
+    // Every table and every column has its place in the lists.
+    let listed: BTreeSet<String> = CHECKED
+        .iter()
+        .map(|(table, _)| *table)
+        .chain(OTHERS.iter().map(|(table, _)| *table))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(client.tables().await, listed);
+    let mut covered: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (table, checked) in CHECKED {
+        let columns: BTreeSet<String> = client.columns(table).await.into_iter().collect();
+        let prints = fingerprint::table(table);
+        let mut listed: BTreeSet<String> = checked.iter().map(ToString::to_string).collect();
+        let left_out = LEFT_OUT.iter().filter(|(of, _, _)| of == table);
+        listed.extend(left_out.map(|(_, column, _)| (*column).to_owned()));
+        if let Some(prints) = prints {
+            listed.extend(
+                prints
+                    .left_out
+                    .iter()
+                    .map(|(column, _)| (*column).to_owned()),
+            );
+            let of_prints: Vec<String> = prints.covered().map(str::to_owned).collect();
+            listed.extend(of_prints.clone());
+            covered.insert(prints.name, of_prints);
+        }
+        assert_eq!(columns, listed, "{table}");
+    }
+    assert_eq!(covered.len(), TABLES.len());
+
+    // What a fingerprint covers, one column of every table at a time: each row is named.
+    let most = covered.values().map(Vec::len).max().unwrap();
+    for place in 0..most {
+        let mut expected = Vec::new();
+        for (table, columns) in &covered {
+            let Some(column) = columns.get(place).filter(|column| *column != "id") else {
+                continue;
+            };
+            let names = client.names(table, &client.row(table)).await;
+            client.keep(table).await;
+            client.alter(table, column).await;
+            expected.push((*table, column, names[0].clone()));
+        }
+        let offenders = found(&t).await;
+        for (table, column, name) in &expected {
+            let altered = format!("{name} in {table} was altered");
+            assert!(
+                offenders
+                    .iter()
+                    .any(|offender| offender.ends_with(&altered)),
+                "{table}.{column}: {offenders:#?}"
+            );
+        }
+        for (table, _, _) in &expected {
+            client.restore(table).await;
+        }
+    }
+    assert_eq!(found(&t).await, [""; 0]);
+
+    // What other checks find, one at a time: the row, or one that it is about, is named.
+    for (table, checked) in CHECKED {
+        let of_id = fingerprint::table(table).map(|_| "id");
+        for column in checked.iter().copied().chain(of_id) {
+            let mut names = client.names(table, &client.row(table)).await;
+            names.push("position ".to_owned());
+            client.keep(table).await;
+            client.alter(table, column).await;
+            let offenders = found(&t).await;
+            assert!(
+                offenders
+                    .iter()
+                    .any(|offender| names.iter().any(|name| offender.contains(name.as_str()))),
+                "{table}.{column}: {offenders:#?}"
+            );
+            client.restore(table).await;
+        }
+        // And a row that is gone.
+        let names = client.names(table, &client.row(table)).await;
+        client.keep(table).await;
+        client
+            .run(&format!(
+                "DELETE FROM \"{table}\" WHERE {}",
+                client.row(table)
+            ))
+            .await;
+        let offenders = found(&t).await;
+        let named = |offender: &String| {
+            offender.contains("position ")
+                || names.iter().any(|name| offender.contains(name.as_str()))
+        };
+        assert!(
+            offenders.iter().any(named),
+            "{table} without a row: {offenders:#?}"
+        );
+        client.restore(table).await;
+    }
+    assert_eq!(found(&t).await, [""; 0]);
+}
+
+async fn what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found(t: TestApp) {
+    t.leaves_books_altered();
+    everything_happened(&t).await;
+    what_else_there_is(&t).await;
+    // As another program opens the file: without the settings of Ensemble.
+    let client = Client {
+        db: observer(t.url()).await,
+    };
+    client.run("PRAGMA foreign_keys = OFF").await;
+    client.run("PRAGMA recursive_triggers = OFF").await;
+    for (table, _) in CHECKED {
+        if ["deal", "ledger_account", "rebate_volume"].contains(table) {
+            continue;
+        }
+        let columns: Vec<String> = client.columns(table).await;
+        let values: Vec<String> = columns
+            .iter()
+            .map(|column| match column.as_str() {
+                "amount_minor" | "sealed_at" | "created_at" | "at" | "settings" | "fingerprint" => {
+                    client.other(table, column)
+                }
+                _ => column.clone(),
+            })
+            .collect();
+        let replace = format!(
+            "REPLACE INTO \"{table}\" ({}) SELECT {} FROM \"{table}\" WHERE {}",
+            columns.join(","),
+            values.join(","),
+            client.row(table)
+        );
+        let before = client
+            .texts(&format!(
+                "SELECT CAST(COUNT(*) AS TEXT) AS name FROM \"{table}\""
+            ))
+            .await;
+        match client.db.execute_unprepared(&replace).await {
+            Err(error) => assert!(
+                error.to_string().contains("append-only"),
+                "{replace}: {error}"
+            ),
+            Ok(_) => assert!(!found(&t).await.is_empty(), "{replace}"),
+        }
+        let after = client
+            .texts(&format!(
+                "SELECT CAST(COUNT(*) AS TEXT) AS name FROM \"{table}\""
+            ))
+            .await;
+        assert_eq!(before, after, "{table}");
+    }
+    // A row that nobody but this client wrote.
+    let columns = client.columns("audit_event").await;
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| match column.as_str() {
+            "id" => client.id(0x0190_0000_0000_7000_8000_0000_0000_0bad),
+            _ => column.clone(),
+        })
+        .collect();
+    client
+        .run(&format!(
+            "INSERT INTO audit_event ({}) SELECT {} FROM audit_event WHERE {}",
+            columns.join(","),
+            values.join(","),
+            client.row("audit_event")
+        ))
+        .await;
+    let strange = ids::encode(
+        "audit",
+        Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0bad),
+    );
+    let offenders = found(&t).await;
+    let expected = format!("{strange} in audit_event was altered");
+    assert!(offenders.contains(&expected), "{offenders:#?}");
+}
