@@ -232,7 +232,6 @@ async fn share(url: &str) -> Result<(PathBuf, File), DbErr> {
     Ok((file, shared))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn custom(fault: impl std::fmt::Display) -> DbErr {
     DbErr::Custom(fault.to_string())
 }

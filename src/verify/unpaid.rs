@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     payouts::{RunStatus, select},
     platform::{ids::TypedId, money::Currency},
+    programs::rules,
 };
 
 #[derive(FromQueryResult)]
@@ -65,9 +66,10 @@ async fn forgotten<C: ConnectionTrait>(db: &C, run: &payout_run::Model) -> Resul
          AND NOT EXISTS (SELECT 1 FROM payout c JOIN payout_run d ON d.id = c.run_id WHERE c.status = 'CANCELLED' \
            AND c.partner_id = a.partner_id AND c.currency = a.currency AND d.program_id = $1 AND c.updated_at >= $4) \
          GROUP BY a.partner_id, a.currency ORDER BY a.partner_id LIMIT 21";
+    let zone = rules::zone_of(db, run.program_version_id).await?;
     let values = [
         run.program_id.uuid().into(),
-        select::cut_off(run.period_end, run.created_at).into(),
+        select::cut_off(run.period_end, zone, run.created_at).into(),
         (run.created_at - UNDER_WAY).into(),
         run.created_at.into(),
         run.id.uuid().into(),

@@ -23,7 +23,6 @@ use crate::{
 };
 
 cases!(
-    the_examples_of_the_start_page_are_within_the_limits,
     the_readme_prints_the_walk_of_the_start_page,
     the_walk_leads_from_sign_in_to_a_paid_partner_as_often_as_it_is_taken,
     the_walk_leads_there_over_http_too,

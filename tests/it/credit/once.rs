@@ -64,7 +64,7 @@ impl World {
     }
 
     /// Wins a deal through the API, at an instant.
-    async fn win_at(&self, deal: DealId, won_at: DateTime<Utc>) -> Answer {
+    async fn win_with(&self, deal: DealId, won_at: DateTime<Utc>) -> Answer {
         let input = json!({"dealId": deal.text(), "wonAt": won_at.to_rfc3339()});
         let won = json!({"input": input, "key": self.key()});
         let answer = self.ask(&self.manager, WIN, won).await;
@@ -127,7 +127,7 @@ impl World {
         payments.iter().map(payment).collect()
     }
 
-    async fn statement(&self, partner: PartnerId, start: &str, end: &str) -> Value {
+    async fn statement_of(&self, partner: PartnerId, start: &str, end: &str) -> Value {
         let query = "query($id: ID!, $start: Date!, $end: Date!) { statement(partnerId: $id, currency: \"USD\", \
             periodStart: $start, periodEnd: $end) { opening { amount } earned { amount } adjustments { amount } \
             paid { amount } closing { amount } } }";
@@ -157,7 +157,7 @@ async fn a_number_that_reaches_back_over_booked_deals_is_refused(t: TestApp) {
     let first = w.plan(fee("10", at("2015-01-01T00:00:00Z"))).await;
     let partner = w.partner("Alpha").await;
     let deal = w.brought(partner, 100_000).await;
-    w.win_at(deal, at("2026-10-01T12:00:00Z")).await;
+    w.win_with(deal, at("2026-10-01T12:00:00Z")).await;
     assert_eq!(w.earned_on(deal).await, 10_000);
 
     let second = w.drafted(fee("12", at("2026-09-01T00:00:00Z"))).await;
@@ -232,7 +232,7 @@ async fn deals_that_nobody_booked_are_paid_once_by_the_number_that_covers_them(t
     let mut deals = Vec::new();
     for won_at in ["2026-08-20T00:00:00Z", "2026-09-20T00:00:00Z"] {
         let deal = w.brought(partner, 100_000).await;
-        w.win_at(deal, at(won_at)).await;
+        w.win_with(deal, at(won_at)).await;
         deals.push(deal);
     }
     w.plan(fee("10", at("2015-01-01T00:00:00Z"))).await;
@@ -244,7 +244,7 @@ async fn deals_that_nobody_booked_are_paid_once_by_the_number_that_covers_them(t
     assert_eq!(w.caught_up().await["lines"], "0");
     // A win that is recorded late is paid by the number of its day.
     let late = w.brought(partner, 100_000).await;
-    w.win_at(late, at("2026-08-25T00:00:00Z")).await;
+    w.win_with(late, at("2026-08-25T00:00:00Z")).await;
     assert_eq!(w.earned_on(late).await, 10_000);
 }
 
@@ -257,13 +257,13 @@ async fn a_deal_earns_once_whatever_numbers_are_active(t: TestApp) {
         w.brought(partner, 100_000).await,
         w.brought(partner, 100_000).await,
     );
-    w.win_at(booked, at("2026-10-01T00:00:00Z")).await;
+    w.win_with(booked, at("2026-10-01T00:00:00Z")).await;
     w.drafted(fee("12", at("2026-09-01T00:00:00Z"))).await;
     // Past the API, both numbers cover the same days.
     operator(&t, "UPDATE incentive_plan SET status = 'ACTIVE'")
         .await
         .unwrap();
-    w.win_at(open, at("2026-10-02T00:00:00Z")).await;
+    w.win_with(open, at("2026-10-02T00:00:00Z")).await;
     w.caught_up().await;
     assert_eq!(w.earned_on(booked).await, 10_000);
     assert_eq!(w.earned_on(open).await, 12_000);
@@ -287,8 +287,8 @@ async fn a_refund_recorded_late_is_in_the_run_and_the_statement_of_its_period(t:
         w.brought(alpha, 100_000).await,
         w.brought(beta, 300_000).await,
     );
-    w.win_at(deal, w.now()).await;
-    w.win_at(kept, w.now()).await;
+    w.win_with(deal, w.now()).await;
+    w.win_with(kept, w.now()).await;
 
     t.clock.set(at("2026-09-02T09:00:00Z"));
     w.give_back(deal, "1000.00", at("2026-08-31T23:59:59.999999Z"))
@@ -302,7 +302,7 @@ async fn a_refund_recorded_late_is_in_the_run_and_the_statement_of_its_period(t:
         paid(&[("NETTED", "0.00"), ("PAID", "300.00")])
     );
     assert_eq!(
-        w.statement(alpha, august.0, august.1).await,
+        w.statement_of(alpha, august.0, august.1).await,
         json!(["0.00", "100.00", "-100.00", "0.00", "0.00"])
     );
     let account = |kind| w.balance(kind, Some(alpha));
@@ -317,7 +317,7 @@ async fn a_refund_recorded_late_is_in_the_run_and_the_statement_of_its_period(t:
     assert_eq!(w.pay("2026-09-01", "2026-09-30").await, paid(&[]));
     assert_eq!(w.exceptions().await, 1);
     assert_eq!(
-        w.statement(beta, "2026-09-01", "2026-09-30").await,
+        w.statement_of(beta, "2026-09-01", "2026-09-30").await,
         json!(["300.00", "0.00", "-10.00", "300.00", "-10.00"])
     );
     t.settle().await;
@@ -436,14 +436,14 @@ async fn a_deal_that_pays_nothing_names_the_cause(t: TestApp) {
     ];
     let mut listed = Vec::new();
     for (deal, won_at, reason) in expected {
-        let answer = w.win_at(deal, won_at).await;
+        let answer = w.win_with(deal, won_at).await;
         assert_eq!(
             answer.at("dealWin/commissionExceptions"),
             &json!([{"dealId": deal.text(), "reason": reason}])
         );
         listed.push(json!({"reason": reason, "deals": "1", "dealIds": [deal.text()]}));
     }
-    let answer = w.win_at(paying, w.now()).await;
+    let answer = w.win_with(paying, w.now()).await;
     assert_eq!(answer.at("dealWin/commissionExceptions"), &json!([]));
     let report = w.caught_up().await;
     assert_eq!(
