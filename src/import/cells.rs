@@ -231,18 +231,22 @@ impl<'a> Cells<'a> {
         Some(amount.minor())
     }
 
-    /// A date or a time.
+    /// A date or a time. A date is a business day: it begins in the time zone of the programme.
     pub fn when(&mut self, field: &'static str) -> Option<When> {
         let text = self.raw(field)?;
         let conventions = &self.source.conventions;
         let when = self
             .faults
             .take(field, dates::read(text, conventions, self.now))?;
+        let day = when
+            .day
+            .and_then(|day| dates::begin(day, self.source.day_zone));
+        let when = day.unwrap_or(when);
         self.seen.days.push((field, self.day_of(when)));
         Some(when)
     }
 
-    /// The instant of a date or time; a date means the beginning of that day in the time zone of the file.
+    /// The instant of a date or time; a date means the beginning of that day in the time zone of the programme.
     pub fn instant(&mut self, field: &'static str) -> Option<DateTime<Utc>> {
         self.when(field).map(|when| when.at)
     }

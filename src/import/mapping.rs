@@ -182,7 +182,7 @@ pub enum Origin {
 pub struct Conventions {
     /// The currency of amounts without one of their own.
     pub currency: Option<Currency>,
-    /// Where the days of dates without a time begin; UTC unless said otherwise.
+    /// Of times without an offset; UTC unless said otherwise.
     pub time_zone: Tz,
     /// How dates are written, tried in this order; RFC 3339 is always understood.
     pub date_formats: Vec<String>,
@@ -215,6 +215,8 @@ pub struct Source {
     pub values: Vec<HashMap<String, String>>,
     /// How it writes dates and amounts.
     pub conventions: Conventions,
+    /// The time zone in which a date without a time begins: that of the programme, once it is known.
+    pub day_zone: Tz,
 }
 
 impl Source {
@@ -375,6 +377,7 @@ impl WrittenSource {
             entity: self.entity,
             origins,
             values,
+            day_zone: conventions.time_zone,
             conventions,
         }
     }

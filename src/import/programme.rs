@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
@@ -50,6 +51,13 @@ impl Programme {
         version.map_or(&[], |version| &version.settings.stages)
     }
 
+    /// The time zone of the programme, in which its days begin.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        let latest = self.versions.last();
+        latest.map_or(Tz::UTC, |version| version.settings.default_time_zone)
+    }
+
     /// Whether a tier of this key exists today.
     #[must_use]
     pub fn has_tier(&self, key: &str) -> bool {
@@ -60,11 +68,16 @@ impl Programme {
 }
 
 /// The programme of this name, or the only one where none is named; made when there is none of the name and
-/// this is no dry run.
+/// this is no dry run. A programme that is made has this time zone.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` at `program`: none is named, and there is not exactly one.
-pub async fn find_or_create(tx: &Tx, name: Option<&str>, dry_run: bool) -> Result<Programme> {
+pub async fn find_or_create(
+    tx: &Tx,
+    name: Option<&str>,
+    zone: Tz,
+    dry_run: bool,
+) -> Result<Programme> {
     let mut found = program::Entity::find();
     if let Some(name) = name {
         found = found.filter(program::Column::Name.eq(name));
@@ -72,7 +85,7 @@ pub async fn find_or_create(tx: &Tx, name: Option<&str>, dry_run: bool) -> Resul
     let found = found.all(tx).await?;
     match (found.as_slice(), name) {
         ([program], _) => existing(tx, program.id).await,
-        ([], Some(name)) => create(tx, name, dry_run).await,
+        ([], Some(name)) => create(tx, name, zone, dry_run).await,
         _ => Err(Refusal::input("program", "name the programme that the deals belong to").into()),
     }
 }
@@ -86,8 +99,11 @@ async fn existing(tx: &Tx, id: ProgramId) -> Result<Programme> {
     Ok(Programme { id, versions })
 }
 
-async fn create(tx: &Tx, name: &str, dry_run: bool) -> Result<Programme> {
-    let settings = ProgramSettings::default();
+async fn create(tx: &Tx, name: &str, zone: Tz, dry_run: bool) -> Result<Programme> {
+    let settings = ProgramSettings {
+        default_time_zone: zone,
+        ..ProgramSettings::default()
+    };
     if !dry_run {
         let command = create::Create {
             name: name.to_owned(),

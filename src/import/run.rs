@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono_tz::Tz;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
@@ -61,9 +62,14 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
     reader::check(&options.folder, &mapping.sources)?;
     let mut tally = Tally::open(options.dry_run, options.report.as_deref())?;
     let (name, dry_run) = (options.program.clone().or(mapping.program), options.dry_run);
+    let deals = |source: &&Source| source.entity == mapping::Entity::Deal;
+    let of_deals = mapping.sources.iter().find(deals);
+    let zone = of_deals
+        .or(mapping.sources.first())
+        .map_or(Tz::UTC, |source| source.conventions.time_zone);
     let programme = app.write(Call::system("importProgram"), move |tx| {
         let name = name.clone();
-        Box::pin(async move { programme::find_or_create(tx, name.as_deref(), dry_run).await })
+        Box::pin(async move { programme::find_or_create(tx, name.as_deref(), zone, dry_run).await })
     });
     let (programme, mut known) = (programme.await?, Known::default());
     let stored = app.write(Call::system("importTotals"), |tx| {
@@ -77,7 +83,8 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
         .sources
         .iter()
         .rposition(|source| source.entity == mapping::Entity::Touchpoint);
-    for (place, source) in mapping.sources.into_iter().enumerate() {
+    for (place, mut source) in mapping.sources.into_iter().enumerate() {
+        source.day_zone = programme.zone();
         if last.is_none_or(|last| place > last) {
             // Nothing names deals any more.
             known.deals.clear();

@@ -15,11 +15,12 @@ use super::{
 use crate::{
     attribution::{Milestone, Phase, TouchpointKind, TouchpointStatus},
     entity::{
-        attribution_run,
+        attribution_run, deal,
         ids::{DealId, PartnerId},
         touchpoint,
     },
     error::Result,
+    platform::calendar,
     tx::{CHUNK, Tx, Work},
 };
 
@@ -66,6 +67,8 @@ struct Stored {
     partners: HashMap<String, PartnerId>,
     /// Deals whose credit was computed.
     credited: HashSet<DealId>,
+    /// The last instants of closed deals.
+    closes: HashMap<DealId, DateTime<Utc>>,
 }
 
 async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Outcome> {
@@ -102,8 +105,31 @@ async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Store
         )
         .await?,
         credited: credited(tx, &deals.values().copied().collect::<Vec<_>>()).await?,
+        closes: closes(tx, ground, &deals.values().copied().collect::<Vec<_>>()).await?,
         deals,
     })
+}
+
+/// When deals that are closed were over; a close that is a day includes all of it.
+async fn closes(
+    tx: &Tx,
+    ground: &Ground,
+    deals: &[DealId],
+) -> Result<HashMap<DealId, DateTime<Utc>>> {
+    let mut closes = HashMap::new();
+    for chunk in deals.chunks(CHUNK) {
+        let closed: Vec<(DealId, DateTime<Utc>)> = deal::Entity::find()
+            .select_only()
+            .columns([deal::Column::Id, deal::Column::ClosedAt])
+            .filter(deal::Column::Id.is_in(chunk.iter().copied()))
+            .filter(deal::Column::ClosedAt.is_not_null())
+            .into_tuple()
+            .all(tx)
+            .await?;
+        let last = |(id, at)| (id, calendar::last_instant(ground.programme.zone(), at));
+        closes.extend(closed.into_iter().map(last));
+    }
+    Ok(closes)
 }
 
 async fn credited(tx: &Tx, deals: &[DealId]) -> Result<HashSet<DealId>> {
@@ -155,6 +181,11 @@ fn decide(
     if occurred_at > tx.now() {
         return Fate::refused("occurred_on", "lies in the future");
     }
+    // What happened after the close counts only if a person of the vendor says so.
+    let is_late = stored
+        .closes
+        .get(deal_id)
+        .is_some_and(|close| *close < occurred_at);
     let told = touchpoint::Model {
         id: tx.id(),
         external_id: Some(draft.external_id.clone()),
@@ -165,13 +196,17 @@ fn decide(
         milestone: facts.milestone,
         occurred_at,
         evidence: facts.evidence.clone(),
-        status: TouchpointStatus::Verified,
+        status: if is_late {
+            TouchpointStatus::AwaitingApproval
+        } else {
+            TouchpointStatus::Verified
+        },
         corrects_id: None,
         recorded_by: None,
         recorded_by_partner: None,
         recorded_at: tx.now(),
         verified_by: None,
-        verified_at: Some(tx.now()),
+        verified_at: (!is_late).then(|| tx.now()),
         rejection_reason: None,
         version: 1,
     };

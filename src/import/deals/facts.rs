@@ -7,7 +7,7 @@ use crate::{
     deals::{DealBusiness, LossReason, ParticipantRole, SalesStatus},
     import::{
         cells::{Cells, NAME, TEXT},
-        dates::{self, When},
+        dates::When,
     },
     platform::money::Currency,
 };
@@ -73,14 +73,7 @@ impl Facts {
     pub fn of(cells: &mut Cells<'_>) -> Self {
         let currency = cells.currency("currency", &["value", "expected_value"]);
         let time_zone = time_zone(cells);
-        // A day is one of the deal's own time zone; a time is of the file's.
-        let mut when = |field| {
-            let when = cells.when(field)?;
-            let moved = time_zone
-                .zip(when.day)
-                .and_then(|(zone, day)| dates::begin(day, zone));
-            Some(moved.unwrap_or(when))
-        };
+        let mut when = |field| cells.when(field);
         let (opened, closed, close) = (when("opened_on"), when("closed_on"), when("close_date"));
         Self {
             name: cells.text("name", NAME),

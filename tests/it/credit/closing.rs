@@ -20,7 +20,7 @@ const WIN: &str = "mutation($input: DealWinInput!, $key: String!) { dealWin(inpu
 
 impl World {
     /// Wins a deal as of an instant, through the API.
-    pub(super) async fn win_at(&self, deal: DealId, won_at: &str) {
+    pub(super) async fn won_on(&self, deal: DealId, won_at: &str) {
         let input = json!({ "dealId": deal.text(), "wonAt": won_at });
         let variables = json!({ "input": input, "key": format!("win-{deal}") });
         self.ask(&self.manager, WIN, variables)
@@ -51,7 +51,7 @@ async fn the_last_touch_of_a_day_has_the_credit_whatever_the_cap(t: TestApp) {
             .text("touchpointRecord/touchpoint/id");
         w.verify(&w.manager, &id).await.done("touchpointVerify");
     }
-    w.win_at(deal, "2026-02-27T20:00:00Z").await;
+    w.won_on(deal, "2026-02-27T20:00:00Z").await;
     assert_eq!(
         w.credit(deal).await,
         expect(&[("Beta", "0", "0.00"), ("Alpha", "100", "100000.00")])
@@ -87,7 +87,7 @@ async fn what_happens_after_the_close_earns_nothing(t: TestApp) {
         ids.push(id);
     }
     // The deal was won three days ago; that is entered today.
-    w.win_at(deal, &w.ago(3).to_rfc3339()).await;
+    w.won_on(deal, &w.ago(3).to_rfc3339()).await;
     assert_eq!(
         w.credit(deal).await,
         expect(&[("Alpha", "100", "100000.00")])
@@ -139,7 +139,7 @@ async fn a_touch_later_on_the_day_of_a_close_without_a_time_counts(t: TestApp) {
             .text("touchpointRecord/touchpoint/id");
         w.verify(&w.admin, &id).await.done("touchpointVerify");
     }
-    w.win_at(deal, "2026-02-19T23:00:00Z").await;
+    w.won_on(deal, "2026-02-19T23:00:00Z").await;
     let credit = w.credit(deal).await;
     assert_eq!(
         credit,

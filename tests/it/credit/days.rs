@@ -61,7 +61,7 @@ impl World {
     async fn sold(&self, partner: PartnerId, won_at: &str) -> ensemble::entity::ids::DealId {
         let deal = self.deal(100_000, "USD").await;
         self.touch(deal, partner, 90).await;
-        self.win_at(deal, won_at).await;
+        self.won_on(deal, won_at).await;
         deal
     }
 
@@ -217,7 +217,7 @@ async fn windows_of_days_end_at_the_same_time_of_day(t: TestApp) {
                 80,
             )
             .await;
-        rebates.win_at(deal, won_at).await;
+        rebates.won_on(deal, won_at).await;
     }
     let quarters = rebate_volume::Entity::find()
         .order_by_asc(rebate_volume::Column::PeriodStart)

@@ -3,6 +3,7 @@
 mod adopted;
 mod closing;
 mod crm;
+mod days;
 mod dry;
 mod files;
 mod operator;
@@ -39,6 +40,7 @@ pub fn cases() -> Vec<Case> {
         real,
         adopted::cases(),
         closing::cases(),
+        days::cases(),
         dry::cases(),
         files::cases(),
         operator::cases(),

@@ -68,7 +68,7 @@ async fn the_partners_that_sold_are_paid_to_the_cent_and_only_once(t: TestApp) {
 }
 
 /// A plan that pays a tenth of what was sold, drafted by one person and put into force by another.
-async fn ten_percent(t: &TestApp, admin: &Person, finance: &Person, program: &str) {
+pub(super) async fn ten_percent(t: &TestApp, admin: &Person, finance: &Person, program: &str) {
     let plan = t
         .ask(
             admin,
