@@ -211,8 +211,9 @@ async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
         .unwrap();
     db.close().await.unwrap();
     // A book that does not balance: nothing to go back to.
+    let bare = &bytes[..bytes.len() - 48];
     let cooked = t.folder().join("cooked.db");
-    std::fs::copy(&good, &cooked).unwrap();
+    std::fs::write(&cooked, bare).unwrap();
     let db = observer(&url(&cooked)).await;
     db.execute_unprepared(
         "INSERT INTO ledger_account (id, kind, currency, balance_minor, created_at, updated_at) VALUES \
@@ -222,7 +223,7 @@ async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
     .unwrap();
     db.close().await.unwrap();
     let newer = t.folder().join("newer.db");
-    std::fs::copy(&good, &newer).unwrap();
+    std::fs::write(&newer, bare).unwrap();
     let db = observer(&url(&newer)).await;
     db.execute_unprepared(
         "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_from_the_future', 0)",
@@ -232,20 +233,22 @@ async fn a_backup_that_is_damaged_or_not_ours_is_refused(t: TestApp) {
     db.close().await.unwrap();
     let missing = t.folder().join("missing.db");
     for (backup, why) in [
-        (damaged, "its checksum does not match"),
-        (short, "is damaged"),
-        (text, "is damaged"),
-        (foreign, "is not a database of Ensemble"),
-        (cooked, "are not in order"),
-        (newer, "m9999_from_the_future"),
-        (missing, "missing.db"),
+        (&damaged, "its checksum does not match"),
+        (&short, "is damaged"),
+        (&text, "is damaged"),
+        (&foreign, "is not a database of Ensemble"),
+        (&cooked, "are not in order"),
+        (&newer, "m9999_from_the_future"),
+        (&missing, "missing.db"),
     ] {
         for options in [&[] as &[_], &["--without-checksum"]] {
             let arguments = ["restore", backup.to_str().unwrap()];
             let refused = site.run(arguments.iter().chain(options)).await;
             assert_eq!(refused.status.code(), Some(1), "{backup:?}: {refused:?}");
             let said = String::from_utf8(refused.stderr).unwrap();
-            let reason = if options.is_empty() && !said.contains(why) {
+            // Without a checksum nothing else is looked at, unless asked for.
+            let unsealed = ![&damaged, &missing].contains(&backup);
+            let reason = if options.is_empty() && unsealed {
                 "has no checksum"
             } else {
                 why

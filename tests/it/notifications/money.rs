@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
+    deals::SalesStatus,
     entity::{accrual, deal, deal_refund, ids::*, incentive_plan, payout, payout_run},
     events::Event,
     incentives::{AccrualKind, PlanStatus, PlanTerms},
@@ -64,7 +65,16 @@ impl World {
             let world = world.clone();
             Box::pin(async move {
                 let id: AccrualId = tx.id();
-                tx.insert(world.accrual(id, line, tx.now())).await?;
+                let deal = deal::Entity::find_by_id(world.deal).one(tx).await?.unwrap();
+                let won_at = deal.closed_at.unwrap_or(tx.now());
+                let closed = deal::ActiveModel {
+                    id: Set(world.deal),
+                    status: Set(SalesStatus::Won),
+                    closed_at: Set(Some(won_at)),
+                    ..Default::default()
+                };
+                deal::Entity::update(closed).exec(tx).await?;
+                tx.insert(world.accrual(id, line, won_at)).await?;
                 let partner = line.partner.uuid();
                 let (kind, postings) = match line.kind {
                     AccrualKind::Earned => {
