@@ -3,10 +3,10 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use async_graphql::{Request, Response};
+use async_graphql::{Request, Response, parser::types::OperationType};
 use axum::{
     Json, Router,
     extract::{ConnectInfo, State},
@@ -18,12 +18,13 @@ use axum::{
 use futures_util::stream::{self, BoxStream, StreamExt};
 use sea_orm::ConnectionTrait;
 use secrecy::ExposeSecret;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::{App, Parts, Site},
     customers,
+    error::Code,
     graphql::{
         Api,
         budget::Buckets,
@@ -36,7 +37,7 @@ use crate::{
         Actor,
         authenticate::{self, AuthFault},
     },
-    listen::{self, Patience},
+    listen::{self, Limits, Patience},
     platform::{
         auth::{
             opaque::OpaqueTokens,
@@ -47,9 +48,9 @@ use crate::{
         config::{Config, Mode},
         db::Db,
         mail::{MailTransport, Mailer},
-        migrations,
+        migrations, private,
         proxies::{self, AddressRange},
-        telemetry::Metrics,
+        telemetry::{self, Metrics, Outcome},
     },
     worker,
 };
@@ -71,6 +72,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     let url = config.database_url.expose_secret();
     tokio::fs::create_dir_all(&config.data_dir).await?;
     migrations::up(url).await?;
+    private::keep(&config.data_dir, url);
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
         None => MailTransport::Folder(config.mail_dir()),
@@ -120,9 +122,11 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let metrics = Metrics::start()?;
     tokio::spawn(metrics.clone().upkeep());
+    let limits = Limits::of_process(config.database_connections);
     let settings = Settings {
         origins: config.cors_origins.clone(),
         development,
+        sockets: limits.sockets,
         ..settings()
     };
     let transport = transport(&app, settings)?;
@@ -134,7 +138,14 @@ pub async fn serve(
     };
 
     let signalled = signals()?;
-    let listener = TcpListener::bind(config.listen).await?;
+    let listener = listen::bind(config.listen)?;
+    let patience = Patience {
+        connections: limits.connections,
+        per_address: limits.per_address,
+        proxies: config.trusted_proxies.clone().into(),
+        ..Patience::default()
+    };
+    tell_start(config, "serve", Some(listener.local_addr()?), with_worker);
     if config.mode == Mode::Development {
         println!(
             "Ensemble {} listens on http://{}",
@@ -144,20 +155,14 @@ pub async fn serve(
     }
     let mut servers = tokio::task::JoinSet::new();
     if let Some(address) = config.metrics_listen {
-        let listener = TcpListener::bind(address).await?;
         servers.spawn(listen::serve(
-            listener,
+            listen::bind(address)?,
             metrics_route(metrics),
-            Patience::default(),
+            Patience::few(),
             stop.clone(),
         ));
     }
-    servers.spawn(listen::serve(
-        listener,
-        main,
-        Patience::default(),
-        stop.clone(),
-    ));
+    servers.spawn(listen::serve(listener, main, patience, stop.clone()));
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.clone())));
 
     signalled.await;
@@ -169,23 +174,59 @@ pub async fn serve(
             let _ = worker.await;
         }
     })
-    .await
+    .await?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
-/// Runs the worker alone until a signal comes.
+/// Runs the worker alone until a signal comes, and serves its metrics where an address is configured for them.
 ///
 /// # Errors
-/// Signals cannot be caught; the database cannot be closed.
-pub async fn work(app: App) -> Result<(), StartError> {
+/// Signals cannot be caught; the address cannot be bound; the database cannot be closed.
+pub async fn work(app: App, config: &Config) -> Result<(), StartError> {
     let signalled = signals()?;
     let stop = CancellationToken::new();
+    let metrics = Metrics::start()?;
+    tokio::spawn(metrics.clone().upkeep());
+    let mut servers = tokio::task::JoinSet::new();
+    if let Some(address) = config.metrics_listen {
+        let listener = listen::bind(address)?;
+        let routes = metrics_route(metrics);
+        servers.spawn(listen::serve(
+            listener,
+            routes,
+            Patience::few(),
+            stop.clone(),
+        ));
+    }
+    tell_start(config, "worker", config.metrics_listen, true);
     let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
     signalled.await;
+    tracing::info!("stopping: what runs is finished, nothing new is taken");
     stop.cancel();
     rest(&app, async {
         let _ = worker.await;
+        while servers.join_next().await.is_some() {}
     })
-    .await
+    .await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The first line of a process that runs until it is told to stop; the last one says `stopped`.
+fn tell_start(config: &Config, command: &str, address: Option<SocketAddr>, worker: bool) {
+    let url = config.database_url.expose_secret();
+    let database = url.split(':').next().unwrap_or_default();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        command,
+        mode = ?config.mode,
+        address = address.map(tracing::field::display),
+        database,
+        worker,
+        process = std::process::id(),
+        "started"
+    );
 }
 
 /// Does the work of one command of an operator, and closes the database after it, whether it succeeded or not: only then
@@ -341,12 +382,50 @@ struct Executor(Api);
 #[async_trait::async_trait]
 impl Execute for Executor {
     async fn execute(&self, request: Request) -> Response {
-        self.0.execute_prepared(request).await
+        counted(&self.0, request).await
     }
 
     fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
         let api = self.0.clone();
-        stream::once(async move { api.execute_prepared(request).await }).boxed()
+        stream::once(async move { counted(&api, request).await }).boxed()
+    }
+}
+
+/// Executes a request and counts it by its kind and how it ended.
+async fn counted(api: &Api, mut request: Request) -> Response {
+    let (kind, started) = (kind_of(&mut request), Instant::now());
+    let response = api.execute_prepared(request).await;
+    let codes = response
+        .errors
+        .iter()
+        .map(|error| error.extensions.as_ref().and_then(|more| more.get("code")));
+    let ours =
+        [Code::Internal, Code::Timeout].map(|code| Some(async_graphql::Value::from(code.as_str())));
+    let outcome = match codes.map(|code| ours.contains(&code.cloned())).max() {
+        None => Outcome::Done,
+        Some(false) => Outcome::Refused,
+        Some(true) => Outcome::Failed,
+    };
+    telemetry::request(kind, outcome, started.elapsed());
+    response
+}
+
+/// The kind of the operation that a request asks for.
+fn kind_of(request: &mut Request) -> &'static str {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        return "invalid";
+    };
+    let mut operations = document.operations.iter();
+    let chosen = match &name {
+        Some(name) => operations.find(|(known, _)| known.is_some_and(|known| known == name)),
+        None => operations.next(),
+    };
+    match chosen.map(|(_, operation)| operation.node.ty) {
+        Some(OperationType::Query) => "query",
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        None => "invalid",
     }
 }
 

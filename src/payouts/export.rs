@@ -137,11 +137,11 @@ fn write_once(path: &Path, content: &[u8]) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-/// A new file that only the server's user and group can read: it names accounts.
+/// A new file that only the server's user can read: it names accounts.
 fn private(path: &Path) -> io::Result<std::fs::File> {
     let mut options = std::fs::File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }

@@ -16,6 +16,7 @@ pub mod mail;
 pub mod migrations;
 pub mod money;
 pub mod ppm;
+pub mod private;
 pub mod proxies;
 pub mod reader;
 pub mod spreadsheet;

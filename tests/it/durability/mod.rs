@@ -8,6 +8,7 @@ mod gone;
 mod journey;
 mod mail;
 mod migrations;
+mod operation;
 mod post;
 mod proxy;
 mod stop;
@@ -23,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         gone::cases(),
         mail::cases(),
         migrations::cases(),
+        operation::cases(),
         stop::cases(),
     ]
     .concat()
