@@ -20,7 +20,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     runtime::Handle,
     sync::Semaphore,
     time::{Sleep, sleep},
@@ -28,29 +28,136 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+use crate::platform::proxies::AddressRange;
+
+mod places;
+
+use places::{Asking, Place, Places};
+
 /// How much a server bears.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Patience {
-    /// Connections open at once; more wait until one ends.
+    /// Connections open at once. When they are all taken, one that never asked anything is closed for the next; without
+    /// such a one the next waits until one ends.
     pub connections: usize,
-    /// How long the head of a request may take, and how long a connection may wait for the next request. It is longer
-    /// than proxies keep connections, so that it is they who part.
+    /// Connections of one network address that are open at once, proxies excepted. The next one replaces the oldest that
+    /// asks nothing, or is refused.
+    pub per_address: usize,
+    /// How long a new connection may take to finish the head of its first request.
+    pub first: Duration,
+    /// How long a connection may wait for its next request, head included. It is longer than proxies keep connections, so
+    /// that it is they who part.
     pub head: Duration,
     /// How long a client may take nothing of an answer.
     pub stalled: Duration,
     /// How long, after the server was told to stop, a connection may take to end when nothing is being answered on it.
     pub farewell: Duration,
+    /// Proxies, which connect for many clients.
+    pub proxies: Arc<[AddressRange]>,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            per_address: 2_500,
+            first: Duration::from_secs(10),
             head: Duration::from_secs(75),
             stalled: Duration::from_secs(30),
             farewell: Duration::from_secs(2),
+            proxies: Arc::default(),
         }
     }
+}
+
+impl Patience {
+    /// For a handful of clients, such as those that collect metrics.
+    #[must_use]
+    pub fn few() -> Self {
+        Self {
+            connections: 16,
+            per_address: 8,
+            ..Self::default()
+        }
+    }
+}
+
+/// The connections that a process can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// HTTP connections.
+    pub connections: usize,
+    /// HTTP connections of one network address.
+    pub per_address: usize,
+    /// WebSockets, which leave the HTTP connections once they are open.
+    pub sockets: usize,
+}
+
+impl Limits {
+    /// What the file descriptors of this process allow, after it has asked for all that it may have, with room for this
+    /// many database connections and for files.
+    #[must_use]
+    pub fn of_process(database_connections: u32) -> Self {
+        let limits = Self::of(descriptors(), database_connections);
+        if limits.connections < 256 {
+            let connections = limits.connections;
+            tracing::warn!(
+                connections,
+                "few file descriptors: raise the limit of open files (ulimit -n, LimitNOFILE)"
+            );
+        }
+        limits
+    }
+
+    fn of(descriptors: usize, database_connections: u32) -> Self {
+        // An SQLite connection opens the database, its log and its index.
+        let database = usize::try_from(database_connections).unwrap_or(usize::MAX);
+        let kept = database
+            .saturating_add(2)
+            .saturating_mul(3)
+            .saturating_add(64);
+        let free = descriptors.saturating_sub(kept).max(24);
+        let sockets = (free / 3).min(5_000);
+        let connections = (free - sockets).min(10_000);
+        Self {
+            connections,
+            per_address: (connections / 4).max(8),
+            sockets,
+        }
+    }
+}
+
+/// How many files this process may have open.
+fn descriptors() -> usize {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+            let now = if raised { hard } else { soft };
+            return usize::try_from(now).unwrap_or(usize::MAX);
+        }
+    }
+    usize::MAX
+}
+
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 4_096;
+
+/// Opens an address.
+///
+/// # Errors
+/// It cannot be bound.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves the routes until it is told to stop; then takes nothing new and waits for what runs.
@@ -60,24 +167,35 @@ pub async fn serve(
     patience: Patience,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(patience.connections));
+    let places = Arc::new(Places::default());
     let open = TaskTracker::new();
     loop {
         let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
+            places.room(patience.connections).await;
+            listener.accept().await
         };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
             Ok((stream, peer)) => {
+                let address = peer.ip().to_canonical();
+                let proxy = patience.proxies.iter().any(|range| range.contains(address));
+                let Some(place) = places.take((!proxy).then_some(address), patience.per_address)
+                else {
+                    tracing::debug!(%address, "a connection was refused: too many from this address");
+                    continue;
+                };
                 let (routes, stop) = (routes.clone(), stop.clone());
-                open.spawn(async move {
-                    converse(stream, peer, routes, patience, stop).await;
-                    drop(place);
-                });
+                open.spawn(converse(
+                    stream,
+                    peer,
+                    routes,
+                    patience.clone(),
+                    stop,
+                    place,
+                ));
             }
             // No file is left for another connection, or the client went away before it was taken.
             Err(error) => {
@@ -97,13 +215,16 @@ async fn converse(
     routes: Router,
     patience: Patience,
     stop: CancellationToken,
+    place: Place,
 ) {
     let (requests, sending) = (TaskTracker::new(), Arc::new(AtomicU64::new(0)));
     let tracker = requests.clone();
+    let state = Arc::clone(&place.state);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (answer, under_way) = (routes.clone().oneshot(request), tracker.token());
+        let under_way = (tracker.token(), Asking::begin(&state));
+        let answer = routes.clone().oneshot(request);
         async move {
             let answer = answer.await?;
             // It is under way until its body is dropped, which keeps the token from here on.
@@ -123,8 +244,16 @@ async fn converse(
         )
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
+    let unheard = async {
+        sleep(patience.first).await;
+        if place.state.was_heard() {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         ended = connection.as_mut() => return note(ended),
+        () = unheard => return tracing::debug!("a connection that asked nothing was closed"),
+        () = place.replaced.cancelled() => return tracing::debug!("a connection made room for another"),
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     // Who is answered gets all of it. Who is silent, or has not finished asking, keeps nobody.
@@ -275,5 +404,26 @@ impl AsyncWrite for Patient {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(ctx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_leave_room_for_the_database_and_for_files() {
+        let of = |descriptors, database| {
+            let limits = Limits::of(descriptors, database);
+            (limits.connections, limits.per_address, limits.sockets)
+        };
+        assert_eq!(of(256, 16), (92, 23, 46));
+        assert_eq!(of(1_024, 16), (604, 151, 302));
+        assert_eq!(of(1_048_576, 16), (10_000, 2_500, 5_000));
+        assert_eq!(of(64, 500), (16, 8, 8));
+        for descriptors in (256..20_000).step_by(97) {
+            let limits = Limits::of(descriptors, 16);
+            assert!(limits.connections + limits.sockets + 16 * 3 + 64 <= descriptors);
+        }
     }
 }

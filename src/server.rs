@@ -3,10 +3,10 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use async_graphql::{Request, Response};
+use async_graphql::{Request, Response, parser::types::OperationType};
 use axum::{
     Json, Router,
     extract::{ConnectInfo, State},
@@ -17,12 +17,13 @@ use axum::{
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use secrecy::ExposeSecret;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::{App, Parts, Site},
     customers,
+    error::Code,
     graphql::{
         Api,
         budget::Buckets,
@@ -35,7 +36,7 @@ use crate::{
         Actor,
         authenticate::{self, AuthFault},
     },
-    listen::{self, Patience},
+    listen::{self, Limits, Patience},
     payouts,
     platform::{
         auth::{
@@ -45,11 +46,12 @@ use crate::{
         },
         clock::Clock,
         config::{Config, Mode},
-        db::{Db, Limits},
+        db::{self, Db},
         mail::{MailTransport, Mailer},
         migrations::{self, MigrationFault, Standing},
+        private,
         proxies::{self, AddressRange},
-        telemetry::Metrics,
+        telemetry::{self, Metrics, Outcome},
     },
     worker,
 };
@@ -82,14 +84,18 @@ pub async fn open(config: &Config, opening: Opening) -> Result<App, StartError> 
     open_within(config, opening, limits(config).serving()).await
 }
 
-fn limits(config: &Config) -> Limits {
-    Limits {
+fn limits(config: &Config) -> db::Limits {
+    db::Limits {
         slow: config.slow_statement,
-        ..Limits::default()
+        ..db::Limits::default()
     }
 }
 
-async fn open_within(config: &Config, opening: Opening, limits: Limits) -> Result<App, StartError> {
+async fn open_within(
+    config: &Config,
+    opening: Opening,
+    limits: db::Limits,
+) -> Result<App, StartError> {
     let url = config.database_url.expose_secret();
     if opening != Opening::Create {
         let standing = migrations::standing(url).await?;
@@ -100,6 +106,7 @@ async fn open_within(config: &Config, opening: Opening, limits: Limits) -> Resul
     tokio::fs::create_dir_all(&config.data_dir).await?;
     if opening != Opening::AsItIs {
         migrations::up(url).await?;
+        private::keep(&config.data_dir, url);
     }
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
@@ -152,10 +159,10 @@ impl Listeners {
     ///
     /// # Errors
     /// An address is in use or not of this machine.
-    pub async fn bind(config: &Config) -> Result<Self, StartError> {
-        let main = bind(config.listen, "--listen (ENSEMBLE_LISTEN)").await?;
+    pub fn bind(config: &Config) -> Result<Self, StartError> {
+        let main = bind(config.listen, "--listen (ENSEMBLE_LISTEN)")?;
         let metrics = match config.metrics_listen {
-            Some(address) => Some(bind(address, "ENSEMBLE_METRICS_LISTEN").await?),
+            Some(address) => Some(bind(address, "ENSEMBLE_METRICS_LISTEN")?),
             None => None,
         };
         Ok(Self { main, metrics })
@@ -170,8 +177,8 @@ impl Listeners {
     }
 }
 
-async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| {
+fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
+    listen::bind(address).map_err(|error| {
         let reason = match error.kind() {
             std::io::ErrorKind::AddrInUse => "the address is in use".to_owned(),
             _ => error.to_string(),
@@ -217,9 +224,11 @@ async fn serve_on(
     let stop = CancellationToken::new();
     let metrics = Metrics::start()?;
     tokio::spawn(metrics.clone().upkeep());
+    let limits = Limits::of_process(config.database_connections);
     let settings = Settings {
         origins: config.cors_origins.clone(),
         development,
+        sockets: limits.sockets,
         ..settings()
     };
     let transport = transport(app, settings)?;
@@ -231,6 +240,13 @@ async fn serve_on(
     };
 
     let signalled = signals()?;
+    let patience = Patience {
+        connections: limits.connections,
+        per_address: limits.per_address,
+        proxies: config.trusted_proxies.clone().into(),
+        ..Patience::default()
+    };
+    tell_start(config, "serve", Some(listeners.address()?), with_worker);
     if config.mode == Mode::Development {
         println!(
             "Ensemble {} listens on http://{}",
@@ -244,16 +260,11 @@ async fn serve_on(
         servers.spawn(listen::serve(
             listener,
             metrics_route(metrics),
-            Patience::default(),
+            Patience::few(),
             stop.clone(),
         ));
     }
-    servers.spawn(listen::serve(
-        listeners.main,
-        main,
-        Patience::default(),
-        stop.clone(),
-    ));
+    servers.spawn(listen::serve(listeners.main, main, patience, stop.clone()));
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.clone())));
 
     signalled.await;
@@ -265,24 +276,60 @@ async fn serve_on(
             let _ = worker.await;
         }
     })
-    .await
+    .await?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
-/// Runs the worker alone until a signal comes.
+/// Runs the worker alone until a signal comes, and serves its metrics where an address is configured for them.
 ///
 /// # Errors
-/// Signals cannot be caught; the database cannot be closed.
-pub async fn work(app: App) -> Result<(), StartError> {
+/// Signals cannot be caught; the address cannot be bound; the database cannot be closed.
+pub async fn work(app: App, config: &Config) -> Result<(), StartError> {
     let signalled = signals()?;
     let stop = CancellationToken::new();
+    let metrics = Metrics::start()?;
+    tokio::spawn(metrics.clone().upkeep());
+    let mut servers = tokio::task::JoinSet::new();
+    if let Some(address) = config.metrics_listen {
+        let listener = bind(address, "ENSEMBLE_METRICS_LISTEN")?;
+        let routes = metrics_route(metrics);
+        servers.spawn(listen::serve(
+            listener,
+            routes,
+            Patience::few(),
+            stop.clone(),
+        ));
+    }
+    tell_start(config, "worker", config.metrics_listen, true);
     payouts::export::begin(&app);
     let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
     signalled.await;
+    tracing::info!("stopping: what runs is finished, nothing new is taken");
     stop.cancel();
     rest(&app, async {
         let _ = worker.await;
+        while servers.join_next().await.is_some() {}
     })
-    .await
+    .await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The first line of a process that runs until it is told to stop; the last one says `stopped`.
+fn tell_start(config: &Config, command: &str, address: Option<SocketAddr>, worker: bool) {
+    let url = config.database_url.expose_secret();
+    let database = url.split(':').next().unwrap_or_default();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        command,
+        mode = ?config.mode,
+        address = address.map(tracing::field::display),
+        database,
+        worker,
+        process = std::process::id(),
+        "started"
+    );
 }
 
 /// Does the work of one command of an operator, and closes the database after it, whether it succeeded or not: only then
@@ -451,12 +498,50 @@ struct Executor(Api);
 #[async_trait::async_trait]
 impl Execute for Executor {
     async fn execute(&self, request: Request) -> Response {
-        self.0.execute_prepared(request).await
+        counted(&self.0, request).await
     }
 
     fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
         let api = self.0.clone();
-        stream::once(async move { api.execute_prepared(request).await }).boxed()
+        stream::once(async move { counted(&api, request).await }).boxed()
+    }
+}
+
+/// Executes a request and counts it by its kind and how it ended.
+async fn counted(api: &Api, mut request: Request) -> Response {
+    let (kind, started) = (kind_of(&mut request), Instant::now());
+    let response = api.execute_prepared(request).await;
+    let codes = response
+        .errors
+        .iter()
+        .map(|error| error.extensions.as_ref().and_then(|more| more.get("code")));
+    let ours =
+        [Code::Internal, Code::Timeout].map(|code| Some(async_graphql::Value::from(code.as_str())));
+    let outcome = match codes.map(|code| ours.contains(&code.cloned())).max() {
+        None => Outcome::Done,
+        Some(false) => Outcome::Refused,
+        Some(true) => Outcome::Failed,
+    };
+    telemetry::request(kind, outcome, started.elapsed());
+    response
+}
+
+/// The kind of the operation that a request asks for.
+fn kind_of(request: &mut Request) -> &'static str {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        return "invalid";
+    };
+    let mut operations = document.operations.iter();
+    let chosen = match &name {
+        Some(name) => operations.find(|(known, _)| known.is_some_and(|known| known == name)),
+        None => operations.next(),
+    };
+    match chosen.map(|(_, operation)| operation.node.ty) {
+        Some(OperationType::Query) => "query",
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        None => "invalid",
     }
 }
 

@@ -3,7 +3,11 @@
 //! Any number of workers may run beside each other. A scheduled job belongs to whoever inserts the row of its
 //! due time; a queued job to whoever holds its lease.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -18,7 +22,12 @@ use crate::{
     identity, incentives,
     notifications::{self, jobs::Failure},
     payouts,
-    platform::{audit, config::Statements, jobs, telemetry},
+    platform::{
+        audit,
+        config::Statements,
+        jobs,
+        telemetry::{self, Outcome},
+    },
     tx::{Call, Tx, Work},
 };
 
@@ -87,17 +96,12 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
         match job.topic.as_str() {
             jobs::EVENT => notifications::jobs::expand(app, job).await,
             notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
-            payouts::jobs::ADVANCE => transient(payouts::jobs::advance_run(app, job).await),
-            payouts::jobs::RESUME => transient(payouts::jobs::work(app, job).await),
+            payouts::jobs::ADVANCE => Ok(payouts::jobs::advance_run(app, job).await?),
+            payouts::jobs::RESUME => Ok(payouts::jobs::work(app, job).await?),
             other => Err(Failure::permanent(format!("no handler for {other}"))),
         }
     })
     .await
-}
-
-/// What failed may succeed later.
-fn transient(worked: Result<()>) -> std::result::Result<(), Failure> {
-    worked.map_err(|error| Failure::transient(error.to_string()))
 }
 
 /// Does the work of a claimed job, which settles it; a job that fails or panics is put back, and takes nothing else
@@ -110,13 +114,24 @@ pub async fn attempt(
     job: &jobs::Job,
     work: impl Future<Output = std::result::Result<(), Failure>>,
 ) -> Result<()> {
+    let started = Instant::now();
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    let outcome = outcome.unwrap_or_else(|_| {
-        Err(Failure::transient(
-            "A fault of the server; the log has it.".to_owned(),
-        ))
-    });
-    let Err(failure) = outcome else { return Ok(()) };
+    let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the job panicked").into()));
+    let kind = topic(&job.topic);
+    let Err(failure) = outcome else {
+        telemetry::job(kind, Outcome::Done, started.elapsed());
+        return Ok(());
+    };
+    // The one line about this attempt. The API shows the message, never the cause: it may quote anything.
+    tracing::warn!(
+        job = %job.id,
+        kind,
+        attempt = job.attempts,
+        attempts = job.max_attempts,
+        request = job.request_id.as_deref().unwrap_or_default(),
+        cause = failure.cause.as_deref().unwrap_or(&failure.message),
+        "a background job failed"
+    );
     let settled = job.clone();
     let status = app
         .write(Call::system("jobFail"), move |tx| {
@@ -124,8 +139,15 @@ pub async fn attempt(
             Box::pin(async move { jobs::fail(tx, &job, &failure.message, failure.permanent).await })
         })
         .await?;
-    if status == Some(jobs::JobStatus::Dead) {
-        telemetry::dead_letter(topic(&job.topic));
+    let dead = status == Some(jobs::JobStatus::Dead);
+    let outcome = if dead {
+        Outcome::Failed
+    } else {
+        Outcome::Retried
+    };
+    telemetry::job(kind, outcome, started.elapsed());
+    if dead {
+        telemetry::dead_letter(kind);
     }
     Ok(())
 }
@@ -213,6 +235,7 @@ pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
         if taken.0.get(name) == Some(&latest) {
             continue;
         }
+        let started = Instant::now();
         let outcome = app
             .write(Call::system(name), move |tx| {
                 Box::pin(async move {
@@ -221,19 +244,25 @@ pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
                         scheduled_for: Set(latest),
                         started_at: Set(tx.now()),
                     };
-                    if tx.insert_new(row).await? {
-                        body(tx).await
-                    } else {
-                        Ok(false)
-                    }
+                    let own = tx.insert_new(row).await?;
+                    let more = own && body(tx).await?;
+                    Ok((own, more))
                 })
             })
             .await;
-        match rest(app, name, body, outcome).await {
-            Ok(()) => {
+        let outcome = match outcome {
+            Ok((own, more)) => rest(app, name, body, Ok(more)).await.map(|()| own),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(own) => {
                 taken.0.insert(name, latest);
+                if own {
+                    telemetry::job(name, Outcome::Done, started.elapsed());
+                }
             }
             Err(error) => {
+                telemetry::job(name, Outcome::Failed, started.elapsed());
                 tracing::error!(schedule = name, %error, "a scheduled job failed");
                 first_error.get_or_insert(error);
             }

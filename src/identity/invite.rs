@@ -1,7 +1,7 @@
 //! Inviting people: the vendor's administrators invite anybody, alliance managers the people of any partner,
 //! a partner's administrators their own.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     policy::{Action, Role},
     status::{TokenPurpose, UserStatus},
     store::{self, NewUser},
+    throttle::{self, Key},
     tokens::{Ticket, kind},
 };
 use crate::{
@@ -46,7 +47,8 @@ pub struct Invite {
 ///
 /// # Errors
 /// `FORBIDDEN` for a role the caller may not give, `NOT_FOUND` for a partner that is hidden or absent,
-/// `BAD_USER_INPUT` for malformed facts, `DUPLICATE` for an address in use.
+/// `BAD_USER_INPUT` for malformed facts, `DUPLICATE` for an address in use, `THROTTLED` when the sender, its partner or
+/// the recipient had as many invitations in 15 minutes as there may be.
 pub async fn invite(tx: &Tx, tokens: &OpaqueTokens, command: Invite) -> Result<UserId> {
     let partner_id = place(tx.actor(), command.role, command.partner_id)?;
     let new = facts(&command, partner_id)?;
@@ -55,6 +57,7 @@ pub async fn invite(tx: &Tx, tokens: &OpaqueTokens, command: Invite) -> Result<U
     {
         return Err(Error::not_found("partnerId"));
     }
+    admit(tx, &new.email).await?;
     let user_id = match store::insert_user(tx, new.clone()).await? {
         Some(user_id) => user_id,
         None => invited_before(tx, &new).await?,
@@ -63,6 +66,36 @@ pub async fn invite(tx: &Tx, tokens: &OpaqueTokens, command: Invite) -> Result<U
     let token_id = hand_out(tx, tokens, user_id, TokenPurpose::Invitation, LIFETIME).await?;
     tx.record(Event::UserInvited { user_id, token_id });
     Ok(user_id)
+}
+
+/// Counts an invitation, unless there were too many: it is a mail to an address of the sender's choice.
+async fn admit(tx: &Tx, email: &str) -> Result<()> {
+    let (sender, partner) = (tx.actor().person()?, tx.actor().partner_id());
+    let (by, to) = (Key::inviter(sender, partner), Key::invited(email));
+    // The recipient first: it is the one name that people of several partners share.
+    store::serialise(tx, [&to.account, &by.account, &by.address]).await?;
+    let limit = match partner {
+        Some(_) => throttle::INVITER_LIMIT,
+        None => throttle::VENDOR_INVITER_LIMIT,
+    };
+    for (account, limit) in [(&by.account, limit), (&to.account, throttle::INVITED_LIMIT)] {
+        let recent = store::attempts_on_account(tx, account, limit, tx.now()).await?;
+        refuse_beyond(&recent, limit, tx.now())?;
+    }
+    if partner.is_some() {
+        let limit = throttle::PARTNER_LIMIT;
+        let recent = store::attempts_from_address(tx, &by.address, limit, tx.now()).await?;
+        refuse_beyond(&recent, limit, tx.now())?;
+    }
+    store::insert_attempt(tx, &by).await?;
+    store::insert_attempt(tx, &to).await
+}
+
+fn refuse_beyond(recent: &[DateTime<Utc>], limit: usize, now: DateTime<Utc>) -> Result<()> {
+    match throttle::wait(recent, limit, now) {
+        Some(wait) => Err(throttle::refused(wait)),
+        None => Ok(()),
+    }
 }
 
 /// Writes a ticket for a user; the mail job derives its text from the id.

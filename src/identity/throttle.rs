@@ -16,7 +16,11 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::email::spelling;
-use crate::{error::Error, platform::audit::digest};
+use crate::{
+    entity::ids::{PartnerId, UserId},
+    error::Error,
+    platform::audit::digest,
+};
 
 /// How far back attempts count.
 pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -31,6 +35,15 @@ pub const ADDRESS_LIMIT: usize = 100;
 pub const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// Mails with a reset link per account and window.
 pub const RESET_LIMIT: usize = 3;
+
+/// Invitations that one person of a partner may send per window.
+pub const INVITER_LIMIT: usize = 20;
+/// Invitations that one person of the vendor may send per window: who brings a programme over has many to send.
+pub const VENDOR_INVITER_LIMIT: usize = 500;
+/// Invitations that all of a partner may send per window.
+pub const PARTNER_LIMIT: usize = 40;
+/// Invitations that one address may get per window, from all.
+pub const INVITED_LIMIT: usize = 3;
 
 /// Under which names an attempt is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +61,27 @@ impl Key {
         Self {
             account: sign_in_account(email),
             address: network(address),
+        }
+    }
+
+    /// Of an invitation, by who sends it.
+    #[must_use]
+    pub fn inviter(user: UserId, partner: Option<PartnerId>) -> Self {
+        Self {
+            account: digest(&format!("invites {user}")),
+            address: partner.map_or_else(
+                || "invitations of the vendor".to_owned(),
+                |partner| format!("invitations of {partner}"),
+            ),
+        }
+    }
+
+    /// Of an invitation, by who gets it.
+    #[must_use]
+    pub fn invited(email: &str) -> Self {
+        Self {
+            account: digest(&format!("invited {}", spelling(email))),
+            address: "invitations to anyone".to_owned(),
         }
     }
 

@@ -37,8 +37,10 @@ const NEEDED: TimeDelta = TimeDelta::seconds(75);
 /// Why a job did not succeed. The message is kept with the job and shown to operators: it names no person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What happened.
+    /// What happened, for operators: no personal data, nothing that an error quotes.
     pub message: String,
+    /// What the log says beyond that.
+    pub cause: Option<String>,
     /// Whether another attempt is of no use.
     pub permanent: bool,
 }
@@ -49,6 +51,7 @@ impl Failure {
     pub const fn permanent(message: String) -> Self {
         Self {
             message,
+            cause: None,
             permanent: true,
         }
     }
@@ -58,16 +61,23 @@ impl Failure {
     pub const fn transient(message: String) -> Self {
         Self {
             message,
+            cause: None,
             permanent: false,
         }
     }
 }
 
 impl From<Error> for Failure {
-    /// The cause goes to the log only, because nobody knows what it quotes.
+    /// The cause goes to the log only, because it may quote anything.
     fn from(error: Error) -> Self {
-        tracing::error!(%error, "a notification failed");
-        Self::transient("A fault of the server; the log has it.".to_owned())
+        let message = format!(
+            "{}: the log has the cause under this job's id.",
+            error.code()
+        );
+        Self {
+            cause: Some(error.to_string()),
+            ..Self::transient(message)
+        }
     }
 }
 
@@ -223,7 +233,11 @@ impl Words {
             Some(code) => format!("{outcome}: the mail server answered {code}."),
             None => format!("{outcome}."),
         };
-        Failure { message, permanent }
+        Failure {
+            message,
+            cause: None,
+            permanent,
+        }
     }
 }
 
@@ -253,8 +267,10 @@ fn call(name: &'static str, job: &Job) -> Call {
 
 fn read<T: DeserializeOwned>(payload: Option<&Value>) -> Result<T, Failure> {
     let payload = payload.cloned().unwrap_or_default();
-    serde_json::from_value(payload)
-        .map_err(|fault| Failure::permanent(format!("The job cannot be read: {fault}.")))
+    serde_json::from_value(payload).map_err(|fault| Failure {
+        cause: Some(fault.to_string()),
+        ..Failure::permanent("The job cannot be read.".to_owned())
+    })
 }
 
 fn lease_lost(job: &Job) {

@@ -23,6 +23,7 @@ pub mod migrations;
 pub mod money;
 pub mod place;
 pub mod ppm;
+pub mod private;
 pub mod proxies;
 pub mod reader;
 mod readiness;

@@ -52,7 +52,9 @@ pub struct Metrics(PrometheusHandle);
 impl Metrics {
     /// Collects the numbers of this process; once per process.
     pub fn start() -> Result<Self, TelemetryFault> {
-        Ok(Self(builder()?.install_recorder()?))
+        let numbers = Self(builder()?.install_recorder()?);
+        describe();
+        Ok(numbers)
     }
 
     /// All numbers as text in the Prometheus format.
@@ -68,6 +70,62 @@ impl Metrics {
             self.0.run_upkeep();
         }
     }
+}
+
+/// Says what each number is: the HELP lines of the Prometheus format.
+fn describe() {
+    use metrics::{Unit::Seconds, describe_counter, describe_gauge, describe_histogram};
+    let counters = [
+        (
+            "ensemble_operations_total",
+            "Units of work by operation and outcome (done, refused, failed).",
+        ),
+        (
+            "ensemble_requests_total",
+            "GraphQL requests by kind (query, mutation, subscription, invalid) and outcome.",
+        ),
+        (
+            "ensemble_write_retries_total",
+            "Repeated attempts of units of work by operation and database code.",
+        ),
+        (
+            "ensemble_jobs_total",
+            "Background jobs and schedules by kind and outcome (done, retried, failed).",
+        ),
+        (
+            "ensemble_dead_letters_total",
+            "Background jobs that were given up, by kind.",
+        ),
+    ];
+    for (name, text) in counters {
+        describe_counter!(name, text);
+    }
+    let durations = [
+        (
+            "ensemble_operation_seconds",
+            "Duration of units of work by operation.",
+        ),
+        (
+            "ensemble_request_seconds",
+            "Duration of GraphQL requests by kind.",
+        ),
+        (
+            "ensemble_pool_wait_seconds",
+            "Time spent waiting for a database connection, by pool.",
+        ),
+        (
+            "ensemble_job_seconds",
+            "Duration of background jobs and schedules by kind.",
+        ),
+    ];
+    for (name, text) in durations {
+        describe_histogram!(name, Seconds, text);
+    }
+    describe_gauge!(
+        "ensemble_outbox_lag_seconds",
+        Seconds,
+        "Age of the oldest background job that is due."
+    );
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
@@ -105,6 +163,12 @@ pub fn operation(name: &'static str, outcome: Outcome, took: Duration) {
     histogram!("ensemble_operation_seconds", "operation" => name).record(took.as_secs_f64());
 }
 
+/// Counts a GraphQL request (`query`, `mutation`, `subscription`, `invalid`) and the time it took.
+pub fn request(kind: &'static str, outcome: Outcome, took: Duration) {
+    counter!("ensemble_requests_total", "kind" => kind, "outcome" => outcome.label()).increment(1);
+    histogram!("ensemble_request_seconds", "kind" => kind).record(took.as_secs_f64());
+}
+
 /// Counts another attempt of a write; `reason` is the database's code, such as `40001`.
 pub fn write_retried(operation: &'static str, reason: &'static str) {
     counter!("ensemble_write_retries_total", "operation" => operation, "reason" => reason)
@@ -132,11 +196,6 @@ pub fn outbox_lag(age: Duration) {
     gauge!("ensemble_outbox_lag_seconds").set(age.as_secs_f64());
 }
 
-/// Sets the result of the last check of the books: 1 when all holds, 0 otherwise.
-pub fn invariants_hold(hold: bool) {
-    gauge!("ensemble_invariants_hold").set(if hold { 1.0 } else { 0.0 });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,9 +215,17 @@ mod tests {
             job("mail", Outcome::Retried, Duration::from_secs(1));
             dead_letter("mail");
             outbox_lag(Duration::from_secs(7));
-            invariants_hold(true);
+            request("query", Outcome::Done, Duration::from_millis(3));
+            describe();
         });
         let text = numbers.render();
+        for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let name = name.split(' ').next().unwrap();
+            assert!(
+                text.contains(&format!("# HELP {name} ")),
+                "{name} has no text"
+            );
+        }
         for line in [
             "ensemble_operations_total{operation=\"dealRegistrationApprove\",outcome=\"refused\"} 1",
             "ensemble_operation_seconds_bucket{operation=\"dealRegistrationApprove\",le=\"0.005\"} 1",
@@ -167,7 +234,8 @@ mod tests {
             "ensemble_jobs_total{job=\"mail\",outcome=\"retried\"} 1",
             "ensemble_dead_letters_total{job=\"mail\"} 1",
             "ensemble_outbox_lag_seconds 7",
-            "ensemble_invariants_hold 1",
+            "ensemble_requests_total{kind=\"query\",outcome=\"done\"} 1",
+            "# HELP ensemble_jobs_total Background jobs and schedules by kind and outcome (done, retried, failed).",
         ] {
             assert!(
                 text.lines().any(|found| found == line),

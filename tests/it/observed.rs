@@ -7,7 +7,13 @@ use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
-use ensemble::{entity::audit_event, identity::Role, server};
+use ensemble::{
+    entity::{audit_event, job},
+    error::Error,
+    identity::Role,
+    platform::jobs::{self, NewJob},
+    server, worker,
+};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -25,6 +31,8 @@ cases!(
     one_request_id_stands_in_the_answer_the_log_and_the_audit_trail,
     a_fault_is_found_under_its_request_id,
     slow_statements_are_told_without_their_values,
+    a_failing_job_is_logged_once_and_its_cause_stays_in_the_log,
+    requests_and_jobs_are_counted_by_kind_and_outcome,
 );
 
 const CREATE: &str =
@@ -210,4 +218,90 @@ async fn slow_statements_are_told_without_their_values(t: TestApp) {
     send(&routes(&patient), &id, None, LOGIN, who).await;
     assert_eq!(told(&id, "slow statement"), Vec::<String>::new());
     patient.app.db().clone().close().await.unwrap();
+}
+
+/// A job of a payout run that cannot be read: what is wrong with it quotes the payload.
+async fn break_a_payout_job(t: &TestApp, canary: &str) {
+    let canary = canary.to_owned();
+    t.write(move |tx| {
+        tx.enqueue(NewJob {
+            topic: ensemble::payouts::jobs::ADVANCE,
+            payload: json!({ "run": canary }),
+            dedupe_key: None,
+        });
+        Box::pin(async { Ok(()) })
+    })
+    .await
+    .unwrap();
+}
+
+async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp) {
+    logs::keep();
+    let canary = "canary-of-a-failing-job";
+    break_a_payout_job(&t, "unreadable").await;
+    let claimed = t
+        .write(|tx| Box::pin(jobs::claim(tx, 1)))
+        .await
+        .unwrap()
+        .remove(0);
+    let failing = async { Err(Error::internal(canary).into()) };
+    worker::attempt(&t.app, &claimed, failing).await.unwrap();
+    let failed = job::Entity::find_by_id(claimed.id);
+    let failed = failed.one(t.app.db().reader()).await.unwrap().unwrap();
+    assert_eq!(
+        failed.last_error.as_deref(),
+        Some("INTERNAL: the log has the cause under this job's id.")
+    );
+    let lines = told(&failed.id.to_string(), "a background job failed");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in ["kind=\"payout.advance\"", "attempt=1", canary] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+    let admin = t.admin().await;
+    let shown = t
+        .ask(&admin, "{ jobs { nodes { id lastError } } }", json!({}))
+        .await;
+    assert_eq!(
+        shown.at("jobs/nodes/0/lastError"),
+        "INTERNAL: the log has the cause under this job's id."
+    );
+}
+
+async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
+    let numbers = tokio::task::spawn_blocking(move || {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _recording = metrics::set_default_local_recorder(&recorder);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let t = t.another().await;
+            member(&t, "anna@vendor.example", Role::Administrator, None).await;
+            let routes = routes(&t);
+            let who = json!({ "email": "anna@vendor.example", "password": PASSWORD });
+            let (_, signed_in) = send(&routes, "one", None, LOGIN, who).await;
+            let token = signed_in["data"]["login"]["accessToken"].as_str().unwrap();
+            for _ in 0..3 {
+                send(&routes, "two", Some(token), "{ viewer { id } }", json!({})).await;
+            }
+            let wrong = "{ jobs(after: \"x\") { nodes { id } } }";
+            send(&routes, "three", Some(token), wrong, json!({})).await;
+            break_a_payout_job(&t, "unreadable").await;
+            t.settle().await;
+            t.app.db().clone().close().await.unwrap();
+        });
+        recorder.handle().render()
+    });
+    let numbers = numbers.await.unwrap();
+    let has = |line: &str| numbers.lines().any(|one| one == line);
+    for line in [
+        "ensemble_requests_total{kind=\"mutation\",outcome=\"done\"} 1",
+        "ensemble_requests_total{kind=\"query\",outcome=\"done\"} 3",
+        "ensemble_requests_total{kind=\"query\",outcome=\"refused\"} 1",
+        "ensemble_jobs_total{job=\"payout.advance\",outcome=\"retried\"} 1",
+        "ensemble_jobs_total{job=\"auditSeal\",outcome=\"done\"} 1",
+    ] {
+        assert!(has(line), "{line}\n{numbers}");
+    }
 }

@@ -47,7 +47,7 @@ pub(super) struct Affix {
 
 /// The legal forms of all countries.
 pub(super) struct LegalForms {
-    /// By their words, one blank between them.
+    /// By their letters: blanks between them are written as often as left out.
     pub(super) words: HashMap<String, LegalForm>,
     /// The long single words, which are recognised with a slip in them.
     pub(super) long: Vec<String>,
@@ -69,7 +69,7 @@ pub(super) static LEGAL_FORMS: LazyLock<LegalForms> = LazyLock::new(|| {
         let mut next = || columns.next().unwrap_or_default();
         let (form, usage, place, countries) = (next(), next(), next(), next());
         let words = words(form);
-        let key = words.join(" ");
+        let key = words.concat();
         let in_front = place != "end";
         if usage == "affix" {
             let text = words.concat();

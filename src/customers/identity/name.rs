@@ -216,13 +216,8 @@ fn strip_front(words: &mut Vec<Word>, marked: Option<Option<&str>>, shouted: boo
 }
 
 fn form_of(words: &[Word]) -> Option<LegalForm> {
-    match words {
-        [word] => LEGAL_FORMS.words.get(&word.text).copied(),
-        _ => LEGAL_FORMS
-            .words
-            .get(&join(words.iter().map(|word| word.text.clone())))
-            .copied(),
-    }
+    let letters: String = words.iter().map(|word| word.text.as_str()).collect();
+    LEGAL_FORMS.words.get(&letters).copied()
 }
 
 /// Whether a word that may be a legal form is one: by how it is written and by the country.

@@ -61,7 +61,7 @@ fn is_silent(c: char) -> bool {
 
 fn word(raw: &str, bracket: usize) -> Option<Word> {
     let letters: String = raw.chars().filter(|c| !is_silent(*c)).collect();
-    if letters.is_empty() {
+    if !letters.chars().any(char::is_alphanumeric) {
         return None;
     }
     let dotted = raw.trim_matches('.').contains('.');

@@ -18,9 +18,15 @@ use crate::{
 
 /// Lets nobody else count attempts under this key before this unit of work ends.
 pub async fn serialise_attempts(tx: &Tx, key: &Key) -> Result<()> {
-    // SQLite has one writer anyway. Everybody takes the account first, so nobody waits in a circle.
+    serialise(tx, [&key.account, &key.address]).await
+}
+
+/// Lets nobody else count under these names before this unit of work ends. Everybody takes them in the same order, so
+/// nobody waits in a circle.
+pub async fn serialise(tx: &Tx, names: impl IntoIterator<Item = &String>) -> Result<()> {
+    // SQLite has one writer anyway.
     if tx.backend() == DbBackend::Postgres {
-        for name in [&key.account, &key.address] {
+        for name in names {
             let lock = throttle::lock_number(name);
             let sql = "SELECT pg_advisory_xact_lock($1)";
             tx.execute_raw(Statement::from_sql_and_values(

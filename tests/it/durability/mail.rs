@@ -261,7 +261,7 @@ async fn a_job_that_panics_is_put_back_and_the_worker_lives(t: TestApp) {
             JobStatus::Pending,
             1,
             None,
-            Some("A fault of the server; the log has it.")
+            Some("INTERNAL: the log has the cause under this job's id.")
         )
     );
     t.advance(TimeDelta::hours(1));

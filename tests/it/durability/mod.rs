@@ -10,6 +10,7 @@ mod journey;
 mod lines;
 mod mail;
 mod migrations;
+mod operation;
 mod operator;
 mod post;
 mod proxy;
@@ -30,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         migrations::cases(),
         steps::cases(),
         operator::cases(),
+        operation::cases(),
         stop::cases(),
     ]
     .concat()

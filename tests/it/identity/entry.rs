@@ -21,6 +21,8 @@ cases!(
     an_invitation_is_good_for_one_use,
     an_invitation_is_good_for_72_hours,
     inviting_again_replaces_the_link,
+    strangers_are_not_flooded_with_invitations,
+    a_name_in_an_invitation_is_no_link,
     a_bad_password_or_name_leaves_the_invitation_open,
     an_unknown_address_gets_the_same_answer_and_no_link,
     a_mailbox_is_not_flooded_with_links,
@@ -382,4 +384,67 @@ async fn no_secret_is_written_down(t: TestApp) {
     );
     let active = user::Entity::find().all(db).await.unwrap();
     assert!(active.iter().all(|user| user.status == UserStatus::Active));
+}
+
+async fn strangers_are_not_flooded_with_invitations(t: TestApp) {
+    let partner = company(&t, "Northwind Partners").await;
+    let (ada, bob) = (
+        t.person(Role::PartnerAdministrator, Some(partner)).await,
+        t.person(Role::PartnerAdministrator, Some(partner)).await,
+    );
+    let send = async |by: &Person, email: String| {
+        let document = "mutation($email: EmailAddress!) {
+            userInvite(input: {email: $email, name: \"Ben Roth\", role: PARTNER_MEMBER}) {
+                user { id } userErrors { code } } }";
+        t.ask(by, document, json!({ "email": email })).await
+    };
+    for number in 0..20 {
+        send(&ada, format!("a{number}@stranger.example"))
+            .await
+            .done("userInvite");
+    }
+    let before = rows(&t).await;
+    let refused = send(&ada, "a20@stranger.example".to_owned()).await;
+    assert_eq!(refused.error(), "THROTTLED");
+    assert_eq!(rows(&t).await, before);
+    for number in 0..20 {
+        send(&bob, format!("b{number}@stranger.example"))
+            .await
+            .done("userInvite");
+    }
+    let eve = t.person(Role::PartnerAdministrator, Some(partner)).await;
+    let refused = send(&eve, "e0@stranger.example".to_owned()).await;
+    assert_eq!(refused.error(), "THROTTLED", "forty of one partner");
+    t.advance(TimeDelta::minutes(16));
+    for _ in 0..3 {
+        send(&eve, "e0@stranger.example".to_owned())
+            .await
+            .done("userInvite");
+    }
+    let refused = send(&eve, "E0@stranger.example".to_owned()).await;
+    assert_eq!(refused.error(), "THROTTLED", "three to one address");
+    send(&eve, "e1@stranger.example".to_owned())
+        .await
+        .done("userInvite");
+}
+
+async fn a_name_in_an_invitation_is_no_link(t: TestApp) {
+    let admin = t.admin().await;
+    let before = rows(&t).await;
+    for name in [
+        "Win at evil.com",
+        "https://evil.example",
+        "Ada\r\nBcc: x@y.example",
+    ] {
+        let document = "mutation($name: String!) {
+            userInvite(input: {email: \"ben@vendor.example\", name: $name, role: FINANCE}) {
+                user { id } userErrors { code field } } }";
+        let refused = t.ask(&admin, document, json!({ "name": name })).await;
+        assert_eq!(refused.refusal("userInvite"), "BAD_USER_INPUT", "{name:?}");
+        assert_eq!(
+            refused.at("userInvite/userErrors/0/field"),
+            &json!(["name"])
+        );
+    }
+    assert_eq!(rows(&t).await, before);
 }

@@ -113,8 +113,32 @@ impl Installation {
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Server {
+        self.start(self.command(arguments)).await
+    }
+
+    /// The same with so many file descriptors.
+    pub async fn serve_with_descriptors(&self, descriptors: u32) -> Server {
+        let plain = self.command(["serve"]);
+        let mut limited = Command::new("sh");
+        limited
+            .args([
+                "-c",
+                &format!("ulimit -n {descriptors} && exec \"$0\" serve"),
+            ])
+            .arg(plain.get_program())
+            .env_clear()
+            .envs(
+                plain
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        self.start(limited).await
+    }
+
+    async fn start(&self, mut command: Command) -> Server {
         let started = Instant::now();
-        let mut command = self.command(arguments);
         let log = File::options()
             .create(true)
             .append(true)
