@@ -27,9 +27,14 @@ export async function walk({ server }) {
     const customers = [];
     let taken = new Walk(demo, ask);
     for (let round = 1; round <= 3; round += 1) {
-      // The third is that of a browser that knows nothing of the other two.
       if (round === 2) taken.restart();
-      if (round === 3) taken = new Walk(demo, ask);
+      if (round === 3) {
+        // Another browser left its walk after the registration; one that knows nothing of it takes a free customer.
+        const left = new Walk(demo, ask);
+        for (let step = 0; !left.state.saved.registration; step += 1) await left.run(step, 0);
+        taken = new Walk(demo, ask);
+        customers.push(left.customer.name);
+      }
       for (const [step, { acts }] of taken.steps.entries()) {
         for (const [act] of acts.entries()) {
           const answer = await taken.run(step, act);
@@ -46,8 +51,9 @@ export async function walk({ server }) {
       assert.equal(taken.next, taken.steps.length);
       customers.push(taken.customer.name);
     }
-    assert.equal(new Set(customers).size, 3, customers.join());
-    return `three walks, for ${customers.join(", ")}: ${figures} figures as the page says`;
+    const [, , left, last] = customers;
+    assert.notEqual(last, left);
+    return `three walks, the last for ${last} because ${left} was taken: ${figures} figures as the page says`;
   } finally {
     rmSync(folder, { recursive: true });
   }
