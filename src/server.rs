@@ -17,7 +17,7 @@ use axum::{
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use secrecy::ExposeSecret;
-use tokio::sync::Notify;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
