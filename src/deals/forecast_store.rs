@@ -236,7 +236,7 @@ fn rate_day(backend: DbBackend, terms: Terms<'_>) -> SimpleExpr {
             "CAST(($1 AT TIME ZONE 'UTC') + $2 AS date)",
             [at().into(), shift],
         ),
-        _ => Expr::cust_with_exprs("date($1, $2)", [at().into(), shift]),
+        _ => Expr::cust_with_exprs("date(?, ?)", [at().into(), shift]),
     };
     CaseStatement::new()
         .case(D::Currency.ne(terms.target), day)
