@@ -162,6 +162,27 @@ pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Report> {
 /// # Errors
 /// As [`verify`].
 pub async fn verify_since<C: ConnectionTrait>(db: &C, recorded: Option<&Head>) -> Result<Report> {
+    let mut findings = summed(db).await?;
+    let contents = ledger::contents(db).await?;
+    let commission = commission::within_terms(db).await?;
+    let unpaid = unpaid::accounted_for(db).await?;
+    let followed = references::followed(db).await?;
+    let trail = references::of_the_trail(db).await?;
+    let prints = prints::compared(db).await?;
+    let sealed = sealed(db, recorded).await?;
+    findings.extend([contents, commission, unpaid, followed, trail]);
+    let (written, missing, older) = prints;
+    let (chain, audit_head) = sealed;
+    findings.extend([written, missing, chain]);
+    Ok(Report {
+        findings,
+        audit_head,
+        older,
+    })
+}
+
+/// The questions that one statement answers.
+async fn summed<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>> {
     let mut findings = Vec::with_capacity(checks::ALL.len() + 8);
     for check in checks::ALL {
         let mut finding = Finding::new(check.promise, count(db, check.rows).await?);
@@ -174,20 +195,7 @@ pub async fn verify_since<C: ConnectionTrait>(db: &C, recorded: Option<&Head>) -
         }
         findings.push(finding);
     }
-    findings.push(ledger::contents(db).await?);
-    findings.push(commission::within_terms(db).await?);
-    findings.push(unpaid::accounted_for(db).await?);
-    findings.push(references::followed(db).await?);
-    findings.push(references::of_the_trail(db).await?);
-    let (written, missing, older) = prints::compared(db).await?;
-    findings.extend([written, missing]);
-    let (chain, audit_head) = sealed(db, recorded).await?;
-    findings.push(chain);
-    Ok(Report {
-        findings,
-        audit_head,
-        older,
-    })
+    Ok(findings)
 }
 
 /// The audit trail as one finding: nothing says that it is in order beside something that says it is not.
