@@ -117,7 +117,7 @@ const STANDING: &str = "SELECT p.status, e.tier, v.program_id, v.id, (v.settings
     WHERE p.id = $1 AND v.effective_from <= $2 ORDER BY v.effective_from DESC LIMIT 1 FOR NO KEY UPDATE OF p";
 const FAMILY_AND_CUSTOMER: &str = "SELECT p.family_id, c.id FROM product p \
     LEFT JOIN customer c ON c.domain = $2 WHERE p.id = $1";
-const CANDIDATES: &str = "SELECT c.id, c.name_key, c.domain, c.country, c.registration_number, c.phone FROM \
+const CANDIDATES: &str = "SELECT c.id, c.name, c.domain, c.country, c.registration_number, c.phone FROM \
     (SELECT customer_id, COUNT(*) AS shared FROM customer_block_key WHERE block_key = ANY($1) AND customer_id <> $2 \
      GROUP BY customer_id ORDER BY shared DESC, customer_id LIMIT 300) k JOIN customer c ON c.id = k.customer_id";
 const PLACES: &str = "SELECT customer_id, status, expires_at FROM protection \

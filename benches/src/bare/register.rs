@@ -60,7 +60,7 @@ impl Read {
         let name_key = name_key(&claim.name);
         Self {
             domain: registrable_domain(&claim.domain).ok().flatten(),
-            block_keys: block_keys(&name_key).into_iter().collect(),
+            block_keys: block_keys(&claim.name).into_iter().collect(),
             name_key,
             now: Clock::System.now(),
             claim,
@@ -74,16 +74,16 @@ impl Read {
         similarity: i32,
     ) -> Vec<(Uuid, Vec<MatchReason>)> {
         let claimed = Facts {
-            name_key: &self.name_key,
+            name: &self.claim.name,
             domain: self.domain.as_deref(),
             country: Some(self.claim.country.as_str()),
             registration_number: None,
             phone: None,
         };
         let mut alike = Vec::new();
-        for (id, name_key, domain, country, registration_number, phone) in candidates {
+        for (id, name, domain, country, registration_number, phone) in candidates {
             let other = Facts {
-                name_key,
+                name,
                 domain: domain.as_deref(),
                 country: country.as_deref(),
                 registration_number: registration_number.as_deref(),
