@@ -4,7 +4,7 @@ use axum::response::Response;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
     customers::identity::{
-        Facts, MatchOutcome, MatchReason, block_keys, compare, name_key, registrable_domain,
+        Facts, MatchOutcome, MatchReason, block_keys, compare, registrable_domain,
     },
     platform::{audit, clock::Clock, ids},
 };
@@ -48,7 +48,6 @@ pub type PlaceRow = (Uuid, String, Option<DateTime<Utc>>);
 /// A claim and what follows from its text.
 pub struct Read {
     pub claim: Claim,
-    pub name_key: String,
     pub domain: Option<String>,
     pub block_keys: Vec<String>,
     pub now: DateTime<Utc>,
@@ -57,11 +56,9 @@ pub struct Read {
 impl Read {
     /// Reads a claim.
     pub fn of(claim: Claim) -> Self {
-        let name_key = name_key(&claim.name);
         Self {
             domain: registrable_domain(&claim.domain).ok().flatten(),
             block_keys: block_keys(&claim.name).into_iter().collect(),
-            name_key,
             now: Clock::System.now(),
             claim,
         }
