@@ -169,16 +169,17 @@ pub async fn serve(
     let places = Arc::new(Places::default());
     let open = TaskTracker::new();
     loop {
-        let accepted = async {
-            places.room(patience.connections).await;
-            listener.accept().await
-        };
         let accepted = tokio::select! {
-            accepted = accepted => accepted,
+            accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Nobody makes room before another one is there: a connection that was just opened has yet to ask.
+                tokio::select! {
+                    () = places.room(patience.connections) => {}
+                    () = stop.cancelled() => break,
+                }
                 let address = peer.ip().to_canonical();
                 let proxy = patience.proxies.iter().any(|range| range.contains(address));
                 let Some(place) = places.take((!proxy).then_some(address), patience.per_address)

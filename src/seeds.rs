@@ -105,6 +105,8 @@ pub struct Player {
     clock: ManualClock,
     start: DateTime<Utc>,
     request: &'static str,
+    /// What its idempotency keys begin with.
+    keys: String,
     /// What was saved so far.
     pub saved: BTreeMap<String, Value>,
     played: usize,
@@ -177,10 +179,14 @@ pub async fn loaded(app: &App) -> Result<bool> {
 }
 
 impl Player {
-    /// A player whose today is the application's.
+    /// A player whose today is the application's. Its steps have keys of their own, so they happen anew.
     #[must_use]
     pub fn new(app: &App) -> Self {
-        Self::starting(app, app.clock().now())
+        let now = app.clock().now();
+        Self {
+            keys: ids::mint(now).to_string(),
+            ..Self::starting(app, now)
+        }
     }
 
     fn starting(app: &App, start: DateTime<Utc>) -> Self {
@@ -190,6 +196,8 @@ impl Player {
             clock,
             start,
             request: REQUEST,
+            // Of the demo, so that a load that was interrupted finds what it did.
+            keys: REQUEST.to_owned(),
             saved: BTreeMap::new(),
             played: 0,
         }
@@ -249,7 +257,8 @@ impl Player {
         self.played += 1;
         let mut variables = self.resolve(&Value::Object(step.with.clone()))?;
         if let Some(map) = variables.as_object_mut() {
-            map.insert("key".to_owned(), format!("demo-{}", self.played).into());
+            let key = format!("{}-{}", self.keys, self.played);
+            map.insert("key".to_owned(), key.into());
         }
         let document = operation(&step.run)
             .ok_or_else(|| Error::internal(format!("no operation {}", step.run)))?;

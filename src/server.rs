@@ -254,7 +254,7 @@ async fn serve_on(
             listeners.address()?
         );
     }
-    payouts::export::begin(&app);
+    payouts::export::begin(app);
     let mut servers = tokio::task::JoinSet::new();
     if let Some(listener) = listeners.metrics {
         servers.spawn(listen::serve(

@@ -97,7 +97,11 @@ async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
             jobs::EVENT => notifications::jobs::expand(app, job).await,
             notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
             payouts::jobs::ADVANCE => Ok(payouts::jobs::advance_run(app, job).await?),
-            payouts::jobs::RESUME => Ok(payouts::jobs::work(app, job).await?),
+            payouts::jobs::RESUME => {
+                let is_done = payouts::jobs::work(app, job).await?;
+                let open = || Failure::transient(payouts::jobs::STILL_OPEN.to_owned());
+                is_done.then_some(()).ok_or_else(open)
+            }
             other => Err(Failure::permanent(format!("no handler for {other}"))),
         }
     })

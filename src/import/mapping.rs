@@ -223,16 +223,24 @@ impl Source {
     /// Whether the file tells this fact at all.
     #[must_use]
     pub fn gives(&self, field: &str) -> bool {
-        let place = self
-            .entity
-            .fields()
-            .iter()
-            .position(|known| *known == field);
-        place.is_some_and(|place| {
-            self.origins
-                .get(place)
-                .is_some_and(|origin| *origin != Origin::Nowhere)
-        })
+        self.origin(field)
+            .is_some_and(|origin| *origin != Origin::Nowhere)
+    }
+
+    /// The time zone of its records: the one that it names for all of them, or else that of its times.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        let named: Option<Tz> = match self.origin("time_zone") {
+            Some(Origin::Constant(name)) => name.parse().ok(),
+            _ => None,
+        };
+        named.unwrap_or(self.conventions.time_zone)
+    }
+
+    fn origin(&self, field: &str) -> Option<&Origin> {
+        let mut fields = self.entity.fields().iter();
+        let place = fields.position(|known| *known == field)?;
+        self.origins.get(place)
     }
 }
 

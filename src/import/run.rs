@@ -66,7 +66,7 @@ pub async fn run(app: &App, options: Options) -> Result<Report> {
     let of_deals = mapping.sources.iter().find(deals);
     let zone = of_deals
         .or(mapping.sources.first())
-        .map_or(Tz::UTC, |source| source.conventions.time_zone);
+        .map_or(Tz::UTC, Source::zone);
     let programme = app.write(Call::system("importProgram"), move |tx| {
         let name = name.clone();
         Box::pin(async move { programme::find_or_create(tx, name.as_deref(), zone, dry_run).await })

@@ -80,11 +80,15 @@ pub async fn advance_run(app: &App, job: &Job) -> Result<()> {
     .await
 }
 
-/// Asks the provider about what is open and settles its answers; the job is done when nothing is open.
+/// Why a job is tried again whose payments have no outcome yet.
+pub const STILL_OPEN: &str = "Payments of this run are still open: their file could not be written, or the provider has not answered.";
+
+/// Asks the provider about what is open and settles its answers; the job is done when nothing is open. Says whether it is
+/// done.
 ///
 /// # Errors
-/// The database failed, or an outcome is still unknown: the job is tried again later.
-pub async fn work(app: &App, job: &Job) -> Result<()> {
+/// The database failed: the job is tried again later.
+pub async fn work(app: &App, job: &Job) -> Result<bool> {
     let payload: Resume = serde_json::from_value(job.payload.clone())?;
     let provider = provider::configured(app);
     execute::go_on(
@@ -96,13 +100,12 @@ pub async fn work(app: &App, job: &Job) -> Result<()> {
     )
     .await?;
     if store::has_open_payments(&app.db().reading(), payload.run, payload.only).await? {
-        let open = "Payments of this run are still open: their file could not be written, or the provider has not answered.";
-        return Err(Refusal::new(Code::RetryLater, open).into());
+        return Ok(false);
     }
     let settled = job.clone();
     app.write(Call::system("jobFinish"), move |tx| {
         let job = settled.clone();
-        Box::pin(async move { jobs::finish(tx, &job).await.map(|_| ()) })
+        Box::pin(async move { jobs::finish(tx, &job).await.map(|_| true) })
     })
     .await
 }

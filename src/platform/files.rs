@@ -35,8 +35,9 @@ impl Files {
             make_private(&path.join(folder))?;
         }
         let folder = Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true));
+        let store: Arc<dyn ObjectStore> = folder.clone();
         Ok(Self {
-            store: Arc::clone(&folder) as Arc<dyn ObjectStore>,
+            store,
             folder: Some(folder),
         })
     }

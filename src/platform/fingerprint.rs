@@ -72,6 +72,9 @@ pub struct Read {
     pub written: Option<Option<Uuid>>,
 }
 
+/// What a column held when its row was written, and what the last recorded event left in it.
+pub type Moved = (Option<Uuid>, Option<Uuid>);
+
 /// A column of ids that may change by a recorded event: what it held before the first one, and holds since the last, by
 /// row.
 #[derive(Debug, Default)]
@@ -81,7 +84,7 @@ pub struct Before {
     /// The column.
     pub column: &'static str,
     /// By row.
-    pub rows: HashMap<Uuid, (Option<Uuid>, Option<Uuid>)>,
+    pub rows: HashMap<Uuid, Moved>,
 }
 
 /// Every table whose rows have fingerprints.
@@ -297,7 +300,7 @@ impl Table {
     fn digest_of(
         &self,
         row: &QueryResult,
-        moved: Option<(&str, &(Option<Uuid>, Option<Uuid>))>,
+        moved: Option<(&str, &Moved)>,
     ) -> Result<Option<Uuid>, DbErr> {
         let mut print = Print::of(self);
         for (place, (name, kind)) in self.columns.iter().enumerate() {

@@ -125,7 +125,7 @@ fn grouped(number: &str) -> String {
     let digits = whole.trim_start_matches('-').len();
     let mut text = String::new();
     for (at, digit) in whole.trim_start_matches('-').chars().enumerate() {
-        if at > 0 && (digits - at) % 3 == 0 {
+        if at > 0 && (digits - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -9,8 +9,11 @@ use uuid::Uuid;
 use super::{Finding, NAMED, count, offenders};
 use crate::{error::Result, platform::ids};
 
-/// The tables that refer, with the prefix of their ids, and each column with the table and the prefix it leads to.
-const REFERENCES: &[(&str, &str, &[(&str, &str, &str)])] = &[
+/// A column, the table that it leads to, and the prefix of the ids there.
+type Reference = (&'static str, &'static str, &'static str);
+
+/// The tables that refer, with the prefix of their ids, and their references.
+const REFERENCES: &[(&str, &str, &[Reference])] = &[
     (
         "accrual",
         "accrual",

@@ -78,8 +78,9 @@ impl Spellings {
         let apart =
             !self.region.is_empty() && !other.region.is_empty() && self.region != other.region;
         self.all.intersection(&other.all).any(|shared| {
-            !apart
-                || !(self.without_region.contains(shared) && other.without_region.contains(shared))
+            !(apart
+                && self.without_region.contains(shared)
+                && other.without_region.contains(shared))
         })
     }
 }
@@ -98,7 +99,9 @@ impl Spellings {
 }
 
 fn join(words: impl Iterator<Item = String>) -> String {
-    words.collect::<Vec<_>>().join(" ")
+    let joined = words.collect::<Vec<_>>().join(" ");
+    // A mark without a letter is written as a blank with the mark.
+    joined.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn spelled<'w>(words: impl Iterator<Item = &'w Word>) -> String {

@@ -164,7 +164,7 @@ macro_rules! connection {
             }
 
             /// All rows of the list, whatever the page. Counted only when asked for.
-            #[graphql(directive = crate::graphql::cost::points::apply("10".to_owned()))]
+            #[graphql(directive = $crate::graphql::cost::points::apply("10".to_owned()))]
             fn total_count(&self) -> Option<i32> {
                 self.total_count
             }

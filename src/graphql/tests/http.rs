@@ -66,7 +66,7 @@ async fn request_errors_are_400_or_200_by_media_type_and_carry_no_data() {
         ("{ echo(number: \"x\") }", "BAD_USER_INPUT"),
         ("query($n: Int!) { echo(number: $n) }", "BAD_USER_INPUT"),
         (
-            "{ deal { related { related { related { id } } } } }",
+            "{ deal { related { related { related { related { id } } } } } }",
             "TOO_COMPLEX",
         ),
     ] {

@@ -54,7 +54,9 @@ fn is_frame(name: &str) -> bool {
 
 /// Everything below a type: an object with an id of its own is opened at the root, and shows its leaves elsewhere.
 fn selection(sdl: &Sdl, name: &str, path: &mut Vec<String>) -> String {
-    let nested = sdl.is_node(name) && path.iter().any(|above| sdl.is_node(above));
+    let below =
+        |above: &String| sdl.is_node(above) || sdl.is_opened_at_the_root(name) && !is_frame(above);
+    let nested = sdl.is_node(name) && path.iter().any(below);
     let again = path.iter().any(|above| above == name);
     path.push(name.to_owned());
     let mut fields = vec!["__typename".to_owned()];
@@ -79,10 +81,6 @@ fn selection(sdl: &Sdl, name: &str, path: &mut Vec<String>) -> String {
         } else {
             format!("({})", required.join(", "))
         };
-        // A statement for each group of a forecast would not fit into one request; partners show theirs at the root.
-        if own == "statement" && path.iter().any(|above| above.starts_with("DealForecast")) {
-            continue;
-        }
         if sdl.is_leaf(inner) {
             fields.push(format!("{own}{passed}"));
         } else if nested || again {

@@ -93,6 +93,14 @@ impl Sdl {
         }
     }
 
+    /// Whether a query answers with an object of the type, or with a list of them.
+    pub fn is_opened_at_the_root(&self, name: &str) -> bool {
+        self.fields("Query").iter().any(|field| {
+            let inner = named(&field.ty.node);
+            inner.strip_suffix("Connection").unwrap_or(inner) == name
+        })
+    }
+
     /// A document with one root field, its arguments declared as variables.
     pub fn document(
         &self,

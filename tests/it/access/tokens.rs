@@ -438,18 +438,24 @@ async fn whoever_is_deactivated_is_cut_off_from_an_open_socket(t: TestApp) {
             }
         }
         assert!(heard.contains(&anna.id.to_string()), "{heard}");
-        deactivate(&t, &http, &anna).await;
-        if talks {
-            say(json!({"type": "subscribe", "id": "2", "payload": {"query": VIEWER}}));
-        }
-        let code = loop {
-            match input.recv().await {
-                Some(Message::Close(Some(frame))) => break frame.code,
-                Some(Message::Ping(_)) => out.send(Message::Pong(Vec::new().into())).unwrap(),
-                Some(Message::Text(text)) => panic!("the socket goes on: {text}"),
-                other => panic!("{other:?}"),
+        let put_out = async {
+            deactivate(&t, &http, &anna).await;
+            if talks {
+                say(json!({"type": "subscribe", "id": "2", "payload": {"query": VIEWER}}));
             }
         };
+        // Pings are answered all the time: who misses one is taken for gone, however long the rest takes.
+        let closed = async {
+            loop {
+                match input.recv().await {
+                    Some(Message::Close(Some(frame))) => break frame.code,
+                    Some(Message::Ping(_)) => out.send(Message::Pong(Vec::new().into())).unwrap(),
+                    Some(Message::Text(text)) => panic!("the socket goes on: {text}"),
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let ((), code) = tokio::join!(put_out, closed);
         assert_eq!(code, 4401);
     }
 }

@@ -128,12 +128,12 @@ impl World {
     }
 
     async fn statement_of(&self, partner: PartnerId, start: &str, end: &str) -> Value {
-        let query = "query($id: ID!, $start: Date!, $end: Date!) { statement(partnerId: $id, currency: \"USD\", \
+        let query = "query($id: ID!, $start: Date!, $end: Date!) { partner(id: $id) { statement(currency: \"USD\", \
             periodStart: $start, periodEnd: $end) { opening { amount } earned { amount } adjustments { amount } \
-            paid { amount } closing { amount } } }";
+            paid { amount } closing { amount } } } }";
         let asked = json!({"id": partner.text(), "start": start, "end": end});
         let answer = self.ask(&self.finance, query, asked).await;
-        let shown = answer.at("statement");
+        let shown = answer.at("partner/statement");
         json!(
             ["opening", "earned", "adjustments", "paid", "closing"]
                 .map(|sum| &shown[sum]["amount"])

@@ -48,20 +48,12 @@ fn nowhere(t: &TestApp, folder: &Path) -> (String, String) {
     }
 }
 
-const EXISTING_ONLY: [&[&str]; 6] = [
+const EXISTING_ONLY: [&[&str]; 5] = [
     &["verify"],
     &["worker"],
     &["run", "accrual", "--program", "Growth"],
     &["run", "reseal"],
     &["backup", "copy.db"],
-    &[
-        "import",
-        "--dry-run",
-        "--mapping",
-        "mapping.toml",
-        "--folder",
-        ".",
-    ],
 ];
 
 async fn only_commands_that_begin_something_create_a_database(t: TestApp) {

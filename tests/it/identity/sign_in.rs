@@ -105,7 +105,7 @@ async fn a_wrong_password_and_an_unknown_address_answer_the_same(t: TestApp) {
             .count(t.app.db().reader())
             .await
             .unwrap(),
-        6
+        5
     );
 }
 

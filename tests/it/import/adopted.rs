@@ -101,7 +101,7 @@ async fn a_customer_recorded_by_hand_is_taken_over_by_its_registration_number(t:
     for (name, country, number) in [
         ("Acker Maschinenbau", "DE", "HRB 10123"),
         ("Bolt Holding", "DE", "HRB 555"),
-        ("Bolt Works", "DE", "HRB 555"),
+        ("Bolt Works", "AT", "HRB 555"),
         ("Cord Wines", "AT", "FN 777"),
     ] {
         let input = json!({ "name": name, "country": country, "registrationNumber": number });
@@ -115,7 +115,7 @@ format = "csv"
 entity = "customer"
 columns = { external_id = "id", name = "name", country = "land", registration_number = "number" }
 "#;
-    let rows = "id,name,land,number\nc1,Acker AG Maschinen,DE,hrb-10123\nc2,Bolt,DE,HRB 555\nc3,Cord,DE,FN 777\n";
+    let rows = "id,name,land,number\nc1,Acker AG Maschinen,DE,hrb-10123\nc2,Bolt,,HRB 555\nc3,Cord,DE,FN 777\n";
     let files = Files::new(mapping, &[("customers.csv", rows)]);
     let report = files.import(&t).await;
     // Numbers are given by the registers of a country.

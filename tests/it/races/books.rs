@@ -162,11 +162,12 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
     let realm = Realm::open(&t, market(&t).await).await;
     let seller = realm.seller("Alpha").await;
     let other = t.beside().await;
-    let mut paid = 0;
+    // What the deals themselves still have held goes first, and only when it becomes available.
+    let (mut paid, mut from_held) = (0, 0);
     for round in 0..4 {
         let deal = realm.win(&seller, 1_000_000).await;
         let due = realm.balance(seller.partner).await;
-        let due = due.accrued - due.clawback_receivable;
+        let due = due.accrued - (due.clawback_receivable - from_held);
         let run = realm.created().await;
         let pay = {
             let (realm, on, run) = (realm.clone(), t.clone(), run.clone());
@@ -177,14 +178,16 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
         };
         let refunds = at_once((0..4).map(|_| {
             let (realm, on, deal) = (realm.clone(), other.clone(), deal.clone());
-            async move { realm.refund(&on, &deal, 50_000).await }
+            async move { realm.refund(&on, &deal, 112_500).await }
         }))
         .await;
         pay.await.unwrap();
         assert_eq!(tally(&refunds, "dealRefund"), (4, vec![]));
         paid += due;
+        from_held += 25_000;
         let balance = realm.balance(seller.partner).await;
-        // Four refunds of five percent take a fifth of 1,000.00 back; the run had taken what was due before.
+        // Four refunds of 1,125.00 take 450.00 back: the 250.00 that the deal has held, and 200.00 of what is due next. The
+        // run had taken what was due before.
         assert_eq!(
             (
                 balance.paid,
@@ -195,7 +198,11 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
             (paid, 0, 0, 0),
             "round {round}"
         );
-        assert_eq!(balance.clawback_receivable, 20_000, "round {round}");
+        assert_eq!(
+            (balance.held, balance.clawback_receivable),
+            (from_held, from_held + 20_000),
+            "round {round}"
+        );
         let report = ensemble::verify::verify(t.app.db().reader()).await.unwrap();
         assert!(report.is_clean(), "{report}");
     }
@@ -207,12 +214,20 @@ async fn refunds_while_a_run_is_approved_and_executed_are_carried(t: TestApp) {
             .at("payoutRunCreate/payoutRun/payoutCount"),
         0
     );
-    assert_eq!(
-        realm.balance(seller.partner).await.clawback_receivable,
-        20_000
-    );
+    let carried = realm.balance(seller.partner).await.clawback_receivable;
+    assert_eq!(carried, from_held + 20_000);
     // 750.00 of the first deal, 550.00 of each of the three that followed.
     assert_eq!(paid, 75_000 + 3 * 55_000);
+    // What was held and what was taken of it cancel out when their time comes.
+    realm.win(&seller, 1_000_000).await;
+    t.advance(TimeDelta::days(60));
+    t.settle().await;
+    realm.pay().await;
+    let balance = realm.balance(seller.partner).await;
+    assert_eq!(
+        (balance.paid, balance.held, balance.clawback_receivable),
+        (paid + 100_000 - 20_000, 0, 0)
+    );
 }
 
 /// Refunds a part of the deal while it has the money, and only then says that it paid.
@@ -302,7 +317,7 @@ async fn refunds_while_runs_are_created_lose_nothing(t: TestApp) {
     let runs: Vec<_> = runs.collect();
     let refunds = at_once(deals.into_iter().map(|deal| {
         let (realm, on) = (realm.clone(), other.clone());
-        async move { realm.refund(&on, &deal, 10_000).await }
+        async move { realm.refund(&on, &deal, 40_000).await }
     }))
     .await;
     assert_eq!(tally(&refunds, "dealRefund"), (6, vec![]));
@@ -316,16 +331,17 @@ async fn refunds_while_runs_are_created_lose_nothing(t: TestApp) {
         realm.approve(&t, &run).await.done("payoutRunApprove");
         realm.execute(&t, &run).await.done("payoutRunExecute");
     }
-    // Six times 100.00 less the quarter held back is 450.00; six times 10.00 was taken back, before or after the run.
+    // Six times 100.00 less the quarter held back is 450.00. Six times 40.00 was taken back, before or after the run: 25.00
+    // of each is what the deal has held, 15.00 is taken from what is paid.
     let balance = realm.balance(seller.partner).await;
-    assert_eq!(balance.paid - balance.clawback_receivable, 45_000 - 6_000);
+    assert_eq!(balance.paid - balance.clawback_receivable, 45_000 - 24_000);
     assert_eq!((balance.accrued, balance.held), (0, 15_000));
     realm.win(&seller, 1_000_000).await;
     realm.pay().await;
     let balance = realm.balance(seller.partner).await;
     assert_eq!(
-        (balance.paid, balance.clawback_receivable),
-        (45_000 - 6_000 + 75_000, 0)
+        (balance.paid, balance.held, balance.clawback_receivable),
+        (45_000 - 9_000 + 75_000, 15_000 + 25_000, 15_000)
     );
     let list = "{ payoutRuns { nodes { status } } }";
     let seen = t.ask(&realm.maker, list, json!({})).await;

@@ -162,6 +162,14 @@ const OTHERS: &[(&str, &str)] = &[
     ("customer", "whom deals are with"),
     ("customer_block_key", "finds duplicates"),
     (
+        "customer_forms",
+        "which version of the canonical forms customers are stored in",
+    ),
+    (
+        "customer_number",
+        "registration numbers that were claimed, so that parallel claims wait for each other",
+    ),
+    (
         "deal_participant",
         "decides who is paid until the deal is won",
     ),

@@ -44,7 +44,8 @@ pub(super) async fn everything_happened(t: &TestApp) -> Realm {
     let seller = realm.seller("Northwind Partners").await;
     let (deal, partner) = (realm.win(&seller, 100_000).await, seller.partner);
     realm.refund(t, &deal, 50_000).await.done("dealRefund");
-    // 75.00 earned and 50.00 taken back are paid; what is taken back after that waits as an exception.
+    // 75.00 earned less 25.00 taken back are paid, another 25.00 is taken of what is held; what is taken back after that waits
+    // as an exception.
     realm.pay().await;
     realm.refund(t, &deal, 50_000).await.done("dealRefund");
     realm.created().await;

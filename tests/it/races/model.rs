@@ -83,6 +83,7 @@ enum Kind {
 #[derive(Clone, Copy, Debug)]
 struct Line {
     partner: usize,
+    deal: usize,
     kind: Kind,
     /// Signed as earned.
     amount: i64,
@@ -115,16 +116,46 @@ impl Model {
         self.lines.iter().filter(due).map(|line| line.amount).sum()
     }
 
-    /// What a new run claims: everything due of every partner who is owed something.
+    /// What a new run claims: everything due of every partner who does not owe something.
     fn claim(&mut self, run: usize, now: DateTime<Utc>) {
         for partner in 0..PARTNERS {
-            if self.due(partner, now) <= 0 {
+            if self.due(partner, now) < 0 {
                 continue;
             }
             for line in &mut self.lines {
                 if line.partner == partner && line.run.is_none() && line.available <= now {
                     line.run = Some(run);
                 }
+            }
+        }
+    }
+
+    /// Takes so much of a deal back: what the deal still has held goes first, when it becomes available; the rest at once.
+    fn take_back(&mut self, deal: usize, amount: i64, now: DateTime<Utc>) {
+        let of_deal = || self.lines.iter().filter(move |line| line.deal == deal);
+        let is_held =
+            |line: &&Line| line.kind == Kind::Held && line.run.is_none() && line.available > now;
+        let held = of_deal().find(is_held).map(|line| {
+            let taken = of_deal()
+                .filter(|other| other.kind == Kind::TakenBack && other.available == line.available)
+                .map(|other| other.amount)
+                .sum::<i64>();
+            (line.amount + taken, line.available)
+        });
+        let (left, until) = held.unwrap_or((0, now));
+        let from_held = amount.min(left);
+        let partner = self.deals[deal].partner;
+        for (amount, available) in [(from_held, until), (amount - from_held, now)] {
+            if amount > 0 {
+                self.lines.push(Line {
+                    partner,
+                    deal,
+                    kind: Kind::TakenBack,
+                    amount: -amount,
+                    available,
+                    released: false,
+                    run: None,
+                });
             }
         }
     }
@@ -228,8 +259,10 @@ impl<'a> Play<'a> {
     async fn win(&mut self, partner: usize, value: i64) {
         let id = self.realm.win(&self.sellers[partner], value).await;
         let now = self.now();
+        let deal = self.model.deals.len();
         let line = |kind, amount, available| Line {
             partner,
+            deal,
             kind,
             amount,
             available,
@@ -260,14 +293,7 @@ impl<'a> Play<'a> {
         }
         answer.done("dealRefund");
         deal.refunded += amount;
-        self.model.lines.push(Line {
-            partner: deal.partner,
-            kind: Kind::TakenBack,
-            amount: -amount / 10,
-            available: now,
-            released: false,
-            run: None,
-        });
+        self.model.take_back(place, amount / 10, now);
     }
 
     async fn create(&mut self) {

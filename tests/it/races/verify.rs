@@ -6,16 +6,17 @@ use chrono::TimeDelta;
 use ensemble::{
     entity::{
         accrual, attribution_run, deal, ids::RebateEntryId, ledger_account, ledger_entry,
-        ledger_transaction, payment_details, payout, payout_run,
+        ledger_transaction, payout, payout_run,
     },
+    identity::Role,
     incentives::AccrualKind,
     ledger::AccountKind,
-    partners,
     payouts::PayoutStatus,
     platform::ids::TypedId,
     verify,
 };
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Realm;
@@ -113,26 +114,17 @@ async fn each_promise_broken_alone_is_found_alone_and_names_its_row(t: TestApp) 
         realm.refund(&t, &deal, 10_000).await.done("dealRefund");
     }
     t.advance(TimeDelta::hours(1));
-    let (partner, by) = (a.partner, realm.maker.id);
-    t.write(move |tx| {
-        let account = payment_details::Model {
-            id: tx.id(),
-            partner_id: partner,
-            kind: partners::AccountKind::Iban,
-            country: "DE".to_owned(),
-            last_four: "1234".to_owned(),
-            sealed: "sealed".to_owned(),
-            set_by: by,
-            created_at: tx.now(),
-            replaced_at: None,
-        };
-        Box::pin(async move { tx.insert_models(vec![account]).await })
-    })
-    .await
-    .unwrap();
+    let anna = t.person(Role::PartnerAdministrator, Some(a.partner)).await;
+    let set = "mutation($input: PartnerPaymentDetailsSetInput!) { partnerPaymentDetailsSet(input: $input) { userErrors { code } } }";
+    let input = json!({
+        "partnerId": a.partner.text(), "accountHolder": "Alpha", "iban": "DE44500105175407324931",
+    });
+    t.ask(&anna, set, json!({ "input": input }))
+        .await
+        .done("partnerPaymentDetailsSet");
     realm.pay().await;
-    // And a run that was given up.
-    realm.win(&a, 100_000).await;
+    // And a run that was cancelled. What it held is not known any more, so it is of the other partner.
+    realm.win(&b, 100_000).await;
     let run = realm.created().await;
     realm.cancel(&t, &run).await.done("payoutRunCancel");
     t.settle().await;

@@ -257,8 +257,7 @@ async fn a_worker_past_its_lease_changes_nothing_about_a_payment(t: TestApp) {
         payouts::jobs::work(&t.app, &frozen),
         payouts::jobs::work(&other.app, &taken_over)
     );
-    early.unwrap();
-    work.unwrap();
+    assert!(early.unwrap() && work.unwrap());
     let state = || async {
         let db = t.app.db().reader();
         let row = payout_run::Entity::find_by_id(id).one(db).await.unwrap();
@@ -278,7 +277,7 @@ async fn a_worker_past_its_lease_changes_nothing_about_a_payment(t: TestApp) {
     );
     assert_eq!(realm.balance(seller.partner).await.paid, 7_500);
 
-    payouts::jobs::work(&t.app, &frozen).await.unwrap();
+    assert!(payouts::jobs::work(&t.app, &frozen).await.unwrap());
     let (late, failing) = (frozen.clone(), frozen.clone());
     let finished = t
         .write(move |tx| {
