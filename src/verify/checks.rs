@@ -85,7 +85,11 @@ pub(super) const ALL: &[Check] = &[
               CAST(SUM(rebate_minor) AS BIGINT) AS rebate FROM rebate_entry \
               GROUP BY plan_id, component, partner_id, period_start) s ON s.plan_id = v.plan_id \
               AND s.component = v.component AND s.partner_id = v.partner_id AND s.period_start = v.period_start \
-              WHERE v.volume_minor <> COALESCE(s.volume, 0) OR v.rebate_minor <> COALESCE(s.rebate, 0)",
+              WHERE v.volume_minor <> COALESCE(s.volume, 0) OR v.rebate_minor <> COALESCE(s.rebate, 0) \
+              UNION ALL SELECT e.partner_id AS id, 'no volume, entries of ' || CAST(SUM(e.volume_minor) AS TEXT) AS detail \
+              FROM rebate_entry e WHERE NOT EXISTS (SELECT 1 FROM rebate_volume v WHERE v.plan_id = e.plan_id \
+              AND v.component = e.component AND v.partner_id = e.partner_id AND v.period_start = e.period_start) \
+              GROUP BY e.plan_id, e.component, e.partner_id, e.period_start",
     },
     Check {
         promise: "the commission lines of every deal and refund add to a rebate what was counted of it",

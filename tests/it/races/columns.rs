@@ -28,6 +28,9 @@ cases!(
     sqlite: [what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found],
 );
 
+/// An id of no row, for columns of ids.
+const FOREIGN: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0bad;
+
 /// Tables that decide money, and columns that other checks than fingerprints find.
 const CHECKED: &[(&str, &[&str])] = &[
     ("accrual", &["payout_id"]),
@@ -315,6 +318,7 @@ impl Client {
             ("deal", "status") => Some("'LOST'"),
             (_, "currency" | "from_currency" | "to_currency") => Some("'CHF'"),
             (_, "country") => Some("'XX'"),
+            ("audit_seal", "position") => Some("position + 1000000"),
             (_, "period") => Some("'1999-01'"),
             (_, "official") => Some("NOT official"),
             (_, "period_start" | "period_end" | "rate_on") => Some("'1999-01-01'"),
@@ -340,7 +344,7 @@ impl Client {
             || column == "recorded_by_partner"
             || (table, column) == ("row_fingerprint", "fingerprint");
         if is_id {
-            return self.id(0x0190_0000_0000_7000_8000_0000_0000_0bad);
+            return self.id(FOREIGN);
         }
         let is_number = column.ends_with("_minor")
             || column.ends_with("_ppm")
@@ -570,21 +574,23 @@ async fn every_column_that_decides_money_is_checked_or_listed_with_its_reason(t:
     }
     assert_eq!(found(&t).await, [""; 0]);
 
-    // What other checks find, one at a time: the row, or one that it is about, is named.
+    // What other checks find, one at a time: the row as it is now, or one that it is about, is named.
+    let mut missed = Vec::new();
     for (table, checked) in CHECKED {
         let of_id = fingerprint::table(table).map(|_| "id");
         for column in checked.iter().copied().chain(of_id) {
             let mut names = client.names(table, &client.row(table)).await;
             names.push("position ".to_owned());
+            names.push(ids::encode("", Uuid::from_u128(FOREIGN)));
             client.keep(table).await;
             client.alter(table, column).await;
             let offenders = found(&t).await;
-            assert!(
-                offenders
-                    .iter()
-                    .any(|offender| names.iter().any(|name| offender.contains(name.as_str()))),
-                "{table}.{column}: {offenders:#?}"
-            );
+            if !offenders
+                .iter()
+                .any(|offender| names.iter().any(|name| offender.contains(name.as_str())))
+            {
+                missed.push(format!("{table}.{column}: {offenders:?}"));
+            }
             client.restore(table).await;
         }
         // And a row that is gone.
@@ -601,12 +607,12 @@ async fn every_column_that_decides_money_is_checked_or_listed_with_its_reason(t:
             offender.contains("position ")
                 || names.iter().any(|name| offender.contains(name.as_str()))
         };
-        assert!(
-            offenders.iter().any(named),
-            "{table} without a row: {offenders:#?}"
-        );
+        if !offenders.iter().any(named) {
+            missed.push(format!("{table} without a row: {offenders:?}"));
+        }
         client.restore(table).await;
     }
+    assert!(missed.is_empty(), "{missed:#?}");
     assert_eq!(found(&t).await, [""; 0]);
 }
 
@@ -664,7 +670,7 @@ async fn what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found(t: 
     let values: Vec<String> = columns
         .iter()
         .map(|column| match column.as_str() {
-            "id" => client.id(0x0190_0000_0000_7000_8000_0000_0000_0bad),
+            "id" => client.id(FOREIGN),
             _ => column.clone(),
         })
         .collect();
@@ -676,10 +682,7 @@ async fn what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found(t: 
             client.row("audit_event")
         ))
         .await;
-    let strange = ids::encode(
-        "audit",
-        Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0bad),
-    );
+    let strange = ids::encode("audit", Uuid::from_u128(FOREIGN));
     let offenders = found(&t).await;
     let expected = format!("{strange} in audit_event was altered");
     assert!(offenders.contains(&expected), "{offenders:#?}");
