@@ -1,8 +1,8 @@
 //! The proof that the books are in order: every promise about money, asked of the rows themselves.
 //!
-//! Three kinds of checks: sums and states that follow from other rows are recomputed ([`checks`], [`commission`],
-//! [`unpaid`], [`ledger`]), references are followed from both sides ([`references`]), and what follows from nothing else
-//! is compared with the fingerprint that was taken when it was written ([`prints`]) or with the audit trail, which is a
+//! Three kinds of checks: sums and states that follow from other rows are recomputed (`checks`, `commission`,
+//! `unpaid`, `ledger`), references are followed from both sides (`references`), and what follows from nothing else
+//! is compared with the fingerprint that was taken when it was written (`prints`) or with the audit trail, which is a
 //! hash chain of its own. Reading only; each question sees one consistent state.
 
 use std::fmt;

@@ -44,6 +44,10 @@ async function* events(params, headers) {
 }
 
 async function fetcher(params, options) {
+  // For a moment after the text has changed, the name is still that of an operation in the text before.
+  if (params.operationName && !params.query.includes(params.operationName)) {
+    params = { ...params, operationName: undefined };
+  }
   const headers = { ...options?.headers };
   // A tab's own authorization header is stronger than the bar.
   const own = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
