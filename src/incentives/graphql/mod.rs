@@ -127,7 +127,7 @@ impl IncentivesMutation {
         IncentivePlanCreatePayload::of(result.await)
     }
 
-    /// Activates a draft; whoever drafted it cannot. The number of the same name that was active ends where this one
+    /// Activates a draft. You cannot activate a plan that you drafted. The number of the same name that was active ends where this one
     /// begins; plans of other names pay beside it. Refused with `ILLEGAL_TRANSITION` at `planId` when it covers deals that
     /// another number of the same name has booked: a deal earns once under a plan.
     async fn incentive_plan_activate(
