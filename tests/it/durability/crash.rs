@@ -223,6 +223,8 @@ async fn play(url: &str, site: Installation, misfortunes: impl AsyncFnOnce(&mut 
             "{one:?}"
         );
     }
+    // A payment whose file could not be written is tried again after a pause.
+    worked_off(&db).await;
     let effects = difference(&before, &effects(&db).await);
     assert_eq!(effects, expected(won, runs, &effects), "seed {seed}");
     check_money(&db, &site, paid_before, won).await;
@@ -370,6 +372,13 @@ async fn settled(db: &DatabaseConnection) {
     .await;
 }
 
+/// The rest of the work, as if the leases of the dead and the pauses after failures had run out.
+async fn worked_off(db: &DatabaseConnection) {
+    let due = "UPDATE job SET lease_until = NULL, run_at = created_at WHERE status = 'PENDING'";
+    db.execute_unprepared(due).await.unwrap();
+    settled(db).await;
+}
+
 /// Every event has one job, every person concerned one mail, and each mail is a file under its id.
 async fn check_mail(
     db: &DatabaseConnection,
@@ -377,10 +386,6 @@ async fn check_mail(
     before: &account::Counts,
     caused: account::Counts,
 ) {
-    // As if the leases of the dead had run out.
-    let expire = "UPDATE job SET lease_until = NULL, run_at = created_at WHERE status = 'PENDING'";
-    db.execute_unprepared(expire).await.unwrap();
-    settled(db).await;
     assert_eq!(difference(before, &written(db).await), caused);
     let jobs = counted(
         db,
