@@ -2,7 +2,7 @@
 //!
 //! A copy appears under its name complete or not at all, with a checksum at its end. Before a copy is put back its
 //! checksum is compared, and it is examined, brought to the schema of this program and verified like a live database; what
-//! it replaces is kept beside it. PostgreSQL has its own programs for this, which `docs/operations.md` tells.
+//! it replaces is kept beside it. PostgreSQL has its own programs for this; see `docs/operations.md`.
 
 use std::{
     fs::File,

@@ -257,7 +257,7 @@ async fn bound(manager: &SchemaManager<'_>, from: &str, to: &str) -> Result<(), 
         }
     }
     if !is_postgres(manager) {
-        // Whoever has the schema in memory reads it again.
+        // Connections that hold the schema in memory read it again.
         let connection = manager.get_connection();
         let version = connection
             .query_one_raw(Statement::from_string(

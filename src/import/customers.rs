@@ -1,7 +1,6 @@
 //! Customers from a file: one record each, known again by domain or registration number like any other customer, and by
 //! name and country where the file gives neither.
 //!
-//!
 //! A customer that was recorded before under the same domain or number, or under the same name and country without
 //! another number, and that has no external id yet, is the one meant and gets the id; the report says so. Where another
 //! external id has it already the row is refused: two records of the other system are one customer here.
