@@ -27,4 +27,5 @@ pub mod record;
 pub mod settings;
 
 pub mod graphql;
+pub mod mails;
 mod store;

@@ -29,6 +29,7 @@ pub mod review;
 
 mod forecast_store;
 pub mod graphql;
+pub mod mails;
 mod occupy;
 pub mod participant_store;
 mod refusal;

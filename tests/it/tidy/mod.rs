@@ -21,6 +21,7 @@ cases!(
 
 /// The business domains, each above those that it uses.
 const DOMAINS: [&str; 12] = [
+    "notifications",
     "identity",
     "rates",
     "ledger",
@@ -32,24 +33,41 @@ const DOMAINS: [&str; 12] = [
     "attribution",
     "incentives",
     "payouts",
-    "notifications",
 ];
 
 /// What the rules, use cases, stores and jobs of each domain use of others, and what the infrastructure uses of them.
 /// What composes the domains (the command line, the worker, imports, seeds) may use all of them.
 const USES: &[(&str, &[&str])] = &[
+    ("identity", &["notifications"]),
+    ("partners", &["notifications"]),
     ("programs", &["deals", "partners"]),
     (
         "deals",
-        &["catalog", "customers", "partners", "programs", "rates"],
+        &[
+            "catalog",
+            "customers",
+            "notifications",
+            "partners",
+            "programs",
+            "rates",
+        ],
     ),
-    ("attribution", &["partners", "programs"]),
+    (
+        "attribution",
+        &["deals", "notifications", "partners", "programs"],
+    ),
     (
         "incentives",
-        &["attribution", "ledger", "partners", "programs"],
+        &[
+            "attribution",
+            "deals",
+            "ledger",
+            "notifications",
+            "partners",
+            "programs",
+        ],
     ),
     ("payouts", &["incentives", "ledger", "partners", "programs"]),
-    ("notifications", &["identity", "incentives"]),
     // Two documents are columns whose fields their domains know.
     ("entity", &["incentives", "programs"]),
 ];
@@ -89,8 +107,8 @@ const API_USES: &[(&str, &[&str])] = &[
 const UPWARD: &[(&str, &str)] = &[("programs", "deals")];
 
 /// Parts above all domains: they compose.
-const ABOVE: [&str; 11] = [
-    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "schema",
+const ABOVE: [&str; 12] = [
+    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "schema", "mails",
     "outcomes",
 ];
 
