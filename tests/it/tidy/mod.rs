@@ -67,7 +67,16 @@ const USES: &[(&str, &[&str])] = &[
             "programs",
         ],
     ),
-    ("payouts", &["incentives", "ledger", "partners", "programs"]),
+    (
+        "payouts",
+        &[
+            "incentives",
+            "ledger",
+            "notifications",
+            "partners",
+            "programs",
+        ],
+    ),
     // Two documents are columns whose fields their domains know.
     ("entity", &["incentives", "programs"]),
 ];
@@ -108,8 +117,8 @@ const UPWARD: &[(&str, &str)] = &[("programs", "deals")];
 
 /// Parts above all domains: they compose.
 const ABOVE: [&str; 12] = [
-    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "schema", "mails",
-    "outcomes",
+    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "schema",
+    "mails", "outcomes",
 ];
 
 type Files = BTreeMap<String, Source>;
