@@ -13,7 +13,6 @@ use super::{
     settings, store,
 };
 use crate::{
-    access::Scope,
     entity::{
         attribution_run::AttributionModel,
         deal,
@@ -70,7 +69,7 @@ pub struct Evidence {
 pub async fn load<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashMap<DealId, Facts>> {
     let mut facts: HashMap<DealId, Facts> =
         deals.iter().map(|deal| (*deal, Facts::default())).collect();
-    for row in store::touchpoints(db, Scope::All, deals).await? {
+    for row in store::touchpoints(db, deals).await? {
         facts.entry(row.deal_id).or_default().touchpoints.push(row);
     }
     for row in store::participants(db, deals).await? {

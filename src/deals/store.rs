@@ -10,7 +10,7 @@ use sea_orm::{
 
 use super::participant_store;
 use crate::{
-    access::Scope,
+    access::{Action, Scope, Versioned, Visible, of_partner, with_partner},
     entity::{
         deal::{self, SalesStatus},
         deal_participant,
@@ -27,28 +27,48 @@ use crate::{
     tx::{CHUNK, Tx},
 };
 
-/// The registrations that a scope shows: a partner's own.
-#[must_use]
-pub fn visible_registrations(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => {
-            Condition::all().add(deal_registration::Column::PartnerId.eq(partner))
-        }
-        Scope::Nothing => Condition::all()
-            .add(deal_registration::Column::Id.is_in(Vec::<DealRegistrationId>::new())),
+impl Visible for deal_registration::Entity {
+    const ID: Self::Column = deal_registration::Column::Id;
+    const ARGUMENT: &'static str = "registrationId";
+    const READ: Action = Action::RegistrationRead;
+
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, deal_registration::Column::PartnerId)
     }
 }
 
-/// The deals that a scope shows: those a partner owns, takes part in or is invited to. Whoever declined, was
-/// removed or did not answer in time sees the deal no more.
+impl Versioned for deal_registration::Entity {
+    const VERSION: Self::Column = deal_registration::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(deal_registration::Column::UpdatedAt);
+}
+
+impl Visible for deal::Entity {
+    const ID: Self::Column = deal::Column::Id;
+    const ARGUMENT: &'static str = "dealId";
+    const READ: Action = Action::DealRead;
+
+    /// A partner sees the deals that it owns, takes part in or is invited to. Whoever declined, was removed or did not
+    /// answer in time sees the deal no more.
+    fn visible(scope: Scope) -> Condition {
+        with_partner(scope, deals_of)
+    }
+}
+
+impl Versioned for deal::Entity {
+    const VERSION: Self::Column = deal::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(deal::Column::UpdatedAt);
+}
+
+/// The registrations that a scope shows: a partner's own.
+#[must_use]
+pub fn visible_registrations(scope: Scope) -> Condition {
+    deal_registration::Entity::visible(scope)
+}
+
+/// The deals that a scope shows.
 #[must_use]
 pub fn visible_deals(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => deals_of(partner),
-        Scope::Nothing => Condition::all().add(deal::Column::Id.is_in(Vec::<DealId>::new())),
-    }
+    deal::Entity::visible(scope)
 }
 
 /// The deals of [`visible_deals`] as selects that are served by an index each.

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use sea_orm::ActiveValue::Set;
 
 use super::{PartnerType, facts, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         ids::PartnerId,
         partner::{self, PartnerSize, PartnerStatus},
@@ -65,36 +64,35 @@ struct Sound {
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every
 /// fault at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `externalId`. Records `partner.created`.
-pub async fn create(tx: &Tx, command: Create) -> Result<PartnerId> {
+pub async fn create(tx: &Tx, command: Create) -> Result<Held<partner::Entity>> {
     tx.actor().may(Action::PartnerCreate)?;
     let sound = check(&command)?;
     if let Some(parent) = command.parent {
         check_parent(tx, None, parent).await?;
     }
-    let id: PartnerId = tx.id();
-    let row = partner::ActiveModel {
-        id: Set(id),
-        external_id: Set(sound.external_id),
-        name_key: Set(facts::name_key(&sound.display_name)),
-        legal_name: Set(sound.legal_name),
-        display_name: Set(sound.display_name),
-        size: Set(command.size),
-        country: Set(command.country),
-        region: Set(sound.region),
-        website: Set(sound.website),
-        parent_id: Set(command.parent),
-        status: Set(PartnerStatus::Prospect),
-        dpa_valid_until: Set(command.dpa_valid_until),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    let row = partner::Model {
+        id: tx.id(),
+        external_id: sound.external_id,
+        name_key: facts::name_key(&sound.display_name),
+        legal_name: sound.legal_name,
+        display_name: sound.display_name,
+        size: command.size,
+        country: command.country,
+        region: sound.region,
+        website: sound.website,
+        parent_id: command.parent,
+        status: PartnerStatus::Prospect,
+        dpa_valid_until: command.dpa_valid_until,
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
     };
-    if !tx.insert_new(row).await? {
-        return Err(taken());
-    }
-    store::add_attributes(tx, id, sound.attributes).await?;
-    tx.record(Event::PartnerCreated { partner_id: id });
-    Ok(id)
+    let partner = tx.add_new(row).await?.ok_or_else(taken)?;
+    store::add_attributes(tx, partner.id, sound.attributes).await?;
+    tx.record(Event::PartnerCreated {
+        partner_id: partner.id,
+    });
+    Ok(partner)
 }
 
 fn check(command: &Create) -> Result<Sound> {

@@ -23,7 +23,6 @@ pub mod standing;
 pub mod status;
 pub mod store;
 pub mod update;
-pub mod wall;
 
 pub use chunk::Chunk;
 pub use facts::name_key;

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use async_graphql::MaybeUndefined::{self, Null, Undefined, Value};
 use chrono::NaiveDate;
-use sea_orm::{ActiveValue::Set, SqlErr};
 
-use super::{PartnerType, create, facts, standing, store};
+use super::{PartnerType, create, facts, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         ids::PartnerId,
         partner::{self, PartnerSize},
@@ -89,18 +88,15 @@ impl Patch {
 /// `NOT_FOUND` for a partner the caller does not see; `FORBIDDEN` for roles that change nothing here, and at each field
 /// that a partner's administrator leaves to the vendor; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its
 /// field; `DUPLICATE` at `externalId`. Records `partner.updated` with the names of the fields.
-pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
+pub async fn update(tx: &Tx, command: Update) -> Result<Held<partner::Entity>> {
     let Update {
         partner: id,
         expected_version,
         patch,
     } = command;
-    tx.actor().may(Action::PartnerRead)?;
-    let before = standing::hold(tx, id, "partnerId").await?;
+    let before = tx.load::<partner::Entity>(id, Action::PartnerRead).await?;
     authorise(tx, &patch)?;
-    if expected_version.is_some_and(|expected| expected != before.version) {
-        return Err(Error::stale());
-    }
+    before.at_version(expected_version)?;
     let mut faults = Faults::default();
     let after = apply(&mut faults, &before, &patch);
     let lists = lists(&mut faults, &patch);
@@ -110,14 +106,15 @@ pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
     }
     let mut fields = changed(&before, &after);
     fields.extend(replace_lists(tx, id, lists).await?);
-    if !fields.is_empty() {
-        write(tx, &before, after).await?;
-        tx.record(Event::PartnerUpdated {
-            partner_id: id,
-            fields: fields.into_iter().map(str::to_owned).collect(),
-        });
+    if fields.is_empty() {
+        return Ok(before);
     }
-    Ok(id)
+    tx.record(Event::PartnerUpdated {
+        partner_id: id,
+        fields: fields.into_iter().map(str::to_owned).collect(),
+    });
+    let saved = tx.save(&before, |row| *row = after).await;
+    saved.map_err(|error| error.taken().map_or(error, |_| create::taken()))
 }
 
 fn authorise(tx: &Tx, patch: &Patch) -> Result<()> {
@@ -266,30 +263,4 @@ fn changed(before: &partner::Model, after: &partner::Model) -> Vec<&'static str>
         .filter(|(differs, _)| *differs)
         .map(|(_, field)| field)
         .collect()
-}
-
-async fn write(tx: &Tx, before: &partner::Model, after: partner::Model) -> Result<()> {
-    let row = partner::ActiveModel {
-        external_id: Set(after.external_id),
-        legal_name: Set(after.legal_name),
-        display_name: Set(after.display_name),
-        name_key: Set(after.name_key),
-        size: Set(after.size),
-        country: Set(after.country),
-        region: Set(after.region),
-        website: Set(after.website),
-        parent_id: Set(after.parent_id),
-        dpa_valid_until: Set(after.dpa_valid_until),
-        version: Set(before.version + 1),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    };
-    match store::replace(tx, row, before.id, before.version).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::stale()),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-            Err(create::taken())
-        }
-        Err(error) => Err(error.into()),
-    }
 }

@@ -25,3 +25,4 @@ pub mod select;
 pub mod settle;
 pub mod status;
 mod store;
+mod visible;

@@ -8,10 +8,10 @@ use crate::{
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId},
+        partner,
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    partners::standing,
     tx::Tx,
 };
 
@@ -39,7 +39,7 @@ pub async fn enroll(tx: &Tx, command: Place) -> Result<PartnerId> {
     tx.actor().may(Action::ProgramManage)?;
     let partner = command.partner;
     // Held, so that the number of its programmes stands still.
-    standing::hold(tx, partner, "partnerId").await?;
+    tx.load_seen::<partner::Entity>(partner).await?;
     let program = open_tier(tx, command.program, &command.tier).await?;
     if store::count_enrollments(tx, partner).await? >= MAX_PROGRAMS {
         let message = format!("A partner may be in {MAX_PROGRAMS} programmes.");

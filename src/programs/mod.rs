@@ -19,6 +19,7 @@ pub mod rules;
 pub mod settings;
 pub mod store;
 mod validation;
+mod visible;
 
 pub use amendment::Amendment;
 pub use settings::ProgramSettings;

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use crate::{
-    access::Scope,
+    access::{Scope, Visible},
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId},
@@ -16,7 +16,6 @@ use crate::{
         program_version,
     },
     error::Result,
-    partners::wall::only,
     platform::sql::any_of,
     tx::{CHUNK, Tx},
 };
@@ -24,7 +23,7 @@ use crate::{
 /// The enrolments that the caller may see: the vendor all, a partner its own.
 #[must_use]
 pub fn visible_enrollments(scope: Scope) -> Select<enrollment::Entity> {
-    enrollment::Entity::find().filter(only(scope, enrollment::Column::PartnerId))
+    enrollment::Entity::find().filter(enrollment::Entity::visible(scope))
 }
 
 /// The versions of a programme.

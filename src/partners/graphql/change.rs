@@ -4,10 +4,9 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::Partner;
 use crate::{
-    access::Action,
     entity::partner::PartnerSize,
     graphql::{
-        context::{self, ContextExt},
+        Changes, context,
         scalars::{CountryCode, Date},
     },
     partners::{
@@ -164,18 +163,8 @@ impl PartnerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The partner.")] input: PartnerCreateInput,
     ) -> async_graphql::Result<PartnerCreatePayload> {
-        let result = async {
-            ctx.actor().may(Action::PartnerRead)?;
-            let command = input.command();
-            let id = ctx
-                .write("partnerCreate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { create::create(tx, command).await })
-                })
-                .await?;
-            Partner::fresh(ctx, id).await
-        };
-        PartnerCreatePayload::of(result.await)
+        ctx.change("partnerCreate", Ok(input.command()), create::create)
+            .await
     }
 
     /// Changes facts about a partner. For administrators and alliance managers of the vendor, and for the partner's
@@ -185,17 +174,7 @@ impl PartnerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which partner, and its changes.")] input: PartnerUpdateInput,
     ) -> async_graphql::Result<PartnerUpdatePayload> {
-        let result = async {
-            ctx.actor().may(Action::PartnerRead)?;
-            let command = input.command();
-            let id = ctx
-                .write("partnerUpdate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { update::update(tx, command).await })
-                })
-                .await?;
-            Partner::fresh(ctx, id).await
-        };
-        PartnerUpdatePayload::of(result.await)
+        ctx.change("partnerUpdate", Ok(input.command()), update::update)
+            .await
     }
 }

@@ -1,6 +1,6 @@
 //! Filters and sorts of the directory.
 
-use async_graphql::{Enum, ID, InputObject};
+use async_graphql::{ID, InputObject};
 use sea_orm::ActiveEnum;
 
 use crate::{
@@ -9,11 +9,8 @@ use crate::{
         partner_attribute::AttributeKind,
     },
     error::{Faults, Result},
-    graphql::{
-        context,
-        paging::{self, Direction, Sort, TextFilter},
-        scalars::CountryCode,
-    },
+    graphql::{context, paging::TextFilter, scalars::CountryCode},
+    order,
     partners::{PartnerType, search::Wanted},
 };
 
@@ -105,45 +102,14 @@ impl PartnerFilter {
     }
 }
 
-/// By what partners are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum PartnerOrderField {
-    /// The display name, whatever the case.
-    Name,
-    /// When the partner entered the directory.
-    CreatedAt,
-}
-
-/// A sort of partners; the id breaks ties.
-#[derive(Clone, Copy, Debug, InputObject)]
-pub struct PartnerOrder {
-    /// By what.
-    pub field: PartnerOrderField,
-    /// Which way.
-    #[graphql(default_with = "Direction::Asc")]
-    pub direction: Direction,
-}
-
-impl PartnerOrder {
-    /// The sort asked for; by name from A to Z unless another is.
-    ///
-    /// # Errors
-    /// `BAD_USER_INPUT` for more than one.
-    pub fn sort(orders: Option<Vec<Self>>) -> Result<Sort<partner::Column>> {
-        let first = paging::one_order(orders)?;
-        let order = first.unwrap_or(Self {
-            field: PartnerOrderField::Name,
-            direction: Direction::Asc,
-        });
-        let column = match order.field {
-            PartnerOrderField::Name => Some(partner::Column::NameKey),
-            // Ids are ordered by the time of creation.
-            PartnerOrderField::CreatedAt => None,
-        };
-        Ok(Sort {
-            column,
-            id: partner::Column::Id,
-            direction: order.direction,
-        })
+order! {
+    /// By what partners are sorted.
+    PartnerOrderField,
+    /// A sort of partners; the id breaks ties.
+    PartnerOrder of partner, by Name asc {
+        /// The display name, whatever the case.
+        Name = Some(partner::Column::NameKey),
+        /// When the partner entered the directory.
+        CreatedAt = None,
     }
 }

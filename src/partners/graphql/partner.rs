@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
-use sea_orm::{ActiveEnum, QueryFilter, Select};
+use async_graphql::{Context, ID, MergedObject, Object};
+use sea_orm::{ActiveEnum, QueryFilter};
 
 use super::{
     PaymentDetails,
@@ -12,7 +12,7 @@ use super::{
     loaders::AttributesOf,
 };
 use crate::{
-    access::Action,
+    access::{self, Action, Visible},
     connection,
     entity::{
         ids::PartnerId,
@@ -22,17 +22,18 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, List,
-        context::{self, Rows},
+        ContextExt, List, Objects, Shown,
         errors::top_level,
-        paging::{self, Below, Direction, PageArgs, Sort},
+        paging::{Below, Direction, Page, PageArgs, Sort},
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
     incentives::statement::graphql::{
-        PartnerStatement, PublishedStatementConnection, published_statements, statement,
+        PartnerStatement, PublishedStatement, PublishedStatementConnection, published_statements,
+        statement,
     },
     ledger::{self, graphql::PartnerBalance},
-    partners::{PartnerType, store},
+    lists,
+    partners::PartnerType,
     platform::transition::StateMachine,
     programs::graphql::{Enrollment, EnrollmentsOf},
 };
@@ -40,6 +41,14 @@ use crate::{
 /// A partner.
 #[derive(Clone, Debug)]
 pub struct Partner(pub Arc<partner::Model>);
+
+impl Shown for Partner {
+    type Entity = partner::Entity;
+
+    fn of(row: Arc<partner::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// A company that sells, builds or advises together with the vendor. A partner's people see their own.
 #[Object]
@@ -111,28 +120,12 @@ impl Partner {
 
     /// The company it belongs to; null when there is none, and for the partner's own people.
     async fn parent(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        let parent = Self::load(ctx, self.0.parent_id?).await;
-        parent.map_err(top_level).transpose()
+        ctx.object(self.0.parent_id?).await
     }
 
-    /// The partners that belong to it directly, by name; empty for the partner's own people.
-    async fn children(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-    ) -> async_graphql::Result<PartnerConnection> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = paging::below(ctx, self.0.id, Children, args).await;
-        Ok(PartnerConnection::of(page.map_err(top_level)?, Partner::of))
+    #[graphql(flatten)]
+    async fn lists(&self) -> PartnerLists<'_> {
+        PartnerLists(self)
     }
 
     /// Where it stands with the vendor.
@@ -148,29 +141,6 @@ impl Partner {
         } else {
             Vec::new()
         }
-    }
-
-    /// Its moves through life, oldest first.
-    async fn lifecycle_events(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-    ) -> async_graphql::Result<LifecycleEventConnection> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = paging::below(ctx, self.0.id, Moves, args).await;
-        Ok(LifecycleEventConnection::of(
-            page.map_err(top_level)?,
-            LifecycleEvent,
-        ))
     }
 
     /// Its places in programmes, oldest first. At most 20.
@@ -243,26 +213,6 @@ impl Partner {
         Some(statement(ctx, self.0.id, period_start, period_end, currency).await)
     }
 
-    /// The statements that were published, the latest period first. For those who see `balance`.
-    async fn published_statements(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
-            i32,
-        >,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Option<async_graphql::Result<PublishedStatementConnection>> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        Some(published_statements(ctx, self.0.id, args).await)
-    }
-
     /// The account to which it is paid, masked; null where none is set. Administrators, alliance managers, finance and
     /// auditors see every partner's, a partner's administrators their own; null with `FORBIDDEN` for others.
     async fn payment_details(
@@ -284,31 +234,14 @@ impl Partner {
 }
 
 impl Partner {
-    fn of(row: partner::Model) -> Self {
-        Self(Arc::new(row))
-    }
-
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: PartnerId) -> Result<Option<Self>> {
-        Ok(ctx
-            .loaders()
-            .load_one(id)
-            .await
-            .map_err(context::unshared)?
-            .map(Self))
-    }
-
     /// The object as stored now.
     ///
     /// # Errors
     /// `NOT_FOUND` when it is hidden; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: PartnerId) -> Result<Self> {
-        let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
+        let found = access::find::<partner::Entity>(ctx.db(), ctx.actor(), id).await?;
         found
-            .map(Self::of)
+            .map(Self::of_row)
             .ok_or_else(|| Error::not_found("partnerId"))
     }
 
@@ -330,6 +263,41 @@ impl Partner {
     }
 }
 
+async fn children(ctx: &Context<'_>, partner: &Partner, args: PageArgs) -> Result<Page<Partner>> {
+    ctx.below(partner.0.id, Children, args).await
+}
+
+async fn moves(
+    ctx: &Context<'_>,
+    partner: &Partner,
+    args: PageArgs,
+) -> Result<Page<LifecycleEvent>> {
+    ctx.below(partner.0.id, Moves, args).await
+}
+
+async fn statements(
+    ctx: &Context<'_>,
+    partner: &Partner,
+    args: PageArgs,
+) -> Result<Page<PublishedStatement>> {
+    published_statements(ctx, partner.0.id, args).await
+}
+
+lists! {
+    /// The lists below a partner.
+    PartnerLists of Partner {
+        /// The partners that belong to it directly, by name; empty for the partner's own people.
+        children() -> async_graphql::Result<PartnerConnection> = children;
+
+        /// Its moves through life, oldest first.
+        lifecycle_events() -> async_graphql::Result<LifecycleEventConnection> = moves;
+
+        /// The statements that were published, the latest period first. For those who see `balance`.
+        published_statements()
+            -> Option<async_graphql::Result<PublishedStatementConnection>> = statements;
+    }
+}
+
 /// The partners that belong to another one directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Children;
@@ -347,10 +315,6 @@ impl Below for Children {
             id: partner::Column::Id,
             direction: Direction::Asc,
         }
-    }
-
-    fn rows(&self, rows: &Rows) -> Select<partner::Entity> {
-        store::visible(rows.scope())
     }
 }
 
@@ -372,68 +336,49 @@ impl Below for Moves {
             direction: Direction::Asc,
         }
     }
-
-    fn rows(&self, rows: &Rows) -> Select<partner_lifecycle_event::Entity> {
-        store::moves(rows.scope())
-    }
 }
 
 connection!(PartnerConnection, PartnerEdge, Partner);
 
-/// Reading the directory.
+async fn partners(
+    ctx: &Context<'_>,
+    filter: Option<PartnerFilter>,
+    order: Option<Vec<PartnerOrder>>,
+    args: PageArgs,
+) -> Result<Page<Partner>> {
+    partner::Entity::may_read(ctx.actor())?;
+    let wanted = filter.unwrap_or_default().wanted()?;
+    let rows = partner::Entity::seen_by(ctx.actor()).filter(wanted.condition());
+    ctx.page(rows, PartnerOrder::sort(order)?, args).await
+}
+
+lists! {
+    /// The lists of the directory.
+    DirectoryLists {
+        /// The directory, by name unless another order is asked for. A partner's people find their own company only.
+        partners(
+            filter: PartnerFilter = "Which partners; all unless given.",
+            order_by: Vec<PartnerOrder> = "The order: at most one entry; by name from A to Z unless given.",
+        ) -> async_graphql::Result<PartnerConnection> = partners;
+    }
+}
+
+/// Single partners.
 #[derive(Default)]
-pub struct PartnerQuery;
+pub struct PartnerObjects;
 
 #[Object]
-impl PartnerQuery {
+impl PartnerObjects {
     /// A partner by its id; null with `NOT_FOUND` when there is none for you.
     async fn partner(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The partner's id.")] id: ID,
     ) -> Option<async_graphql::Result<Partner>> {
-        let found = async {
-            ctx.actor().may(Action::PartnerRead)?;
-            Self::of(ctx, context::id(&id)).await
-        };
-        Some(found.await.map_err(top_level))
-    }
-
-    /// The directory, by name unless another order is asked for. A partner's people find their own company only.
-    async fn partners(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-        #[graphql(desc = "Which partners; all unless given.")] filter: Option<PartnerFilter>,
-        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")]
-        order_by: Option<Vec<PartnerOrder>>,
-    ) -> async_graphql::Result<PartnerConnection> {
-        ctx.may(Action::PartnerRead)?;
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = async {
-            let wanted = filter.unwrap_or_default().wanted()?;
-            let select = store::visible(ctx.actor().scope()).filter(wanted.condition());
-            paging::page(ctx, ctx.db(), select, PartnerOrder::sort(order_by)?, args).await
-        };
-        Ok(PartnerConnection::of(
-            page.await.map_err(top_level)?,
-            Partner::of,
-        ))
+        ctx.by_id(&id).await
     }
 }
 
-impl PartnerQuery {
-    async fn of(ctx: &Context<'_>, id: PartnerId) -> Result<Partner, Error> {
-        let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
-        found.map(Partner::of).ok_or_else(|| Error::not_found("id"))
-    }
-}
+/// Reading the directory.
+#[derive(MergedObject, Default)]
+pub struct PartnerQuery(PartnerObjects, DirectoryLists);

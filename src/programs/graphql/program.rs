@@ -21,6 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
+        Objects,
         context::{self, ContextExt, LoadError, Rows},
         errors::top_level,
         paging::{self, Below, Direction, PageArgs, Sort},
@@ -215,10 +216,7 @@ impl Enrollment {
 
     /// The partner; null only when it cannot be read.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.partner_id).await
     }
 
     /// The key of the partner's tier, such as `GOLD`; the programme's settings tell what it gives.

@@ -40,7 +40,7 @@ const DOMAINS: [&str; 12] = [
 const USES: &[(&str, &[&str])] = &[
     ("identity", &["notifications"]),
     ("partners", &["notifications"]),
-    ("programs", &["deals", "partners"]),
+    ("programs", &["deals"]),
     (
         "deals",
         &[
