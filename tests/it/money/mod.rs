@@ -334,6 +334,46 @@ impl Books {
             .unwrap();
     }
 
+    /// So many more deals that hold this back, in one unit of work.
+    pub async fn hold(&self, won_at: &str, held: &Earned, deals: usize) {
+        let (books, held, won_at) = (self.clone(), *held, at(won_at));
+        self.t
+            .write(move |tx| {
+                let books = books.clone();
+                Box::pin(async move {
+                    let usd = Currency::USD;
+                    let deals: Vec<DealId> = (0..deals).map(|_| tx.id()).collect();
+                    let won = deals.iter().map(|deal| books.deal(*deal, usd, won_at));
+                    let line = |deal: &DealId| accrual::Model {
+                        available_at: at(held.held_until),
+                        ..books.line(
+                            tx.id(),
+                            *deal,
+                            held.partner,
+                            AccrualKind::Holdback,
+                            held.held,
+                            usd,
+                            won_at,
+                        )
+                    };
+                    let posted = deals.iter().map(|deal| NewTransaction {
+                        kind: TransactionKind::Commission,
+                        key: format!("deal:{deal}:commission"),
+                        subject_type: DealId::PREFIX,
+                        subject_id: deal.uuid(),
+                        effective_at: won_at,
+                        currency: usd,
+                        postings: rules::won(held.partner.uuid(), 0, held.held).unwrap(),
+                    });
+                    tx.insert_models(won.collect()).await?;
+                    tx.insert_models(deals.iter().map(line).collect()).await?;
+                    post::post(tx, posted.collect()).await.map(|_| ())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
     /// A refund that takes these amounts back, booked as refunding books it.
     pub async fn refund(
         &self,
