@@ -22,6 +22,7 @@ mod checks;
 mod commission;
 mod ledger;
 mod prints;
+mod recomputed;
 mod references;
 mod unpaid;
 
@@ -165,12 +166,13 @@ pub async fn verify_since<C: ConnectionTrait>(db: &C, recorded: Option<&Head>) -
     let mut findings = summed(db).await?;
     let contents = ledger::contents(db).await?;
     let commission = commission::within_terms(db).await?;
+    let recomputed = recomputed::equal(db).await?;
     let unpaid = unpaid::accounted_for(db).await?;
     let followed = references::followed(db).await?;
     let trail = references::of_the_trail(db).await?;
     let prints = prints::compared(db).await?;
     let sealed = sealed(db, recorded).await?;
-    findings.extend([contents, commission, unpaid, followed, trail]);
+    findings.extend([contents, commission, recomputed, unpaid, followed, trail]);
     let (written, missing, older) = prints;
     let (chain, audit_head) = sealed;
     findings.extend([written, missing, chain]);
