@@ -3,6 +3,7 @@
 //! An event names what happened and to whom, by ids only: no personal data, no secrets. It becomes one row
 //! of the audit trail and one job of the outbox, in the transaction of its effect.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -134,7 +135,7 @@ events! {
     TouchpointRejected = "touchpoint.rejected" on touchpoint_id: TouchpointId { deal_id: DealId, partner_id: PartnerId }
 
     /// A plan was drafted.
-    PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId {}
+    PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId { effective_to: Option<DateTime<Utc>> }
     /// A plan came into force.
     PlanActivated = "incentive_plan.activated" on plan_id: IncentivePlanId {}
     /// A plan was taken out of force.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, sea_query::Expr,
 };
 
 use super::{ProtectionStatus, RegistrationStatus, SalesStatus, participant_store};
@@ -20,7 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::Scope,
-    platform::money::Currency,
+    platform::{fingerprint, money::Currency},
     tx::{CHUNK, Tx},
 };
 
@@ -301,6 +302,8 @@ pub async fn save_registration(
 pub async fn save_deal(tx: &Tx, read: &deal::Model, mut change: deal::ActiveModel) -> Result<()> {
     change.version = sea_orm::Set(read.version + 1);
     change.updated_at = sea_orm::Set(tx.now());
+    let change = fingerprint::changed(read.clone().into_active_model().reset_all(), change)
+        .map_err(|error| Error::Internal(Box::new(error)))?;
     let saved = deal::Entity::update_many()
         .set(change)
         .filter(deal::Column::Id.eq(read.id))

@@ -137,7 +137,10 @@ pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
         )
         .into());
     }
-    tx.record(Event::PlanCreated { plan_id: id });
+    tx.record(Event::PlanCreated {
+        plan_id: id,
+        effective_to: draft.effective_to,
+    });
     Ok(id)
 }
 

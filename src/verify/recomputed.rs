@@ -21,6 +21,10 @@ use crate::{
     platform::ids::TypedId,
 };
 
+/// What is promised.
+pub(super) const PROMISE: &str =
+    "every deal with credit earned and gave back exactly what its plans and its credit say";
+
 /// Deals looked at together.
 const CHUNK: u64 = 500;
 
@@ -28,10 +32,7 @@ type Plans = HashMap<IncentivePlanId, incentive_plan::Model>;
 
 pub(super) async fn equal<C: ConnectionTrait>(db: &C) -> Result<Finding> {
     use attribution_run::Column;
-    let mut finding = Finding::new(
-        "every deal with credit earned and gave back exactly what its plans and its credit say",
-        0,
-    );
+    let mut finding = Finding::new(PROMISE, 0);
     let all = incentive_plan::Entity::find().all(db).await?;
     let plans: Plans = all.iter().map(|plan| (plan.id, plan.clone())).collect();
     let mut after = DealId::of(uuid::Uuid::nil());

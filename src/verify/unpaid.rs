@@ -21,11 +21,11 @@ use crate::{
     platform::{ids::TypedId, money::Currency},
 };
 
+/// What is promised.
+pub(super) const PROMISE: &str = "every line that was due when a payout run was calculated is paid, or its partner is an exception of the run";
+
 pub(super) async fn accounted_for<C: ConnectionTrait>(db: &C) -> Result<Finding> {
-    let mut finding = Finding::new(
-        "every line that was due when a payout run was calculated is paid, or its partner is an exception of the run",
-        0,
-    );
+    let mut finding = Finding::new(PROMISE, 0);
     let unfinished = [
         RunStatus::Calculating,
         RunStatus::Cancelling,

@@ -175,6 +175,7 @@ fn create(
         version: 1,
         created_at: now,
         updated_at: now,
+        fingerprint: None,
     };
     // Where another column says that the deal is closed, the stage is the one from which it was.
     let from = facts

@@ -190,6 +190,7 @@ impl World {
             version: 1,
             created_at: self.now(),
             updated_at: self.now(),
+            fingerprint: None,
         };
         self.insert(row.into_active_model()).await;
         id

@@ -464,6 +464,7 @@ impl Books {
             version: 1,
             created_at: won_at,
             updated_at: won_at,
+            fingerprint: None,
         }
     }
 

@@ -443,7 +443,7 @@ impl Press<'_> {
                         (0xb1 << 96) + u128::from(n % deals + 1),
                     ));
                     let event = Event::DealWon { deal_id };
-                    audit::with_fingerprint(audit_event::ActiveModel {
+                    audit_event::ActiveModel {
                         id: Set(tx.id()),
                         at: Set(now()),
                         actor_kind: Set("USER".to_owned()),
@@ -454,8 +454,7 @@ impl Press<'_> {
                         details: Set(event.payload().unwrap()),
                         request_id: Set(Some("test-request".to_owned())),
                         fingerprint: Set(None),
-                    })
-                    .unwrap()
+                    }
                 };
                 (first..last).map(event).collect()
             };
