@@ -9,6 +9,7 @@ pub mod backup;
 pub mod error;
 pub mod events;
 pub mod listen;
+pub mod schema;
 pub mod seeds;
 pub mod server;
 pub mod tx;
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod incentives;
 pub mod ledger;
 pub mod notifications;
+pub mod outcomes;
 pub mod partners;
 pub mod payouts;
 pub mod programs;
@@ -30,6 +32,7 @@ pub mod rates;
 
 pub mod import;
 
+pub mod access;
 pub mod entity;
 pub mod graphql;
 pub mod platform;

@@ -28,6 +28,3 @@ pub mod settings;
 
 pub mod graphql;
 mod store;
-
-pub use models::{Basis, Model};
-pub use touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};

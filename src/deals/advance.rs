@@ -8,10 +8,10 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     entity::{deal, deal_stage_change, ids::DealId},
     error::{Error, Result},
     events::Event,
-    identity::Action,
     programs::rules::{self, Rules},
     tx::Tx,
 };

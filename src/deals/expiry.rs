@@ -9,13 +9,14 @@ use sea_orm::{
 };
 
 use super::{
-    ParticipantStatus, RegistrationStatus, input, occupy, participant_store,
+    input, occupy, participant_store,
     protection::{self, Reminder},
     store,
 };
 use crate::{
     entity::{
-        deal_participant, deal_registration,
+        deal_participant::{self, ParticipantStatus},
+        deal_registration::{self, RegistrationStatus},
         ids::{CustomerId, DealParticipantId, DealRegistrationId},
     },
     error::{Error, Result},

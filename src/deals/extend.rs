@@ -4,17 +4,20 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    RegistrationStatus, input, occupy,
+    input, occupy,
     protection::{self, Extension, ExtensionRefusal},
     refusal, register, review,
     stage::Stage,
     store,
 };
 use crate::{
-    entity::{deal_registration, ids::DealRegistrationId},
+    access::Action,
+    entity::{
+        deal_registration::{self, RegistrationStatus},
+        ids::DealRegistrationId,
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     programs::rules::Rules,
     tx::Tx,
 };

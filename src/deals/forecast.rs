@@ -11,9 +11,9 @@ use super::{
     pipeline::{Expected, Forecast},
 };
 use crate::{
+    access::Actor,
     entity::ids::{PartnerId, ProgramId, ProgramVersionId},
     error::{Error, Result},
-    identity::Actor,
     platform::{
         calendar::{self, Offset},
         ids::TypedId,

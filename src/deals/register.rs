@@ -5,24 +5,25 @@ use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    Contact, Contacts, DealBusiness, RegistrationStatus,
     conflict::{self, Claim, Verdict},
     expiry,
     input::{self, Amount, Line, Lines},
     occupy, store,
 };
 use crate::{
+    access::Action,
     customers::{
         identity::registrable_domain,
         resolve::{self, ClaimedCustomer},
     },
     entity::{
-        deal_registration, deal_registration_product,
+        deal::DealBusiness,
+        deal_registration::{self, Contact, Contacts, RegistrationStatus},
+        deal_registration_product,
         ids::{CustomerId, DealRegistrationId, PartnerId, ProgramId, UserId},
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     partners::standing::{self, Ability},
     platform::{ids, money::Money},
     programs::{

@@ -16,12 +16,12 @@ use super::{
 use crate::{
     attribution::attribute::{self, Attributed},
     entity::{
-        accrual, deal, deal_participant, deal_product, deal_refund,
+        accrual::{self, AccrualKind},
+        deal, deal_participant, deal_product, deal_refund,
         ids::{DealId, PartnerId},
         incentive_plan, product, rebate_entry,
     },
     error::Result,
-    incentives::AccrualKind,
     platform::{money::MoneyError, sql::any_of},
 };
 
@@ -146,7 +146,7 @@ impl Won {
     ) -> Vec<&'p incentive_plan::Model> {
         let deal = &self.attributed.deal;
         let in_force = |plan: &&incentive_plan::Model| {
-            plan.status == super::PlanStatus::Active
+            plan.status == incentive_plan::PlanStatus::Active
                 && plan
                     .activated_at
                     .is_some_and(|at| at < self.attributed.run.created_at)

@@ -2,14 +2,14 @@
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
-use super::AccountKind;
 use crate::{
+    access::Scope,
     entity::{
         ids::{LedgerTransactionId, PartnerId},
-        ledger_account, ledger_transaction, program_version,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_transaction, program_version,
     },
     error::Result,
-    identity::Scope,
     platform::{money::Currency, sql::any_of},
 };
 
@@ -19,7 +19,7 @@ pub struct Wanted {
     /// Of this partner.
     pub partner: Option<PartnerId>,
     /// Of this kind.
-    pub kind: Option<AccountKind>,
+    pub kind: Option<LedgerAccountKind>,
     /// In this currency.
     pub currency: Option<Currency>,
 }

@@ -8,10 +8,10 @@
 
 use std::time::Duration;
 
-use super::{RunStatus, approve, calculate, cancel, store};
+use super::{approve, calculate, cancel, store};
 use crate::{
     app::App,
-    entity::ids::PayoutRunId,
+    entity::{ids::PayoutRunId, payout_run::RunStatus},
     error::{Code, Error, Result},
     tx::{Call, Tx},
 };

@@ -3,18 +3,21 @@
 use sea_orm::ActiveEnum;
 
 use super::{
-    PayoutStatus,
     advance::PAYMENTS,
     jobs, refusal,
     status::{PayoutAction, RunAction},
     store,
 };
 use crate::{
-    entity::ids::{PayoutId, PayoutRunId},
+    access::Action,
+    entity::{
+        ids::{PayoutId, PayoutRunId},
+        ledger_transaction::LedgerTransactionKind,
+        payout::PayoutStatus,
+    },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Action,
-    ledger::{TransactionKind, post, release, rules},
+    ledger::{post, release, rules},
     platform::{ids::TypedId, sql::count, transition::StateMachine},
     tx::Tx,
 };
@@ -86,7 +89,7 @@ async fn post_approval(tx: &Tx, payments: &[PayoutId]) -> Result<()> {
             payment.taken_back_minor,
         );
         transactions.push(post::NewTransaction {
-            kind: TransactionKind::PayoutApproval,
+            kind: LedgerTransactionKind::PayoutApproval,
             key: format!("payout:{}:approval", payment.id.uuid()),
             subject_type: PayoutId::PREFIX,
             subject_id: payment.id.uuid(),

@@ -3,17 +3,19 @@
 use sea_orm::ActiveEnum;
 
 use super::{
-    RunStatus,
     advance::PAYMENTS,
     jobs, refusal,
     status::{PayoutAction, RunAction},
     store,
 };
 use crate::{
-    entity::{ids::PayoutRunId, payout_run},
+    access::Action,
+    entity::{
+        ids::PayoutRunId,
+        payout_run::{self, RunStatus},
+    },
     error::Result,
     events::Event,
-    identity::Action,
     platform::{sql::count, transition::StateMachine},
     tx::Tx,
 };

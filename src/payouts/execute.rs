@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use super::{
-    PayoutStatus, RunStatus,
     advance::PAYMENTS,
     approve,
     provider::{self, Batch, PayoutProvider},
@@ -17,15 +16,17 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     app::App,
     entity::{
         ids::{PayoutId, PayoutRunId},
-        payout,
+        ledger_transaction::LedgerTransactionKind,
+        payout::{self, PayoutStatus},
+        payout_run::RunStatus,
     },
     error::{Error, Result},
     events::Event,
-    identity::Action,
-    ledger::{TransactionKind, post, rules},
+    ledger::{post, rules},
     platform::{ids::TypedId, sql::count, transition::StateMachine},
     tx::{CHUNK, Call, Tx},
 };
@@ -86,7 +87,7 @@ pub(super) async fn post_start(tx: &Tx, payments: &[payout::Model]) -> Result<()
     for payment in payments {
         let postings = rules::execution_started(payment.partner_id.uuid(), payment.amount_minor);
         transactions.push(post::NewTransaction {
-            kind: TransactionKind::PayoutStart,
+            kind: LedgerTransactionKind::PayoutStart,
             // A failed payment starts again; its version tells the attempts apart.
             key: format!("payout:{}:start:{}", payment.id.uuid(), payment.version),
             subject_type: PayoutId::PREFIX,

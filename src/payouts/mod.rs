@@ -24,5 +24,3 @@ pub mod select;
 pub mod settle;
 pub mod status;
 mod store;
-
-pub use status::{ExceptionReason, PayoutStatus, RunStatus};

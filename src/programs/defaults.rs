@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use super::settings::{AttributionSettings, ConflictSettings, ProgramSettings, RoleWeight, Tier};
-use crate::attribution::models::Model;
-use crate::deals::participant::ParticipantRole;
-use crate::deals::stage::{Stage, StageKind};
+use crate::{
+    deals::stage::{Stage, StageKind},
+    entity::{attribution_run::AttributionModel, deal_participant::ParticipantRole},
+};
 
 impl Default for ProgramSettings {
     /// A sound programme to start from.
@@ -21,7 +22,7 @@ impl Default for ProgramSettings {
             tiers: default_tiers(),
             stages: default_stages(),
             roles: default_roles(),
-            official_model: Model::RoleWeighted,
+            official_model: AttributionModel::RoleWeighted,
             attribution: AttributionSettings {
                 half_life_days: 30,
                 lookback_days: 180,

@@ -4,13 +4,13 @@ use sea_orm::{ActiveValue::Set, sea_query::LockType};
 
 use super::{rules, store};
 use crate::{
+    access::Action,
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId},
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Action,
     partners::standing,
     tx::Tx,
 };

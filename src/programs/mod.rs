@@ -17,10 +17,8 @@ pub mod graphql;
 pub mod revise;
 pub mod rules;
 pub mod settings;
-pub mod status;
 pub mod store;
 mod validation;
 
 pub use amendment::Amendment;
 pub use settings::ProgramSettings;
-pub use status::ProgramStatus;

@@ -12,10 +12,13 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::attribution::models::Model;
-use crate::attribution::touchpoint::TouchpointKind;
-use crate::deals::participant::ParticipantRole;
-use crate::deals::stage::Stage;
+use crate::{
+    deals::stage::Stage,
+    entity::{
+        attribution_run::AttributionModel, deal_participant::ParticipantRole,
+        touchpoint::TouchpointKind,
+    },
+};
 
 /// The settings document of a programme.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sea_orm::FromJsonQueryResult)]
@@ -36,7 +39,7 @@ pub struct ProgramSettings {
     /// What each role on a deal weighs; a role that is not listed weighs nothing.
     pub roles: Vec<RoleWeight>,
     /// The model whose credit is paid. Others may be compared with it.
-    pub official_model: Model,
+    pub official_model: AttributionModel,
     /// Parameters of the models.
     pub attribution: AttributionSettings,
     /// When two customers are taken for possibly the same.

@@ -6,9 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::settings::ProgramSettings;
-use crate::attribution::models::Model;
-use crate::deals::stage::StageKind;
 use crate::platform::fault::Fault;
+use crate::{deals::stage::StageKind, entity::attribution_run::AttributionModel};
 
 const WHOLE_PPM: i32 = 1_000_000;
 
@@ -168,7 +167,7 @@ impl ProgramSettings {
             check.within(entry.weight, 0, 1_000_000, &format!("{path}.weight"));
         }
         let weighs = kinds.iter().any(|entry| entry.weight > 0);
-        let needed = self.official_model == Model::Custom || !kinds.is_empty();
+        let needed = self.official_model == AttributionModel::Custom || !kinds.is_empty();
         check.that(
             weighs || !needed,
             "attribution.kindWeights",
@@ -249,7 +248,7 @@ mod tests {
 
     use super::super::settings::{PhaseWeights, RoleWeight};
     use super::*;
-    use crate::deals::participant::ParticipantRole;
+    use crate::entity::deal_participant::ParticipantRole;
 
     fn faults(settings: &ProgramSettings) -> String {
         let known = |code: &str| ["USD", "EUR", "JPY"].contains(&code);
@@ -321,10 +320,10 @@ mod tests {
     #[test]
     fn a_custom_model_needs_weights_by_kind() {
         use super::super::settings::KindWeight;
-        use crate::attribution::touchpoint::TouchpointKind;
+        use crate::entity::touchpoint::TouchpointKind;
 
         let mut settings = ProgramSettings {
-            official_model: Model::Custom,
+            official_model: AttributionModel::Custom,
             ..ProgramSettings::default()
         };
         assert_eq!(

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::{Finding, NAMED, count};
 use crate::{
-    attribution, deals, entity,
+    entity,
     error::Result,
-    incentives, ledger, partners, payouts,
+    incentives,
     platform::{ids, money::Currency},
     programs,
 };
@@ -93,49 +93,54 @@ impl Table {
 fn tables() -> Vec<Table> {
     vec![
         Table::of::<entity::accrual::Entity>("accrual", "id")
-            .with("kind", word::<incentives::AccrualKind>),
+            .with("kind", word::<entity::accrual::AccrualKind>),
         Table::of::<entity::attribution_credit::Entity>("credit", "id"),
         Table::of::<entity::attribution_run::Entity>("attribution", "id")
-            .with("model", word::<attribution::Model>)
-            .with("basis", word::<attribution::Basis>),
+            .with("model", word::<entity::attribution_run::AttributionModel>)
+            .with("basis", word::<entity::attribution_run::AttributionBasis>),
         Table::of::<entity::audit_event::Entity>("audit", "id"),
         Table::of::<entity::audit_seal::Entity>("position", "position"),
         Table::of::<entity::deal::Entity>("deal", "id")
-            .with("business", word::<deals::DealBusiness>)
-            .with("status", word::<deals::SalesStatus>)
-            .with("loss_reason", word::<deals::LossReason>),
+            .with("business", word::<entity::deal::DealBusiness>)
+            .with("status", word::<entity::deal::SalesStatus>)
+            .with("loss_reason", word::<entity::deal::LossReason>),
         Table::of::<entity::deal_participant::Entity>("participant", "id")
-            .with("role", word::<deals::ParticipantRole>)
-            .with("status", word::<deals::ParticipantStatus>),
+            .with("role", word::<entity::deal_participant::ParticipantRole>)
+            .with(
+                "status",
+                word::<entity::deal_participant::ParticipantStatus>,
+            ),
         Table::of::<entity::deal_refund::Entity>("refund", "id"),
         Table::of::<entity::exchange_rate::Entity>("rate", "id"),
         Table::of::<entity::incentive_plan::Entity>("plan", "id")
-            .with("status", word::<incentives::PlanStatus>)
+            .with("status", word::<entity::incentive_plan::PlanStatus>)
             .of_document("terms", document::<incentives::PlanTerms>),
         Table::of::<entity::ledger_account::Entity>("account", "id")
-            .with("kind", word::<ledger::AccountKind>),
+            .with("kind", word::<entity::ledger_account::LedgerAccountKind>),
         Table::of::<entity::ledger_entry::Entity>("entry", "id"),
-        Table::of::<entity::ledger_transaction::Entity>("transaction", "id")
-            .with("kind", word::<ledger::TransactionKind>),
+        Table::of::<entity::ledger_transaction::Entity>("transaction", "id").with(
+            "kind",
+            word::<entity::ledger_transaction::LedgerTransactionKind>,
+        ),
         Table::of::<entity::partner_statement::Entity>("statement", "id"),
         Table::of::<entity::payment_details::Entity>("paymentdetails", "id")
-            .with("kind", word::<partners::AccountKind>),
+            .with("kind", word::<entity::payment_details::PaymentAccountKind>),
         Table::of::<entity::payout::Entity>("payout", "id")
-            .with("status", word::<payouts::PayoutStatus>),
+            .with("status", word::<entity::payout::PayoutStatus>),
         Table::of::<entity::payout_exception::Entity>("exception", "id")
-            .with("reason", word::<payouts::ExceptionReason>),
+            .with("reason", word::<entity::payout_exception::ExceptionReason>),
         Table::of::<entity::payout_run::Entity>("payoutrun", "id")
-            .with("status", word::<payouts::RunStatus>),
+            .with("status", word::<entity::payout_run::RunStatus>),
         Table::of::<entity::program_version::Entity>("programversion", "id")
             .of_document("settings", document::<programs::ProgramSettings>),
         Table::of::<entity::rebate_entry::Entity>("rebate", "id"),
         Table::of::<entity::rebate_volume::Entity>("partner", "partner_id"),
         Table::of::<entity::row_fingerprint::Entity>("row", "row_id"),
         Table::of::<entity::touchpoint::Entity>("touchpoint", "id")
-            .with("kind", word::<attribution::TouchpointKind>)
-            .with("phase", word::<attribution::Phase>)
-            .with("milestone", word::<attribution::Milestone>)
-            .with("status", word::<attribution::TouchpointStatus>),
+            .with("kind", word::<entity::touchpoint::TouchpointKind>)
+            .with("phase", word::<entity::touchpoint::JourneyPhase>)
+            .with("milestone", word::<entity::touchpoint::DealMilestone>)
+            .with("status", word::<entity::touchpoint::TouchpointStatus>),
     ]
 }
 

@@ -8,13 +8,13 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use super::Finding;
 use crate::{
     entity::{
-        accrual, attribution_run,
+        accrual::{self, AccrualKind},
+        attribution_run,
         ids::{DealId, IncentivePlanId, PartnerId},
         incentive_plan,
     },
     error::Result,
     incentives::{
-        AccrualKind,
         accrual::Line,
         recompute::{self, Won},
     },

@@ -14,10 +14,11 @@ use crate::{
     entity::{
         audit_event,
         ids::{PartnerId, ProgramVersionId},
-        payout_run, program_version,
+        payout_run::{self, RunStatus},
+        program_version,
     },
     error::Result,
-    payouts::{RunStatus, select},
+    payouts::select,
     platform::{ids::TypedId, money::Currency},
 };
 

@@ -11,11 +11,13 @@ use sea_orm::{EntityTrait, Select};
 
 use super::settings::ProgramSettings;
 use crate::{
+    access::Action,
     connection,
     entity::{
         enrollment,
         ids::{PartnerId, ProgramId},
-        program, program_version,
+        program::{self, ProgramStatus},
+        program_version,
     },
     error::{Error, Result},
     graphql::{
@@ -24,9 +26,8 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{DateTime, counter},
     },
-    identity::Action,
     partners::graphql::Partner,
-    programs::{ProgramStatus, store},
+    programs::store,
 };
 
 /// A partner programme.

@@ -3,8 +3,11 @@
 use async_graphql::{Object, SimpleObject};
 
 use crate::{
-    attribution::{models::Model, touchpoint::TouchpointKind},
-    deals::{participant::ParticipantRole, stage},
+    deals::stage,
+    entity::{
+        attribution_run::AttributionModel, deal_participant::ParticipantRole,
+        touchpoint::TouchpointKind,
+    },
     graphql::scalars::{Decimal, Money, percent},
     platform::{money::Currency, ppm::Ppm},
     programs::settings,
@@ -60,7 +63,7 @@ impl ProgramSettings {
     }
 
     /// The model whose credit is paid; others may be looked at beside it.
-    fn official_model(&self) -> Model {
+    fn official_model(&self) -> AttributionModel {
         self.0.official_model
     }
 

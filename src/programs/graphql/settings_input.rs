@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use async_graphql::{InputObject, MaybeUndefined};
 
 use crate::{
-    attribution::{models::Model, touchpoint::TouchpointKind},
-    deals::{
-        participant::ParticipantRole,
-        stage::{Stage, StageKind},
+    deals::stage::{Stage, StageKind},
+    entity::{
+        attribution_run::AttributionModel, deal_participant::ParticipantRole,
+        touchpoint::TouchpointKind,
     },
     error::Faults,
     graphql::scalars::{CurrencyCode, Decimal, MoneyInput},
@@ -43,7 +43,7 @@ pub struct ProgramSettingsInput {
     /// What each role on a deal weighs; a role that is not listed weighs nothing.
     roles: Option<Vec<RoleWeightInput>>,
     /// The model whose credit is paid.
-    official_model: Option<Model>,
+    official_model: Option<AttributionModel>,
     /// Parameters of the models.
     attribution: Option<AttributionSettingsInput>,
     /// When two customers are taken for possibly the same.

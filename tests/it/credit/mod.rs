@@ -7,25 +7,32 @@ mod days;
 mod once;
 mod plans;
 mod rebates;
+mod recomputed;
 mod touchpoints;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
-    attribution::{Milestone, Model, Phase, TouchpointKind, TouchpointStatus, attribute},
-    deals::{ParticipantRole, ParticipantStatus, SalesStatus},
+    attribution::attribute,
     entity::{
-        attribution_run, audit_event, deal, deal_participant, deal_refund,
+        attribution_run::{self, AttributionModel},
+        audit_event,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_refund,
         ids::{DealId, DealRefundId, PartnerId, ProgramId, ProgramVersionId, TouchpointId},
-        job, partner, program, program_version, touchpoint,
+        job,
+        partner::{self, PartnerStatus},
+        program::{self, ProgramStatus},
+        program_version,
+        touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
+        user::Role,
     },
-    identity::Role,
     incentives::accrue,
-    partners::PartnerStatus,
     platform::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramSettings,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
@@ -44,6 +51,7 @@ pub fn cases() -> Vec<Case> {
         commission::cases(),
         once::cases(),
         rebates::cases(),
+        recomputed::cases(),
         closing::cases(),
         days::cases(),
     ]
@@ -63,7 +71,7 @@ pub struct World {
 
 impl World {
     /// A programme that pays by this model.
-    pub async fn paying_by(t: &TestApp, model: Model) -> Self {
+    pub async fn paying_by(t: &TestApp, model: AttributionModel) -> Self {
         Self::with(t, |settings| settings.official_model = model).await
     }
 
@@ -218,7 +226,7 @@ impl World {
 
     /// A verified touchpoint so many days ago.
     pub async fn touch(&self, deal: DealId, partner: PartnerId, days: i64) -> TouchpointId {
-        self.touch_in(deal, partner, Phase::Consideration, days)
+        self.touch_in(deal, partner, JourneyPhase::Consideration, days)
             .await
     }
 
@@ -227,7 +235,7 @@ impl World {
         &self,
         deal: DealId,
         partner: PartnerId,
-        phase: Phase,
+        phase: JourneyPhase,
         days: i64,
     ) -> TouchpointId {
         let id = TouchpointId::of(ids::mint(self.now()));
@@ -238,7 +246,7 @@ impl World {
             partner_id: Set(partner),
             kind: Set(TouchpointKind::Demo),
             phase: Set(phase),
-            milestone: Set(None::<Milestone>),
+            milestone: Set(None::<DealMilestone>),
             occurred_at: Set(at),
             status: Set(TouchpointStatus::Verified),
             recorded_at: Set(at),

@@ -1,7 +1,7 @@
 //! Who takes part in a programme, at which tier.
 
 use chrono::TimeDelta;
-use ensemble::{identity::Role, programs::rules};
+use ensemble::{entity::user::Role, programs::rules};
 use serde_json::json;
 
 use super::{

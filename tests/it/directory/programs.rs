@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
-    entity::{enrollment, ids::ProgramId, program, program_version},
+    entity::{enrollment, ids::ProgramId, program, program_version, user::Role},
     error::Code,
-    identity::Role,
     platform::ids::TypedId,
     programs::{ProgramSettings, rules},
 };

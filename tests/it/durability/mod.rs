@@ -12,6 +12,7 @@ mod mail;
 mod migrations;
 mod operation;
 mod operator;
+mod payouts;
 mod post;
 mod proxy;
 mod steps;
@@ -32,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         steps::cases(),
         operator::cases(),
         operation::cases(),
+        payouts::cases(),
         stop::cases(),
     ]
     .concat()

@@ -4,11 +4,10 @@
 use ensemble::{
     entity::{
         ids::{PartnerId, PayoutRunId},
-        ledger_transaction, payout,
+        ledger_transaction::{self, LedgerTransactionKind},
+        payout::{self, PayoutStatus},
     },
-    ledger::TransactionKind,
     payouts::{
-        PayoutStatus,
         advance::{self, Step},
         approve, cancel, create, execute,
         provider::{Outcome, PayoutProvider},
@@ -362,7 +361,7 @@ async fn stages(t: &TestApp) -> [u64; 4] {
     ]
 }
 
-async fn posted(t: &TestApp, kind: TransactionKind) -> u64 {
+async fn posted(t: &TestApp, kind: LedgerTransactionKind) -> u64 {
     let of_kind = ledger_transaction::Column::Kind.eq(kind);
     let posted = ledger_transaction::Entity::find().filter(of_kind);
     posted.count(t.app.db().reader()).await.unwrap()
@@ -371,9 +370,9 @@ async fn posted(t: &TestApp, kind: TransactionKind) -> u64 {
 /// Every payment was approved, started and settled once.
 async fn whole(t: &TestApp) {
     for kind in [
-        TransactionKind::PayoutApproval,
-        TransactionKind::PayoutStart,
-        TransactionKind::PayoutSettlement,
+        LedgerTransactionKind::PayoutApproval,
+        LedgerTransactionKind::PayoutStart,
+        LedgerTransactionKind::PayoutSettlement,
     ] {
         assert_eq!(posted(t, kind).await, 1_100, "{kind:?}");
     }
@@ -499,11 +498,17 @@ async fn holdbacks_of_one_payment_are_released_in_steps_of_their_own(t: TestApp)
     );
     approved(&books, id).await;
     // The run is approved, its only payment not yet.
-    assert_eq!(posted(&t, TransactionKind::HoldbackRelease).await, 1_000);
+    assert_eq!(
+        posted(&t, LedgerTransactionKind::HoldbackRelease).await,
+        1_000
+    );
     assert_eq!(stages(&t).await, [1, 0, 0, 0]);
     t.check_books().await.unwrap();
     assert_eq!(step(&t, id).await, Step::Last);
-    assert_eq!(posted(&t, TransactionKind::HoldbackRelease).await, 1_101);
+    assert_eq!(
+        posted(&t, LedgerTransactionKind::HoldbackRelease).await,
+        1_101
+    );
     assert_eq!(stages(&t).await, [0, 1, 0, 0]);
     t.settle().await;
     assert_eq!(books.balance(partner).await.payable, 1_102);

@@ -3,29 +3,33 @@
 mod books;
 mod bounds;
 mod claims;
+mod client;
 mod columns;
 mod decisions;
 mod facts;
 mod keys;
 mod model;
+mod unreadable;
 mod verify;
 mod volume;
 mod work;
 
 use ensemble::{
+    access::{Actor, SignedIn},
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId, SessionId, UserId},
-        partner, program, program_version, user,
+        partner::{self, PartnerStatus},
+        program::{self, ProgramStatus},
+        program_version,
+        user::{self, Role, UserStatus},
     },
-    identity::{Actor, Role, SignedIn, UserStatus},
     ledger::balance::{self, Balance},
-    partners::PartnerStatus,
     platform::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramSettings,
 };
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
@@ -46,6 +50,7 @@ pub fn cases() -> Vec<Case> {
         facts::cases(),
         keys::cases(),
         model::cases(),
+        unreadable::cases(),
         verify::cases(),
         volume::cases(),
         work::cases(),
