@@ -209,10 +209,23 @@ pub(super) async fn what_else_there_is(t: &TestApp) {
         .await
         .unwrap()
         .unwrap();
-    let (plan_id, deal_id, partner_id) = (plan.id, deal.id, partner.id);
+    let (plan_id, partner_id) = (plan.id, partner.id);
     let by = plan.created_by;
     t.write(move |tx| {
+        let deal = deal.clone();
         Box::pin(async move {
+            // A deal that nothing was computed from yet.
+            let deal_id = tx.id();
+            tx.insert_models(vec![deal::Model {
+                id: deal_id,
+                number: "D-OPEN".to_owned(),
+                external_id: None,
+                status: deal::SalesStatus::Open,
+                closed_at: None,
+                refunded_minor: 0,
+                ..deal
+            }])
+            .await?;
             tx.insert_models(vec![exchange_rate::Model {
                     id: tx.id(),
                     from_currency: "EUR".parse().unwrap(),

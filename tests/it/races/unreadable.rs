@@ -115,6 +115,7 @@ async fn a_value_that_cannot_be_read_is_named_and_the_rest_is_checked(t: TestApp
 async fn what_an_open_deal_is_worth_does_not_change_unseen(t: TestApp) {
     t.leaves_books_altered();
     everything_happened(&t).await;
+    what_else_there_is(&t).await;
     t.settle().await;
     let client = Client::open(&t).await;
     let open = deal::Entity::find()
