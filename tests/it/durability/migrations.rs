@@ -124,7 +124,7 @@ const ROWS: [(&str, i64, &str); 13] = [
         "program_version",
         4,
         "(id, program_id, number, effective_from, settings, created_at) VALUES \
-      ({id}, {id}, 1, {at}, '{}', {at})",
+      ({id}, {id}, 1, {at}, '{settings}', {at})",
     ),
     (
         "deal",
@@ -198,6 +198,10 @@ async fn age(db: &DatabaseConnection, version: i64) {
         let row = row
             .replace("{id}", &id)
             .replace("{other}", &other)
+            .replace(
+                "{settings}",
+                &serde_json::to_string(&ensemble::programs::ProgramSettings::default()).unwrap(),
+            )
             .replace("{at}", "'2026-01-01 00:00:00+00:00'");
         db.execute_unprepared(&format!("INSERT INTO {table} {row}"))
             .await
