@@ -11,7 +11,8 @@ use super::{
     known::{self, Recorded},
     models::{self, Inputs, Outcome, Participant, Touch},
     parameters::Parameters,
-    settings, store,
+    settings::Rules,
+    store,
 };
 use crate::{
     deals::ParticipantStatus,
@@ -88,10 +89,11 @@ pub async fn books<C: ConnectionTrait>(
     versions: &[ProgramVersionId],
 ) -> Result<HashMap<ProgramVersionId, Book>> {
     let mut books = HashMap::new();
-    for (version_id, rules) in rules::by_version(db, versions).await? {
-        let parameters = settings::parameters(&rules.settings);
+    let rules: HashMap<_, Rules> = rules::by_version(db, versions).await?;
+    for (version_id, rules) in rules {
+        let parameters = rules.settings.parameters(rules.program.default_time_zone);
         let text = audit::canonical(&serde_json::to_value(&parameters)?);
-        let influence_threshold = rules.settings.attribution.influence_threshold.into();
+        let influence_threshold = rules.settings.models.influence_threshold.into();
         let official = rules.settings.official_model;
         books.insert(
             version_id,

@@ -30,4 +30,5 @@ pub mod graphql;
 mod store;
 
 pub use models::{Basis, Model};
+pub use settings::AttributionRules;
 pub use touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};

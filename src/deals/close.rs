@@ -86,7 +86,7 @@ pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
     settle_registration(tx, deal.id, RegistrationAction::Win).await?;
     tx.record(Event::DealWon { deal_id: deal.id });
     let won = store::lock_deal(tx, deal.id, "dealId").await?;
-    confirm::after_close(tx, &won, rules.settings.default_time_zone).await?;
+    confirm::after_close(tx, &won, rules.program.default_time_zone).await?;
     let attributed = attribute::won(tx, std::slice::from_ref(&won)).await?;
     accrue::won(tx, &attributed).await?;
     Ok(won.id)

@@ -7,6 +7,7 @@ use super::{
     RegistrationStatus, input, occupy,
     protection::{self, Extension, ExtensionRefusal},
     refusal, register, review,
+    rules::Rules,
     stage::Stage,
     store,
 };
@@ -15,7 +16,6 @@ use crate::{
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
     identity::Action,
-    programs::rules::Rules,
     tx::Tx,
 };
 

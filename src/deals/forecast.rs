@@ -9,6 +9,7 @@ use sea_orm::{Condition, ConnectionTrait};
 use super::{
     forecast_store::{self, Extent, Sum, Terms},
     pipeline::{Expected, Forecast},
+    rules::Rules,
 };
 use crate::{
     entity::ids::{PartnerId, ProgramId, ProgramVersionId},
@@ -19,7 +20,7 @@ use crate::{
         ids::TypedId,
         money::{Currency, UnknownCurrency},
     },
-    programs::rules::{self, Rules},
+    programs::rules,
     rates,
 };
 
@@ -74,7 +75,8 @@ pub async fn forecast<C: ConnectionTrait>(
     question: Question,
 ) -> Result<Outlook> {
     let program = rules::choose(db, question.program).await?;
-    let settings = rules::in_force(db, program, now).await?.settings;
+    let today: rules::Rules = rules::in_force(db, program, now).await?;
+    let settings = today.program;
     let currency = match question.currency {
         Some(currency) => currency,
         None => settings
@@ -85,7 +87,8 @@ pub async fn forecast<C: ConnectionTrait>(
     let (scope, own) = (actor.scope(), actor.partner_id());
     let extents = forecast_store::extents(db, scope, question.filter.clone()).await?;
     let versions: BTreeSet<_> = extents.iter().map(|one| one.program_version_id).collect();
-    let rules = rules::by_version(db, &versions.into_iter().collect::<Vec<_>>()).await?;
+    let rules: HashMap<_, Rules> =
+        rules::by_version(db, &versions.into_iter().collect::<Vec<_>>()).await?;
     let zones = zones(&extents, &rules);
     let rates = rates_for(db, currency, settings.rate_max_age_days, &extents).await?;
     let terms = Terms {
@@ -127,7 +130,7 @@ fn zones(
 ) -> Vec<(Vec<ProgramVersionId>, Vec<Offset>)> {
     let mut zones: BTreeMap<&str, (Tz, BTreeSet<ProgramVersionId>)> = BTreeMap::new();
     for (id, rules) in rules {
-        let zone = rules.settings.default_time_zone;
+        let zone = rules.program.default_time_zone;
         let versions = zones.entry(zone.name());
         versions.or_insert((zone, BTreeSet::new())).1.insert(*id);
     }

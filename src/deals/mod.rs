@@ -27,6 +27,7 @@ pub mod open;
 pub mod refund;
 pub mod register;
 pub mod review;
+pub mod rules;
 
 mod forecast_store;
 pub mod graphql;
@@ -38,4 +39,5 @@ pub mod store;
 pub use participant::{ParticipantRole, ParticipantStatus};
 pub use place::{Contact, Contacts, ProtectionStatus};
 pub use registration_status::{RegistrationStatus, RejectionReason};
+pub use rules::PipelineRules;
 pub use stage::{DealBusiness, LossReason, SalesStatus};

@@ -6,6 +6,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use super::{
     DealBusiness, ParticipantRole, ParticipantStatus, SalesStatus,
     input::{self, Amount, Line},
+    rules::Rules,
     stage::{self, Stage},
     store,
 };
@@ -54,7 +55,7 @@ pub struct Create {
 pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
     tx.actor().may(Action::DealManage)?;
     let program = rules::choose(tx, command.program).await?;
-    let rules = rules::in_force(tx, program, tx.now()).await?;
+    let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
     if let Some(owner) = command.owner {
         standing::require(tx, owner, Ability::JoinDeals, "ownerPartnerId").await?;
     }
@@ -69,7 +70,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
     let zone = input::zone(
         &mut faults,
         command.time_zone.as_deref(),
-        rules.settings.default_time_zone,
+        rules.program.default_time_zone,
     );
     if let Some(day) = command.expected_close_on {
         input::not_past(&mut faults, day, zone, tx.now());

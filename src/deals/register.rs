@@ -9,7 +9,9 @@ use super::{
     conflict::{self, Claim, Verdict},
     expiry,
     input::{self, Amount, Line, Lines},
-    occupy, store,
+    occupy,
+    rules::Rules,
+    store,
 };
 use crate::{
     customers::{
@@ -25,10 +27,7 @@ use crate::{
     identity::Action,
     partners::standing::{self, Ability},
     platform::{ids, money::Money},
-    programs::{
-        rules::{self, Rules},
-        settings::Tier,
-    },
+    programs::{rules, settings::Tier},
     tx::Tx,
 };
 
@@ -77,7 +76,7 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
     standing::require(tx, partner, Ability::RegisterDeals, "partnerId").await?;
 
     let program = rules::choose(tx, command.program).await?;
-    let rules = rules::in_force(tx, program, tx.now()).await?;
+    let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
     let sound = check(tx, &command, &rules).await?;
     let tier = rules::tier_of(tx, &rules, partner).await?;
     check_limit(tx, &rules, &tier, partner).await?;
@@ -147,7 +146,7 @@ async fn check(tx: &Tx, command: &Submit, rules: &Rules) -> Result<Sound> {
     let zone = input::zone(
         &mut faults,
         command.time_zone.as_deref(),
-        rules.settings.default_time_zone,
+        rules.program.default_time_zone,
     );
     input::not_past(&mut faults, command.expected_close_on, zone, tx.now());
     let need = faults.optional_text("need", command.need.as_deref(), 4_000);
@@ -215,7 +214,7 @@ async fn check_limit(tx: &Tx, rules: &Rules, tier: &str, partner: PartnerId) -> 
 /// The rules do not have it, which the programme's checks prevent.
 pub(super) fn tier_in<'r>(rules: &'r Rules, key: &str) -> Result<&'r Tier> {
     rules
-        .settings
+        .program
         .tier(key)
         .ok_or_else(|| Error::internal(format!("version {} has no tier {key}", rules.version_id)))
 }

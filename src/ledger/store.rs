@@ -1,6 +1,9 @@
 //! Queries of the ledger.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::Expr,
+};
 
 use super::AccountKind;
 use crate::{
@@ -75,9 +78,14 @@ pub async fn transactions<C: ConnectionTrait>(
 
 /// The reporting currency: that of the rules that came into being last, of whichever programme.
 pub async fn reporting_currency<C: ConnectionTrait>(db: &C) -> Result<Option<Currency>> {
-    let latest = program_version::Entity::find()
+    // Only this of the rules, which may be long.
+    let currency = Expr::cust("settings ->> 'reportingCurrency'");
+    let latest: Option<String> = program_version::Entity::find()
+        .select_only()
+        .expr(currency)
         .order_by_desc(program_version::Column::Id)
+        .into_tuple()
         .one(db)
         .await?;
-    Ok(latest.and_then(|version| version.settings.reporting_currency.parse().ok()))
+    Ok(latest.and_then(|code| code.parse().ok()))
 }

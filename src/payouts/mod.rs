@@ -20,9 +20,11 @@ pub mod jobs;
 pub mod provider;
 mod refusal;
 pub mod retry;
+pub mod rules;
 pub mod select;
 pub mod settle;
 pub mod status;
 mod store;
 
+pub use rules::PayoutRules;
 pub use status::{ExceptionReason, PayoutStatus, RunStatus};

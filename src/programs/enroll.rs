@@ -2,7 +2,10 @@
 
 use sea_orm::{ActiveValue::Set, sea_query::LockType};
 
-use super::{rules, store};
+use super::{
+    rules::{self, Rules},
+    store,
+};
 use crate::{
     entity::{
         enrollment,
@@ -102,10 +105,10 @@ pub async fn change_tier(tx: &Tx, command: Place) -> Result<PartnerId> {
 async fn open_tier(tx: &Tx, program: Option<ProgramId>, tier: &str) -> Result<ProgramId> {
     let program = rules::choose(tx, program).await?;
     store::hold(tx, program, LockType::Share).await?;
-    let rules = rules::in_force(tx, program, tx.now()).await?;
-    if rules.settings.tier(tier).is_none() {
+    let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
+    if rules.program.tier(tier).is_none() {
         let known: Vec<_> = rules
-            .settings
+            .program
             .tiers
             .iter()
             .map(|tier| tier.key.as_str())

@@ -16,7 +16,7 @@ use crate::{
         graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
     },
     customers::graphql::Customer,
-    deals::{DealBusiness, LossReason, SalesStatus, pipeline, store},
+    deals::{DealBusiness, LossReason, SalesStatus, pipeline, rules::Rules, store},
     entity::{deal, deal_stage_change, ids::DealId},
     error::{Error, Result},
     graphql::{
@@ -29,7 +29,7 @@ use crate::{
     identity::Action,
     incentives::graphql::{AccrualConnection, accruals_for},
     partners::graphql::Partner,
-    programs::{graphql::Program, rules::Rules},
+    programs::graphql::Program,
 };
 
 /// An opportunity and its pipeline.

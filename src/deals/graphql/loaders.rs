@@ -10,7 +10,7 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
-    deals::{participant_store, store},
+    deals::{participant_store, rules::Rules, store},
     entity::{
         deal, deal_participant, deal_product, deal_refund, deal_registration,
         deal_registration_product, deal_stage_change,
@@ -20,7 +20,7 @@ use crate::{
     graphql::context::{LoadError, Rows},
     identity::Scope,
     platform::sql::any_of,
-    programs::rules::{self, Rules},
+    programs::rules,
     tx::CHUNK,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::{program::Program, settings_input::ProgramSettingsInput};
+use super::program::Program;
 use crate::{
     graphql::{
         context::{self, ContextExt},
@@ -18,6 +18,7 @@ use crate::{
         enroll::{self, Place},
         revise::{self, Revise},
     },
+    settings::input::ProgramSettingsInput,
 };
 
 /// A programme to be opened.

@@ -3,8 +3,6 @@
 mod calendar;
 pub mod change;
 pub mod program;
-pub mod settings;
-pub mod settings_input;
 
 pub use calendar::calendar;
 pub use change::ProgramMutation;

@@ -9,7 +9,6 @@ use async_graphql::{Context, ID, Object, dataloader::Loader};
 use chrono::Utc;
 use sea_orm::{EntityTrait, Select};
 
-use super::settings::ProgramSettings;
 use crate::{
     connection,
     entity::{
@@ -26,7 +25,8 @@ use crate::{
     },
     identity::Action,
     partners::graphql::Partner,
-    programs::{ProgramStatus, store},
+    programs::{ProgramStatus, rules::Part, store},
+    settings::{self, graphql::ProgramSettings},
 };
 
 /// A partner programme.
@@ -68,7 +68,7 @@ impl Program {
             .map_err(top_level)?;
         let version =
             version.ok_or_else(|| top_level(Error::internal("a programme has no rules")))?;
-        Ok(ProgramSettings(version.settings))
+        shown(&version)
     }
 
     /// The versions of its rules, latest first; those to come included.
@@ -159,6 +159,13 @@ impl Program {
     }
 }
 
+/// The rules of a version as one object.
+fn shown(version: &program_version::Model) -> async_graphql::Result<ProgramSettings> {
+    settings::ProgramSettings::read(&version.settings)
+        .map(ProgramSettings)
+        .map_err(|error| top_level(Error::from(error)))
+}
+
 /// One version of a programme's rules.
 #[derive(Clone, Debug)]
 pub struct ProgramVersion(pub program_version::Model);
@@ -182,8 +189,8 @@ impl ProgramVersion {
     }
 
     /// The rules.
-    fn settings(&self) -> ProgramSettings {
-        ProgramSettings(self.0.settings.clone())
+    fn settings(&self) -> async_graphql::Result<ProgramSettings> {
+        shown(&self.0)
     }
 
     /// When it was written.

@@ -27,7 +27,8 @@ use crate::{
     },
     partners::{self, AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType},
     platform::{audit, money::Currency, ppm::Ppm},
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramStatus,
+    settings::ProgramSettings,
     tx::{Tx, Work},
 };
 
@@ -157,7 +158,7 @@ pub async fn foundation(tx: &Tx, mint: Mint, password_hash: &str) -> Result<()> 
         program_id: mint.program(),
         number: 1,
         effective_from: start,
-        settings: ProgramSettings::default(),
+        settings: ProgramSettings::default().documents()?,
         created_by: Some(vendor_user(mint, 0)),
         created_at: start,
     };

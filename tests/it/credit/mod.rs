@@ -21,11 +21,9 @@ use ensemble::{
     identity::Role,
     incentives::accrue,
     partners::PartnerStatus,
-    platform::{
-        ids::{self, TypedId},
-        money::Currency,
-    },
-    programs::{ProgramSettings, ProgramStatus},
+    platform::ids::{self, TypedId},
+    programs::ProgramStatus,
+    settings::ProgramSettings,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
@@ -64,17 +62,14 @@ pub struct World {
 impl World {
     /// A programme that pays by this model.
     pub async fn paying_by(t: &TestApp, model: Model) -> Self {
-        Self::with(t, |settings| settings.official_model = model).await
+        Self::with(t, |settings| settings.attribution.official_model = model).await
     }
 
     /// A programme with these settings.
     pub async fn with(t: &TestApp, change: impl FnOnce(&mut ProgramSettings)) -> Self {
         let mut settings = ProgramSettings::default();
         change(&mut settings);
-        assert_eq!(
-            settings.validate(|code| code.parse::<Currency>().is_ok()),
-            Ok(())
-        );
+        assert_eq!(settings.faults(), []);
         let now = t.app.clock().now();
         let (program, version) = (
             ProgramId::of(ids::mint(now)),
@@ -97,7 +92,7 @@ impl World {
                     program_id: program,
                     number: 1,
                     effective_from: now - TimeDelta::days(1_000),
-                    settings,
+                    settings: settings.documents()?,
                     created_by: None,
                     created_at: now,
                 };

@@ -11,7 +11,8 @@ use ensemble::{
     identity::Role,
     partners::PartnerStatus,
     platform::ids::{self, TypedId},
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramStatus,
+    settings::ProgramSettings,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -87,7 +88,7 @@ pub async fn market_with(t: &TestApp, settings: ProgramSettings) -> Market {
                 program_id: Set(program),
                 number: Set(1),
                 effective_from: Set(now),
-                settings: Set(settings),
+                settings: Set(settings.documents()?),
                 created_by: Set(None),
                 created_at: Set(now),
             })

@@ -1,7 +1,10 @@
 //! Who takes part in a programme, at which tier.
 
 use chrono::TimeDelta;
-use ensemble::{identity::Role, programs::rules};
+use ensemble::{
+    identity::Role,
+    programs::rules::{self, Rules},
+};
 use serde_json::json;
 
 use super::{
@@ -98,7 +101,7 @@ async fn partners_are_enrolled_at_a_tier(t: TestApp) {
         &expected
     );
     let db = t.app.db().reader();
-    let rules = rules::in_force(db, program_id(&program), t.app.clock().now())
+    let rules: Rules = rules::in_force(db, program_id(&program), t.app.clock().now())
         .await
         .unwrap();
     assert_eq!(

@@ -1,12 +1,18 @@
 //! Programmes, their rules in time, and who takes part.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
     entity::{enrollment, ids::ProgramId, program, program_version},
-    error::Code,
+    error::{Code, Result},
     identity::Role,
     platform::ids::TypedId,
-    programs::{ProgramSettings, rules},
+    programs::{
+        ProgramRules,
+        rules::{self, Part, Rules},
+    },
+    settings::ProgramSettings,
 };
 
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -36,6 +42,11 @@ pub async fn open(t: &TestApp, person: &Person, name: &str) -> String {
     )
     .await;
     made.done("programCreate").text("programCreate/program/id")
+}
+
+/// All rules of a programme at an instant.
+async fn in_force(t: &TestApp, id: &str, at: DateTime<Utc>) -> Result<Rules<ProgramSettings>> {
+    rules::in_force(t.app.db().reader(), program_id(id), at).await
 }
 
 pub fn program_id(text: &str) -> ProgramId {
@@ -102,7 +113,10 @@ async fn a_programme_starts_from_the_standard_rules(t: TestApp) {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(stored.settings, ProgramSettings::default());
+    assert_eq!(
+        ProgramSettings::read(&stored.settings).unwrap(),
+        ProgramSettings::default()
+    );
 
     let before = (traces(&t).await, written(&t).await);
     let again = run(
@@ -162,9 +176,9 @@ async fn rules_hold_from_their_beginning_on(t: TestApp) {
         (begins + step, 2, 24),
         (begins + TimeDelta::days(1_000), 2, 24),
     ] {
-        let rules = rules::in_force(db, program_id(&id), at).await.unwrap();
+        let rules = in_force(&t, &id, at).await.unwrap();
         assert_eq!(
-            (rules.number, rules.settings.review_sla_hours),
+            (rules.number, rules.settings.pipeline.review_sla_hours),
             (number, hours),
             "{at}"
         );
@@ -172,25 +186,31 @@ async fn rules_hold_from_their_beginning_on(t: TestApp) {
         let shown = t.ask(&ada, document, json!({ "id": id, "at": at })).await;
         assert_eq!(shown.at("program/settings/reviewSlaHours"), hours, "{at}");
     }
-    let second = rules::in_force(db, program_id(&id), begins).await.unwrap();
+    let second = in_force(&t, &id, begins).await.unwrap();
     assert_eq!(
-        second.settings.minimum_payout,
+        second.settings.payouts.minimum_payout,
         [("JPY".to_owned(), 100)].into()
     );
     assert_eq!(
-        second.settings.attribution.phase_weights.unwrap().pre_sales,
+        second
+            .settings
+            .attribution
+            .models
+            .phase_weights
+            .unwrap()
+            .pre_sales,
         50
     );
-    assert_eq!(second.settings.tiers, ProgramSettings::default().tiers);
-    let first = rules::in_force(db, program_id(&id), start).await.unwrap();
-    let both = rules::by_version(db, &[second.version_id, first.version_id, first.version_id])
-        .await
-        .unwrap();
+    assert_eq!(second.program, ProgramRules::default());
+    let first = in_force(&t, &id, start).await.unwrap();
+    let both: HashMap<_, Rules<ProgramSettings>> =
+        rules::by_version(db, &[second.version_id, first.version_id, first.version_id])
+            .await
+            .unwrap();
     assert_eq!(both.len(), 2);
     assert_eq!(both[&second.version_id], second);
-    let unknown = rules::in_force(db, ProgramId(uuid::Uuid::nil()), start)
-        .await
-        .unwrap_err();
+    let unknown = ProgramId(uuid::Uuid::nil()).text();
+    let unknown = in_force(&t, &unknown, start).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
 }
 

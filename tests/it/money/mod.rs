@@ -43,7 +43,8 @@ use ensemble::{
         money::Currency,
         ppm::Ppm,
     },
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramStatus,
+    settings::ProgramSettings,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
@@ -104,10 +105,8 @@ impl Books {
             ProgramVersionId::of(ids::mint(now)),
             IncentivePlanId::of(ids::mint(now)),
         );
-        let settings = ProgramSettings {
-            minimum_payout: BTreeMap::from([("USD".to_owned(), minimum)]),
-            ..ProgramSettings::default()
-        };
+        let mut settings = ProgramSettings::default();
+        settings.payouts.minimum_payout = BTreeMap::from([("USD".to_owned(), minimum)]);
         let terms = PlanTerms {
             currency: Currency::USD,
             components: vec![Component {
@@ -136,7 +135,7 @@ impl Books {
                 program_id: program,
                 number: 1,
                 effective_from: now,
-                settings,
+                settings: settings.documents().unwrap(),
                 created_by: None,
                 created_at: now,
             },

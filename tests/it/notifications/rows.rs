@@ -15,7 +15,8 @@ use ensemble::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramStatus,
+    settings::ProgramSettings,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use secrecy::ExposeSecret;
@@ -235,7 +236,7 @@ async fn program(t: &TestApp) -> (ProgramId, ProgramVersionId) {
         program_id: Set(id),
         number: Set(1),
         effective_from: Set(now),
-        settings: Set(ProgramSettings::default()),
+        settings: Set(ProgramSettings::default().documents().unwrap()),
         created_by: Set(None),
         created_at: Set(now),
     };

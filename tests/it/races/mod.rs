@@ -25,7 +25,8 @@ use ensemble::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::{ProgramSettings, ProgramStatus},
+    programs::ProgramStatus,
+    settings::ProgramSettings,
 };
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
@@ -203,7 +204,11 @@ impl Realm {
             ProgramId::of(ids::mint(now)),
             ProgramVersionId::of(ids::mint(now)),
         );
+        let mut settings = ProgramSettings::default();
+        settings.payouts.minimum_payout.clear();
+        let settings = settings.documents().unwrap();
         t.write(move |tx| {
+            let settings = settings.clone();
             Box::pin(async move {
                 tx.insert(program::ActiveModel {
                     id: Set(program),
@@ -219,10 +224,7 @@ impl Realm {
                     program_id: Set(program),
                     number: Set(1),
                     effective_from: Set(now),
-                    settings: Set(ProgramSettings {
-                        minimum_payout: Default::default(),
-                        ..ProgramSettings::default()
-                    }),
+                    settings: Set(settings),
                     created_by: Set(None),
                     created_at: Set(now),
                 })

@@ -19,8 +19,9 @@ cases!(
 );
 
 /// The business domains, each above those that it uses.
-const DOMAINS: [&str; 12] = [
+const DOMAINS: [&str; 13] = [
     "identity",
+    "rules",
     "rates",
     "ledger",
     "partners",
@@ -40,10 +41,7 @@ const USES: &[(&str, &[&str])] = &[
     ("rates", &["identity"]),
     ("ledger", &["identity"]),
     ("partners", &["identity"]),
-    (
-        "programs",
-        &["attribution", "deals", "identity", "partners"],
-    ),
+    ("programs", &["identity", "partners", "rules"]),
     ("catalog", &["identity"]),
     ("customers", &["deals", "identity"]),
     (
@@ -57,11 +55,12 @@ const USES: &[(&str, &[&str])] = &[
             "partners",
             "programs",
             "rates",
+            "rules",
         ],
     ),
     (
         "attribution",
-        &["deals", "identity", "partners", "programs"],
+        &["deals", "identity", "partners", "programs", "rules"],
     ),
     (
         "incentives",
@@ -76,7 +75,14 @@ const USES: &[(&str, &[&str])] = &[
     ),
     (
         "payouts",
-        &["identity", "incentives", "ledger", "partners", "programs"],
+        &[
+            "identity",
+            "incentives",
+            "ledger",
+            "partners",
+            "programs",
+            "rules",
+        ],
     ),
     ("notifications", &["deals", "identity", "incentives"]),
     // Columns take their words from the domains; the schema and `node` are put together in the frame.
@@ -93,6 +99,7 @@ const USES: &[(&str, &[&str])] = &[
             "payouts",
             "programs",
             "rates",
+            "rules",
         ],
     ),
     ("graphql", &DOMAINS),
@@ -107,10 +114,7 @@ const API_USES: &[(&str, &[&str])] = &[
         "partners",
         &["identity", "incentives", "ledger", "programs"],
     ),
-    (
-        "programs",
-        &["attribution", "deals", "identity", "partners"],
-    ),
+    ("programs", &["identity", "partners"]),
     ("catalog", &["identity"]),
     ("customers", &["identity"]),
     (
@@ -149,16 +153,14 @@ const API_USES: &[(&str, &[&str])] = &[
 
 /// Uses against the order of the domains: each of them closes a circle.
 const UPWARD: &[(&str, &str)] = &[
-    ("programs", "deals"),
-    ("programs", "attribution"),
     ("customers", "deals"),
     ("deals", "attribution"),
     ("deals", "incentives"),
 ];
 
 /// Parts above all domains: they compose.
-const ABOVE: [&str; 9] = [
-    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app",
+const ABOVE: [&str; 10] = [
+    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "settings",
 ];
 
 type Files = BTreeMap<String, Source>;
