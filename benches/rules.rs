@@ -10,13 +10,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use divan::Bencher;
 use ensemble::{
     attribution::{
-        Model, Phase, TouchpointKind, TouchpointStatus,
         countable::{Fact, judge},
         models::{Inputs, Participant, Touch, credit},
         parameters::Parameters,
     },
     customers::identity::{Facts, block_keys, compare, name_key, registrable_domain},
-    graphql,
+    entity::{
+        attribution_run::AttributionModel,
+        touchpoint::{JourneyPhase, TouchpointKind, TouchpointStatus},
+    },
     graphql::guard::{Guard, Words},
     incentives::{
         PlanTerms,
@@ -27,7 +29,7 @@ use ensemble::{
         money::{Currency, allocate},
         ppm::Ppm,
     },
-    server,
+    schema, server,
 };
 use uuid::Uuid;
 
@@ -49,7 +51,7 @@ fn touches(count: u32) -> Vec<Touch<u32>> {
         partner: number % 3,
         at: CLOSE - TimeDelta::days(i64::from(number * 5 % 170)),
         kind: TouchpointKind::Demo,
-        phase: Phase::Consideration,
+        phase: JourneyPhase::Consideration,
         milestone: None,
     };
     (0..count).map(touch).collect()
@@ -79,8 +81,8 @@ fn parameters() -> Parameters {
     }
 }
 
-#[divan::bench(args = [Model::First, Model::Linear, Model::TimeDecay, Model::UShaped, Model::WShaped, Model::RoleWeighted])]
-fn credit_of_seven_touchpoints(bencher: Bencher, model: Model) {
+#[divan::bench(args = [AttributionModel::First, AttributionModel::Linear, AttributionModel::TimeDecay, AttributionModel::UShaped, AttributionModel::WShaped, AttributionModel::RoleWeighted])]
+fn credit_of_seven_touchpoints(bencher: Bencher, model: AttributionModel) {
     let inputs = Inputs {
         touches: touches(7),
         participants: participants(),
@@ -96,7 +98,7 @@ fn which_touchpoints_count(bencher: Bencher, count: u32) {
         id: Uuid::from_u128(number.into()),
         partner: number % 3,
         kind: TouchpointKind::Demo,
-        phase: Phase::Consideration,
+        phase: JourneyPhase::Consideration,
         milestone: None,
         status: TouchpointStatus::Verified,
         occurred_at: CLOSE - TimeDelta::hours(i64::from(number * 31 % 4_000)),
@@ -106,7 +108,14 @@ fn which_touchpoints_count(bencher: Bencher, count: u32) {
     };
     let facts: Vec<_> = (0..count).map(fact).collect();
     let parameters = Parameters::default();
-    bencher.bench(|| judge(black_box(&facts), Model::Linear, CLOSE, &parameters));
+    bencher.bench(|| {
+        judge(
+            black_box(&facts),
+            AttributionModel::Linear,
+            CLOSE,
+            &parameters,
+        )
+    });
 }
 
 #[divan::bench]
@@ -178,7 +187,7 @@ const PAGE: &str = "query Deals { deals(first: 20) { nodes { id number name stat
 /// The same text again and again: its parsed form is kept.
 #[divan::bench]
 fn guard_of_a_known_page(bencher: Bencher) {
-    let guard = Guard::new(&graphql::sdl(), server::settings().limits);
+    let guard = Guard::new(&schema::sdl(), server::settings().limits);
     let variables = Variables::default();
     if let Ok(guard) = guard {
         bencher.bench(|| {
@@ -192,7 +201,7 @@ fn guard_of_a_known_page(bencher: Bencher) {
 /// A text that was never seen before.
 #[divan::bench]
 fn guard_of_a_new_page(bencher: Bencher) {
-    let guard = Guard::new(&graphql::sdl(), server::settings().limits);
+    let guard = Guard::new(&schema::sdl(), server::settings().limits);
     let variables = Variables::default();
     let mut number = 0;
     if let Ok(guard) = guard {

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod error;
 pub mod events;
 pub mod listen;
+pub mod schema;
 pub mod seeds;
 pub mod server;
 pub mod tx;
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod incentives;
 pub mod ledger;
 pub mod notifications;
+pub mod outcomes;
 pub mod partners;
 pub mod payouts;
 pub mod programs;
@@ -33,6 +35,7 @@ pub mod settings;
 
 pub mod import;
 
+pub mod access;
 pub mod entity;
 pub mod graphql;
 pub mod platform;

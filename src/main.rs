@@ -12,9 +12,9 @@ use clap::{Args, Parser, Subcommand};
 use ensemble::{
     app::App,
     backup,
+    entity::user::Role,
     graphql::page::StartPage,
-    identity::{self, Role},
-    import, incentives, partners,
+    identity, import, incentives, partners,
     platform::{
         audit::Head,
         auth::password,
@@ -206,7 +206,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     private::by_default();
     if matches!(cli.command, Some(Command::Schema)) {
-        print!("{}", ensemble::graphql::sdl());
+        print!("{}", ensemble::schema::sdl());
         return ExitCode::SUCCESS;
     }
     if let Some(Command::Import(ImportArgs {

@@ -25,15 +25,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    access::{Actor, SignedIn},
     app::App,
     entity::{
         audit_event,
         ids::{PartnerId, SessionId},
-        user,
+        user::{self, Role},
     },
     error::{Error, Result},
-    graphql::{Api, context::Caller},
-    identity::{Actor, Role, SignedIn, admin},
+    graphql::context::Caller,
+    identity::admin,
     platform::{
         clock::{Clock, ManualClock},
         ids::{self, TypedId},
@@ -268,8 +269,11 @@ impl Player {
             request_id: self.request.to_owned(),
             address: "127.0.0.1".to_owned(),
         };
-        let answer =
-            serde_json::to_value(Api::new(self.app.clone()).execute(caller, request).await)?;
+        let answer = serde_json::to_value(
+            crate::schema::api(self.app.clone())
+                .execute(caller, request)
+                .await,
+        )?;
         let data = answer.get("data").cloned().unwrap_or_default();
         if answer.get("errors").is_some()
             || refusals(&data) != Vec::from_iter(step.refused.as_deref())

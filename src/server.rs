@@ -21,6 +21,7 @@ use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access::Actor,
     app::{App, Parts, Site},
     customers,
     error::Code,
@@ -32,10 +33,7 @@ use crate::{
         router,
         transport::{AuthFailure, Authenticate, Execute, RequestData, Settings, Transport},
     },
-    identity::{
-        Actor,
-        authenticate::{self, AuthFault},
-    },
+    identity::authenticate::{self, AuthFault},
     listen::{self, Limits, Patience},
     payouts,
     platform::{
@@ -402,7 +400,7 @@ async fn rest(app: &App, running: impl Future<Output = ()>) -> Result<(), StartE
 #[must_use]
 pub fn settings() -> Settings {
     Settings {
-        limits: crate::graphql::limits(),
+        limits: crate::schema::limits(),
         budget: Arc::new(Buckets::new(50_000, 2_500)),
         ..Settings::default()
     }
@@ -413,7 +411,7 @@ pub fn settings() -> Settings {
 /// # Errors
 /// The printed schema cannot be read back.
 pub fn transport(app: &App, settings: Settings) -> Result<Transport, StartError> {
-    let api = Api::new(app.clone());
+    let api = crate::schema::api(app.clone());
     let sdl = api.sdl();
     Ok(Transport::new(
         Arc::new(Executor(api)),

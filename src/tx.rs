@@ -23,11 +23,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use crate::{
+    access::Actor,
     app::App,
     entity::row_fingerprint,
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Actor,
     platform::{
         audit,
         bulk::{self, Known},

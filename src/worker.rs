@@ -143,7 +143,7 @@ pub async fn attempt(
             Box::pin(async move { jobs::fail(tx, &job, &failure.message, failure.permanent).await })
         })
         .await?;
-    let dead = status == Some(jobs::JobStatus::Dead);
+    let dead = status == Some(crate::entity::job::JobStatus::Dead);
     let outcome = if dead {
         Outcome::Failed
     } else {

@@ -12,9 +12,9 @@ use ensemble::{
     entity::{
         customer, deal,
         ids::{PartnerId, SessionId, UserId},
-        partner, product, session, user,
+        partner, product, session,
+        user::{self, Role, UserStatus},
     },
-    identity::{Role, UserStatus},
     platform::{
         auth::token::Keys,
         bulk::{self, Known},

@@ -12,9 +12,10 @@ use super::{
     store,
 };
 use crate::{
-    deals::SalesStatus,
     entity::{
-        attribution_credit, attribution_run, deal, deal_participant,
+        attribution_credit, attribution_run,
+        deal::{self, SalesStatus},
+        deal_participant,
         ids::{AttributionCreditId, DealId, PartnerId, ProgramVersionId},
     },
     error::{Error, Result},

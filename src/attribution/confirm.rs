@@ -2,12 +2,16 @@
 
 use chrono_tz::Tz;
 
-use super::{TouchpointStatus, store, touchpoint::TouchpointAction};
+use super::{store, touchpoint::TouchpointAction};
 use crate::{
-    entity::{deal, ids::TouchpointId, touchpoint},
+    access::Action,
+    entity::{
+        deal,
+        ids::TouchpointId,
+        touchpoint::{self, TouchpointStatus},
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::{
         calendar,
         transition::{self, StateMachine},

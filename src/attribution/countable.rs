@@ -8,53 +8,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::models::Model;
 use super::parameters::Parameters;
-use super::touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};
 use super::weights;
-use crate::platform::calendar;
+use crate::{
+    entity::{
+        attribution_run::AttributionModel,
+        touchpoint::{DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
+    },
+    platform::calendar,
+};
 
-/// Why a touchpoint does not count.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "TouchpointExclusion")]
-pub enum Exclusion {
-    /// Claimed, not yet confirmed by the other side.
-    Unverified,
-    /// Refused by the other side.
-    Rejected,
-    /// Happened or was recorded after the close, waiting for the vendor's approval.
-    AwaitingApproval,
-    /// Replaced by a correction.
-    Corrected,
-    /// Earlier than the lookback window.
-    BeforeWindow,
-    /// Happened or was recorded after the close, and the vendor had not approved it when credit was computed.
-    AfterClose,
-    /// One too many of its kind by one partner on one day of the programme's time zone.
-    DailyCap,
+crate::text_enum! {
+    /// Why a touchpoint does not count.
+    #[graphql(name = "TouchpointExclusion")]
+    pub enum Exclusion {
+        /// Claimed, not yet confirmed by the other side.
+        Unverified,
+        /// Refused by the other side.
+        Rejected,
+        /// Happened or was recorded after the close, waiting for the vendor's approval.
+        AwaitingApproval,
+        /// Replaced by a correction.
+        Corrected,
+        /// Earlier than the lookback window.
+        BeforeWindow,
+        /// Happened or was recorded after the close, and the vendor had not approved it when credit was computed.
+        AfterClose,
+        /// One too many of its kind by one partner on one day of the programme's time zone.
+        DailyCap,
+    }
 }
 
 /// What is known about a touchpoint of one deal.
@@ -67,9 +51,9 @@ pub struct Fact<K> {
     /// What the partner did.
     pub kind: TouchpointKind,
     /// Where in the customer's journey.
-    pub phase: Phase,
+    pub phase: JourneyPhase,
     /// What it brought about.
-    pub milestone: Option<Milestone>,
+    pub milestone: Option<DealMilestone>,
     /// How far it is confirmed.
     pub status: TouchpointStatus,
     /// When it happened.
@@ -111,7 +95,7 @@ pub struct Judgement {
 #[must_use]
 pub fn judge<K: Ord + Copy>(
     facts: &[Fact<K>],
-    model: Model,
+    model: AttributionModel,
     close: DateTime<Utc>,
     parameters: &Parameters,
 ) -> Judgement {
@@ -145,7 +129,7 @@ pub fn judge<K: Ord + Copy>(
 /// The touchpoints, in order of time, that the daily cap leaves no room for.
 fn beyond_cap<K: Ord + Copy>(
     facts: &[&Fact<K>],
-    model: Model,
+    model: AttributionModel,
     parameters: &Parameters,
 ) -> BTreeSet<Uuid> {
     let part = |phase| parameters.phases.as_ref().and_then(|rule| rule.part(phase));
@@ -214,14 +198,14 @@ mod tests {
     /// 1 January 2026, 15:00 in UTC.
     const CLOSE: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_279_600_000_000_000);
 
-    const MODELS: [Model; 7] = [
-        Model::First,
-        Model::Last,
-        Model::Linear,
-        Model::TimeDecay,
-        Model::UShaped,
-        Model::WShaped,
-        Model::Custom,
+    const MODELS: [AttributionModel; 7] = [
+        AttributionModel::First,
+        AttributionModel::Last,
+        AttributionModel::Linear,
+        AttributionModel::TimeDecay,
+        AttributionModel::UShaped,
+        AttributionModel::WShaped,
+        AttributionModel::Custom,
     ];
 
     fn fact(n: u32, kind: TouchpointKind, age: TimeDelta) -> Fact<u8> {
@@ -229,7 +213,7 @@ mod tests {
             id: Uuid::from_u128(n.into()),
             partner: 1,
             kind,
-            phase: Phase::Consideration,
+            phase: JourneyPhase::Consideration,
             milestone: None,
             status: TouchpointStatus::Verified,
             occurred_at: CLOSE - age,
@@ -240,7 +224,12 @@ mod tests {
     }
 
     fn reasons(facts: &[Fact<u8>]) -> Vec<Exclusion> {
-        let judgement = judge(facts, Model::Linear, CLOSE, &Parameters::default());
+        let judgement = judge(
+            facts,
+            AttributionModel::Linear,
+            CLOSE,
+            &Parameters::default(),
+        );
         judgement
             .excluded
             .into_iter()
@@ -254,7 +243,12 @@ mod tests {
             .map(|n| fact(n, TouchpointKind::Demo, TimeDelta::days(n.into())))
             .collect();
         facts[3].status = TouchpointStatus::Claimed;
-        let judgement = judge(&facts, Model::Linear, CLOSE, &Parameters::default());
+        let judgement = judge(
+            &facts,
+            AttributionModel::Linear,
+            CLOSE,
+            &Parameters::default(),
+        );
         assert_eq!(judgement.counted.len(), 11);
         assert_eq!(
             judgement.excluded,
@@ -267,7 +261,12 @@ mod tests {
         let copies: Vec<_> = (0..10)
             .map(|n| fact(n, TouchpointKind::Demo, TimeDelta::hours(36 - i64::from(n))))
             .collect();
-        let judgement = judge(&copies, Model::Linear, CLOSE, &Parameters::default());
+        let judgement = judge(
+            &copies,
+            AttributionModel::Linear,
+            CLOSE,
+            &Parameters::default(),
+        );
         assert_eq!(judgement.counted, [Uuid::from_u128(0)]);
         assert_eq!(reasons(&copies), [Exclusion::DailyCap; 9]);
 
@@ -276,16 +275,23 @@ mod tests {
             ..Parameters::default()
         };
         assert_eq!(
-            judge(&copies, Model::Linear, CLOSE, &twice).counted.len(),
+            judge(&copies, AttributionModel::Linear, CLOSE, &twice)
+                .counted
+                .len(),
             2
         );
         let mut others = copies;
         others[1].partner = 2;
         others[2].kind = TouchpointKind::Poc;
         assert_eq!(
-            judge(&others, Model::Linear, CLOSE, &Parameters::default())
-                .counted
-                .len(),
+            judge(
+                &others,
+                AttributionModel::Linear,
+                CLOSE,
+                &Parameters::default()
+            )
+            .counted
+            .len(),
             3
         );
     }
@@ -348,7 +354,7 @@ mod tests {
                 ..Parameters::default()
             };
             let close = close.parse().unwrap();
-            judge(&[at(touch)], Model::Last, close, &parameters)
+            judge(&[at(touch)], AttributionModel::Last, close, &parameters)
                 .excluded
                 .is_empty()
         };
@@ -398,7 +404,7 @@ mod tests {
     }
 
     /// Touchpoints of one kind: whose, at which hour of 31 December, with which milestone.
-    fn day(touches: &[(u8, i64, Option<Milestone>)]) -> Vec<Fact<u8>> {
+    fn day(touches: &[(u8, i64, Option<DealMilestone>)]) -> Vec<Fact<u8>> {
         let midnight: DateTime<Utc> = "2025-12-31T00:00:00Z".parse().unwrap();
         (1..)
             .zip(touches)
@@ -414,7 +420,7 @@ mod tests {
             .collect()
     }
 
-    fn kept(facts: &[Fact<u8>], model: Model, parameters: &Parameters) -> Vec<u128> {
+    fn kept(facts: &[Fact<u8>], model: AttributionModel, parameters: &Parameters) -> Vec<u128> {
         let counted = judge(facts, model, CLOSE, parameters).counted;
         counted.into_iter().map(|id| id.as_u128()).collect()
     }
@@ -424,17 +430,17 @@ mod tests {
         let capped = Parameters::default();
         let facts = day(&[(1, 9, None), (2, 17, None), (1, 18, None)]);
         for (model, expected) in [
-            (Model::First, vec![1, 2]),
-            (Model::Last, vec![2, 3]),
-            (Model::Linear, vec![1, 2]),
-            (Model::TimeDecay, vec![1, 2]),
-            (Model::UShaped, vec![1, 2, 3]),
-            (Model::WShaped, vec![1, 2]),
+            (AttributionModel::First, vec![1, 2]),
+            (AttributionModel::Last, vec![2, 3]),
+            (AttributionModel::Linear, vec![1, 2]),
+            (AttributionModel::TimeDecay, vec![1, 2]),
+            (AttributionModel::UShaped, vec![1, 2, 3]),
+            (AttributionModel::WShaped, vec![1, 2]),
         ] {
             assert_eq!(kept(&facts, model, &capped), expected, "{model:?}");
         }
-        let lead = Some(Milestone::LeadCreated);
-        let opportunity = Some(Milestone::OpportunityCreated);
+        let lead = Some(DealMilestone::LeadCreated);
+        let opportunity = Some(DealMilestone::OpportunityCreated);
         let facts = day(&[
             (2, 8, None),
             (1, 9, None),
@@ -443,13 +449,16 @@ mod tests {
             (1, 12, opportunity),
             (2, 20, None),
         ]);
-        assert_eq!(kept(&facts, Model::WShaped, &capped), [1, 3, 5]);
-        assert_eq!(kept(&facts, Model::Linear, &capped), [1, 2]);
+        assert_eq!(kept(&facts, AttributionModel::WShaped, &capped), [1, 3, 5]);
+        assert_eq!(kept(&facts, AttributionModel::Linear, &capped), [1, 2]);
         let twice = Parameters {
             daily_cap: 3,
             ..Parameters::default()
         };
-        assert_eq!(kept(&facts, Model::WShaped, &twice), [1, 2, 3, 5, 6]);
+        assert_eq!(
+            kept(&facts, AttributionModel::WShaped, &twice),
+            [1, 2, 3, 5, 6]
+        );
     }
 
     #[test]
@@ -460,21 +469,33 @@ mod tests {
             time_zone,
             ..Parameters::default()
         };
-        assert_eq!(kept(&facts, Model::Linear, &zone(Tz::UTC)), [1, 3]);
-        assert_eq!(kept(&facts, Model::Linear, &zone(Europe::Berlin)), [1, 2]);
-        assert_eq!(kept(&facts, Model::Linear, &zone(America::Denver)), [1]);
+        assert_eq!(
+            kept(&facts, AttributionModel::Linear, &zone(Tz::UTC)),
+            [1, 3]
+        );
+        assert_eq!(
+            kept(&facts, AttributionModel::Linear, &zone(Europe::Berlin)),
+            [1, 2]
+        );
+        assert_eq!(
+            kept(&facts, AttributionModel::Linear, &zone(America::Denver)),
+            [1]
+        );
     }
 
     #[test]
     fn each_part_of_the_journey_has_a_cap_of_its_own() {
         let mut facts = day(&[(1, 9, None), (1, 10, None), (1, 11, None)]);
-        facts[2].phase = Phase::Transaction;
+        facts[2].phase = JourneyPhase::Transaction;
         let parameters = Parameters {
             phases: Some(PhaseRule::sales(30, 40, 30)),
             ..Parameters::default()
         };
-        assert_eq!(kept(&facts, Model::Linear, &parameters), [1, 3]);
-        assert_eq!(kept(&facts, Model::Linear, &Parameters::default()), [1]);
+        assert_eq!(kept(&facts, AttributionModel::Linear, &parameters), [1, 3]);
+        assert_eq!(
+            kept(&facts, AttributionModel::Linear, &Parameters::default()),
+            [1]
+        );
     }
 
     #[test]
@@ -484,7 +505,12 @@ mod tests {
             .collect();
         facts[0].status = TouchpointStatus::Rejected;
         facts[1].status = TouchpointStatus::Corrected;
-        let judgement = judge(&facts, Model::Linear, CLOSE, &Parameters::default());
+        let judgement = judge(
+            &facts,
+            AttributionModel::Linear,
+            CLOSE,
+            &Parameters::default(),
+        );
         assert_eq!(judgement.counted, [Uuid::from_u128(2)]);
         assert_eq!(reasons(&facts), [Exclusion::Rejected, Exclusion::Corrected]);
     }
@@ -496,14 +522,14 @@ mod tests {
                 .zip(&hours)
                 .map(|(n, hours)| fact(n, TouchpointKind::Demo, TimeDelta::hours(*hours)))
                 .collect();
-            let expected = judge(&facts, Model::Linear, CLOSE, &Parameters::default());
+            let expected = judge(&facts, AttributionModel::Linear, CLOSE, &Parameters::default());
             prop_assert_eq!(expected.counted.len() + expected.excluded.len(), facts.len());
             if !facts.is_empty() {
                 let middle = seed.index(facts.len());
                 facts.rotate_left(middle);
                 facts.reverse();
             }
-            prop_assert_eq!(judge(&facts, Model::Linear, CLOSE, &Parameters::default()), expected);
+            prop_assert_eq!(judge(&facts, AttributionModel::Linear, CLOSE, &Parameters::default()), expected);
         }
 
         /// Against the same journey without a cap.
@@ -512,7 +538,7 @@ mod tests {
             touches in prop::collection::vec((0_u8..3, 0_i64..100, 0_usize..8, 0_usize..2), 1..40),
             cap in 1_u32..4, place in 0_usize..MODELS.len(),
         ) {
-            let milestones = [Some(Milestone::LeadCreated), Some(Milestone::OpportunityCreated)];
+            let milestones = [Some(DealMilestone::LeadCreated), Some(DealMilestone::OpportunityCreated)];
             let kinds = [TouchpointKind::Demo, TouchpointKind::Workshop];
             let facts: Vec<_> = (0_u32..).zip(&touches).map(|(n, (partner, hours, milestone, kind))| Fact {
                 partner: *partner,

@@ -5,11 +5,16 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::models::{Contribution, Model, Participant, Touch};
+use super::models::{Contribution, Participant, Touch};
 use super::parameters::{Parameters, PhaseRule};
-use super::touchpoint::{Phase, TouchpointKind};
 use super::weights;
-use crate::platform::money::{MoneyError, allocate};
+use crate::{
+    entity::{
+        attribution_run::AttributionModel,
+        touchpoint::{JourneyPhase, TouchpointKind},
+    },
+    platform::money::{MoneyError, allocate},
+};
 
 /// Contributions with their weights, and the weight that stays with the house.
 pub(super) struct Divided<K> {
@@ -34,7 +39,7 @@ impl<K> Divided<K> {
 const WHOLE: u64 = 1_000_000_000_000_000_000;
 
 pub(super) fn by_touch<K: Ord + Copy>(
-    model: Model,
+    model: AttributionModel,
     touches: &[&Touch<K>],
     close: DateTime<Utc>,
     parameters: &Parameters,
@@ -50,7 +55,7 @@ pub(super) fn by_touch<K: Ord + Copy>(
 /// Each group of phases has its points, and the model divides them among the group's touchpoints. A group
 /// without any is left out (so the others share pro rata) or its points stay with the house.
 pub(super) fn by_phase<K: Ord + Copy>(
-    model: Model,
+    model: AttributionModel,
     touches: &[&Touch<K>],
     rule: &PhaseRule,
     close: DateTime<Utc>,
@@ -122,7 +127,7 @@ pub(super) fn by_role<K: Ord + Copy>(
 }
 
 pub(super) fn by_acceptance<K: Ord + Copy>(
-    model: Model,
+    model: AttributionModel,
     participants: &[&Participant<K>],
     close: DateTime<Utc>,
     parameters: &Parameters,
@@ -140,8 +145,8 @@ pub(super) fn by_acceptance<K: Ord + Copy>(
         .iter()
         .map(|participant| stand_in(participant))
         .collect();
-    let model = if model == Model::Custom {
-        Model::Linear
+    let model = if model == AttributionModel::Custom {
+        AttributionModel::Linear
     } else {
         model
     };
@@ -168,7 +173,7 @@ fn stand_in<K: Copy>(participant: &Participant<K>) -> Touch<K> {
         partner: participant.partner,
         at: participant.accepted_at,
         kind: TouchpointKind::Other,
-        phase: Phase::Transaction,
+        phase: JourneyPhase::Transaction,
         milestone: None,
     }
 }

@@ -10,7 +10,6 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::{
-    Basis, Model,
     countable::Exclusion,
     facts::{self, Book, Evidence, Facts, out_of_bounds},
     formula,
@@ -18,7 +17,12 @@ use super::{
     store,
 };
 use crate::{
-    entity::{attribution_run, deal, ids::PartnerId, touchpoint},
+    entity::{
+        attribution_run::{self, AttributionBasis, AttributionModel},
+        deal,
+        ids::PartnerId,
+        touchpoint,
+    },
     error::Result,
     platform::{ids::TypedId, ppm::Ppm},
 };
@@ -27,9 +31,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Explanation {
     /// The model whose credit is paid.
-    pub model: Model,
+    pub model: AttributionModel,
     /// What it was computed from.
-    pub basis: Basis,
+    pub basis: AttributionBasis,
     /// The stored computation; none for a forecast.
     pub run: Option<attribution_run::Model>,
     /// The instant up to which facts are known.
@@ -140,13 +144,13 @@ impl Case {
     ///
     /// # Errors
     /// Parameters that validation would refuse.
-    pub fn credit(&self, model: Model) -> Result<Outcome<PartnerId>> {
+    pub fn credit(&self, model: AttributionModel) -> Result<Outcome<PartnerId>> {
         self.evidence(model).credit(&self.book)
     }
 
     /// What counts of the facts for a model.
     #[must_use]
-    pub fn evidence(&self, model: Model) -> Cow<'_, Evidence> {
+    pub fn evidence(&self, model: AttributionModel) -> Cow<'_, Evidence> {
         if model == self.evidence.model {
             return Cow::Borrowed(&self.evidence);
         }
@@ -159,7 +163,7 @@ impl Case {
 
     /// The model whose credit is paid.
     #[must_use]
-    pub fn official(&self) -> Model {
+    pub fn official(&self) -> AttributionModel {
         self.evidence.model
     }
 

@@ -6,7 +6,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ActiveEnum, ConnectionTrait};
 
 use super::{
-    Model,
     countable::{self, Judgement},
     known::{self, Recorded},
     models::{self, Inputs, Outcome, Participant, Touch},
@@ -15,14 +14,15 @@ use super::{
     store,
 };
 use crate::{
-    deals::ParticipantStatus,
+    access::Scope,
     entity::{
-        deal, deal_participant,
+        attribution_run::AttributionModel,
+        deal,
+        deal_participant::{self, ParticipantStatus},
         ids::{DealId, PartnerId, ProgramVersionId, TouchpointId},
         touchpoint,
     },
     error::{Error, Result},
-    identity::Scope,
     platform::{audit, calendar, ids::TypedId, money::MoneyError},
     programs::rules,
 };
@@ -42,7 +42,7 @@ pub struct Book {
     /// The version.
     pub version_id: ProgramVersionId,
     /// The model whose credit is paid.
-    pub official: Model,
+    pub official: AttributionModel,
     /// The parameters of all models.
     pub parameters: Parameters,
     /// Verified touchpoints from which a partner without a role counts as having influenced a deal.
@@ -55,7 +55,7 @@ pub struct Book {
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// The model that it was judged for.
-    pub model: Model,
+    pub model: AttributionModel,
     /// Which touchpoints count, and why the others do not.
     pub judgement: Judgement,
     /// The accepted participants.
@@ -123,7 +123,7 @@ impl Facts {
     #[must_use]
     pub fn as_known(
         &self,
-        model: Model,
+        model: AttributionModel,
         close: DateTime<Utc>,
         as_of: DateTime<Utc>,
         parameters: &Parameters,

@@ -2,22 +2,24 @@
 //!
 //! Pure: decides from facts alone.
 
-use super::models::{Basis, Model};
 use super::parameters::Parameters;
+use crate::entity::attribution_run::{AttributionBasis, AttributionModel};
 
 /// How credit came about, as a partner reads it: what weighs how much, and what counts at all.
 #[must_use]
-pub fn text(model: Model, basis: Basis, parameters: &Parameters) -> String {
+pub fn text(model: AttributionModel, basis: AttributionBasis, parameters: &Parameters) -> String {
     match basis {
-        Basis::Nobody => {
+        AttributionBasis::Nobody => {
             "Nobody took part that counts, so the credit stays with the vendor.".to_owned()
         }
-        Basis::Participation if model == Model::RoleWeighted => by_role(parameters),
-        Basis::Participation => format!(
+        AttributionBasis::Participation if model == AttributionModel::RoleWeighted => {
+            by_role(parameters)
+        }
+        AttributionBasis::Participation => format!(
             "No touchpoint counts, so each accepted partner is taken to have one at the time of its acceptance. {} {SHARE}",
             by_touch(model, parameters)
         ),
-        Basis::Touchpoints => {
+        AttributionBasis::Touchpoints => {
             let phases = parameters.phases.as_ref().map_or("", |_| PHASES);
             format!(
                 "{}{phases} {SHARE} {}",
@@ -31,19 +33,19 @@ pub fn text(model: Model, basis: Basis, parameters: &Parameters) -> String {
 const SHARE: &str = "share = own weight ÷ total weight.";
 const PHASES: &str = " Each part of the customer's journey has its own points, divided within it.";
 
-fn by_touch(model: Model, parameters: &Parameters) -> String {
+fn by_touch(model: AttributionModel, parameters: &Parameters) -> String {
     match model {
-        Model::First => "The earliest touchpoint weighs 1, all others 0.".to_owned(),
-        Model::Last => "The latest touchpoint weighs 1, all others 0.".to_owned(),
-        Model::Linear | Model::RoleWeighted => "Every touchpoint weighs 1.".to_owned(),
-        Model::TimeDecay => {
+        AttributionModel::First => "The earliest touchpoint weighs 1, all others 0.".to_owned(),
+        AttributionModel::Last => "The latest touchpoint weighs 1, all others 0.".to_owned(),
+        AttributionModel::Linear | AttributionModel::RoleWeighted => "Every touchpoint weighs 1.".to_owned(),
+        AttributionModel::TimeDecay => {
             format!("weight = 2^(−age ÷ {} days), age before the close.", parameters.half_life_days)
         }
-        Model::UShaped => "The first and the last touchpoint weigh 0.4 each, those between share 0.2.".to_owned(),
-        Model::WShaped => "The first touchpoint, the one that made the lead and the one that made the opportunity \
+        AttributionModel::UShaped => "The first and the last touchpoint weigh 0.4 each, those between share 0.2.".to_owned(),
+        AttributionModel::WShaped => "The first touchpoint, the one that made the lead and the one that made the opportunity \
                            weigh 0.3 each, the rest share 0.1; what is missing is left out."
             .to_owned(),
-        Model::Custom => {
+        AttributionModel::Custom => {
             let kinds = parameters.kind_weights.iter().map(|(kind, points)| format!("{} {points}", wire(kind)));
             format!("A touchpoint weighs by its kind: {}.", kinds.collect::<Vec<_>>().join(", "))
         }
@@ -105,7 +107,11 @@ mod tests {
             ..Parameters::default()
         };
         assert_eq!(
-            text(Model::TimeDecay, Basis::Touchpoints, &parameters),
+            text(
+                AttributionModel::TimeDecay,
+                AttributionBasis::Touchpoints,
+                &parameters
+            ),
             "weight = 2^(−age ÷ 45 days), age before the close. share = own weight ÷ total weight. \
              Verified touchpoints of the 180 days before the close count, of one kind and partner 2 touchpoints a day in \
              UTC; one that has a place of its own in the model always counts."
@@ -115,7 +121,11 @@ mod tests {
             ..Parameters::default()
         };
         assert_eq!(
-            text(Model::RoleWeighted, Basis::Participation, &roles),
+            text(
+                AttributionModel::RoleWeighted,
+                AttributionBasis::Participation,
+                &roles
+            ),
             "Points by role: RESELLER 50; those who share a role share its points, and points of roles that nobody \
              fills stay with the vendor. share = own weight ÷ total weight."
         );

@@ -12,9 +12,9 @@ use super::{
     store,
 };
 use crate::{
-    deals::ParticipantRole,
     entity::{
         deal,
+        deal_participant::ParticipantRole,
         ids::{DealId, PartnerId},
     },
     error::Result,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::countable::Fact;
-use super::touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};
+use crate::entity::touchpoint::{DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus};
 
 /// A touchpoint as it is recorded, with what happened to it since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub struct Recorded<K> {
     /// What the partner did.
     pub kind: TouchpointKind,
     /// Where in the customer's journey.
-    pub phase: Phase,
+    pub phase: JourneyPhase,
     /// What it brought about.
-    pub milestone: Option<Milestone>,
+    pub milestone: Option<DealMilestone>,
     /// How far it is confirmed today.
     pub status: TouchpointStatus,
     /// When it happened.
@@ -105,7 +105,7 @@ mod tests {
             id: Uuid::nil(),
             partner: 1,
             kind: TouchpointKind::Demo,
-            phase: Phase::Consideration,
+            phase: JourneyPhase::Consideration,
             milestone: None,
             status,
             occurred_at: day(at),

@@ -29,6 +29,4 @@ pub mod settings;
 pub mod graphql;
 mod store;
 
-pub use models::{Basis, Model};
 pub use settings::AttributionRules;
-pub use touchpoint::{Milestone, Phase, TouchpointKind, TouchpointStatus};

@@ -11,88 +11,18 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::division::{self, Divided};
 use super::parameters::Parameters;
-use super::touchpoint::{Milestone, Phase, TouchpointKind};
-use crate::platform::money::{MoneyError, allocate, shares};
 use crate::platform::ppm::Ppm;
-
-/// A rule that turns contributions into credit.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "AttributionModel")]
-pub enum Model {
-    /// All credit to the earliest touchpoint.
-    First,
-    /// All credit to the latest touchpoint.
-    Last,
-    /// Every touchpoint alike.
-    Linear,
-    /// A touchpoint's weight halves with every half-life between it and the close.
-    TimeDecay,
-    /// 40 % to the first, 40 % to the last, 20 % spread over those between.
-    UShaped,
-    /// 30 % each to the first touchpoint, the one that made the lead and the one that made the opportunity; 10 % spread over the rest.
-    WShaped,
-    /// By the role in which a partner takes part in the deal.
-    RoleWeighted,
-    /// By the kind of touchpoint, with the programme's own weights.
-    Custom,
-}
-
-/// What credit was computed from.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "AttributionBasis")]
-pub enum Basis {
-    /// The touchpoints that count.
-    Touchpoints,
-    /// The accepted participants, because the model is about roles or no touchpoint counts.
-    Participation,
-    /// Nobody took part; all credit stays with the house.
-    Nobody,
-}
+use crate::{
+    entity::{
+        attribution_run::{AttributionBasis, AttributionModel},
+        touchpoint::{DealMilestone, JourneyPhase, TouchpointKind},
+    },
+    platform::money::{MoneyError, allocate, shares},
+};
 
 /// A touchpoint that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +36,9 @@ pub struct Touch<K> {
     /// What it was.
     pub kind: TouchpointKind,
     /// Where in the customer's journey.
-    pub phase: Phase,
+    pub phase: JourneyPhase,
     /// What it brought about.
-    pub milestone: Option<Milestone>,
+    pub milestone: Option<DealMilestone>,
 }
 
 /// An accepted participation: one partner in one role.
@@ -165,7 +95,7 @@ pub struct Contribution<K> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<K> {
     /// What it was computed from.
-    pub basis: Basis,
+    pub basis: AttributionBasis,
     /// The weight that is shown to people as 1.
     pub unit: u64,
     /// By earliest touch, then id; the house last. Never empty, and never all zero.
@@ -220,7 +150,7 @@ impl<K: Ord + Copy> Outcome<K> {
 ///
 /// [`MoneyError::OutOfRange`] for parameters that [`Parameters::faults`] would refuse.
 pub fn credit<K: Ord + Copy>(
-    model: Model,
+    model: AttributionModel,
     inputs: &Inputs<K>,
     parameters: &Parameters,
 ) -> Result<Outcome<K>, MoneyError> {
@@ -235,9 +165,9 @@ pub fn credit<K: Ord + Copy>(
         )
     });
 
-    let (basis, divided) = if model == Model::RoleWeighted && !participants.is_empty() {
+    let (basis, divided) = if model == AttributionModel::RoleWeighted && !participants.is_empty() {
         (
-            Basis::Participation,
+            AttributionBasis::Participation,
             division::by_role(&participants, parameters)?,
         )
     } else if !touches.is_empty() {
@@ -245,14 +175,14 @@ pub fn credit<K: Ord + Copy>(
             Some(rule) => division::by_phase(model, &touches, rule, inputs.close, parameters)?,
             None => division::by_touch(model, &touches, inputs.close, parameters),
         };
-        (Basis::Touchpoints, divided)
+        (AttributionBasis::Touchpoints, divided)
     } else if !participants.is_empty() {
         (
-            Basis::Participation,
+            AttributionBasis::Participation,
             division::by_acceptance(model, &participants, inputs.close, parameters),
         )
     } else {
-        (Basis::Nobody, Divided::house())
+        (AttributionBasis::Nobody, Divided::house())
     };
     Ok(Outcome {
         basis,

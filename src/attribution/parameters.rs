@@ -9,9 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::models::Model;
-use super::touchpoint::{Phase, TouchpointKind};
-use crate::platform::fault::Fault;
+use crate::{
+    entity::{
+        attribution_run::AttributionModel,
+        touchpoint::{JourneyPhase, TouchpointKind},
+    },
+    platform::fault::Fault,
+};
 
 /// The largest sum of the points of one scale. Points are relative to each other: 30/40/30 and 3/4/3 say the same.
 pub const MAX_POINTS: u64 = 1_000_000;
@@ -81,7 +85,7 @@ pub struct PhaseGroup {
     /// What people call it.
     pub name: String,
     /// The phases in it.
-    pub phases: BTreeSet<Phase>,
+    pub phases: BTreeSet<JourneyPhase>,
     /// Its points.
     pub weight: u32,
 }
@@ -89,7 +93,7 @@ pub struct PhaseGroup {
 impl PhaseRule {
     /// The place of the part that holds a phase.
     #[must_use]
-    pub fn part(&self, phase: Phase) -> Option<usize> {
+    pub fn part(&self, phase: JourneyPhase) -> Option<usize> {
         self.groups
             .iter()
             .position(|group| group.phases.contains(&phase))
@@ -98,18 +102,26 @@ impl PhaseRule {
     /// Pre-sales, transaction and post-sales with these points; empty parts stay with the house.
     #[must_use]
     pub fn sales(pre: u32, transaction: u32, post: u32) -> Self {
-        let group = |name: &str, phases: &[Phase], weight| PhaseGroup {
+        let group = |name: &str, phases: &[JourneyPhase], weight| PhaseGroup {
             name: name.to_owned(),
             phases: phases.iter().copied().collect(),
             weight,
         };
         Self {
             groups: vec![
-                group("Pre-sales", &[Phase::Awareness, Phase::Consideration], pre),
-                group("Transaction", &[Phase::Transaction], transaction),
+                group(
+                    "Pre-sales",
+                    &[JourneyPhase::Awareness, JourneyPhase::Consideration],
+                    pre,
+                ),
+                group("Transaction", &[JourneyPhase::Transaction], transaction),
                 group(
                     "Post-sales",
-                    &[Phase::Adoption, Phase::Renewal, Phase::Advocacy],
+                    &[
+                        JourneyPhase::Adoption,
+                        JourneyPhase::Renewal,
+                        JourneyPhase::Advocacy,
+                    ],
                     post,
                 ),
             ],
@@ -121,7 +133,7 @@ impl PhaseRule {
 impl Parameters {
     /// Everything wrong with the document, given the models the programme uses.
     #[must_use]
-    pub fn faults(&self, models: &[Model]) -> Vec<Fault> {
+    pub fn faults(&self, models: &[AttributionModel]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (path, days) in [
             ("lookback_days", self.lookback_days),
@@ -137,10 +149,10 @@ impl Parameters {
         if self.daily_cap == 0 {
             faults.push(Fault::at("daily_cap", "must be at least 1"));
         }
-        if !self.role_weights.is_empty() || models.contains(&Model::RoleWeighted) {
+        if !self.role_weights.is_empty() || models.contains(&AttributionModel::RoleWeighted) {
             check_points("role_weights", self.role_weights.values(), &mut faults);
         }
-        if !self.kind_weights.is_empty() || models.contains(&Model::Custom) {
+        if !self.kind_weights.is_empty() || models.contains(&AttributionModel::Custom) {
             check_points("kind_weights", self.kind_weights.values(), &mut faults);
         }
         if let Some(rule) = &self.phases {
@@ -149,7 +161,7 @@ impl Parameters {
                 rule.groups.iter().map(|group| &group.weight),
                 &mut faults,
             );
-            for phase in <Phase as sea_orm::Iterable>::iter() {
+            for phase in <JourneyPhase as sea_orm::Iterable>::iter() {
                 let held = rule
                     .groups
                     .iter()
@@ -185,7 +197,7 @@ mod tests {
         let parameters: Parameters = serde_json::from_str("{}").unwrap();
         assert_eq!(parameters, Parameters::default());
         assert_eq!(parameters.half_life_days, 30);
-        assert_eq!(parameters.faults(&[Model::Linear]), []);
+        assert_eq!(parameters.faults(&[AttributionModel::Linear]), []);
     }
 
     #[test]
@@ -204,7 +216,7 @@ mod tests {
             phases: Some(phases),
             ..Parameters::default()
         };
-        let faults = parameters.faults(&[Model::RoleWeighted, Model::Custom]);
+        let faults = parameters.faults(&[AttributionModel::RoleWeighted, AttributionModel::Custom]);
         let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
         assert_eq!(
             paths,

@@ -3,19 +3,16 @@
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
-use super::{
-    Milestone, Phase, TouchpointKind, TouchpointStatus, store, touchpoint::TouchpointAction,
-};
+use super::{store, touchpoint::TouchpointAction};
 use crate::{
-    deals::SalesStatus,
+    access::Action,
     entity::{
-        deal,
+        deal::{self, SalesStatus},
         ids::{DealId, PartnerId, TouchpointId},
-        touchpoint,
+        touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     partners::standing::{self, Ability},
     platform::transition::StateMachine,
     tx::Tx,
@@ -34,9 +31,9 @@ pub struct Record {
     /// What.
     pub kind: TouchpointKind,
     /// When in the customer's journey.
-    pub phase: Phase,
+    pub phase: JourneyPhase,
     /// What it brought about.
-    pub milestone: Option<Milestone>,
+    pub milestone: Option<DealMilestone>,
     /// When.
     pub occurred_at: DateTime<Utc>,
     /// What shows it: a link, a protocol, a name of a meeting.

@@ -6,13 +6,12 @@ use chrono_tz::Tz;
 use sea_orm::ActiveEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    models::Model,
-    parameters::{Parameters, PhaseRule},
-    touchpoint::TouchpointKind,
-};
+use super::parameters::{Parameters, PhaseRule};
 use crate::{
-    deals::participant::ParticipantRole,
+    entity::{
+        attribution_run::AttributionModel, deal_participant::ParticipantRole,
+        touchpoint::TouchpointKind,
+    },
     programs::rules,
     rules::{Check, RuleDocument},
 };
@@ -27,7 +26,7 @@ pub struct AttributionRules {
     /// What each role on a deal weighs; a role that is not listed weighs nothing.
     pub roles: Vec<RoleWeight>,
     /// The model whose credit is paid. Others may be compared with it.
-    pub official_model: Model,
+    pub official_model: AttributionModel,
     /// Parameters of the models.
     #[serde(rename = "attribution")]
     pub models: AttributionSettings,
@@ -124,7 +123,7 @@ impl RuleDocument for AttributionRules {
             "kind",
             kinds.iter().map(|entry| (entry.kind, entry.weight)),
         );
-        let needed = self.official_model == Model::Custom || !kinds.is_empty();
+        let needed = self.official_model == AttributionModel::Custom || !kinds.is_empty();
         check.that(
             !needed || kinds.iter().any(|entry| entry.weight > 0),
             "attribution.kindWeights",
@@ -201,7 +200,7 @@ impl Default for AttributionRules {
             roles: weights
                 .map(|(role, weight)| RoleWeight { role, weight })
                 .to_vec(),
-            official_model: Model::RoleWeighted,
+            official_model: AttributionModel::RoleWeighted,
             models: AttributionSettings {
                 half_life_days: 30,
                 lookback_days: 180,
@@ -230,7 +229,7 @@ mod tests {
     #[test]
     fn a_custom_model_needs_weights_by_kind() {
         let mut rules = AttributionRules {
-            official_model: Model::Custom,
+            official_model: AttributionModel::Custom,
             ..AttributionRules::default()
         };
         let kind_weights = "attribution.kindWeights";

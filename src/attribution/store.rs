@@ -10,16 +10,16 @@ use sea_orm::{
     sea_query::{Expr, UnionType},
 };
 
-use super::TouchpointStatus;
 use crate::{
-    deals::{ParticipantStatus, SalesStatus},
+    access::Scope,
     entity::{
-        attribution_credit, attribution_run, deal, deal_participant,
+        attribution_credit, attribution_run,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantStatus},
         ids::{AttributionRunId, DealId, PartnerId, ProgramId, TouchpointId},
-        touchpoint,
+        touchpoint::{self, TouchpointStatus},
     },
     error::{Error, Result},
-    identity::Scope,
     platform::sql::{self, any_of},
     programs::calendar::Bound,
     tx::{CHUNK, Tx},

@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, MathematicalOps};
 
-use super::models::{Model, Touch};
+use super::models::Touch;
 use super::parameters::Parameters;
-use super::touchpoint::Milestone;
+use crate::entity::{attribution_run::AttributionModel, touchpoint::DealMilestone};
 
 /// Weights of touchpoints in their order, and the weight that is shown to people as 1.
 pub(super) struct Weights {
@@ -29,7 +29,7 @@ const LN_2: Decimal = Decimal::from_parts(715_511_545, 4_083_503_488, 37_575_583
 
 /// The weights of `touches`, which are in order of time.
 pub(super) fn of<K>(
-    model: Model,
+    model: AttributionModel,
     touches: &[&Touch<K>],
     close: DateTime<Utc>,
     parameters: &Parameters,
@@ -42,17 +42,17 @@ pub(super) fn of<K>(
         unit: 1,
     };
     match model {
-        Model::First => only(0),
-        Model::Last => only(n.saturating_sub(1)),
+        AttributionModel::First => only(0),
+        AttributionModel::Last => only(n.saturating_sub(1)),
         // Roles are not a matter of touchpoints; asked for them, every touchpoint is alike.
-        Model::Linear | Model::RoleWeighted => Weights {
+        AttributionModel::Linear | AttributionModel::RoleWeighted => Weights {
             each: vec![1; n],
             unit: 1,
         },
-        Model::TimeDecay => time_decay(touches, close, parameters.half_life_days),
-        Model::UShaped => u_shaped(n),
-        Model::WShaped => w_shaped(touches),
-        Model::Custom => Weights {
+        AttributionModel::TimeDecay => time_decay(touches, close, parameters.half_life_days),
+        AttributionModel::UShaped => u_shaped(n),
+        AttributionModel::WShaped => w_shaped(touches),
+        AttributionModel::Custom => Weights {
             each: touches
                 .iter()
                 .map(|touch| points(parameters, touch))
@@ -64,7 +64,7 @@ pub(super) fn of<K>(
 
 /// The positions of the touchpoints, in order of time, to which a model gives a place of its own; one that has several
 /// places comes several times.
-pub(super) fn places(model: Model, milestones: &[Option<Milestone>]) -> Vec<usize> {
+pub(super) fn places(model: AttributionModel, milestones: &[Option<DealMilestone>]) -> Vec<usize> {
     let first = (!milestones.is_empty()).then_some(0);
     let last = milestones.len().checked_sub(1);
     let reached = |wanted| {
@@ -73,15 +73,18 @@ pub(super) fn places(model: Model, milestones: &[Option<Milestone>]) -> Vec<usiz
             .position(|milestone| *milestone == Some(wanted))
     };
     let places = match model {
-        Model::First => vec![first],
-        Model::Last => vec![last],
-        Model::UShaped => vec![first, last],
-        Model::WShaped => vec![
+        AttributionModel::First => vec![first],
+        AttributionModel::Last => vec![last],
+        AttributionModel::UShaped => vec![first, last],
+        AttributionModel::WShaped => vec![
             first,
-            reached(Milestone::LeadCreated),
-            reached(Milestone::OpportunityCreated),
+            reached(DealMilestone::LeadCreated),
+            reached(DealMilestone::OpportunityCreated),
         ],
-        Model::Linear | Model::TimeDecay | Model::RoleWeighted | Model::Custom => Vec::new(),
+        AttributionModel::Linear
+        | AttributionModel::TimeDecay
+        | AttributionModel::RoleWeighted
+        | AttributionModel::Custom => Vec::new(),
     };
     places.into_iter().flatten().collect()
 }
@@ -117,7 +120,7 @@ fn u_shaped(n: usize) -> Weights {
 /// proportions and their sum becomes the whole.
 fn w_shaped<K>(touches: &[&Touch<K>]) -> Weights {
     let milestones: Vec<_> = touches.iter().map(|touch| touch.milestone).collect();
-    let anchors = places(Model::WShaped, &milestones);
+    let anchors = places(AttributionModel::WShaped, &milestones);
     let held = |position| count(anchors.iter().filter(|anchor| **anchor == position).count());
     let held: Vec<u64> = (0..touches.len()).map(held).collect();
     let rest = count(held.iter().filter(|anchors| **anchors == 0).count()).max(1);

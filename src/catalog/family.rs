@@ -4,10 +4,10 @@ use sea_orm::ActiveValue::Set;
 
 use super::{facts, store};
 use crate::{
+    access::Action,
     entity::{ids::ProductFamilyId, product_family},
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     tx::Tx,
 };
 

@@ -5,10 +5,10 @@ use sea_orm::ActiveValue::Set;
 
 use super::{facts, family, store};
 use crate::{
+    access::Action,
     entity::{ids::ProductId, product},
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::money::Money,
     tx::Tx,
 };

@@ -7,9 +7,9 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     entity::{customer, ids::CustomerId},
     error::{Code, Error, Faults, Refusal, Result},
-    identity::Action,
     platform::hierarchy::HierarchyFault,
     tx::Tx,
 };

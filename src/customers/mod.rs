@@ -18,18 +18,3 @@ pub mod resolve;
 pub mod search;
 pub mod store;
 pub mod update;
-
-pub use identity::{MatchOutcome, MatchReason};
-
-/// Why two customers may be the same, as stored.
-#[derive(
-    Clone,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    sea_orm::FromJsonQueryResult,
-)]
-pub struct MatchReasons(pub Vec<MatchReason>);

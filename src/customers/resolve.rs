@@ -3,19 +3,19 @@
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
-    MatchOutcome, MatchReasons,
     claim::Claim,
     identity::{self, Facts},
     match_store, store,
 };
 use crate::{
+    access::Scope,
     entity::{
         customer,
+        deal_registration::{MatchOutcome, MatchReasons},
         ids::{CustomerId, PartnerId},
     },
     error::{Error, Faults, Result},
     events::Event,
-    identity::Scope,
     tx::Tx,
 };
 

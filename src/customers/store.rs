@@ -7,13 +7,14 @@ use sea_orm::{
 };
 
 use crate::{
-    deals::ParticipantStatus,
+    access::{Action, Actor, Scope},
     entity::{
-        customer, deal, deal_participant, deal_registration,
+        customer, deal,
+        deal_participant::{self, ParticipantStatus},
+        deal_registration,
         ids::{CustomerId, PartnerId},
     },
     error::Result,
-    identity::{Action, Actor, Scope},
     platform::{hierarchy::Tree, sql::any_of},
     tx::{CHUNK, Tx},
 };

@@ -8,10 +8,10 @@ use super::{
     create, identity, match_store, store,
 };
 use crate::{
+    access::Action,
     entity::{customer, ids::CustomerId},
     error::{Error, Faults, Result},
     events::Event,
-    identity::Action,
     tx::Tx,
 };
 

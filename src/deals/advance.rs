@@ -9,10 +9,10 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     entity::{deal, deal_stage_change, ids::DealId},
     error::Result,
     events::Event,
-    identity::Action,
     programs::rules,
     tx::Tx,
 };

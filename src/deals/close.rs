@@ -1,22 +1,25 @@
 //! A deal ends: it is won, and its partners earn; or it is lost, and somebody says why.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    LossReason, RegistrationStatus, SalesStatus, advance,
+    advance,
     input::{self, Amount},
     occupy, participant_store, refusal,
     registration_status::RegistrationAction,
     stage, store,
 };
 use crate::{
-    attribution::{attribute, confirm},
-    entity::{deal, deal_registration, ids::DealId},
+    access::Action,
+    entity::{
+        deal::{self, LossReason, SalesStatus},
+        deal_registration::{self, RegistrationStatus},
+        ids::DealId,
+    },
     error::{Error, Faults, Result},
     events::Event,
-    identity::Action,
-    incentives::accrue,
     platform::{money::Money, transition::StateMachine},
     tx::Tx,
 };
@@ -49,14 +52,23 @@ pub struct Lose {
     pub expected_version: Option<i64>,
 }
 
-/// Wins a deal. Its registration is won and its protection over; credit, commission and ledger entries are made in
-/// the same transaction.
+/// A deal that was just won, still held by the transaction.
+#[derive(Clone, Debug)]
+pub struct Won {
+    /// The deal.
+    pub deal: deal::Model,
+    /// The time zone of the rules that it follows.
+    pub zone: Tz,
+}
+
+/// Wins a deal: its registration is won and its protection over. What its partners earn follows in
+/// [`crate::outcomes::win`].
 ///
 /// # Errors
 /// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`; `ILLEGAL_TRANSITION` for a closed deal; `ROLES_INCOMPLETE` while an
 /// invitation stands open and a stage ahead asks for accepted roles; `BAD_USER_INPUT` for a day that is not between the
 /// opening and now, or a value in another currency. Records `deal.won`.
-pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
+pub async fn win(tx: &Tx, command: Win) -> Result<Won> {
     tx.actor().may(Action::DealManage)?;
     let deal = store::lock_deal(tx, command.deal, "dealId").await?;
     refusal::check_version(command.expected_version, deal.version)?;
@@ -85,11 +97,10 @@ pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
     close.save(tx, &deal, change).await?;
     settle_registration(tx, deal.id, RegistrationAction::Win).await?;
     tx.record(Event::DealWon { deal_id: deal.id });
-    let won = store::lock_deal(tx, deal.id, "dealId").await?;
-    confirm::after_close(tx, &won, rules.program.default_time_zone).await?;
-    let attributed = attribute::won(tx, std::slice::from_ref(&won)).await?;
-    accrue::won(tx, &attributed).await?;
-    Ok(won.id)
+    Ok(Won {
+        deal: store::lock_deal(tx, deal.id, "dealId").await?,
+        zone: rules.program.default_time_zone,
+    })
 }
 
 fn final_value(faults: &mut Faults, value: &Amount, deal: &deal::Model) -> Option<Money> {

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use super::store;
 use crate::{
     customers::{
-        MatchOutcome, MatchReason, MatchReasons,
         identity::{Facts, compare, phone_key, registrable_domain, registration_number_key},
         resolve::{self, ClaimedCustomer, Resolved},
     },
     entity::{
-        customer, deal_registration,
+        customer,
+        deal_registration::{self, MatchOutcome, MatchReason, MatchReasons},
         ids::{PartnerId, ProductFamilyId},
         protection,
     },

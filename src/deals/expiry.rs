@@ -9,14 +9,15 @@ use sea_orm::{
 };
 
 use super::{
-    ParticipantStatus, PipelineRules, RegistrationStatus, input, occupy, participant_store,
+    input, occupy, participant_store,
     protection::{self, Reminder},
-    rules::Rules,
+    rules::{PipelineRules, Rules},
     store,
 };
 use crate::{
     entity::{
-        deal_participant, deal_registration,
+        deal_participant::{self, ParticipantStatus},
+        deal_registration::{self, RegistrationStatus},
         ids::{CustomerId, DealParticipantId, DealRegistrationId},
     },
     error::{Error, Result},

@@ -4,7 +4,7 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    RegistrationStatus, input, occupy,
+    input, occupy,
     protection::{self, Extension, ExtensionRefusal},
     refusal, register, review,
     rules::Rules,
@@ -12,10 +12,13 @@ use super::{
     store,
 };
 use crate::{
-    entity::{deal_registration, ids::DealRegistrationId},
+    access::Action,
+    entity::{
+        deal_registration::{self, RegistrationStatus},
+        ids::DealRegistrationId,
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     tx::Tx,
 };
 

@@ -12,9 +12,9 @@ use super::{
     rules::Rules,
 };
 use crate::{
+    access::Actor,
     entity::ids::{PartnerId, ProgramId, ProgramVersionId},
     error::{Error, Result},
-    identity::Actor,
     platform::{
         calendar::{self, Offset},
         ids::TypedId,

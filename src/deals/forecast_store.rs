@@ -9,12 +9,12 @@ use sea_orm::{
 
 use super::{forecast::Grouping, participant_store, store::visible_deals};
 use crate::{
+    access::Scope,
     entity::{
         customer, deal, deal_participant, enrollment,
         ids::{PartnerId, ProgramVersionId},
     },
     error::Result,
-    identity::Scope,
     platform::{calendar::Offset, money::Currency},
 };
 

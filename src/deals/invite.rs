@@ -4,18 +4,19 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    ParticipantRole, ParticipantStatus, SalesStatus, advance,
+    advance,
     participant::{self, ParticipantAction},
     participant_store, refusal, store,
 };
 use crate::{
+    access::{Action, Actor},
     entity::{
-        deal, deal_participant,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
         ids::{DealId, DealParticipantId, PartnerId},
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::{Action, Actor},
     partners::standing::{self, Ability},
     platform::transition::StateMachine,
     tx::Tx,

@@ -10,7 +10,6 @@
 
 pub mod participant;
 pub mod pipeline;
-pub mod place;
 pub mod protection;
 pub mod registration_status;
 pub mod stage;
@@ -36,8 +35,4 @@ pub mod participant_store;
 mod refusal;
 pub mod store;
 
-pub use participant::{ParticipantRole, ParticipantStatus};
-pub use place::{Contact, Contacts, ProtectionStatus};
-pub use registration_status::{RegistrationStatus, RejectionReason};
 pub use rules::PipelineRules;
-pub use stage::{DealBusiness, LossReason, SalesStatus};

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-use super::ProtectionStatus;
 use crate::{
     entity::{
         ids::{CustomerId, DealRegistrationId, PartnerId, ProductFamilyId},
-        protection,
+        protection::{self, ProtectionStatus},
     },
     error::Result,
     tx::{CHUNK, Tx},

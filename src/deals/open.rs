@@ -4,20 +4,22 @@ use chrono::NaiveDate;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{
-    DealBusiness, ParticipantRole, ParticipantStatus, SalesStatus,
     input::{self, Amount, Line},
     rules::Rules,
     stage::{self, Stage},
     store,
 };
 use crate::{
+    access::Action,
     entity::{
-        customer, deal, deal_participant, deal_product, deal_registration, deal_stage_change,
+        customer,
+        deal::{self, DealBusiness, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_product, deal_registration, deal_stage_change,
         ids::{CustomerId, DealId, PartnerId, ProductId, ProgramId},
     },
     error::{Error, Faults, Result},
     events::Event,
-    identity::Action,
     partners::standing::{self, Ability},
     platform::ids,
     programs::rules,

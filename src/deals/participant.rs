@@ -9,118 +9,26 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sea_orm::{DeriveActiveEnum, EnumIter};
-use serde::{Deserialize, Serialize};
 
-use crate::platform::{calendar, transition::StateMachine};
+use crate::{
+    entity::deal_participant::{ParticipantRole, ParticipantStatus},
+    platform::{calendar, transition::StateMachine},
+};
 
-/// What a partner does on a deal.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum ParticipantRole {
-    /// Brought the deal.
-    Sourcer,
-    /// Advises the customer towards it.
-    Influencer,
-    /// Sells to the customer in its own name. At most one on a deal.
-    Reseller,
-    /// Puts the product to work.
-    Implementer,
-    /// Runs it for the customer.
-    ManagedService,
-    /// Brings technology that it works with.
-    Technology,
-    /// Supplies the reseller.
-    Distributor,
-}
-
-/// Whether a partner is on a deal.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum ParticipantStatus {
-    /// Asked, has not answered.
-    Invited,
-    /// On the deal.
-    Accepted,
-    /// Said no.
-    Declined,
-    /// Did not answer in time.
-    Expired,
-    /// Taken off the deal.
-    Removed,
-}
-
-/// What can be done to a partner's place on a deal.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum ParticipantAction {
-    /// Take the role.
-    Accept,
-    /// Say no to the role.
-    Decline,
-    /// End the invitation because its time is over.
-    Expire,
-    /// Take the partner off the deal. Needs a reason.
-    Remove,
-    /// Invite once more.
-    InviteAgain,
+crate::text_enum! {
+    /// What can be done to a partner's place on a deal.
+    pub enum ParticipantAction {
+        /// Take the role.
+        Accept,
+        /// Say no to the role.
+        Decline,
+        /// End the invitation because its time is over.
+        Expire,
+        /// Take the partner off the deal. Needs a reason.
+        Remove,
+        /// Invite once more.
+        InviteAgain,
+    }
 }
 
 impl StateMachine for ParticipantStatus {
@@ -189,8 +97,11 @@ pub fn invitation_expires_at(invited_at: DateTime<Utc>, days: u16, zone: Tz) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{ParticipantRole as R, ParticipantStatus as S, *};
-    use crate::platform::transition::table;
+    use super::*;
+    use crate::{
+        entity::deal_participant::{ParticipantRole as R, ParticipantStatus as S},
+        platform::transition::table,
+    };
 
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {

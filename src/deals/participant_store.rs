@@ -5,14 +5,14 @@ use sea_orm::{
     Select,
 };
 
-use super::{ParticipantStatus, store};
+use super::store;
 use crate::{
+    access::Scope,
     entity::{
-        deal_participant,
+        deal_participant::{self, ParticipantStatus},
         ids::{DealId, DealParticipantId},
     },
     error::{Error, Result},
-    identity::Scope,
     tx::Tx,
 };
 

@@ -1,4 +1,4 @@
-//! Money goes back to the customer of a won deal, in parts or as a whole, and commission with it.
+//! Money goes back to the customer of a won deal, in parts or as a whole.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -6,16 +6,18 @@ use sea_orm::{
 };
 
 use super::{
-    SalesStatus,
     input::{self, Amount},
     refusal, store,
 };
 use crate::{
-    entity::{deal, deal_refund, ids::DealId},
+    access::Action,
+    entity::{
+        deal::{self, SalesStatus},
+        deal_refund,
+        ids::DealId,
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
-    incentives::accrue,
     platform::money::Money,
     tx::Tx,
 };
@@ -33,12 +35,13 @@ pub struct Refund {
     pub refunded_at: Option<DateTime<Utc>>,
 }
 
-/// Notes a refund; all refunds of a deal together are at most its value.
+/// Notes a refund; all refunds of a deal together are at most its value. Returns the deal as it then is, and the refund;
+/// the commission that is taken back follows in [`crate::outcomes::refund`].
 ///
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the deal is won; `REASON_REQUIRED`; `BAD_USER_INPUT` with every
 /// fault at its field, an amount above what is left among them. Records `deal.refunded`.
-pub async fn refund(tx: &Tx, command: Refund) -> Result<DealId> {
+pub async fn refund(tx: &Tx, command: Refund) -> Result<(deal::Model, deal_refund::Model)> {
     tx.actor().may(Action::DealRefund)?;
     let deal = store::lock_deal(tx, command.deal, "dealId").await?;
     let Some(closed_at) = deal.closed_at.filter(|_| deal.status == SalesStatus::Won) else {
@@ -81,9 +84,7 @@ pub async fn refund(tx: &Tx, command: Refund) -> Result<DealId> {
         deal_id: deal.id,
         refund_id: row.id,
     });
-    let refunded = store::lock_deal(tx, deal.id, "dealId").await?;
-    accrue::refunded(tx, &refunded, &row).await?;
-    Ok(deal.id)
+    Ok((store::lock_deal(tx, deal.id, "dealId").await?, row))
 }
 
 /// Adds to what was refunded, unless that would exceed the value.

@@ -5,7 +5,6 @@ use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    Contact, Contacts, DealBusiness, RegistrationStatus,
     conflict::{self, Claim, Verdict},
     expiry,
     input::{self, Amount, Line, Lines},
@@ -14,17 +13,19 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     customers::{
         identity::registrable_domain,
         resolve::{self, ClaimedCustomer},
     },
     entity::{
-        deal_registration, deal_registration_product,
+        deal::DealBusiness,
+        deal_registration::{self, Contact, Contacts, RegistrationStatus},
+        deal_registration_product,
         ids::{CustomerId, DealRegistrationId, PartnerId, ProgramId, UserId},
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     partners::standing::{self, Ability},
     platform::{ids, money::Money},
     programs::{rules, settings::Tier},

@@ -7,134 +7,30 @@
 //!
 //! Pure: decides from facts alone.
 
-use sea_orm::{DeriveActiveEnum, EnumIter};
-use serde::{Deserialize, Serialize};
+use crate::{entity::deal_registration::RegistrationStatus, platform::transition::StateMachine};
 
-use crate::platform::transition::StateMachine;
-
-/// Where a deal registration stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum RegistrationStatus {
-    /// Handed in; holds its place at the customer and waits for a reviewer.
-    Submitted,
-    /// A reviewer is on it.
-    InReview,
-    /// The reviewer has asked the partner something; the review clock stands still.
-    InfoNeeded,
-    /// Accepted: the deal exists and is protected.
-    Approved,
-    /// Turned down, with a reason. Final.
-    Rejected,
-    /// Taken back by the partner before a decision. Final.
-    Withdrawn,
-    /// The protection has run out; the customer is open to others.
-    Expired,
-    /// The deal was won. Final.
-    Won,
-    /// The deal was lost. Final.
-    Lost,
-}
-
-/// What can be done to a deal registration.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum RegistrationAction {
-    /// Take it up for review.
-    StartReview,
-    /// Ask the partner for more. Needs the question as its reason.
-    RequestInfo,
-    /// Answer the reviewer's question.
-    Answer,
-    /// Accept and protect.
-    Approve,
-    /// Turn down. Needs a reason.
-    Reject,
-    /// Take it back before the decision.
-    Withdraw,
-    /// End the protection because its time is over.
-    Expire,
-    /// Close with the deal won.
-    Win,
-    /// Close with the deal lost.
-    Lose,
-}
-
-/// Why a registration was turned down. The partner sees it together with the reviewer's words.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum RejectionReason {
-    /// The customer already buys these products from the vendor.
-    ExistingCustomer,
-    /// The same opportunity is already known.
-    Duplicate,
-    /// The vendor's own sales people were already talking to the customer.
-    DirectEngagement,
-    /// The partner adds nothing to the sale.
-    NoValueAdded,
-    /// The customer is outside the territory of the partner.
-    OutOfTerritory,
-    /// Facts are missing and were not supplied.
-    Incomplete,
-    /// Another reason, told in words.
-    Other,
+crate::text_enum! {
+    /// What can be done to a deal registration.
+    pub enum RegistrationAction {
+        /// Take it up for review.
+        StartReview,
+        /// Ask the partner for more. Needs the question as its reason.
+        RequestInfo,
+        /// Answer the reviewer's question.
+        Answer,
+        /// Accept and protect.
+        Approve,
+        /// Turn down. Needs a reason.
+        Reject,
+        /// Take it back before the decision.
+        Withdraw,
+        /// End the protection because its time is over.
+        Expire,
+        /// Close with the deal won.
+        Win,
+        /// Close with the deal lost.
+        Lose,
+    }
 }
 
 impl StateMachine for RegistrationStatus {
@@ -187,8 +83,11 @@ impl RegistrationStatus {
 mod tests {
     use sea_orm::{ActiveEnum, Iterable};
 
-    use super::{RegistrationAction as A, RegistrationStatus as S};
-    use crate::platform::transition::{Refusal, StateMachine, table};
+    use super::RegistrationAction as A;
+    use crate::{
+        entity::deal_registration::RegistrationStatus as S,
+        platform::transition::{Refusal, StateMachine, table},
+    };
 
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {

@@ -3,15 +3,17 @@
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    RegistrationStatus, RejectionReason, conflict, input, occupy, open, protection, refusal,
-    register, registration_status::RegistrationAction, rules::Rules, store,
+    conflict, input, occupy, open, protection, refusal, register,
+    registration_status::RegistrationAction, rules::Rules, store,
 };
 use crate::{
-    customers::MatchOutcome,
-    entity::{deal_registration, ids::DealRegistrationId},
+    access::Action,
+    entity::{
+        deal_registration::{self, MatchOutcome, RegistrationStatus, RejectionReason},
+        ids::DealRegistrationId,
+    },
     error::{Code, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::transition::StateMachine,
     programs::rules,
     tx::Tx,

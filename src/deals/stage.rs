@@ -8,141 +8,19 @@
 //!
 //! Pure: decides from facts alone.
 
-use sea_orm::{DeriveActiveEnum, EnumIter};
+use crate::entity::deal::{LossReason, SalesStatus};
 use serde::{Deserialize, Serialize};
 
-/// Whether a deal is still being sold.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum SalesStatus {
-    /// Being sold.
-    Open,
-    /// The customer bought.
-    Won,
-    /// The customer did not buy.
-    Lost,
-}
-
-/// What a stage means for the sale.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum StageKind {
-    /// The deal is being sold.
-    Open,
-    /// The stage of all won deals.
-    Won,
-    /// The stage of all lost deals.
-    Lost,
-}
-
-/// Why a deal was lost.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum LossReason {
-    /// Too expensive.
-    Price,
-    /// The product lacked something.
-    ProductFit,
-    /// The customer trusted somebody else more.
-    Relationship,
-    /// The money was not there.
-    NoBudget,
-    /// Not now.
-    Timing,
-    /// The customer decided nothing.
-    NoDecision,
-    /// Nobody could reach the customer any more.
-    NoContact,
-    /// Another reason.
-    Other,
-}
-
-/// What kind of sale a deal is; incentive plans tell them apart.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum DealBusiness {
-    /// The customer buys something for the first time.
-    #[default]
-    NewBusiness,
-    /// The customer goes on with what it has.
-    Renewal,
+crate::text_enum! {
+    /// What a stage means for the sale.
+    pub enum StageKind {
+        /// The deal is being sold.
+        Open,
+        /// The stage of all won deals.
+        Won,
+        /// The stage of all lost deals.
+        Lost,
+    }
 }
 
 /// One stage of a programme's pipeline.

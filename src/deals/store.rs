@@ -8,18 +8,21 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
-use super::{ProtectionStatus, RegistrationStatus, SalesStatus, participant_store};
+use super::participant_store;
 use crate::{
+    access::Scope,
     entity::{
-        deal, deal_participant, deal_registration, deal_registration_product, deal_stage_change,
+        deal::{self, SalesStatus},
+        deal_participant,
+        deal_registration::{self, RegistrationStatus},
+        deal_registration_product, deal_stage_change,
         ids::{
             CustomerId, DealId, DealRegistrationId, PartnerId, ProductFamilyId, ProgramId,
             ProgramVersionId,
         },
-        protection,
+        protection::{self, ProtectionStatus},
     },
     error::{Error, Result},
-    identity::Scope,
     platform::money::Currency,
     tx::{CHUNK, Tx},
 };

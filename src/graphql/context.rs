@@ -19,10 +19,10 @@ use tracing::Instrument;
 
 use super::batches::Batches;
 use crate::{
+    access::{Action, Actor, Scope, SignedIn},
     app::App,
     entity::user,
     error::{Code, Error, Refusal, Result},
-    identity::{Action, Actor, Scope, SignedIn},
     platform::{
         audit, idempotency,
         ids::{self, TypedId},

@@ -11,7 +11,6 @@ pub mod http;
 pub mod ide;
 mod list;
 pub mod media;
-pub mod node;
 pub mod page;
 pub mod paging;
 pub mod params;
@@ -33,83 +32,12 @@ pub use context::ContextExt;
 pub use errors::UserError;
 pub use list::List;
 
-use std::{
-    any::TypeId,
-    sync::{Arc, OnceLock},
-};
+use std::{any::TypeId, sync::Arc};
 
-use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
+use async_graphql::{ObjectType, SDLExportOptions, Schema, SubscriptionType};
 use batches::Batches;
-use guard::{Guard, Limits, Words};
+use guard::{Guard, Words};
 use refusal::{Cause, Refusal, RequestId, finish};
-
-/// Everything that can be read.
-#[derive(MergedObject, Default)]
-pub struct Query(
-    node::NodeQuery,
-    crate::identity::graphql::IdentityQuery,
-    crate::partners::graphql::PartnerQuery,
-    crate::programs::graphql::ProgramQuery,
-    crate::customers::graphql::CustomerQuery,
-    crate::rates::graphql::RatesQuery,
-    crate::catalog::graphql::CatalogQuery,
-    crate::deals::graphql::DealsQuery,
-    crate::attribution::graphql::AttributionQuery,
-    crate::incentives::graphql::IncentivesQuery,
-    crate::incentives::statement::graphql::StatementQuery,
-    crate::ledger::graphql::LedgerQuery,
-    crate::payouts::graphql::PayoutsQuery,
-    crate::notifications::graphql::NotificationQuery,
-);
-
-/// Everything that can be changed.
-#[derive(MergedObject, Default)]
-pub struct Mutation(
-    crate::identity::graphql::IdentityMutation,
-    crate::partners::graphql::PartnersMutation,
-    crate::programs::graphql::ProgramMutation,
-    crate::customers::graphql::CustomerMutation,
-    crate::rates::graphql::RatesMutation,
-    crate::catalog::graphql::CatalogMutation,
-    crate::deals::graphql::DealsMutation,
-    crate::attribution::graphql::AttributionMutation,
-    crate::incentives::graphql::IncentivesMutation,
-    crate::incentives::statement::graphql::StatementMutation,
-    crate::payouts::graphql::PayoutsMutation,
-    crate::notifications::graphql::NotificationMutation,
-);
-
-/// The schema.
-pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
-
-/// The schema, ready for an application to be attached.
-#[must_use]
-pub fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .directive(context::idempotent)
-}
-
-/// The limits of one request.
-#[must_use]
-pub fn limits() -> Limits {
-    // One sign-in attempt a request: aliases must not multiply guesses.
-    let alone = [
-        "login",
-        "tokenRefresh",
-        "invitationAccept",
-        "passwordResetRequest",
-        "passwordReset",
-    ];
-    Limits {
-        alone: alone.map(str::to_owned).into(),
-        keyless: alone
-            .into_iter()
-            .chain(["logout"])
-            .map(str::to_owned)
-            .collect(),
-        ..Limits::default()
-    }
-}
 
 /// The API as everything outside the frame uses it: execute a request as a caller, past the guard that clients meet.
 ///
@@ -118,6 +46,7 @@ pub fn limits() -> Limits {
 pub struct Api {
     app: crate::app::App,
     door: Arc<dyn Execute>,
+    guard: fn() -> Option<&'static Guard>,
 }
 
 /// The door of [`Api`].
@@ -127,10 +56,15 @@ trait Execute: Send + Sync {
     fn sdl(&self) -> String;
 }
 
-struct Executor(ApiSchema);
+struct Executor<Q, M, S>(Schema<Q, M, S>);
 
 #[async_trait::async_trait]
-impl Execute for Executor {
+impl<Q, M, S> Execute for Executor<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
     async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
         let batches = request.data.get(&TypeId::of::<Batches>());
         let batches = batches.and_then(|batches| batches.downcast_ref::<Batches>());
@@ -144,13 +78,22 @@ impl Execute for Executor {
 }
 
 impl Api {
-    /// The API over an application.
+    /// The API over an application: its schema, and the guard that knows it.
     #[must_use]
-    pub fn new(app: crate::app::App) -> Self {
-        let schema = schema().data(app.clone()).finish();
+    pub fn over<Q, M, S>(
+        app: crate::app::App,
+        schema: Schema<Q, M, S>,
+        guard: fn() -> Option<&'static Guard>,
+    ) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
         Self {
             app,
             door: Arc::new(Executor(schema)),
+            guard,
         }
     }
 
@@ -177,7 +120,10 @@ impl Api {
         mut request: async_graphql::Request,
     ) -> async_graphql::Response {
         let id = RequestId(caller.request_id.as_str().into());
-        let checked = self.guard().and_then(|guard| {
+        let guard = (self.guard)();
+        let guard =
+            guard.ok_or_else(|| Refusal::new(Cause::Internal, "The schema cannot be read."));
+        let checked = guard.and_then(|guard| {
             let operation = request.operation_name.as_deref();
             guard.check(&request.query, operation, &request.variables, Words::Open)
         });
@@ -190,15 +136,6 @@ impl Api {
             Err(refusal) => refusal.into_response(),
         };
         finish(response, &id)
-    }
-
-    /// One guard for the process: the schema is the same whatever the application.
-    fn guard(&self) -> Result<&'static Guard, Refusal> {
-        static GUARD: OnceLock<Option<Guard>> = OnceLock::new();
-        GUARD
-            .get_or_init(|| Guard::new(&self.sdl(), limits()).ok())
-            .as_ref()
-            .ok_or_else(|| Refusal::new(Cause::Internal, "The schema cannot be read."))
     }
 
     /// Executes a request to which its caller is attached.
@@ -216,14 +153,14 @@ impl Api {
     }
 }
 
-/// The schema as text, sorted, as committed in `schema.graphql`.
-#[must_use]
-pub fn sdl() -> String {
-    print(&schema().finish())
-}
-
-fn print(schema: &ApiSchema) -> String {
-    let options = async_graphql::SDLExportOptions::new()
+/// A schema as text, sorted.
+pub fn print<Q, M, S>(schema: &Schema<Q, M, S>) -> String
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    let options = SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()
         .sorted_enum_items()

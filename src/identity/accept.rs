@@ -1,12 +1,11 @@
 //! Accepting an invitation: the invited person chooses a password and is signed in.
 
 use super::{
-    person, sessions,
-    status::{TokenPurpose, UserStatus},
-    store,
+    person, sessions, store,
     tokens::{Opened, Ticket},
 };
 use crate::{
+    entity::{user::UserStatus, user_token::TokenPurpose},
     error::{Faults, Result},
     events::Event,
     platform::auth::{opaque::OpaqueTokens, password},

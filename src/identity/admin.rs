@@ -3,11 +3,14 @@
 
 use super::{
     person,
-    policy::{Action, Role},
     store::{self, NewUser},
 };
 use crate::{
-    entity::ids::{PartnerId, UserId},
+    access::Action,
+    entity::{
+        ids::{PartnerId, UserId},
+        user::Role,
+    },
     error::{Code, Faults, Refusal, Result},
     events::Event,
     tx::Tx,

@@ -3,11 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    actor::{Actor, SignedIn},
-    store,
-};
+use super::store;
 use crate::{
+    access::{Actor, SignedIn},
     app::App,
     entity::{
         ids::{SessionId, UserId},

@@ -2,14 +2,10 @@
 
 use sea_orm::Iterable;
 
-use super::{
-    policy::Action,
-    sessions,
-    status::{SessionEnd, TokenPurpose, UserStatus},
-    store,
-};
+use super::{sessions, status::SessionEnd, store};
 use crate::{
-    entity::ids::UserId,
+    access::Action,
+    entity::{ids::UserId, user::UserStatus, user_token::TokenPurpose},
     error::{Code, Error, Refusal, Result},
     events::Event,
     tx::Tx,

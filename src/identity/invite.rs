@@ -5,16 +5,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use super::{
-    actor::Actor,
     person,
-    policy::{Action, Role},
-    status::{TokenPurpose, UserStatus},
     store::{self, NewUser},
     throttle::{self, Key},
     tokens::{Ticket, kind},
 };
 use crate::{
-    entity::ids::{PartnerId, UserId, UserTokenId},
+    access::{Action, Actor},
+    entity::{
+        ids::{PartnerId, UserId, UserTokenId},
+        user::{Role, UserStatus},
+        user_token::TokenPurpose,
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
     platform::{
@@ -175,8 +177,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        access::{Scope, SignedIn},
         entity::ids::SessionId,
-        identity::actor::{Scope, SignedIn},
     };
 
     const OWN: PartnerId = PartnerId(Uuid::from_u128(1));

@@ -3,8 +3,12 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{status::TokenPurpose, tokens::kind};
-use crate::{app::App, entity::ids::UserTokenId, platform::ids::TypedId};
+use super::tokens::kind;
+use crate::{
+    app::App,
+    entity::{ids::UserTokenId, user_token::TokenPurpose},
+    platform::ids::TypedId,
+};
 
 /// Where an invited person chooses a password: `{public_url}/invitation?token=…`. `stored_hash` is the one in
 /// the token's row; nothing when the secret that made it is gone.

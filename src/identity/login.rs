@@ -12,14 +12,12 @@ use secrecy::SecretString;
 
 use super::{
     email::Email,
-    sessions,
-    status::UserStatus,
-    store,
+    sessions, store,
     throttle::{self, ACCOUNT_LIMIT, ADDRESS_LIMIT, Key, PAIR_LIMIT},
     tokens::Opened,
 };
 use crate::{
-    entity::ids::UserId,
+    entity::{ids::UserId, user::UserStatus},
     error::{Code, Error, Refusal, Result},
     platform::{
         auth::{opaque::OpaqueTokens, password::Passwords},

@@ -1,7 +1,8 @@
 //! Signing out.
 
-use super::{actor::Actor, sessions, status::SessionEnd};
+use super::{sessions, status::SessionEnd};
 use crate::{
+    access::Actor,
     error::{Error, Result},
     tx::Tx,
 };

@@ -5,8 +5,6 @@
 //! anybody, alliance managers the people of partners, a partner's administrators their own; everything that
 //! happened can be read in the audit trail by administrators and auditors.
 
-pub mod actor;
-pub mod policy;
 pub mod status;
 
 pub mod email;
@@ -32,8 +30,6 @@ pub mod graphql;
 pub mod store;
 pub mod trail;
 
-pub use actor::{Actor, Scope, SignedIn};
 pub use authenticate::{Admitted, AuthFault, admit, authenticate};
-pub use policy::{Action, Role};
-pub use status::{SessionEnd, TokenPurpose, UserStatus};
+pub use status::SessionEnd;
 pub use sweep::sweep;

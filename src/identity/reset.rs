@@ -12,13 +12,13 @@ use super::{
     email::Email,
     invite::hand_out,
     login, sessions,
-    status::{SessionEnd, TokenPurpose, UserStatus},
+    status::SessionEnd,
     store,
     throttle::{self, Key, RESET_LIMIT},
     tokens::Ticket,
 };
 use crate::{
-    entity::ids::UserId,
+    entity::{ids::UserId, user::UserStatus, user_token::TokenPurpose},
     error::{Error, Faults, Result},
     events::Event,
     platform::auth::{opaque::OpaqueTokens, password},

@@ -4,10 +4,12 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::SecretString;
 
-use super::status::TokenPurpose;
 use crate::{
     app::App,
-    entity::ids::{RefreshTokenId, SessionId, UserId, UserTokenId},
+    entity::{
+        ids::{RefreshTokenId, SessionId, UserId, UserTokenId},
+        user_token::TokenPurpose,
+    },
     error::{Code, Error, Refusal, Result},
     platform::{
         auth::opaque::{self, OpaqueTokens, Purpose},

@@ -26,13 +26,12 @@ use crate::{
     entity::{
         enrollment,
         ids::{PartnerId, ProgramId},
-        partner, partner_attribute, partner_lifecycle_event,
+        partner::{self, PartnerSize, PartnerStatus},
+        partner_attribute::{self, AttributeKind},
+        partner_lifecycle_event::{self, PartnerAction},
     },
     error::Result,
-    partners::{
-        AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, name_key,
-        store::TREE,
-    },
+    partners::{PartnerType, name_key, store::TREE},
     platform::ids::TypedId,
     tx::{CHUNK, Tx, Work},
 };

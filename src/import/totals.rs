@@ -8,7 +8,12 @@ use sea_orm::{
 };
 use serde::Serialize;
 
-use crate::{deals::SalesStatus, entity::deal, error::Result, platform::money::Currency, tx::Tx};
+use crate::{
+    entity::deal::{self, SalesStatus},
+    error::Result,
+    platform::money::Currency,
+    tx::Tx,
+};
 
 /// The deals of a currency in a status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

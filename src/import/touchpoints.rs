@@ -13,11 +13,10 @@ use super::{
     unit::{Draft, Fate, Ground, Importable, Outcome},
 };
 use crate::{
-    attribution::{Milestone, Phase, TouchpointKind, TouchpointStatus},
     entity::{
         attribution_run, deal,
         ids::{DealId, PartnerId},
-        touchpoint,
+        touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
     },
     error::Result,
     platform::calendar,
@@ -30,8 +29,8 @@ pub struct Facts {
     deal: String,
     partner: String,
     kind: Option<TouchpointKind>,
-    phase: Option<Phase>,
-    milestone: Option<Milestone>,
+    phase: Option<JourneyPhase>,
+    milestone: Option<DealMilestone>,
     occurred_at: Option<DateTime<Utc>>,
     evidence: Option<String>,
 }

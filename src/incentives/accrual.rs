@@ -2,39 +2,8 @@
 //!
 //! Pure: decides from facts alone.
 
+use crate::entity::accrual::AccrualKind;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-
-/// What a commission line is.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum AccrualKind {
-    /// Earned by winning a deal, available at once.
-    Earned,
-    /// Earned by winning a deal, held back until a date.
-    Holdback,
-    /// Taken back because the customer was refunded; negative.
-    Clawback,
-}
 
 /// A commission line as it is booked, never changed afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

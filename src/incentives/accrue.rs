@@ -7,7 +7,6 @@ use sea_orm::ActiveEnum;
 
 pub use super::batch::{Report, catch_up, run};
 use super::{
-    AccrualKind,
     accrual::Line,
     booking::{Booking, Origin, book, tell, won_at},
     clawback,
@@ -17,20 +16,21 @@ use super::{
     volume_store,
 };
 use crate::{
+    access::Scope,
     attribution::{
         attribute::{self, Attributed},
         facts::out_of_bounds,
         models::Participant,
     },
-    deals::DealBusiness,
     entity::{
-        accrual, deal, deal_participant, deal_refund,
+        accrual::{self, AccrualKind},
+        deal::{self, DealBusiness},
+        deal_participant, deal_refund,
         ids::{DealId, IncentivePlanId, PartnerId, ProgramId},
         incentive_plan,
     },
     error::Result,
     events::Event,
-    identity::Scope,
     platform::money::Currency,
     programs::rules,
     tx::Tx,

@@ -12,11 +12,11 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     app::App,
     attribution::attribute,
     entity::ids::{DealId, ProgramId},
     error::Result,
-    identity::Action,
     tx::{Call, Tx},
 };
 

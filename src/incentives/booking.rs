@@ -6,17 +6,20 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
-use super::{AccrualKind, accrual::Line};
+use super::accrual::Line;
 use crate::{
     entity::{
-        accrual, deal,
+        accrual::{self, AccrualKind},
+        deal,
         ids::{AttributionRunId, DealId, DealRefundId, PartnerId, ProgramId},
         incentive_plan,
+        ledger_account::LedgerAccountKind,
+        ledger_transaction::LedgerTransactionKind,
     },
     error::{Error, Result},
     events::Event,
     ledger::{
-        AccountKind, Posting, TransactionKind,
+        Posting,
         post::{self, NewTransaction},
         rules,
     },
@@ -96,7 +99,7 @@ fn transaction(booking: &Booking<'_>) -> Result<NewTransaction> {
     let postings = postings(&booking.lines)?;
     Ok(match booking.origin {
         Origin::Win(_) => NewTransaction {
-            kind: TransactionKind::Commission,
+            kind: LedgerTransactionKind::Commission,
             key: format!("deal:{}:commission:{plan}", deal.id.uuid()),
             subject_type: DealId::PREFIX,
             subject_id: deal.id.uuid(),
@@ -105,7 +108,7 @@ fn transaction(booking: &Booking<'_>) -> Result<NewTransaction> {
             postings,
         },
         Origin::Refund(refund, at) => NewTransaction {
-            kind: TransactionKind::Clawback,
+            kind: LedgerTransactionKind::Clawback,
             key: format!("refund:{}:clawback:{plan}", refund.uuid()),
             subject_type: DealRefundId::PREFIX,
             subject_id: refund.uuid(),
@@ -118,7 +121,7 @@ fn transaction(booking: &Booking<'_>) -> Result<NewTransaction> {
 
 /// The entries of lines, one per account.
 fn postings(lines: &[Line<PartnerId>]) -> Result<Vec<Posting>> {
-    let mut sums: BTreeMap<(AccountKind, Option<Uuid>), i64> = BTreeMap::new();
+    let mut sums: BTreeMap<(LedgerAccountKind, Option<Uuid>), i64> = BTreeMap::new();
     for line in lines {
         let partner = line.partner.uuid();
         let entries = match line.kind {

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::accrual::{AccrualKind, Line};
-use crate::platform::calendar;
+use super::accrual::Line;
 use crate::platform::money::{MoneyError, allocate, proportion, sum};
+use crate::{entity::accrual::AccrualKind, platform::calendar};
 
 /// What one partner got from one component of the plan, over all lines of the deal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::accrual::{AccrualKind, Line};
+use super::accrual::Line;
 use super::rebate::Volume;
 use super::terms::{Component, Payee, PlanTerms};
-use crate::attribution::models::Participant;
 use crate::platform::calendar;
 use crate::platform::money::{Currency, MoneyError, allocate, rate};
 use crate::platform::ppm::Ppm;
+use crate::{attribution::models::Participant, entity::accrual::AccrualKind};
 
 /// A won deal as far as a plan needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,7 +32,5 @@ pub mod graphql;
 mod store;
 mod volume_store;
 
-pub use accrual::AccrualKind;
 pub use exception::Exception;
-pub use status::PlanStatus;
 pub use terms::PlanTerms;

@@ -6,20 +6,20 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    PlanStatus, PlanTerms,
+    PlanTerms,
     rebate::{MAX_TIERS, Method, Period, Rebate, Tier},
     status::PlanAction,
     store,
     terms::{Component, ComponentKind, Holdback},
 };
 use crate::{
+    access::Action,
     entity::{
         ids::{IncentivePlanId, ProgramId},
-        incentive_plan,
+        incentive_plan::{self, PlanStatus},
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::{
         money::{Currency, Money},
         ppm::Ppm,

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     attribution::{attribute, facts::out_of_bounds},
-    deals::{DealBusiness, ParticipantRole},
     entity::{
-        deal,
+        deal::{self, DealBusiness},
+        deal_participant::ParticipantRole,
         ids::{PartnerId, ProgramId},
         incentive_plan,
     },

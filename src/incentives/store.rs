@@ -10,17 +10,20 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{AccrualKind, PlanStatus, volume_store};
+use super::volume_store;
 use crate::{
-    deals::SalesStatus,
+    access::Scope,
     entity::{
-        accrual, attribution_credit, deal, deal_product, deal_refund,
+        accrual::{self, AccrualKind},
+        attribution_credit,
+        deal::{self, SalesStatus},
+        deal_product, deal_refund,
         ids::{AttributionRunId, DealId, IncentivePlanId, PartnerId, ProductId, ProgramId},
-        incentive_plan, ledger_transaction, product, product_family,
+        incentive_plan::{self, PlanStatus},
+        ledger_transaction::{self, LedgerTransactionKind},
+        product, product_family,
     },
     error::{Error, Result},
-    identity::Scope,
-    ledger::TransactionKind,
     platform::{
         ids::TypedId,
         sql::{self, any_of},
@@ -419,7 +422,7 @@ pub async fn held_past_date(tx: &Tx) -> Result<Vec<accrual::Model>> {
             Expr::col((ledger_transaction::Entity, Posted::SubjectId))
                 .equals((accrual::Entity, accrual::Column::Id)),
         )
-        .and_where(Posted::Kind.eq(TransactionKind::HoldbackRelease))
+        .and_where(Posted::Kind.eq(LedgerTransactionKind::HoldbackRelease))
         .to_owned();
     let select = accrual::Entity::find()
         .filter(accrual::Column::Kind.eq(AccrualKind::Holdback))

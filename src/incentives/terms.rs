@@ -16,44 +16,25 @@ pub const MAX_COMPONENTS: usize = 3;
 
 const MAX_DAYS: u32 = 3_660;
 
-/// What a component of an incentive plan pays for.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "IncentiveComponentKind")]
-pub enum ComponentKind {
-    /// A fee to the partner who brought the deal (role SOURCER).
-    ReferralFee,
-    /// A margin to the partner who resold it (role RESELLER).
-    ResaleMargin,
-    /// A pool shared among all partners in proportion to their credit.
-    InfluencePool,
-    /// A flat bonus to the partner who brought the deal (role SOURCER), if it holds a product of the family.
-    Spiff,
-    /// A rebate on all that a partner sold in a calendar period, to the partner of record: who resold a deal (role
-    /// RESELLER), else the partner that leads it.
-    VolumeRebate,
-    /// A commission on renewals, to the partner of record: who resold the renewal (role RESELLER), else the partner that
-    /// leads it.
-    Renewal,
+crate::text_enum! {
+    /// What a component of an incentive plan pays for.
+    #[graphql(name = "IncentiveComponentKind")]
+    pub enum ComponentKind {
+        /// A fee to the partner who brought the deal (role SOURCER).
+        ReferralFee,
+        /// A margin to the partner who resold it (role RESELLER).
+        ResaleMargin,
+        /// A pool shared among all partners in proportion to their credit.
+        InfluencePool,
+        /// A flat bonus to the partner who brought the deal (role SOURCER), if it holds a product of the family.
+        Spiff,
+        /// A rebate on all that a partner sold in a calendar period, to the partner of record: who resold a deal (role
+        /// RESELLER), else the partner that leads it.
+        VolumeRebate,
+        /// A commission on renewals, to the partner of record: who resold the renewal (role RESELLER), else the partner that
+        /// leads it.
+        Renewal,
+    }
 }
 
 /// Whom a component pays.

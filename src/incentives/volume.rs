@@ -10,7 +10,6 @@ use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, IntoActiveModel};
 
 use super::{
-    AccrualKind,
     accrual::Line,
     compute::{self, DealFacts},
     rebate::{Rebate, Volume},
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     entity::{
+        accrual::AccrualKind,
         deal, deal_refund,
         ids::{DealId, DealRefundId, IncentivePlanId, PartnerId},
         incentive_plan, rebate_entry,

@@ -7,11 +7,11 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Statement, Value, sea_query::LockType,
 };
 
-use super::AccountKind;
 use crate::{
     entity::{
         ids::{LedgerAccountId, PartnerId},
-        ledger_account, partner,
+        ledger_account::{self, LedgerAccountKind},
+        partner,
     },
     error::{Code, Error, Refusal, Result},
     platform::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What identifies an account: its kind, whose it is (`None` is the house) and its currency.
-pub type Key = (AccountKind, Option<PartnerId>, Currency);
+pub type Key = (LedgerAccountKind, Option<PartnerId>, Currency);
 
 /// The accounts of these keys; those that do not exist yet are opened with a balance of zero.
 ///

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use sea_orm::ConnectionTrait;
 
-use super::AccountKind;
 use crate::{
-    entity::{ids::PartnerId, ledger_account},
+    entity::{
+        ids::PartnerId,
+        ledger_account::{self, LedgerAccountKind},
+    },
     error::Result,
     platform::money::Currency,
 };
@@ -55,13 +57,13 @@ impl Balance {
     fn take(&mut self, account: &ledger_account::Model) {
         let shown = account.kind.shown(account.balance_minor);
         match account.kind {
-            AccountKind::Accrued => self.accrued = shown,
-            AccountKind::Held => self.held = shown,
-            AccountKind::Payable => self.payable = shown,
-            AccountKind::InPayout => self.in_payout = shown,
-            AccountKind::Paid => self.paid = shown,
-            AccountKind::ClawbackReceivable => self.clawback_receivable = shown,
-            AccountKind::CommissionExpense | AccountKind::Cash => {}
+            LedgerAccountKind::Accrued => self.accrued = shown,
+            LedgerAccountKind::Held => self.held = shown,
+            LedgerAccountKind::Payable => self.payable = shown,
+            LedgerAccountKind::InPayout => self.in_payout = shown,
+            LedgerAccountKind::Paid => self.paid = shown,
+            LedgerAccountKind::ClawbackReceivable => self.clawback_receivable = shown,
+            LedgerAccountKind::CommissionExpense | LedgerAccountKind::Cash => {}
         }
     }
 }

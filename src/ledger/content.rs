@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
-use super::{Posting, TransactionKind};
+use super::Posting;
 use crate::{
-    entity::ids::LedgerTransactionId,
+    entity::{ids::LedgerTransactionId, ledger_transaction::LedgerTransactionKind},
     platform::{audit, ids::TypedId, money::Currency},
 };
 
@@ -18,7 +18,7 @@ const WHOLE: &str = "2:";
 #[derive(Clone, Copy, Debug)]
 pub struct Content<'a> {
     /// What happened.
-    pub kind: TransactionKind,
+    pub kind: LedgerTransactionKind,
     /// The type of the subject.
     pub subject_type: &'a str,
     /// The object it is about.
@@ -111,11 +111,14 @@ mod tests {
             amount_minor,
         };
         let postings = [
-            posting(crate::ledger::AccountKind::CommissionExpense, 700),
-            posting(crate::ledger::AccountKind::Cash, -700),
+            posting(
+                crate::entity::ledger_account::LedgerAccountKind::CommissionExpense,
+                700,
+            ),
+            posting(crate::entity::ledger_account::LedgerAccountKind::Cash, -700),
         ];
         let content = Content {
-            kind: TransactionKind::Commission,
+            kind: LedgerTransactionKind::Commission,
             subject_type: "deal",
             subject_id: Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001),
             effective_at: at,
@@ -138,7 +141,7 @@ mod tests {
         let turned: Vec<_> = postings.iter().rev().copied().collect();
         let other = rules::won(Uuid::from_u128(7), 74, 26).unwrap();
         let one = Content {
-            kind: TransactionKind::Commission,
+            kind: LedgerTransactionKind::Commission,
             subject_type: "deal",
             subject_id: Uuid::from_u128(1),
             effective_at: at,
@@ -161,7 +164,7 @@ mod tests {
         let reversal = LedgerTransactionId::of(Uuid::from_u128(3));
         for changed in [
             Content {
-                kind: TransactionKind::Clawback,
+                kind: LedgerTransactionKind::Clawback,
                 ..one
             },
             Content {

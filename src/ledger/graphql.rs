@@ -9,10 +9,16 @@ use sea_orm::{EntityTrait, Select};
 
 pub use balance::{PartnerBalance, balance, balances};
 
-use super::{AccountKind, TransactionKind, store};
+use super::store;
 use crate::{
+    access::Action,
     connection,
-    entity::{ids::LedgerTransactionId, ledger_account, ledger_entry, ledger_transaction},
+    entity::{
+        ids::LedgerTransactionId,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_entry,
+        ledger_transaction::{self, LedgerTransactionKind},
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -21,7 +27,6 @@ use crate::{
         paging::{self, Below, Direction, Page, PageArgs, Sort},
         scalars::{CurrencyCode, DateTime, Money},
     },
-    identity::Action,
     partners::graphql::Partner,
     platform::ids,
 };
@@ -41,7 +46,7 @@ impl LedgerAccount {
     }
 
     /// What the account is for.
-    fn kind(&self) -> AccountKind {
+    fn kind(&self) -> LedgerAccountKind {
         self.0.kind
     }
 
@@ -121,7 +126,7 @@ impl Below for Entries {
 #[derive(Clone, Debug)]
 pub struct LedgerEntry {
     row: ledger_entry::Model,
-    kind: AccountKind,
+    kind: LedgerAccountKind,
 }
 
 /// One movement on an account.
@@ -155,7 +160,7 @@ pub struct LedgerTransaction {
     /// The object's id.
     id: ID,
     /// What happened.
-    kind: TransactionKind,
+    kind: LedgerTransactionKind,
     /// The text under which it was posted, once for ever.
     key: String,
     /// The id of the object it is about: a deal, a refund, a commission line, a payout, or a transaction.
@@ -194,7 +199,7 @@ pub struct LedgerAccountFilter {
     /// Of this partner.
     pub partner_id: Option<ID>,
     /// Of this kind.
-    pub kind: Option<AccountKind>,
+    pub kind: Option<LedgerAccountKind>,
     /// In this currency.
     pub currency: Option<CurrencyCode>,
 }

@@ -9,12 +9,10 @@ pub mod accounts;
 pub mod balance;
 pub mod content;
 pub mod graphql;
-pub mod kind;
 pub mod post;
 pub mod release;
 pub mod reverse;
 pub mod rules;
 mod store;
 
-pub use kind::TransactionKind;
-pub use rules::{AccountKind, Posting};
+pub use rules::Posting;

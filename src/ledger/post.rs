@@ -7,14 +7,15 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySele
 use uuid::Uuid;
 
 use super::{
-    Posting, TransactionKind, accounts,
+    Posting, accounts,
     content::{self, Content},
     rules,
 };
 use crate::{
     entity::{
         ids::{LedgerAccountId, LedgerTransactionId, PartnerId},
-        ledger_entry, ledger_transaction,
+        ledger_entry,
+        ledger_transaction::{self, LedgerTransactionKind},
     },
     error::{Error, Result},
     platform::{
@@ -29,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct NewTransaction {
     /// What happened.
-    pub kind: TransactionKind,
+    pub kind: LedgerTransactionKind,
     /// Posted once under this text, for ever: `deal:<id>:commission`.
     pub key: String,
     /// The type prefix of the subject: `deal`, `payout`.

@@ -1,8 +1,8 @@
 //! Holdbacks that reached their date: from held to accrued.
 
-use super::{TransactionKind, post, rules};
+use super::{post, rules};
 use crate::{
-    entity::{accrual, ids::AccrualId},
+    entity::{accrual, ids::AccrualId, ledger_transaction::LedgerTransactionKind},
     error::{Error, Result},
     platform::ids::TypedId,
     tx::Tx,
@@ -18,7 +18,7 @@ pub async fn release(tx: &Tx, holdbacks: &[accrual::Model]) -> Result<()> {
     for line in holdbacks {
         let postings = rules::holdback_released(line.partner_id.uuid(), line.amount_minor);
         transactions.push(post::NewTransaction {
-            kind: TransactionKind::HoldbackRelease,
+            kind: LedgerTransactionKind::HoldbackRelease,
             key: format!("accrual:{}:release", line.id.uuid()),
             subject_type: AccrualId::PREFIX,
             subject_id: line.id.uuid(),

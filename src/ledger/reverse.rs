@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{Posting, TransactionKind, post, rules};
+use super::{Posting, post, rules};
 use crate::{
     entity::{
         ids::{LedgerAccountId, LedgerTransactionId},
-        ledger_account, ledger_entry, ledger_transaction,
+        ledger_account, ledger_entry,
+        ledger_transaction::{self, LedgerTransactionKind},
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
@@ -52,7 +53,7 @@ pub async fn reverse(
     }
     let (currency, postings) = postings(tx, transaction_id).await?;
     let reversal = post::NewTransaction {
-        kind: TransactionKind::Reversal,
+        kind: LedgerTransactionKind::Reversal,
         key: format!("transaction:{}:reversal", transaction_id.uuid()),
         subject_type: LedgerTransactionId::PREFIX,
         subject_id: transaction_id.uuid(),

@@ -1,7 +1,7 @@
 //! The entries of each business event.
 //!
 //! Debits are positive, credits negative, and the postings of an event sum to zero. What the house owes a
-//! partner therefore has a negative balance; [`AccountKind::shown`] turns it into the positive amount a
+//! partner therefore has a negative balance; [`LedgerAccountKind::shown`] turns it into the positive amount a
 //! partner expects to read.
 //!
 //! | event | debit | credit |
@@ -16,52 +16,10 @@
 //!
 //! Pure: decides from facts alone.
 
-use serde::{Deserialize, Serialize};
+use crate::entity::ledger_account::LedgerAccountKind;
 use uuid::Uuid;
 
-/// An account of the ledger.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "LedgerAccountKind")]
-pub enum AccountKind {
-    /// Earned by a partner, not yet approved for payment.
-    Accrued,
-    /// Earned by a partner, held back until a date.
-    Held,
-    /// Approved for payment to a partner.
-    Payable,
-    /// Handed to the payment provider, answer outstanding.
-    InPayout,
-    /// Memo: what a partner has been paid so far.
-    Paid,
-    /// Taken back from a partner, not yet netted against what it earns.
-    ClawbackReceivable,
-    /// The house's cost of commissions.
-    CommissionExpense,
-    /// The house's bank account.
-    Cash,
-}
-
-impl AccountKind {
+impl LedgerAccountKind {
     /// A balance as people read it: what is owed or was paid to a partner is positive, and so are claims,
     /// costs and cash.
     #[must_use]
@@ -79,7 +37,7 @@ impl AccountKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posting {
     /// The kind of account.
-    pub account: AccountKind,
+    pub account: LedgerAccountKind,
     /// The partner whose account it is; `None` is the house.
     pub owner: Option<Uuid>,
     /// In minor units: a debit is positive, a credit negative; never zero.
@@ -118,9 +76,9 @@ pub fn won(partner: Uuid, earned: i64, held: i64) -> Result<Vec<Posting>, Postin
     check(&[earned, held])?;
     let expense = earned.checked_add(held).ok_or(PostingError::OutOfRange)?;
     entries([
-        house(AccountKind::CommissionExpense, expense),
-        of(partner, AccountKind::Accrued, -earned),
-        of(partner, AccountKind::Held, -held),
+        house(LedgerAccountKind::CommissionExpense, expense),
+        of(partner, LedgerAccountKind::Accrued, -earned),
+        of(partner, LedgerAccountKind::Held, -held),
     ])
 }
 
@@ -128,14 +86,19 @@ pub fn won(partner: Uuid, earned: i64, held: i64) -> Result<Vec<Posting>, Postin
 pub fn clawed_back(partner: Uuid, amount: i64) -> Result<Vec<Posting>, PostingError> {
     check(&[amount])?;
     entries([
-        of(partner, AccountKind::ClawbackReceivable, amount),
-        house(AccountKind::CommissionExpense, -amount),
+        of(partner, LedgerAccountKind::ClawbackReceivable, amount),
+        house(LedgerAccountKind::CommissionExpense, -amount),
     ])
 }
 
 /// A holdback becomes available.
 pub fn holdback_released(partner: Uuid, amount: i64) -> Result<Vec<Posting>, PostingError> {
-    moved(partner, AccountKind::Held, AccountKind::Accrued, amount)
+    moved(
+        partner,
+        LedgerAccountKind::Held,
+        LedgerAccountKind::Accrued,
+        amount,
+    )
 }
 
 /// A payout is approved: `accrued` less the clawbacks `netted` against it becomes payable.
@@ -145,31 +108,41 @@ pub fn approved(partner: Uuid, accrued: i64, netted: i64) -> Result<Vec<Posting>
         return Err(PostingError::OverNetted);
     }
     entries([
-        of(partner, AccountKind::Accrued, accrued),
-        of(partner, AccountKind::ClawbackReceivable, -netted),
-        of(partner, AccountKind::Payable, netted - accrued),
+        of(partner, LedgerAccountKind::Accrued, accrued),
+        of(partner, LedgerAccountKind::ClawbackReceivable, -netted),
+        of(partner, LedgerAccountKind::Payable, netted - accrued),
     ])
 }
 
 /// A payout is handed to the provider.
 pub fn execution_started(partner: Uuid, amount: i64) -> Result<Vec<Posting>, PostingError> {
-    moved(partner, AccountKind::Payable, AccountKind::InPayout, amount)
+    moved(
+        partner,
+        LedgerAccountKind::Payable,
+        LedgerAccountKind::InPayout,
+        amount,
+    )
 }
 
 /// The provider paid. The memo of what the partner has been paid is matched by the house's own.
 pub fn settled(partner: Uuid, amount: i64) -> Result<Vec<Posting>, PostingError> {
     check(&[amount])?;
     entries([
-        of(partner, AccountKind::InPayout, amount),
-        house(AccountKind::Cash, -amount),
-        house(AccountKind::Paid, amount),
-        of(partner, AccountKind::Paid, -amount),
+        of(partner, LedgerAccountKind::InPayout, amount),
+        house(LedgerAccountKind::Cash, -amount),
+        house(LedgerAccountKind::Paid, amount),
+        of(partner, LedgerAccountKind::Paid, -amount),
     ])
 }
 
 /// The provider did not pay; the amount is payable again.
 pub fn failed(partner: Uuid, amount: i64) -> Result<Vec<Posting>, PostingError> {
-    moved(partner, AccountKind::InPayout, AccountKind::Payable, amount)
+    moved(
+        partner,
+        LedgerAccountKind::InPayout,
+        LedgerAccountKind::Payable,
+        amount,
+    )
 }
 
 /// The entries that undo a transaction as a whole.
@@ -184,15 +157,15 @@ pub fn reversed(postings: &[Posting]) -> Vec<Posting> {
 
 fn moved(
     partner: Uuid,
-    from: AccountKind,
-    to: AccountKind,
+    from: LedgerAccountKind,
+    to: LedgerAccountKind,
     amount: i64,
 ) -> Result<Vec<Posting>, PostingError> {
     check(&[amount])?;
     entries([of(partner, from, amount), of(partner, to, -amount)])
 }
 
-fn of(partner: Uuid, account: AccountKind, amount_minor: i64) -> Posting {
+fn of(partner: Uuid, account: LedgerAccountKind, amount_minor: i64) -> Posting {
     Posting {
         account,
         owner: Some(partner),
@@ -200,7 +173,7 @@ fn of(partner: Uuid, account: AccountKind, amount_minor: i64) -> Posting {
     }
 }
 
-fn house(account: AccountKind, amount_minor: i64) -> Posting {
+fn house(account: LedgerAccountKind, amount_minor: i64) -> Posting {
     Posting {
         account,
         owner: None,
@@ -237,7 +210,7 @@ mod tests {
     const PARTNER: Uuid = Uuid::from_u128(1);
 
     #[derive(Default)]
-    struct Books(BTreeMap<(AccountKind, Option<Uuid>), i64>);
+    struct Books(BTreeMap<(LedgerAccountKind, Option<Uuid>), i64>);
 
     impl Books {
         fn post(&mut self, event: Result<Vec<Posting>, PostingError>) {
@@ -249,11 +222,11 @@ mod tests {
             }
         }
 
-        fn of(&self, account: AccountKind) -> i64 {
+        fn of(&self, account: LedgerAccountKind) -> i64 {
             account.shown(self.0.get(&(account, Some(PARTNER))).copied().unwrap_or(0))
         }
 
-        fn house(&self, account: AccountKind) -> i64 {
+        fn house(&self, account: LedgerAccountKind) -> i64 {
             account.shown(self.0.get(&(account, None)).copied().unwrap_or(0))
         }
     }
@@ -263,29 +236,32 @@ mod tests {
         let mut books = Books::default();
         books.post(won(PARTNER, 514_286, 57_143));
         assert_eq!(
-            (books.of(AccountKind::Accrued), books.of(AccountKind::Held)),
+            (
+                books.of(LedgerAccountKind::Accrued),
+                books.of(LedgerAccountKind::Held)
+            ),
             (514_286, 57_143)
         );
         books.post(clawed_back(PARTNER, 142_857));
-        assert_eq!(books.of(AccountKind::ClawbackReceivable), 142_857);
+        assert_eq!(books.of(LedgerAccountKind::ClawbackReceivable), 142_857);
         books.post(holdback_released(PARTNER, 57_143));
         books.post(approved(PARTNER, 571_429, 142_857));
-        assert_eq!(books.of(AccountKind::Payable), 428_572);
+        assert_eq!(books.of(LedgerAccountKind::Payable), 428_572);
         books.post(execution_started(PARTNER, 428_572));
         books.post(failed(PARTNER, 428_572));
-        assert_eq!(books.of(AccountKind::Payable), 428_572);
+        assert_eq!(books.of(LedgerAccountKind::Payable), 428_572);
         books.post(execution_started(PARTNER, 428_572));
-        assert_eq!(books.of(AccountKind::InPayout), 428_572);
+        assert_eq!(books.of(LedgerAccountKind::InPayout), 428_572);
         books.post(settled(PARTNER, 428_572));
-        assert_eq!(books.of(AccountKind::Paid), 428_572);
-        assert_eq!(books.house(AccountKind::Cash), -428_572);
-        assert_eq!(books.house(AccountKind::CommissionExpense), 428_572);
+        assert_eq!(books.of(LedgerAccountKind::Paid), 428_572);
+        assert_eq!(books.house(LedgerAccountKind::Cash), -428_572);
+        assert_eq!(books.house(LedgerAccountKind::CommissionExpense), 428_572);
         for account in [
-            AccountKind::Accrued,
-            AccountKind::Held,
-            AccountKind::Payable,
-            AccountKind::InPayout,
-            AccountKind::ClawbackReceivable,
+            LedgerAccountKind::Accrued,
+            LedgerAccountKind::Held,
+            LedgerAccountKind::Payable,
+            LedgerAccountKind::InPayout,
+            LedgerAccountKind::ClawbackReceivable,
         ] {
             assert_eq!(books.of(account), 0, "{account:?}");
         }
@@ -304,7 +280,7 @@ mod tests {
     #[test]
     fn postings_that_do_not_balance_are_recognised() {
         let posting = |amount_minor| Posting {
-            account: AccountKind::Cash,
+            account: LedgerAccountKind::Cash,
             owner: None,
             amount_minor,
         };

@@ -5,14 +5,14 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use super::AccountKind;
 use crate::{
+    access::Scope,
     entity::{
         ids::{LedgerTransactionId, PartnerId},
-        ledger_account, ledger_transaction, program_version,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_transaction, program_version,
     },
     error::Result,
-    identity::Scope,
     platform::{money::Currency, sql::any_of},
 };
 
@@ -22,7 +22,7 @@ pub struct Wanted {
     /// Of this partner.
     pub partner: Option<PartnerId>,
     /// Of this kind.
-    pub kind: Option<AccountKind>,
+    pub kind: Option<LedgerAccountKind>,
     /// In this currency.
     pub currency: Option<Currency>,
 }

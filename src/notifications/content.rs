@@ -15,19 +15,22 @@ use serde_json::{Value, json};
 use super::store;
 use crate::{
     app::App,
-    deals::ParticipantStatus,
     entity::{
-        accrual, customer, deal, deal_participant, deal_registration,
+        accrual::{self, AccrualKind},
+        customer, deal,
+        deal_participant::{self, ParticipantStatus},
+        deal_registration,
         ids::{
             DealId, DealParticipantId, DealRefundId, DealRegistrationId, PartnerId,
             PartnerStatementId, PaymentDetailsId, PayoutId, PayoutRunId, TouchpointId, UserTokenId,
         },
         partner, partner_statement, payment_details, payout, payout_run, touchpoint, user,
+        user_token::TokenPurpose,
     },
     error::{Error, Result},
     events::Event,
-    identity::{TokenPurpose, links},
-    incentives::{AccrualKind, statement::Sums},
+    identity::links,
+    incentives::statement::Sums,
     platform::{ids::TypedId, money::Currency, reader::Reader},
 };
 

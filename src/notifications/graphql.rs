@@ -4,8 +4,12 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{replay, store};
 use crate::{
+    access::Action,
     connection,
-    entity::{ids::JobId, job},
+    entity::{
+        ids::JobId,
+        job::{self, JobStatus},
+    },
     error::{Error, Result},
     graphql::{
         context::{self, ContextExt},
@@ -13,9 +17,7 @@ use crate::{
         paging::{self, Direction, PageArgs, Sort},
         scalars::DateTime,
     },
-    identity::Action,
     payload,
-    platform::jobs::JobStatus,
 };
 
 /// Background work: telling those concerned by an event, one mail, the next step of a payout run.

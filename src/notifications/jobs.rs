@@ -14,11 +14,11 @@ use super::{
     texts::{self, Mail},
 };
 use crate::{
+    access::Actor,
     app::App,
     entity::{ids::UserId, job},
     error::{Code, Error, Result as Done},
     events::Event,
-    identity::Actor,
     platform::{
         ids::TypedId,
         jobs::{self, Job, NewJob},

@@ -40,9 +40,11 @@
 
 use super::texts::Mail;
 use crate::{
-    entity::ids::{PartnerId, UserId},
+    entity::{
+        ids::{PartnerId, UserId},
+        user::{Role, UserStatus},
+    },
     events::Event,
-    identity::{Role, UserStatus},
 };
 
 /// Who at a partner decides for it.

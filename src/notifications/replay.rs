@@ -2,10 +2,10 @@
 
 use super::store;
 use crate::{
+    access::Action,
     entity::ids::JobId,
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::jobs,
     tx::Tx,
 };

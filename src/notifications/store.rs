@@ -12,19 +12,17 @@ use super::{
     texts::Mail,
 };
 use crate::{
-    deals::ParticipantStatus,
     entity::{
-        accrual, deal_participant, deal_registration,
+        accrual::{self, AccrualKind},
+        deal_participant::{self, ParticipantStatus},
+        deal_registration,
         ids::{DealId, JobId, PartnerId, PayoutRunId, TouchpointId, UserId, UserTokenId},
-        job, payout, payout_run, touchpoint, user, user_token,
+        job::{self, JobStatus},
+        payout, payout_run, touchpoint, user, user_token,
     },
     error::Result,
     events::Event,
-    incentives::AccrualKind,
-    platform::{
-        jobs::{Job, JobStatus},
-        money::Currency,
-    },
+    platform::{jobs::Job, money::Currency},
 };
 
 /// The kinds of commission lines that a win makes.

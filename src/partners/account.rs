@@ -7,37 +7,7 @@ use iban::{Iban, IbanLike, ParseIbanError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::platform::fault::Fault;
-
-/// How an account is written.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-#[graphql(name = "PaymentAccountKind")]
-pub enum AccountKind {
-    /// An international bank account number, which names country and bank.
-    Iban,
-    /// A number at a bank that is named by a code, in countries without IBAN.
-    AccountNumber,
-}
+use crate::{entity::payment_details::PaymentAccountKind, platform::fault::Fault};
 
 /// An account as somebody types it. Printing it shows nothing of it.
 #[derive(Clone, Debug)]
@@ -61,7 +31,7 @@ pub struct Typed {
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// How it is written.
-    pub kind: AccountKind,
+    pub kind: PaymentAccountKind,
     /// In whose name it is.
     pub holder: String,
     /// IBAN or number, without spaces.
@@ -121,7 +91,7 @@ impl Account {
     }
 }
 
-type Place = (AccountKind, String, Option<String>, String);
+type Place = (PaymentAccountKind, String, Option<String>, String);
 
 fn by_iban(typed: &Typed, text: &str, faults: &mut Vec<Fault>) -> Option<Place> {
     let beside = [
@@ -137,7 +107,7 @@ fn by_iban(typed: &Typed, text: &str, faults: &mut Vec<Fault>) -> Option<Place> 
     }
     match text.parse::<Iban>() {
         Ok(iban) => Some((
-            AccountKind::Iban,
+            PaymentAccountKind::Iban,
             iban.electronic_str().to_owned(),
             None,
             iban.country_code().to_owned(),
@@ -172,7 +142,7 @@ fn by_number(typed: &Typed, faults: &mut Vec<Fault>) -> Option<Place> {
     if has_ibans(country) {
         faults.push(Fault::at("iban", "is needed for accounts in this country"));
     }
-    let kind = AccountKind::AccountNumber;
+    let kind = PaymentAccountKind::AccountNumber;
     Some((kind, number, Some(bank_code), country.clone()))
 }
 
@@ -258,7 +228,7 @@ mod tests {
     #[test]
     fn where_there_are_no_ibans_a_number_and_a_bank_do() {
         let account = Account::read(&number("0012-3456 789", "021000021", "US")).unwrap();
-        assert_eq!(account.kind, AccountKind::AccountNumber);
+        assert_eq!(account.kind, PaymentAccountKind::AccountNumber);
         assert_eq!(
             (account.number.as_str(), account.last_four()),
             ("00123456789", "6789")

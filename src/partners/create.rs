@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use sea_orm::ActiveValue::Set;
 
-use super::{AttributeKind, PartnerSize, PartnerStatus, PartnerType, facts, store};
+use super::{PartnerType, facts, store};
 use crate::{
-    entity::{ids::PartnerId, partner},
+    access::Action,
+    entity::{
+        ids::PartnerId,
+        partner::{self, PartnerSize, PartnerStatus},
+        partner_attribute::AttributeKind,
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::hierarchy::HierarchyFault,
     tx::Tx,
 };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sea_orm::ActiveEnum;
 use url::Url;
 
-use super::{AttributeKind, PartnerType};
-use crate::{error::Faults, platform::text};
+use super::PartnerType;
+use crate::{entity::partner_attribute::AttributeKind, error::Faults, platform::text};
 
 /// The most characters of a name.
 pub const NAME: usize = 200;

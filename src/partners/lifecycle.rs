@@ -2,15 +2,16 @@
 
 use sea_orm::{ActiveEnum, ActiveValue::Set};
 
-use super::{PartnerAction, standing, store};
+use super::{standing, store};
 use crate::{
+    access::Action,
     entity::{
         ids::{LifecycleEventId, PartnerId},
-        partner, partner_lifecycle_event,
+        partner,
+        partner_lifecycle_event::{self, PartnerAction},
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     platform::transition::{self, StateMachine},
     tx::Tx,
 };

@@ -11,7 +11,6 @@
 //! industries and competencies up to date, and says to which account it is paid.
 
 pub mod account;
-pub mod attribute;
 mod chunk;
 pub mod create;
 mod facts;
@@ -25,8 +24,6 @@ pub mod store;
 pub mod update;
 pub mod wall;
 
-pub use account::AccountKind;
-pub use attribute::AttributeKind;
 pub use chunk::Chunk;
 pub use facts::name_key;
-pub use status::{PartnerAction, PartnerSize, PartnerStatus, PartnerType};
+pub use status::PartnerType;

@@ -15,6 +15,7 @@ use super::{
     standing, store,
 };
 use crate::{
+    access::{Action, Scope},
     app::App,
     entity::{
         ids::{PartnerId, PaymentDetailsId},
@@ -22,7 +23,6 @@ use crate::{
     },
     error::{Error, Faults, Result},
     events::Event,
-    identity::{Action, Scope},
     platform::{auth::seal::Seals, ids::TypedId, sql},
     tx::{CHUNK, Call, Tx},
 };

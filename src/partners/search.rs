@@ -5,9 +5,12 @@ use sea_orm::{
     sea_query::SimpleExpr,
 };
 
-use super::{AttributeKind, PartnerStatus};
 use crate::{
-    entity::{ids::PartnerId, partner, partner_attribute},
+    entity::{
+        ids::PartnerId,
+        partner::{self, PartnerStatus},
+        partner_attribute::{self, AttributeKind},
+    },
     platform::text::Part,
 };
 

@@ -9,9 +9,9 @@ use sea_orm::{
 
 use super::store;
 use crate::{
+    access::Scope,
     entity::{ids::PartnerId, partner},
     error::{Code, Error, Refusal, Result},
-    identity::Scope,
     tx::Tx,
 };
 

@@ -9,185 +9,35 @@
 //!
 //! Pure: decides from facts alone.
 
-use sea_orm::{DeriveActiveEnum, EnumIter};
-use serde::{Deserialize, Serialize};
+use crate::{
+    entity::{partner::PartnerStatus, partner_lifecycle_event::PartnerAction},
+    platform::transition::StateMachine,
+};
 
-use crate::platform::transition::StateMachine;
-
-/// Where a partner stands in its life with the vendor.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum PartnerStatus {
-    /// Known to the vendor, has not applied. Partners created by the vendor start here.
-    Prospect,
-    /// Has applied and waits for a reviewer.
-    Applied,
-    /// A reviewer is vetting the application.
-    UnderReview,
-    /// Accepted; onboarding has not begun.
-    Approved,
-    /// Working through agreements, training and set-up.
-    Onboarding,
-    /// In full standing.
-    Active,
-    /// In full standing, but observed for a stated reason.
-    OnWatch,
-    /// Barred from new business; what it has earned is held until reinstatement or offboarding.
-    Suspended,
-    /// Leaving: no new business, running business is settled and paid.
-    Offboarding,
-    /// Gone and settled. Final.
-    Retired,
-    /// The application was turned down. The partner may apply again.
-    Rejected,
-}
-
-/// What can be done to a partner's standing.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum PartnerAction {
-    /// Hand in an application, or hand it in again after a rejection.
-    Apply,
-    /// Take the application up for vetting.
-    StartReview,
-    /// Accept the applicant.
-    Approve,
-    /// Turn the applicant down. Needs a reason.
-    Reject,
-    /// Begin agreements, training and set-up.
-    StartOnboarding,
-    /// Put into full standing: after onboarding; right after approval where there is nothing to
-    /// onboard; or from the start where the agreement was made outside of Ensemble.
-    Activate,
-    /// Observe the partner. Needs a reason.
-    Watch,
-    /// Bar from new business and hold payments. Needs a reason.
-    Suspend,
-    /// Return to full standing.
-    Reinstate,
-    /// Begin the farewell. Needs a reason.
-    StartOffboarding,
-    /// Close the file.
-    Retire,
-}
-
-/// What kind of business a partner is. A partner may be of several types.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum PartnerType {
-    /// Independent software vendor.
-    Isv,
-    /// System integrator.
-    Si,
-    /// Managed service provider.
-    Msp,
-    /// Buys and sells on, in its own name.
-    Reseller,
-    /// Advises customers without selling to them.
-    Consultancy,
-    /// Sells to resellers.
-    Distributor,
-    /// Refers customers for a fee.
-    Agent,
-    /// Adds services of its own around the product.
-    ValueAddedService,
-    /// Brings hardware, cloud or a platform that the product works with.
-    Technology,
-    /// Tests or certifies products.
-    TestCertification,
-}
-
-/// How big a partner is, by people employed (European Commission recommendation 2003/361/EC, large
-/// split in two).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum PartnerSize {
-    /// Fewer than 10 people.
-    Micro,
-    /// 10 to 49 people.
-    Small,
-    /// 50 to 249 people.
-    Medium,
-    /// 250 to 4,999 people.
-    Large,
-    /// 5,000 people or more.
-    Enterprise,
+crate::text_enum! {
+    /// What kind of business a partner is. A partner may be of several types.
+    pub enum PartnerType {
+        /// Independent software vendor.
+        Isv,
+        /// System integrator.
+        Si,
+        /// Managed service provider.
+        Msp,
+        /// Buys and sells on, in its own name.
+        Reseller,
+        /// Advises customers without selling to them.
+        Consultancy,
+        /// Sells to resellers.
+        Distributor,
+        /// Refers customers for a fee.
+        Agent,
+        /// Adds services of its own around the product.
+        ValueAddedService,
+        /// Brings hardware, cloud or a platform that the product works with.
+        Technology,
+        /// Tests or certifies products.
+        TestCertification,
+    }
 }
 
 impl StateMachine for PartnerStatus {
@@ -246,8 +96,10 @@ impl PartnerStatus {
 mod tests {
     use sea_orm::{ActiveEnum, Iterable};
 
-    use super::{PartnerAction as A, PartnerStatus as S};
-    use crate::platform::transition::{IllegalTransition, Refusal, StateMachine, table};
+    use crate::{
+        entity::{partner::PartnerStatus as S, partner_lifecycle_event::PartnerAction as A},
+        platform::transition::{IllegalTransition, Refusal, StateMachine, table},
+    };
 
     #[test]
     fn every_status_allows_exactly_the_listed_actions() {

@@ -5,14 +5,16 @@ use sea_orm::{
     QuerySelect, Select, Statement, Value,
 };
 
-use super::{AttributeKind, wall::only};
+use super::wall::only;
 use crate::{
+    access::Scope,
     entity::{
         ids::{PartnerId, PaymentDetailsId},
-        partner, partner_attribute, partner_lifecycle_event, payment_details,
+        partner,
+        partner_attribute::{self, AttributeKind},
+        partner_lifecycle_event, payment_details,
     },
     error::Result,
-    identity::Scope,
     platform::{
         hierarchy::Tree,
         ids::TypedId,

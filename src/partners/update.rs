@@ -6,12 +6,16 @@ use async_graphql::MaybeUndefined::{self, Null, Undefined, Value};
 use chrono::NaiveDate;
 use sea_orm::{ActiveValue::Set, SqlErr};
 
-use super::{AttributeKind, PartnerSize, PartnerType, create, facts, standing, store};
+use super::{PartnerType, create, facts, standing, store};
 use crate::{
-    entity::{ids::PartnerId, partner},
+    access::Action,
+    entity::{
+        ids::PartnerId,
+        partner::{self, PartnerSize},
+        partner_attribute::AttributeKind,
+    },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     tx::Tx,
 };
 

@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, Condition};
 
-use crate::{entity::ids::PartnerId, identity::Scope};
+use crate::{access::Scope, entity::ids::PartnerId};
 
 /// The rows that the caller may see, by the column that names the partner they belong to.
 pub fn only(scope: Scope, column: impl ColumnTrait) -> Condition {

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use super::{RunStatus, calculate, cancel, store};
+use super::{calculate, cancel, store};
 use crate::{
     app::App,
-    entity::ids::PayoutRunId,
+    entity::{ids::PayoutRunId, payout_run::RunStatus},
     error::{Code, Error, Result},
     tx::{Call, Tx},
 };

@@ -6,11 +6,14 @@ use super::{
     store,
 };
 use crate::{
-    entity::ids::{PayoutId, PayoutRunId},
+    access::Action,
+    entity::{
+        ids::{PayoutId, PayoutRunId},
+        ledger_transaction::LedgerTransactionKind,
+    },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Action,
-    ledger::{TransactionKind, post, release, rules},
+    ledger::{post, release, rules},
     platform::{ids::TypedId, transition::StateMachine},
     tx::Tx,
 };
@@ -74,7 +77,7 @@ async fn post_approval(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
             payment.taken_back_minor,
         );
         transactions.push(post::NewTransaction {
-            kind: TransactionKind::PayoutApproval,
+            kind: LedgerTransactionKind::PayoutApproval,
             key: format!("payout:{}:approval", payment.id.uuid()),
             subject_type: PayoutId::PREFIX,
             subject_id: payment.id.uuid(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    ExceptionReason, PayoutRules, PayoutStatus, refusal,
+    PayoutRules, refusal,
     select::{self, Due},
     status::RunAction,
     store,
@@ -13,7 +13,9 @@ use super::{
 use crate::{
     entity::{
         ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId},
-        payout, payout_exception, payout_run,
+        payout::{self, PayoutStatus},
+        payout_exception::{self, ExceptionReason},
+        payout_run,
     },
     error::{Code, Error, Refusal, Result},
     events::Event,

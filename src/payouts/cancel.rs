@@ -3,15 +3,18 @@
 use sea_orm::ActiveEnum;
 
 use super::{
-    RunStatus, jobs, refusal,
+    jobs, refusal,
     status::{PayoutAction, RunAction},
     store,
 };
 use crate::{
-    entity::{ids::PayoutRunId, payout_run},
+    access::Action,
+    entity::{
+        ids::PayoutRunId,
+        payout_run::{self, RunStatus},
+    },
     error::Result,
     events::Event,
-    identity::Action,
     platform::{sql::count, transition::StateMachine},
     tx::Tx,
 };

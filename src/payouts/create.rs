@@ -3,15 +3,15 @@
 use chrono::NaiveDate;
 use sea_orm::{ActiveEnum, ActiveValue::Set};
 
-use super::{RunStatus, jobs, store};
+use super::{jobs, store};
 use crate::{
+    access::Action,
     entity::{
         ids::{PayoutRunId, ProgramId},
-        payout_run,
+        payout_run::{self, RunStatus},
     },
     error::{Refusal, Result},
     events::Event,
-    identity::Action,
     platform::ids::{self, TypedId},
     programs::rules::{self, Rules},
     tx::Tx,

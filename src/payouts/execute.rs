@@ -8,22 +8,23 @@
 use std::sync::Arc;
 
 use super::{
-    RunStatus,
     provider::{self, Batch, PayoutProvider},
     refusal, settle,
     status::{PayoutAction, RunAction},
     store,
 };
 use crate::{
+    access::Action,
     app::App,
     entity::{
         ids::{PayoutId, PayoutRunId},
+        ledger_transaction::LedgerTransactionKind,
         payout,
+        payout_run::RunStatus,
     },
     error::{Error, Result},
     events::Event,
-    identity::Action,
-    ledger::{TransactionKind, post, rules},
+    ledger::{post, rules},
     platform::{ids::TypedId, transition::StateMachine},
     tx::{CHUNK, Call, Tx},
 };
@@ -60,7 +61,7 @@ pub(super) async fn post_start(tx: &Tx, payments: &[payout::Model]) -> Result<()
     for payment in payments {
         let postings = rules::execution_started(payment.partner_id.uuid(), payment.amount_minor);
         transactions.push(post::NewTransaction {
-            kind: TransactionKind::PayoutStart,
+            kind: LedgerTransactionKind::PayoutStart,
             // A failed payment starts again; its version tells the attempts apart.
             key: format!("payout:{}:start:{}", payment.id.uuid(), payment.version),
             subject_type: PayoutId::PREFIX,

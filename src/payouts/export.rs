@@ -16,9 +16,9 @@ use self::claim::Claim;
 use super::provider::{Batch, Outcome, PayoutProvider};
 use crate::{
     app::App,
-    entity::payout_export,
+    entity::{payment_details::PaymentAccountKind, payout_export},
     error::{Error, Result},
-    partners::{AccountKind, account::Account},
+    partners::account::Account,
     platform::{audit, files::Files},
 };
 
@@ -247,7 +247,9 @@ pub fn content(batch: &Batch) -> io::Result<Vec<u8>> {
         let account = payment.account.as_ref();
         let holder = account.map_or("", |account| account.holder.as_str());
         let (iban, number) = match account {
-            Some(account) if account.kind == AccountKind::Iban => (account.number.as_str(), ""),
+            Some(account) if account.kind == PaymentAccountKind::Iban => {
+                (account.number.as_str(), "")
+            }
             Some(account) => ("", account.number.as_str()),
             None => ("", ""),
         };

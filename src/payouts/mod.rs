@@ -27,4 +27,3 @@ pub mod status;
 mod store;
 
 pub use rules::PayoutRules;
-pub use status::{ExceptionReason, PayoutStatus, RunStatus};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{execute, provider, refusal, status::PayoutAction, store};
 use crate::{
+    access::Action,
     app::App,
     entity::{
         ids::{PaymentDetailsId, PayoutId, PayoutRunId},
@@ -11,7 +12,6 @@ use crate::{
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Action,
     partners::payment,
     platform::transition::StateMachine,
     tx::{Call, Tx},

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::ExceptionReason;
 use crate::{
-    partners::PartnerStatus,
+    entity::{partner::PartnerStatus, payout_exception::ExceptionReason},
     platform::{calendar, money::Currency},
 };
 

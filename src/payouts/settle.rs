@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 
 use super::{
-    PayoutStatus,
     provider::{Key, Outcome},
     refusal,
     status::{PayoutAction, RunAction},
     store,
 };
 use crate::{
+    access::Action,
     entity::{
         ids::{PayoutId, PayoutRunId},
-        payout,
+        ledger_transaction::LedgerTransactionKind,
+        payout::{self, PayoutStatus},
     },
     error::{Error, Result},
     events::Event,
-    identity::Action,
-    ledger::{Posting, TransactionKind, post, rules},
+    ledger::{Posting, post, rules},
     platform::{ids::TypedId, transition::StateMachine},
     tx::Tx,
 };
@@ -100,7 +100,7 @@ fn decide(
             let posted = transaction(
                 tx,
                 payment,
-                TransactionKind::PayoutSettlement,
+                LedgerTransactionKind::PayoutSettlement,
                 "settlement",
                 postings,
             )?;
@@ -118,7 +118,7 @@ fn decide(
             let posted = transaction(
                 tx,
                 payment,
-                TransactionKind::PayoutFailure,
+                LedgerTransactionKind::PayoutFailure,
                 "failure",
                 postings,
             )?;
@@ -135,7 +135,7 @@ fn decide(
 fn transaction(
     tx: &Tx,
     payment: &payout::Model,
-    kind: TransactionKind,
+    kind: LedgerTransactionKind,
     what: &str,
     postings: std::result::Result<Vec<Posting>, rules::PostingError>,
 ) -> Result<post::NewTransaction> {

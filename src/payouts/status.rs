@@ -6,88 +6,29 @@
 //!
 //! Pure: decides from facts alone.
 
-use serde::{Deserialize, Serialize};
+use crate::{
+    entity::{payout::PayoutStatus, payout_run::RunStatus},
+    platform::transition::StateMachine,
+};
 
-use crate::platform::transition::StateMachine;
-
-/// Where a payout run stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum RunStatus {
-    /// Being calculated, partner by partner.
-    Calculating,
-    /// Calculated; waits for a second person.
-    Review,
-    /// Approved; its amounts are payable.
-    Approved,
-    /// Handed to the provider.
-    Executing,
-    /// Every payment is settled as paid.
-    Completed,
-    /// Settled, but some payments failed; their amounts are payable again.
-    PartiallyFailed,
-    /// Given up before approval; its commission lines are being freed.
-    Cancelling,
-    /// Given up before approval; its commission lines are free for the next run.
-    Cancelled,
-}
-
-/// What can be done to a payout run.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum RunAction {
-    /// Everything that is due was looked at.
-    Submit,
-    /// A second person agrees.
-    Approve,
-    /// Give it up.
-    Cancel,
-    /// Its commission lines are free again.
-    Free,
-    /// Hand its payments to the provider.
-    Execute,
-    /// Every payment is paid.
-    Complete,
-    /// Every payment is settled, some without success.
-    CompleteWithFailures,
+crate::text_enum! {
+    /// What can be done to a payout run.
+    pub enum RunAction {
+        /// Everything that is due was looked at.
+        Submit,
+        /// A second person agrees.
+        Approve,
+        /// Give it up.
+        Cancel,
+        /// Its commission lines are free again.
+        Free,
+        /// Hand its payments to the provider.
+        Execute,
+        /// Every payment is paid.
+        Complete,
+        /// Every payment is settled, some without success.
+        CompleteWithFailures,
+    }
 }
 
 impl StateMachine for RunStatus {
@@ -108,86 +49,26 @@ impl StateMachine for RunStatus {
     }
 }
 
-/// Where a payment to one partner stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum PayoutStatus {
-    /// Calculated; waits for the approval of its run.
-    Review,
-    /// Approved; its amount is payable.
-    Approved,
-    /// Handed to the provider, which has not answered yet.
-    Executing,
-    /// The money is on its way to the partner.
-    Paid,
-    /// The provider refused; the amount is payable again.
-    Failed,
-    /// The provider's answer is not known; it is asked, never sent anew.
-    Unknown,
-    /// Its run was given up.
-    Cancelled,
-    /// Approved, and nothing to pay: what was earned and what was taken back cancel out.
-    Netted,
-}
-
-/// What can be done to a payment.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum PayoutAction {
-    /// Its run is approved.
-    Approve,
-    /// Its run is approved, and there is nothing to pay.
-    Net,
-    /// Its run is given up.
-    Cancel,
-    /// It is handed to the provider.
-    Start,
-    /// The provider paid it.
-    Settle,
-    /// The provider refused it.
-    Fail,
-    /// The provider does not tell what became of it.
-    LoseTrack,
-    /// It is handed to the provider again, as another attempt.
-    Retry,
+crate::text_enum! {
+    /// What can be done to a payment.
+    pub enum PayoutAction {
+        /// Its run is approved.
+        Approve,
+        /// Its run is approved, and there is nothing to pay.
+        Net,
+        /// Its run is given up.
+        Cancel,
+        /// It is handed to the provider.
+        Start,
+        /// The provider paid it.
+        Settle,
+        /// The provider refused it.
+        Fail,
+        /// The provider does not tell what became of it.
+        LoseTrack,
+        /// It is handed to the provider again, as another attempt.
+        Retry,
+    }
 }
 
 impl StateMachine for PayoutStatus {
@@ -231,45 +112,12 @@ impl PayoutStatus {
     }
 }
 
-/// Why a partner with open commission is not paid by a run. Nothing is lost: the lines wait for a later run.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum ExceptionReason {
-    /// The amount is below the programme's minimum payment.
-    BelowMinimum,
-    /// More was taken back than earned; the balance is carried forward.
-    NegativeBalance,
-    /// The partner's state does not allow payment.
-    NotPayable,
-    /// The data processing agreement on file has expired.
-    AgreementExpired,
-    /// The programme pays only to accounts that are set, and the partner has none.
-    NoPaymentDetails,
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{PayoutStatus, RunStatus};
-    use crate::platform::transition::table;
+    use crate::{
+        entity::{payout::PayoutStatus, payout_run::RunStatus},
+        platform::transition::table,
+    };
 
     #[test]
     fn a_payment_is_sent_again_only_after_it_failed() {

@@ -12,7 +12,10 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use crate::{
-    entity::{ids::JobId, job},
+    entity::{
+        ids::JobId,
+        job::{self, JobStatus},
+    },
     error::Result,
     events::Event,
     tx::Tx,
@@ -89,34 +92,6 @@ pub async fn append(tx: &Tx, events: &[Event], enqueued: Vec<NewJob>) -> Result<
     });
     tx.insert_all_new(rows).await?;
     Ok(())
-}
-
-/// Where a job stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum JobStatus {
-    /// Waits for its time, or is being worked on under a lease.
-    Pending,
-    /// Finished.
-    Done,
-    /// Given up after its last attempt; an operator may replay it.
-    Dead,
 }
 
 /// Takes up to `limit` due jobs under a new lease.

@@ -32,6 +32,7 @@ pub mod sql;
 pub mod telemetry;
 pub mod templates;
 pub mod text;
+pub mod text_enum;
 pub(crate) mod transaction;
 pub mod transition;
 pub mod trouble;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
-use super::{Amendment, ProgramStatus};
+use super::Amendment;
 use crate::{
+    access::Action,
     entity::{
         ids::{ProgramId, ProgramVersionId},
-        program, program_version,
+        program::{self, ProgramStatus},
+        program_version,
     },
     error::{Code, Faults, Refusal, Result},
     events::Event,
-    identity::Action,
     rules::Documents,
     tx::Tx,
 };

@@ -7,13 +7,13 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId},
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    identity::Action,
     partners::standing,
     tx::Tx,
 };

@@ -16,9 +16,7 @@ pub mod graphql;
 pub mod revise;
 pub mod rules;
 pub mod settings;
-pub mod status;
 pub mod store;
 
 pub use amendment::Amendment;
 pub use settings::ProgramRules;
-pub use status::ProgramStatus;

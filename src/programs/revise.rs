@@ -7,10 +7,10 @@ use sea_orm::sea_query::LockType;
 
 use super::{Amendment, ProgramRules, create, store};
 use crate::{
+    access::Action,
     entity::ids::ProgramId,
     error::{Error, Faults, Result},
     events::Event,
-    identity::Action,
     tx::Tx,
 };
 

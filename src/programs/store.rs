@@ -8,13 +8,14 @@ use sea_orm::{
 };
 
 use crate::{
+    access::Scope,
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId},
-        program, program_version,
+        program::{self, ProgramStatus},
+        program_version,
     },
     error::Result,
-    identity::Scope,
     partners::wall::only,
     platform::sql::any_of,
     tx::{CHUNK, Tx},
@@ -285,7 +286,7 @@ pub async fn some_active<C: ConnectionTrait>(db: &C) -> Result<Vec<ProgramId>> {
         .select_only()
         .column(program::Column::Id);
     let active = active
-        .filter(program::Column::Status.eq(super::ProgramStatus::Active))
+        .filter(program::Column::Status.eq(ProgramStatus::Active))
         .order_by_asc(program::Column::Id);
     Ok(active.limit(2).into_tuple().all(db).await?)
 }

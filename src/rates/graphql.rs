@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{Amount, Entry, MAX_ENTRIES, record, store};
 use crate::{
+    access::Action,
     connection,
     entity::{
         exchange_rate,
@@ -18,7 +19,6 @@ use crate::{
         paging::{self, Direction, Page, PageArgs, Sort},
         scalars::{CurrencyCode, Date, DateTime, Decimal},
     },
-    identity::Action,
     payload,
 };
 

@@ -9,10 +9,10 @@ use super::{
     store,
 };
 use crate::{
+    access::Action,
     entity::{exchange_rate, ids::ExchangeRateId},
     error::{Error, Faults, Result},
     events::Event,
-    identity::Action,
     platform::money::Currency,
     tx::Tx,
 };

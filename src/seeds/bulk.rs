@@ -19,8 +19,10 @@ use secrecy::SecretString;
 use super::PASSWORD;
 use crate::{
     app::App,
-    deals::SalesStatus,
-    entity::{deal, partner, program, user},
+    entity::{
+        deal::{self, SalesStatus},
+        partner, program, user,
+    },
     error::{Error, Refusal, Result},
     incentives,
     platform::clock::{Clock, ManualClock},

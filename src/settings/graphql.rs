@@ -3,8 +3,12 @@
 use async_graphql::{Object, SimpleObject};
 
 use crate::{
-    attribution::{self, models::Model, touchpoint::TouchpointKind},
-    deals::{participant::ParticipantRole, stage},
+    attribution,
+    deals::stage,
+    entity::{
+        attribution_run::AttributionModel, deal_participant::ParticipantRole,
+        touchpoint::TouchpointKind,
+    },
     graphql::scalars::{Decimal, Money, percent},
     platform::{money::Currency, ppm::Ppm},
     programs,
@@ -61,7 +65,7 @@ impl ProgramSettings {
     }
 
     /// The model whose credit is paid; others may be looked at beside it.
-    fn official_model(&self) -> Model {
+    fn official_model(&self) -> AttributionModel {
         self.0.attribution.official_model
     }
 

@@ -8,15 +8,16 @@ use super::ProgramSettings;
 use crate::{
     attribution::{
         AttributionRules,
-        models::Model,
         settings::{AttributionSettings, KindWeight, PhaseWeights, RoleWeight},
-        touchpoint::TouchpointKind,
     },
     deals::{
         PipelineRules,
-        participant::ParticipantRole,
         rules::ConflictSettings,
         stage::{Stage, StageKind},
+    },
+    entity::{
+        attribution_run::AttributionModel, deal_participant::ParticipantRole,
+        touchpoint::TouchpointKind,
     },
     error::{Faults, Result},
     graphql::scalars::{CurrencyCode, Decimal, MoneyInput},
@@ -47,7 +48,7 @@ pub struct ProgramSettingsInput {
     /// What each role on a deal weighs; a role that is not listed weighs nothing.
     roles: Option<Vec<RoleWeightInput>>,
     /// The model whose credit is paid.
-    official_model: Option<Model>,
+    official_model: Option<AttributionModel>,
     /// Parameters of the models.
     attribution: Option<AttributionSettingsInput>,
     /// When two customers are taken for possibly the same.

@@ -88,7 +88,8 @@ mod tests {
     use super::*;
     use crate::{
         attribution::settings::{PhaseWeights, RoleWeight},
-        deals::{participant::ParticipantRole, stage::StageKind},
+        deals::stage::StageKind,
+        entity::deal_participant::ParticipantRole,
     };
 
     fn faults(settings: &ProgramSettings) -> String {

@@ -238,8 +238,11 @@ fn part(row: &Earned, component: &Component, credits: &Credits) -> i64 {
 mod tests {
     use super::*;
     use crate::{
-        entity::ids::{ProgramId, UserId},
-        incentives::{PlanStatus, PlanTerms},
+        entity::{
+            ids::{ProgramId, UserId},
+            incentive_plan::PlanStatus,
+        },
+        incentives::PlanTerms,
         platform::ppm::Ppm,
     };
     use chrono::{DateTime, Utc};

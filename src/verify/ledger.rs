@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::Finding;
 use crate::{
-    entity::{ids::LedgerTransactionId, ledger_transaction},
+    entity::{ids::LedgerTransactionId, ledger_account::LedgerAccountKind, ledger_transaction},
     error::Result,
-    ledger::{AccountKind, Posting, content::Content},
+    ledger::{Posting, content::Content},
     platform::{ids::TypedId, money::Currency},
 };
 
@@ -24,7 +24,7 @@ struct Entry {
     transaction_id: Uuid,
     currency: Currency,
     amount_minor: i64,
-    kind: AccountKind,
+    kind: LedgerAccountKind,
     partner_id: Option<Uuid>,
 }
 

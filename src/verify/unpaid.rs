@@ -11,10 +11,11 @@ use super::Finding;
 use crate::{
     entity::{
         ids::{PartnerId, ProgramVersionId},
-        payout_run, program_version,
+        payout_run::{self, RunStatus},
+        program_version,
     },
     error::Result,
-    payouts::{RunStatus, select},
+    payouts::select,
     platform::{ids::TypedId, money::Currency},
 };
 

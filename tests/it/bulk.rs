@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use ensemble::{
-    deals::SalesStatus,
     entity::{
-        accrual, customer, customer_block_key, deal, deal_participant, deal_product,
-        deal_stage_change, enrollment, incentive_plan, partner, partner_attribute,
-        partner_lifecycle_event, product, product_family, program, program_version, touchpoint,
-        user,
+        accrual, customer, customer_block_key,
+        deal::{self, SalesStatus},
+        deal_participant, deal_product, deal_stage_change, enrollment, incentive_plan, partner,
+        partner_attribute, partner_lifecycle_event, product, product_family, program,
+        program_version, touchpoint,
+        user::{self, Role},
     },
     error::Code,
-    identity::Role,
     seeds::bulk::{self, Made, Scale},
 };
 use sea_orm::{

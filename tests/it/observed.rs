@@ -8,9 +8,8 @@ use axum::{
     http::Request,
 };
 use ensemble::{
-    entity::{audit_event, job},
+    entity::{audit_event, job, user::Role},
     error::Error,
-    identity::Role,
     platform::jobs::{self, NewJob},
     server, worker,
 };

@@ -6,11 +6,10 @@ use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
 };
-use ensemble::graphql::{
-    guard::{Guard, Limits},
-    sdl,
+use ensemble::{
+    graphql::guard::{Guard, Limits},
+    schema::sdl,
 };
-
 use serde_json::json;
 
 use crate::{

@@ -3,9 +3,8 @@
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
-    customers::identity::{
-        Facts, MatchOutcome, MatchReason, block_keys, compare, registrable_domain,
-    },
+    customers::identity::{Facts, block_keys, compare, registrable_domain},
+    entity::deal_registration::{MatchOutcome, MatchReason},
     platform::{audit, clock::Clock, ids},
 };
 use serde::Deserialize;

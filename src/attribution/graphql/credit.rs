@@ -6,15 +6,17 @@ use async_graphql::{Context, Description, Object, dataloader::Loader};
 use sea_orm::Iterable;
 
 use crate::{
+    access::{Action, Scope},
     attribution::{
-        Basis, Model,
         explain::{self, Case},
         facts::out_of_bounds,
         models::Outcome,
         store,
     },
     entity::{
-        attribution_credit, attribution_run, deal,
+        attribution_credit,
+        attribution_run::{self, AttributionBasis, AttributionModel},
+        deal,
         ids::{DealId, PartnerId},
     },
     error::{Error, Result},
@@ -24,7 +26,6 @@ use crate::{
         errors::top_level,
         scalars::{BigInt, DateTime, Decimal, Money, percent},
     },
-    identity::{Action, Scope},
     partners::graphql::Partner,
     platform::{
         money::{Currency, sum},
@@ -36,8 +37,8 @@ use crate::{
 /// part; those of other partners only as a number and a sum.
 #[derive(Clone, Debug, Description)]
 pub struct Attribution {
-    model: Model,
-    basis: Basis,
+    model: AttributionModel,
+    basis: AttributionBasis,
     stored: Option<attribution_run::Model>,
     as_of: chrono::DateTime<chrono::Utc>,
     currency: Currency,
@@ -60,7 +61,7 @@ struct Share {
 #[Object(use_type_description)]
 impl Attribution {
     /// The rule by which credit is given.
-    fn model(&self) -> Model {
+    fn model(&self) -> AttributionModel {
         self.model
     }
 
@@ -71,7 +72,7 @@ impl Attribution {
     }
 
     /// What it was computed from.
-    fn basis(&self) -> Basis {
+    fn basis(&self) -> AttributionBasis {
         self.basis
     }
 
@@ -188,7 +189,7 @@ impl Attribution {
     ///
     /// # Errors
     /// Parameters that validation would refuse.
-    pub fn compared(case: &Case, model: Model) -> Result<Self> {
+    pub fn compared(case: &Case, model: AttributionModel) -> Result<Self> {
         let outcome = case.credit(model)?;
         let blank = Self {
             model,
@@ -259,7 +260,7 @@ fn computed(outcome: &Outcome<PartnerId>, value_minor: i64) -> Result<Vec<Share>
 pub async fn attribution_for(
     ctx: &Context<'_>,
     deal: &deal::Model,
-    models: Option<Vec<Model>>,
+    models: Option<Vec<AttributionModel>>,
 ) -> async_graphql::Result<Vec<Attribution>> {
     ctx.may(Action::AttributionRead)?;
     let stored = ctx
@@ -276,7 +277,7 @@ pub async fn attribution_for(
             .await
             .map_err(top_level)?;
         // Each model once, however often it is named.
-        for model in Model::iter().filter(|model| models.contains(model)) {
+        for model in AttributionModel::iter().filter(|model| models.contains(model)) {
             if let Some(case) = &case {
                 found.push(Attribution::compared(case, model).map_err(top_level)?);
             }

@@ -5,20 +5,20 @@ use sea_orm::Iterable;
 
 use super::{Attribution, Touchpoint, deal};
 use crate::{
+    access::Action,
     attribution::{
-        Basis, Model,
         countable::Exclusion,
         explain::{self, Case, Explanation, Judged, Part},
         formula,
     },
     deals::graphql::Deal,
+    entity::attribution_run::{AttributionBasis, AttributionModel},
     error::{Error, Result},
     graphql::{
         ContextExt, List,
         errors::top_level,
         scalars::{DateTime, Decimal, Money, percent},
     },
-    identity::Action,
     partners::graphql::Partner,
     platform::money::Currency,
 };
@@ -39,7 +39,7 @@ impl AttributionExplanation {
     }
 
     /// The programme's official model.
-    fn model(&self) -> Model {
+    fn model(&self) -> AttributionModel {
         self.told.model
     }
 
@@ -49,7 +49,7 @@ impl AttributionExplanation {
     }
 
     /// What the credit was computed from.
-    fn basis(&self) -> Basis {
+    fn basis(&self) -> AttributionBasis {
         self.told.basis
     }
 
@@ -101,7 +101,7 @@ impl AttributionExplanation {
     #[graphql(directive = crate::graphql::cost::list_size::apply(8, None))]
     async fn what_if(&self) -> Option<async_graphql::Result<List<Attribution>>> {
         let compared = || {
-            Model::iter()
+            AttributionModel::iter()
                 .map(|model| Attribution::compared(&self.case, model))
                 .collect::<Result<List<_>>>()
         };

@@ -18,6 +18,7 @@ pub use touchpoint::{
 
 use super::{confirm, record};
 use crate::{
+    access::Action,
     deals::graphql::Deal,
     entity::ids::PartnerId,
     error::Error,
@@ -27,7 +28,6 @@ use crate::{
         errors::top_level,
         scalars::Date,
     },
-    identity::Action,
 };
 
 /// Queries of credit.

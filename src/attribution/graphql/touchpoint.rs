@@ -4,13 +4,15 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use sea_orm::Select;
 
 use crate::{
-    attribution::{
-        Milestone, Phase, TouchpointKind, TouchpointStatus, record, store,
-        touchpoint::TouchpointAction,
-    },
+    access::Action,
+    attribution::{record, store, touchpoint::TouchpointAction},
     connection,
     deals::graphql::Deal,
-    entity::{deal, ids::TouchpointId, touchpoint},
+    entity::{
+        deal,
+        ids::TouchpointId,
+        touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -19,7 +21,6 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::DateTime,
     },
-    identity::Action,
     partners::graphql::Partner,
     payload,
     platform::transition::StateMachine,
@@ -59,12 +60,12 @@ impl Touchpoint {
     }
 
     /// Where in the customer's journey.
-    fn phase(&self) -> Phase {
+    fn phase(&self) -> JourneyPhase {
         self.0.phase
     }
 
     /// The step of the deal it brought about; null for none.
-    fn milestone(&self) -> Option<Milestone> {
+    fn milestone(&self) -> Option<DealMilestone> {
         self.0.milestone
     }
 
@@ -186,9 +187,9 @@ pub struct TouchpointRecordInput {
     /// What the partner did.
     kind: TouchpointKind,
     /// Where in the customer's journey.
-    phase: Phase,
+    phase: JourneyPhase,
     /// The step of the deal it brought about, if any.
-    milestone: Option<Milestone>,
+    milestone: Option<DealMilestone>,
     /// When it happened; not in the future.
     occurred_at: DateTime,
     /// What shows it, such as a link or the name of a meeting; at most 2,000 characters.

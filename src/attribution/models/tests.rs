@@ -19,12 +19,12 @@ fn touch(partner: u8, days_before: i64) -> Touch<u8> {
         partner,
         at: CLOSE - TimeDelta::days(days_before),
         kind: TouchpointKind::Demo,
-        phase: Phase::Transaction,
+        phase: JourneyPhase::Transaction,
         milestone: None,
     }
 }
 
-fn in_phase(partner: u8, days_before: i64, phase: Phase) -> Touch<u8> {
+fn in_phase(partner: u8, days_before: i64, phase: JourneyPhase) -> Touch<u8> {
     Touch {
         phase,
         ..touch(partner, days_before)
@@ -53,12 +53,16 @@ fn journey() -> Inputs<u8> {
     inputs(&[touch(A, 60), touch(B, 30), touch(C, 0)], &[])
 }
 
-fn outcome(model: Model, inputs: &Inputs<u8>, parameters: &Parameters) -> Outcome<u8> {
+fn outcome(model: AttributionModel, inputs: &Inputs<u8>, parameters: &Parameters) -> Outcome<u8> {
     credit(model, inputs, parameters).unwrap()
 }
 
 /// The value of the deal divided by the model's credit.
-fn split(model: Model, inputs: &Inputs<u8>, parameters: &Parameters) -> Vec<(Option<u8>, i64)> {
+fn split(
+    model: AttributionModel,
+    inputs: &Inputs<u8>,
+    parameters: &Parameters,
+) -> Vec<(Option<u8>, i64)> {
     let outcome = outcome(model, inputs, parameters);
     let amounts = outcome.amounts(VALUE).unwrap();
     outcome
@@ -69,7 +73,7 @@ fn split(model: Model, inputs: &Inputs<u8>, parameters: &Parameters) -> Vec<(Opt
         .collect()
 }
 
-fn three(model: Model, inputs: &Inputs<u8>) -> [i64; 3] {
+fn three(model: AttributionModel, inputs: &Inputs<u8>) -> [i64; 3] {
     let rows = split(model, inputs, &Parameters::default());
     let of = |partner| {
         rows.iter()
@@ -82,25 +86,29 @@ fn three(model: Model, inputs: &Inputs<u8>) -> [i64; 3] {
 #[test]
 fn three_touches_by_every_touch_model() {
     let journey = journey();
-    assert_eq!(three(Model::First, &journey), [10_000_000, 0, 0]);
-    assert_eq!(three(Model::Last, &journey), [0, 0, 10_000_000]);
+    assert_eq!(three(AttributionModel::First, &journey), [10_000_000, 0, 0]);
+    assert_eq!(three(AttributionModel::Last, &journey), [0, 0, 10_000_000]);
     assert_eq!(
-        three(Model::Linear, &journey),
+        three(AttributionModel::Linear, &journey),
         [3_333_334, 3_333_333, 3_333_333]
     );
     assert_eq!(
-        three(Model::TimeDecay, &journey),
+        three(AttributionModel::TimeDecay, &journey),
         [1_428_571, 2_857_143, 5_714_286]
     );
     assert_eq!(
-        three(Model::UShaped, &journey),
+        three(AttributionModel::UShaped, &journey),
         [4_000_000, 2_000_000, 4_000_000]
     );
 }
 
 #[test]
 fn a_partner_sees_its_weight_of_the_total() {
-    let outcome = outcome(Model::TimeDecay, &journey(), &Parameters::default());
+    let outcome = outcome(
+        AttributionModel::TimeDecay,
+        &journey(),
+        &Parameters::default(),
+    );
     let weights: Vec<String> = outcome
         .contributions
         .iter()
@@ -115,14 +123,14 @@ fn a_partner_sees_its_weight_of_the_total() {
         .map(Ppm::to_string)
         .collect();
     assert_eq!(shares, ["14.2857", "28.5714", "57.1429"]);
-    assert_eq!(outcome.basis, Basis::Touchpoints);
+    assert_eq!(outcome.basis, AttributionBasis::Touchpoints);
 }
 
 #[test]
 fn time_decay_keeps_the_ratio_of_touches_that_are_all_old() {
     let old = inputs(&[touch(A, 3_660), touch(B, 3_630), touch(C, 3_600)], &[]);
     assert_eq!(
-        three(Model::TimeDecay, &old),
+        three(AttributionModel::TimeDecay, &old),
         [1_428_571, 2_857_143, 5_714_286]
     );
 }
@@ -130,11 +138,14 @@ fn time_decay_keeps_the_ratio_of_touches_that_are_all_old() {
 #[test]
 fn u_shaped_with_one_two_and_five_touches() {
     assert_eq!(
-        three(Model::UShaped, &inputs(&[touch(A, 9)], &[])),
+        three(AttributionModel::UShaped, &inputs(&[touch(A, 9)], &[])),
         [10_000_000, 0, 0]
     );
     let two = inputs(&[touch(A, 9), touch(B, 8)], &[]);
-    assert_eq!(three(Model::UShaped, &two), [5_000_000, 5_000_000, 0]);
+    assert_eq!(
+        three(AttributionModel::UShaped, &two),
+        [5_000_000, 5_000_000, 0]
+    );
     let five = inputs(
         &[
             touch(A, 9),
@@ -146,7 +157,7 @@ fn u_shaped_with_one_two_and_five_touches() {
         &[],
     );
     assert_eq!(
-        three(Model::UShaped, &five),
+        three(AttributionModel::UShaped, &five),
         [4_000_000, 1_333_333, 4_666_667]
     );
 }
@@ -157,8 +168,8 @@ fn w_shaped_rewards_the_milestones() {
         milestone: Some(milestone),
         ..touch(partner, days)
     };
-    let lead = milestone(B, 20, Milestone::LeadCreated);
-    let opportunity = milestone(C, 10, Milestone::OpportunityCreated);
+    let lead = milestone(B, 20, DealMilestone::LeadCreated);
+    let opportunity = milestone(C, 10, DealMilestone::OpportunityCreated);
     let full = inputs(
         &[
             touch(A, 30),
@@ -170,33 +181,33 @@ fn w_shaped_rewards_the_milestones() {
         &[],
     );
     assert_eq!(
-        three(Model::WShaped, &full),
+        three(AttributionModel::WShaped, &full),
         [3_500_000, 3_500_000, 3_000_000]
     );
 
     // Without a rest, and without the opportunity, the others keep their proportions.
     let no_rest = inputs(&[touch(A, 30), lead.clone(), opportunity], &[]);
     assert_eq!(
-        three(Model::WShaped, &no_rest),
+        three(AttributionModel::WShaped, &no_rest),
         [3_333_334, 3_333_333, 3_333_333]
     );
     let no_opportunity = inputs(&[touch(A, 30), lead, touch(C, 5)], &[]);
     assert_eq!(
-        three(Model::WShaped, &no_opportunity),
+        three(AttributionModel::WShaped, &no_opportunity),
         [4_285_714, 4_285_714, 1_428_572]
     );
 
     // The first touch also made the lead: it holds two of the three.
     let both = inputs(
         &[
-            milestone(A, 30, Milestone::LeadCreated),
-            milestone(B, 20, Milestone::OpportunityCreated),
+            milestone(A, 30, DealMilestone::LeadCreated),
+            milestone(B, 20, DealMilestone::OpportunityCreated),
             touch(C, 5),
         ],
         &[],
     );
     assert_eq!(
-        three(Model::WShaped, &both),
+        three(AttributionModel::WShaped, &both),
         [6_000_000, 3_000_000, 1_000_000]
     );
 }
@@ -218,7 +229,7 @@ fn roles_divide_by_their_points() {
         participant(B, "RESELLER"),
         participant(C, "IMPLEMENTER"),
     ];
-    let rows = split(Model::RoleWeighted, &inputs(&[], &pod), &roles());
+    let rows = split(AttributionModel::RoleWeighted, &inputs(&[], &pod), &roles());
     assert_eq!(
         rows,
         [
@@ -234,7 +245,11 @@ fn roles_divide_by_their_points() {
         &[participant(4, "IMPLEMENTER"), participant(5, "OBSERVER")],
     ]
     .concat();
-    let rows = split(Model::RoleWeighted, &inputs(&[], &more), &roles());
+    let rows = split(
+        AttributionModel::RoleWeighted,
+        &inputs(&[], &more),
+        &roles(),
+    );
     let amounts: Vec<i64> = rows.iter().map(|row| row.1).collect();
     assert_eq!(amounts, [2_000_000, 5_000_000, 1_500_000, 1_500_000, 0]);
 }
@@ -245,7 +260,7 @@ fn a_role_nobody_fills_stays_with_the_house_unless_the_programme_redistributes()
         &[],
         &[participant(A, "INFLUENCER"), participant(B, "RESELLER")],
     );
-    let kept = split(Model::RoleWeighted, &pod, &roles());
+    let kept = split(AttributionModel::RoleWeighted, &pod, &roles());
     assert_eq!(
         kept,
         [
@@ -258,7 +273,7 @@ fn a_role_nobody_fills_stays_with_the_house_unless_the_programme_redistributes()
         redistribute_unfilled_roles: true,
         ..roles()
     };
-    let shared = split(Model::RoleWeighted, &pod, &parameters);
+    let shared = split(AttributionModel::RoleWeighted, &pod, &parameters);
     assert_eq!(shared, [(Some(A), 2_857_143), (Some(B), 7_142_857)]);
 }
 
@@ -274,7 +289,7 @@ fn custom_weighs_by_kind() {
         kind_weights,
         ..Parameters::default()
     };
-    let rows = split(Model::Custom, &inputs, &parameters);
+    let rows = split(AttributionModel::Custom, &inputs, &parameters);
     assert_eq!(
         rows,
         [
@@ -285,7 +300,7 @@ fn custom_weighs_by_kind() {
     );
 
     // No kind has points: nobody earned anything, and nothing is lost.
-    let rows = split(Model::Custom, &inputs, &Parameters::default());
+    let rows = split(AttributionModel::Custom, &inputs, &Parameters::default());
     assert_eq!(
         rows,
         [(Some(A), 0), (Some(B), 0), (Some(C), 0), (None, 10_000_000)]
@@ -301,12 +316,12 @@ fn each_phase_has_its_part_of_the_deal() {
         }),
         ..Parameters::default()
     };
-    let pre = in_phase(A, 60, Phase::Awareness);
-    let sale = in_phase(B, 30, Phase::Transaction);
-    let post = in_phase(C, -30, Phase::Adoption);
+    let pre = in_phase(A, 60, JourneyPhase::Awareness);
+    let sale = in_phase(B, 30, JourneyPhase::Transaction);
+    let post = in_phase(C, -30, JourneyPhase::Adoption);
 
     let whole = inputs(&[pre.clone(), sale.clone(), post], &[]);
-    let rows = split(Model::Linear, &whole, &phases(false));
+    let rows = split(AttributionModel::Linear, &whole, &phases(false));
     assert_eq!(
         rows,
         [
@@ -317,9 +332,9 @@ fn each_phase_has_its_part_of_the_deal() {
     );
 
     let without = inputs(&[pre, sale], &[]);
-    let rows = split(Model::Linear, &without, &phases(true));
+    let rows = split(AttributionModel::Linear, &without, &phases(true));
     assert_eq!(rows, [(Some(A), 4_285_714), (Some(B), 5_714_286)]);
-    let rows = split(Model::Linear, &without, &phases(false));
+    let rows = split(AttributionModel::Linear, &without, &phases(false));
     assert_eq!(
         rows,
         [
@@ -329,7 +344,7 @@ fn each_phase_has_its_part_of_the_deal() {
         ]
     );
 
-    let outcome = outcome(Model::Linear, &without, &phases(false));
+    let outcome = outcome(AttributionModel::Linear, &without, &phases(false));
     let shown: Vec<String> = outcome
         .credits
         .iter()
@@ -351,8 +366,12 @@ fn without_touches_the_participants_count_from_their_acceptance() {
         participant(A, "SOURCER"),
         participant(A, "RESELLER"),
     ];
-    let outcome = outcome(Model::Linear, &inputs(&[], &pod), &Parameters::default());
-    assert_eq!(outcome.basis, Basis::Participation);
+    let outcome = outcome(
+        AttributionModel::Linear,
+        &inputs(&[], &pod),
+        &Parameters::default(),
+    );
+    assert_eq!(outcome.basis, AttributionBasis::Participation);
     assert_eq!(outcome.amounts(VALUE), Ok(vec![5_000_000, 5_000_000]));
     assert_eq!(outcome.credits[0].partner, Some(A));
     assert_eq!(outcome.credits[0].touches, 0);
@@ -361,8 +380,12 @@ fn without_touches_the_participants_count_from_their_acceptance() {
 
 #[test]
 fn a_deal_nobody_took_part_in_stays_with_the_house() {
-    let outcome = outcome(Model::Linear, &inputs(&[], &[]), &Parameters::default());
-    assert_eq!(outcome.basis, Basis::Nobody);
+    let outcome = outcome(
+        AttributionModel::Linear,
+        &inputs(&[], &[]),
+        &Parameters::default(),
+    );
+    assert_eq!(outcome.basis, AttributionBasis::Nobody);
     assert_eq!(outcome.amounts(VALUE), Ok(vec![VALUE]));
     assert_eq!(outcome.credits[0].partner, None);
 }
@@ -372,7 +395,7 @@ fn seven_partners_are_ordered_by_their_earliest_touch_then_id() {
     let mut touches: Vec<_> = (1..=7).map(|partner| touch(partner, 10)).collect();
     touches[6].at -= TimeDelta::days(1);
     let rows = split(
-        Model::Linear,
+        AttributionModel::Linear,
         &inputs(&touches, &[]),
         &Parameters::default(),
     );

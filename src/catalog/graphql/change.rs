@@ -4,13 +4,13 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::product::{Product, ProductFamily};
 use crate::{
+    access::Action,
     catalog::{family, product},
     error::{Faults, Result},
     graphql::{
         context::{self, ContextExt},
         scalars::MoneyInput,
     },
-    identity::Action,
     payload,
 };
 

@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::Loader};
 use sea_orm::EntityTrait;
 
 use crate::{
+    access::Action,
     catalog::store::{self, Wanted},
     connection,
     entity::{
@@ -19,7 +20,6 @@ use crate::{
         paging::{self, Direction, Page, PageArgs, Sort, TextFilter},
         scalars::{DateTime, Money, counter},
     },
-    identity::Action,
 };
 
 /// A product.

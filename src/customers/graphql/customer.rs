@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::Loader};
 use sea_orm::{QueryFilter, Select};
 
 use crate::{
+    access::{Action, Actor},
     connection,
     customers::{identity::registrable_domain, search::Wanted, store},
     entity::{customer, ids::CustomerId},
@@ -16,7 +17,6 @@ use crate::{
         paging::{self, Below, Direction, Page, PageArgs, Sort, TextFilter},
         scalars::{CountryCode, DateTime, counter},
     },
-    identity::{Action, Actor},
 };
 
 /// An end customer.

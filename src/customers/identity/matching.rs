@@ -5,75 +5,8 @@
 //!
 //! Pure: decides from facts alone.
 
-use serde::{Deserialize, Serialize};
-
 use super::name::Spellings;
-
-/// How sure we are that two customers are one.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum MatchOutcome {
-    /// Nothing in common.
-    Clear,
-    /// A person must look.
-    PossibleConflict,
-    /// The same customer.
-    Conflict,
-}
-
-/// What two customers have in common.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sea_orm::EnumIter,
-    sea_orm::DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum MatchReason {
-    /// The registrable domain. Proof.
-    SameDomain,
-    /// The name, apart from spelling conventions and legal form.
-    SameName,
-    /// Nearly the name.
-    SimilarName,
-    /// The registration number, in a country that is not known to be another one. Proof.
-    SameRegistrationNumber,
-    /// The telephone number.
-    SamePhone,
-}
+use crate::entity::deal_registration::{MatchOutcome, MatchReason};
 
 impl MatchReason {
     /// Whether two customers that have this in common are one.

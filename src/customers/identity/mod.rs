@@ -14,7 +14,7 @@ mod similar;
 mod spelling;
 
 pub use domain::{DomainFault, registrable_domain};
-pub use matching::{Facts, Match, MatchOutcome, MatchReason, compare};
+pub use matching::{Facts, Match, compare};
 pub use name::{name_key, name_tokens};
 pub use number::{phone_key, registration_number_key};
 pub use similar::{block_keys, similar_names};

@@ -4,10 +4,10 @@ use super::loaders::{
     MovesOf, OthersOn, ParticipantsOf, ProductsOf, RefundsOf, RegistrationOf, RulesOf,
 };
 use crate::{
+    access::{Action, Scope},
     entity::deal,
     error::Result,
     graphql::ahead::Ahead,
-    identity::{Action, Scope},
     incentives::graphql::AccrualsOf,
 };
 

@@ -11,13 +11,16 @@ use super::{
     parts::{DealParticipant, DealRefund, DealStage, ProductLine, StageDwell, StageStay},
 };
 use crate::{
-    attribution::{
-        Model,
-        graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
-    },
+    access::Action,
+    attribution::graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
     customers::graphql::Customer,
-    deals::{DealBusiness, LossReason, SalesStatus, pipeline, rules::Rules, store},
-    entity::{deal, deal_stage_change, ids::DealId},
+    deals::{pipeline, rules::Rules, store},
+    entity::{
+        attribution_run::AttributionModel,
+        deal::{self, DealBusiness, LossReason, SalesStatus},
+        deal_stage_change,
+        ids::DealId,
+    },
     error::{Error, Result},
     graphql::{
         ContextExt, List,
@@ -26,7 +29,6 @@ use crate::{
         paging::PageArgs,
         scalars::{BigInt, Date, DateTime, Decimal, Money},
     },
-    identity::Action,
     incentives::graphql::{AccrualConnection, accruals_for},
     partners::graphql::Partner,
     programs::graphql::Program,
@@ -301,7 +303,7 @@ impl Deal {
         #[graphql(
             desc = "Other models to look at beside the official one; for alliance managers, administrators and auditors. At most 8."
         )]
-        models: Option<Vec<Model>>,
+        models: Option<Vec<AttributionModel>>,
     ) -> Option<async_graphql::Result<Vec<Attribution>>> {
         Some(attribution_for(ctx, &self.0, models).await)
     }

@@ -5,12 +5,15 @@ use async_graphql::{ID, InputObject};
 use super::registration_inputs::{ProductLineInput, amount, lines};
 use crate::{
     deals::{
-        DealBusiness, LossReason, ParticipantRole,
         advance::Advance,
         close::{Lose, Win},
         invite::{Answer, Invite, Remove},
         open::Create,
         refund::Refund,
+    },
+    entity::{
+        deal::{DealBusiness, LossReason},
+        deal_participant::ParticipantRole,
     },
     graphql::{
         context::id,

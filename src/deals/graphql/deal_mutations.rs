@@ -1,20 +1,18 @@
 //! What can be done to deals and to the partners on them.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, Object};
 
 use super::{
     Deal, DealParticipant,
     deal_inputs::{
         DealCreateInput, DealLoseInput, DealParticipantAcceptInput, DealParticipantDeclineInput,
-        DealParticipantInviteInput, DealParticipantRemoveInput, DealRefundInput,
-        DealStageChangeInput, DealWinInput,
+        DealParticipantInviteInput, DealParticipantRemoveInput, DealStageChangeInput,
     },
-    write, write_once,
+    write,
 };
 use crate::{
-    deals::{advance, close, invite, open, refund},
-    graphql::{ContextExt, UserError, errors},
-    incentives::graphql::{CommissionException, exceptions_of},
+    deals::{advance, close, invite, open},
+    graphql::ContextExt,
     payload,
 };
 
@@ -32,28 +30,9 @@ payload!(
         deal: Deal
     }
 );
-/// The result of winning a deal.
-#[derive(SimpleObject)]
-pub struct DealWinPayload {
-    /// The deal; null when it was refused.
-    deal: Option<Deal>,
-    /// Why the deal pays no commission; empty when it pays some. At most 1.
-    #[graphql(directive = crate::graphql::cost::list_size::apply(1, None))]
-    commission_exceptions: Vec<CommissionException>,
-    /// Why nothing was changed, one for each fault; empty on success. At most 100.
-    #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
-    user_errors: Vec<UserError>,
-}
 payload!(
     /// The result of losing a deal.
     DealLosePayload {
-        /// The deal; null when it was refused.
-        deal: Deal
-    }
-);
-payload!(
-    /// The result of a refund.
-    DealRefundPayload {
         /// The deal; null when it was refused.
         deal: Deal
     }
@@ -120,30 +99,6 @@ impl PipelineMutation {
         DealStageChangePayload::of(result.await)
     }
 
-    /// Wins a deal: its registration is won, its protection ends, and credit, commission and ledger entries are made in the
-    /// same transaction. A deal that pays no commission lists the cause. Needs `@idempotent`. For alliance managers.
-    async fn deal_win(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which, when and for how much.")] input: DealWinInput,
-    ) -> async_graphql::Result<DealWinPayload> {
-        let result = async {
-            let id = write_once!(ctx, "dealWin", input.command(), close::win)?;
-            let deal = Deal::fresh(ctx, id).await?;
-            let exceptions = exceptions_of(ctx, &deal.0).await?;
-            Ok((deal, exceptions))
-        };
-        let (deal, commission_exceptions, user_errors) = match result.await {
-            Ok((deal, exceptions)) => (Some(deal), exceptions, Vec::new()),
-            Err(error) => (None, Vec::new(), errors::user_errors(error)?),
-        };
-        Ok(DealWinPayload {
-            deal,
-            commission_exceptions,
-            user_errors,
-        })
-    }
-
     /// Closes a deal as lost, with a reason and the competitor; its place is free again. For alliance managers.
     async fn deal_lose(
         &self,
@@ -155,20 +110,6 @@ impl PipelineMutation {
             Deal::fresh(ctx, id).await
         };
         DealLosePayload::of(result.await)
-    }
-
-    /// Notes that the customer of a won deal got money back; commission is taken back inside its window. Needs `@idempotent`.
-    /// For finance.
-    async fn deal_refund(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which, how much and why.")] input: DealRefundInput,
-    ) -> async_graphql::Result<DealRefundPayload> {
-        let result = async {
-            let id = write_once!(ctx, "dealRefund", input.command(), refund::refund)?;
-            Deal::fresh(ctx, id).await
-        };
-        DealRefundPayload::of(result.await)
     }
 }
 

@@ -5,13 +5,16 @@ use sea_orm::ColumnTrait;
 
 use super::pipeline::DealPipelineFilter;
 use crate::{
+    access::Action,
     connection,
     deals::{
-        SalesStatus,
         forecast::{self, Grouping, Outlook, Question},
         pipeline::{Forecast, Unconverted},
     },
-    entity::{deal, ids::PartnerId},
+    entity::{
+        deal::{self, SalesStatus},
+        ids::PartnerId,
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -20,7 +23,6 @@ use crate::{
         paging::{self, PageArgs},
         scalars::{CurrencyCode, Date, Money},
     },
-    identity::Action,
     partners::graphql::Partner,
     platform::{ids::TypedId, money::Currency},
 };

@@ -10,6 +10,7 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
+    access::Scope,
     deals::{participant_store, rules::Rules, store},
     entity::{
         deal, deal_participant, deal_product, deal_refund, deal_registration,
@@ -18,7 +19,6 @@ use crate::{
     },
     error::Result,
     graphql::context::{LoadError, Rows},
-    identity::Scope,
     platform::sql::any_of,
     programs::rules,
     tx::CHUNK,

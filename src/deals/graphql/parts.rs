@@ -4,15 +4,17 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::Deal;
 use crate::{
+    access::{Action, Actor},
     catalog::graphql::Product,
     deals::{
-        Contact, ParticipantRole, ParticipantStatus,
         participant::ParticipantAction,
         participant_store,
         stage::{Stage, StageKind},
     },
     entity::{
-        deal_participant, deal_refund,
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_refund,
+        deal_registration::Contact,
         ids::{DealParticipantId, ProductId},
     },
     error::{Error, Result},
@@ -21,7 +23,6 @@ use crate::{
         errors::top_level,
         scalars::{BigInt, DateTime, Decimal, EmailAddress, Money, percent},
     },
-    identity::{Action, Actor},
     partners::graphql::Partner,
     platform::{ppm::Ppm, transition::StateMachine},
 };

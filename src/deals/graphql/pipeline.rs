@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use sea_orm::{ColumnTrait, Condition};
 
 use crate::{
+    access::Action,
     deals::{pipeline::weighted, rules::Rules, store},
     entity::{
         deal,
@@ -18,7 +19,6 @@ use crate::{
         errors::top_level,
         scalars::{CurrencyCode, Money},
     },
-    identity::Action,
     platform::money::Currency,
     programs::rules,
 };

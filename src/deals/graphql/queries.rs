@@ -5,11 +5,12 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::{Deal, DealRegistration};
 use crate::{
+    access::{Action, Scope},
     connection,
-    customers::MatchOutcome,
-    deals::{RegistrationStatus, SalesStatus, store},
+    deals::store,
     entity::{
-        deal, deal_registration,
+        deal::{self, SalesStatus},
+        deal_registration::{self, MatchOutcome, RegistrationStatus},
         ids::{CustomerId, PartnerId, ProgramId},
     },
     error::Error,
@@ -20,7 +21,6 @@ use crate::{
         errors::top_level,
         paging::{self, Branches, DateTimeFilter, Direction, Page, PageArgs, Sort},
     },
-    identity::{Action, Scope},
 };
 
 connection!(

@@ -8,12 +8,14 @@ use super::{
     parts::{ContactAtCustomer, ProductLine},
 };
 use crate::{
-    customers::{MatchOutcome, MatchReason, graphql::Customer},
-    deals::{
-        DealBusiness, RegistrationStatus, RejectionReason, registration_status::RegistrationAction,
-        store,
+    access::{Action, Actor},
+    customers::graphql::Customer,
+    deals::{registration_status::RegistrationAction, store},
+    entity::{
+        deal::DealBusiness,
+        deal_registration::{self, MatchOutcome, MatchReason, RegistrationStatus, RejectionReason},
+        ids::DealRegistrationId,
     },
-    entity::{deal_registration, ids::DealRegistrationId},
     error::{Error, Result},
     graphql::{
         ContextExt, List,
@@ -21,7 +23,6 @@ use crate::{
         errors::top_level,
         scalars::{CountryCode, Date, DateTime, Money},
     },
-    identity::{Action, Actor},
     partners::graphql::Partner,
     platform::transition::StateMachine,
     programs::graphql::Program,

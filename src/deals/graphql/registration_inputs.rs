@@ -5,11 +5,14 @@ use async_graphql::{ID, InputObject};
 use crate::{
     customers::resolve::ClaimedCustomer,
     deals::{
-        Contact, DealBusiness, RejectionReason,
         extend::Extend,
         input::{Amount, Line},
         register::Submit,
         review::{Approve, Reject, Step},
+    },
+    entity::{
+        deal::DealBusiness,
+        deal_registration::{Contact, RejectionReason},
     },
     graphql::{
         context::id,

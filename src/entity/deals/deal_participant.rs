@@ -11,8 +11,8 @@ pub struct Model {
     pub id: DealParticipantId,
     pub deal_id: DealId,
     pub partner_id: PartnerId,
-    pub role: crate::deals::ParticipantRole,
-    pub status: crate::deals::ParticipantStatus,
+    pub role: ParticipantRole,
+    pub status: ParticipantStatus,
     pub scope: Option<String>,
     pub invited_by: Option<UserId>,
     pub invited_at: DateTimeUtc,
@@ -29,3 +29,39 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// What a partner does on a deal.
+    pub enum ParticipantRole {
+        /// Brought the deal.
+        Sourcer,
+        /// Advises the customer towards it.
+        Influencer,
+        /// Sells to the customer in its own name. At most one on a deal.
+        Reseller,
+        /// Puts the product to work.
+        Implementer,
+        /// Runs it for the customer.
+        ManagedService,
+        /// Brings technology that it works with.
+        Technology,
+        /// Supplies the reseller.
+        Distributor,
+    }
+}
+
+crate::text_enum! {
+    /// Whether a partner is on a deal.
+    pub enum ParticipantStatus {
+        /// Asked, has not answered.
+        Invited,
+        /// On the deal.
+        Accepted,
+        /// Said no.
+        Declined,
+        /// Did not answer in time.
+        Expired,
+        /// Taken off the deal.
+        Removed,
+    }
+}

@@ -20,7 +20,7 @@ pub struct Model {
     pub customer_name: String,
     pub customer_domain: Option<String>,
     pub customer_country: Option<String>,
-    pub business: crate::deals::DealBusiness,
+    pub business: crate::entity::deal::DealBusiness,
     pub value_minor: i64,
     pub currency: crate::platform::money::Currency,
     pub expected_close_on: Date,
@@ -28,12 +28,12 @@ pub struct Model {
     pub need: Option<String>,
     pub competitor: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]
-    pub contacts: crate::deals::Contacts,
+    pub contacts: Contacts,
     pub tier: String,
-    pub status: crate::deals::RegistrationStatus,
-    pub conflict_outcome: crate::customers::MatchOutcome,
+    pub status: RegistrationStatus,
+    pub conflict_outcome: MatchOutcome,
     #[sea_orm(column_type = "JsonBinary")]
-    pub conflict_reasons: crate::customers::MatchReasons,
+    pub conflict_reasons: MatchReasons,
     pub submitted_at: DateTimeUtc,
     pub review_due_at: DateTimeUtc,
     pub question: Option<String>,
@@ -41,7 +41,7 @@ pub struct Model {
     pub answer: Option<String>,
     pub decided_by: Option<UserId>,
     pub decided_at: Option<DateTimeUtc>,
-    pub rejection_reason: Option<crate::deals::RejectionReason>,
+    pub rejection_reason: Option<RejectionReason>,
     pub decision_note: Option<String>,
     pub protected_until: Option<DateTimeUtc>,
     pub reminder_due_at: Option<DateTimeUtc>,
@@ -58,3 +58,112 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// How sure we are that two customers are one.
+    pub enum MatchOutcome {
+        /// Nothing in common.
+        Clear,
+        /// A person must look.
+        PossibleConflict,
+        /// The same customer.
+        Conflict,
+    }
+}
+
+crate::text_enum! {
+    /// What two customers have in common.
+    pub enum MatchReason {
+        /// The registrable domain. Proof.
+        SameDomain,
+        /// The name, apart from spelling conventions and legal form.
+        SameName,
+        /// Nearly the name.
+        SimilarName,
+        /// The registration number, in a country that is not known to be another one. Proof.
+        SameRegistrationNumber,
+        /// The telephone number.
+        SamePhone,
+    }
+}
+
+/// Why two customers may be the same, as stored.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    sea_orm::FromJsonQueryResult,
+)]
+pub struct MatchReasons(pub Vec<MatchReason>);
+
+/// The partner's contacts at the customer. Personal data: kept on the registration, copied nowhere.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    sea_orm::FromJsonQueryResult,
+)]
+pub struct Contacts(pub Vec<Contact>);
+
+/// A person at the customer.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Contact {
+    /// The name.
+    pub name: String,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// The part the person plays: buyer, sponsor, user.
+    pub role: Option<String>,
+}
+
+crate::text_enum! {
+    /// Where a deal registration stands.
+    pub enum RegistrationStatus {
+        /// Handed in; holds its place at the customer and waits for a reviewer.
+        Submitted,
+        /// A reviewer is on it.
+        InReview,
+        /// The reviewer has asked the partner something; the review clock stands still.
+        InfoNeeded,
+        /// Accepted: the deal exists and is protected.
+        Approved,
+        /// Turned down, with a reason. Final.
+        Rejected,
+        /// Taken back by the partner before a decision. Final.
+        Withdrawn,
+        /// The protection has run out; the customer is open to others.
+        Expired,
+        /// The deal was won. Final.
+        Won,
+        /// The deal was lost. Final.
+        Lost,
+    }
+}
+
+crate::text_enum! {
+    /// Why a registration was turned down. The partner sees it together with the reviewer's words.
+    pub enum RejectionReason {
+        /// The customer already buys these products from the vendor.
+        ExistingCustomer,
+        /// The same opportunity is already known.
+        Duplicate,
+        /// The vendor's own sales people were already talking to the customer.
+        DirectEngagement,
+        /// The partner adds nothing to the sale.
+        NoValueAdded,
+        /// The customer is outside the territory of the partner.
+        OutOfTerritory,
+        /// Facts are missing and were not supplied.
+        Incomplete,
+        /// Another reason, told in words.
+        Other,
+    }
+}

@@ -15,7 +15,7 @@ pub struct Model {
     pub customer_id: CustomerId,
     pub family_id: ProductFamilyId,
     pub partner_id: PartnerId,
-    pub status: crate::deals::ProtectionStatus,
+    pub status: ProtectionStatus,
     pub expires_at: Option<DateTimeUtc>,
     pub ended_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
@@ -25,3 +25,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// Where a held place stands.
+    pub enum ProtectionStatus {
+        /// Taken at submission; nobody else can register the same, but nothing is granted yet.
+        Pending,
+        /// Granted until its end.
+        Active,
+        /// Over: rejected, withdrawn, expired, won or lost.
+        Ended,
+    }
+}

@@ -10,7 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: UserTokenId,
     pub user_id: UserId,
-    pub purpose: crate::identity::TokenPurpose,
+    pub purpose: TokenPurpose,
     pub token_hash: String,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
@@ -21,3 +21,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// What a single-use token is for.
+    pub enum TokenPurpose {
+        /// Accept an invitation and choose a password.
+        Invitation,
+        /// Choose a new password.
+        PasswordReset,
+    }
+}

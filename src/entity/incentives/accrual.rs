@@ -17,7 +17,7 @@ pub struct Model {
     pub component: i32,
     pub partner_id: PartnerId,
     pub program_id: ProgramId,
-    pub kind: crate::incentives::AccrualKind,
+    pub kind: AccrualKind,
     pub amount_minor: i64,
     pub currency: crate::platform::money::Currency,
     pub weight: i64,
@@ -34,3 +34,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// What a commission line is.
+    pub enum AccrualKind {
+        /// Earned by winning a deal, available at once.
+        Earned,
+        /// Earned by winning a deal, held back until a date.
+        Holdback,
+        /// Taken back because the customer was refunded; negative.
+        Clawback,
+    }
+}

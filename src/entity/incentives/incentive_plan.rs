@@ -12,7 +12,7 @@ pub struct Model {
     pub program_id: ProgramId,
     pub name: String,
     pub number: i32,
-    pub status: crate::incentives::PlanStatus,
+    pub status: PlanStatus,
     #[sea_orm(column_type = "JsonBinary")]
     pub terms: crate::incentives::PlanTerms,
     pub currency: crate::platform::money::Currency,
@@ -30,3 +30,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// A plan is drafted by one person, put into force by another, and what it promises is never changed afterwards.
+    pub enum PlanStatus {
+        /// Being written; pays nothing.
+        Draft,
+        /// In force between its dates.
+        Active,
+        /// Taken out of force; what it paid stays.
+        Retired,
+    }
+}

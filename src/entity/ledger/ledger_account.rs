@@ -9,7 +9,7 @@ use crate::entity::ids::{LedgerAccountId, PartnerId};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LedgerAccountId,
-    pub kind: crate::ledger::AccountKind,
+    pub kind: LedgerAccountKind,
     pub partner_id: Option<PartnerId>,
     pub currency: crate::platform::money::Currency,
     pub balance_minor: i64,
@@ -21,3 +21,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// An account of the ledger.
+    pub enum LedgerAccountKind {
+        /// Earned by a partner, not yet approved for payment.
+        Accrued,
+        /// Earned by a partner, held back until a date.
+        Held,
+        /// Approved for payment to a partner.
+        Payable,
+        /// Handed to the payment provider, answer outstanding.
+        InPayout,
+        /// Memo: what a partner has been paid so far.
+        Paid,
+        /// Taken back from a partner, not yet netted against what it earns.
+        ClawbackReceivable,
+        /// The house's cost of commissions.
+        CommissionExpense,
+        /// The house's bank account.
+        Cash,
+    }
+}

@@ -9,7 +9,7 @@ use crate::entity::ids::LedgerTransactionId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LedgerTransactionId,
-    pub kind: crate::ledger::TransactionKind,
+    pub kind: LedgerTransactionKind,
     pub transaction_key: String,
     pub input_hash: String,
     pub subject_type: String,
@@ -24,3 +24,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// The business event behind a transaction.
+    pub enum LedgerTransactionKind {
+        /// Commission of a won deal.
+        Commission,
+        /// Commission taken back after a refund.
+        Clawback,
+        /// A holdback reached its date.
+        HoldbackRelease,
+        /// A payout was approved.
+        PayoutApproval,
+        /// A payout was handed to the provider.
+        PayoutStart,
+        /// A payout was paid.
+        PayoutSettlement,
+        /// A payout failed.
+        PayoutFailure,
+        /// A full reversal of another transaction.
+        Reversal,
+    }
+}

@@ -10,7 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub partner_id: PartnerId,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub kind: crate::partners::AttributeKind,
+    pub kind: AttributeKind,
     #[sea_orm(primary_key, auto_increment = false)]
     pub value: String,
 }
@@ -19,3 +19,17 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// A kind of multi-valued fact about a partner.
+    pub enum AttributeKind {
+        /// What the partner is: a value of the partner types.
+        Type,
+        /// Where it works: ISO 3166-1 alpha-2.
+        Country,
+        /// The industries it serves, in the vendor's words.
+        Industry,
+        /// What it is good at, in the vendor's words.
+        Competency,
+    }
+}

@@ -10,9 +10,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LifecycleEventId,
     pub partner_id: PartnerId,
-    pub action: crate::partners::PartnerAction,
-    pub from_status: Option<crate::partners::PartnerStatus>,
-    pub to_status: crate::partners::PartnerStatus,
+    pub action: PartnerAction,
+    pub from_status: Option<crate::entity::partner::PartnerStatus>,
+    pub to_status: crate::entity::partner::PartnerStatus,
     pub actor_id: Option<UserId>,
     pub reason: Option<String>,
     pub at: DateTimeUtc,
@@ -22,3 +22,32 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// What can be done to a partner's standing.
+    pub enum PartnerAction {
+        /// Hand in an application, or hand it in again after a rejection.
+        Apply,
+        /// Take the application up for vetting.
+        StartReview,
+        /// Accept the applicant.
+        Approve,
+        /// Turn the applicant down. Needs a reason.
+        Reject,
+        /// Begin agreements, training and set-up.
+        StartOnboarding,
+        /// Put into full standing: after onboarding; right after approval where there is nothing to
+        /// onboard; or from the start where the agreement was made outside of Ensemble.
+        Activate,
+        /// Observe the partner. Needs a reason.
+        Watch,
+        /// Bar from new business and hold payments. Needs a reason.
+        Suspend,
+        /// Return to full standing.
+        Reinstate,
+        /// Begin the farewell. Needs a reason.
+        StartOffboarding,
+        /// Close the file.
+        Retire,
+    }
+}

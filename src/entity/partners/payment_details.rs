@@ -10,7 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PaymentDetailsId,
     pub partner_id: PartnerId,
-    pub kind: crate::partners::AccountKind,
+    pub kind: PaymentAccountKind,
     pub country: String,
     pub last_four: String,
     pub sealed: String,
@@ -23,3 +23,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// How an account is written.
+    pub enum PaymentAccountKind {
+        /// An international bank account number, which names country and bank.
+        Iban,
+        /// A number at a bank that is named by a code, in countries without IBAN.
+        AccountNumber,
+    }
+}

@@ -15,7 +15,7 @@ pub struct Model {
     pub amount_minor: i64,
     pub currency: crate::platform::money::Currency,
     pub line_count: i64,
-    pub status: crate::payouts::PayoutStatus,
+    pub status: PayoutStatus,
     pub provider: Option<String>,
     pub provider_reference: Option<String>,
     pub failure: Option<String>,
@@ -31,3 +31,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// Where a payment to one partner stands.
+    pub enum PayoutStatus {
+        /// Calculated; waits for the approval of its run.
+        Review,
+        /// Approved; its amount is payable.
+        Approved,
+        /// Handed to the provider, which has not answered yet.
+        Executing,
+        /// The money is on its way to the partner.
+        Paid,
+        /// The provider refused; the amount is payable again.
+        Failed,
+        /// The provider's answer is not known; it is asked, never sent anew.
+        Unknown,
+        /// Its run was given up.
+        Cancelled,
+        /// Approved, and nothing to pay: what was earned and what was taken back cancel out.
+        Netted,
+    }
+}

@@ -14,7 +14,7 @@ pub struct Model {
     pub program_version_id: ProgramVersionId,
     pub period_start: Date,
     pub period_end: Date,
-    pub status: crate::payouts::RunStatus,
+    pub status: RunStatus,
     pub after_partner_id: Option<PartnerId>,
     pub created_by: UserId,
     pub approved_by: Option<UserId>,
@@ -31,3 +31,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// Where a payout run stands.
+    pub enum RunStatus {
+        /// Being calculated, partner by partner.
+        Calculating,
+        /// Calculated; waits for a second person.
+        Review,
+        /// Approved; its amounts are payable.
+        Approved,
+        /// Handed to the provider.
+        Executing,
+        /// Every payment is settled as paid.
+        Completed,
+        /// Settled, but some payments failed; their amounts are payable again.
+        PartiallyFailed,
+        /// Given up before approval; its commission lines are being freed.
+        Cancelling,
+        /// Given up before approval; its commission lines are free for the next run.
+        Cancelled,
+    }
+}

@@ -13,7 +13,7 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub payload: Json,
     pub dedupe_key: Option<String>,
-    pub status: crate::platform::jobs::JobStatus,
+    pub status: JobStatus,
     pub run_at: DateTimeUtc,
     pub attempts: i32,
     pub max_attempts: i32,
@@ -29,3 +29,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// Where a job stands.
+    pub enum JobStatus {
+        /// Waits for its time, or is being worked on under a lease.
+        Pending,
+        /// Finished.
+        Done,
+        /// Given up after its last attempt; an operator may replay it.
+        Dead,
+    }
+}

@@ -10,7 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ProgramId,
     pub name: String,
-    pub status: crate::programs::ProgramStatus,
+    pub status: ProgramStatus,
     pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
@@ -20,3 +20,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+crate::text_enum! {
+    /// Whether a programme takes registrations.
+    pub enum ProgramStatus {
+        /// Takes registrations and pays.
+        Active,
+        /// Takes no new registrations; what was earned is still paid.
+        Retired,
+    }
+}

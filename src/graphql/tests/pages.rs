@@ -72,7 +72,7 @@ async fn the_start_page_offers_subscriptions_only_where_the_schema_has_them() {
         async move { get(&router, "/").await.text.contains("Subscriptions") }
     };
     assert!(offered("schema {\n\tquery: Q\n\tsubscription: S\n}").await);
-    assert!(!offered(&crate::graphql::sdl()).await);
+    assert!(!offered(&crate::schema::sdl()).await);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use async_graphql::{
 
 use super::user::User;
 use crate::{
+    access::Action,
     connection,
     entity::{audit_event, ids::AuditEventId},
     error::Result,
@@ -17,10 +18,7 @@ use crate::{
         paging::{self, DateTimeFilter, Direction, PageArgs, Sort},
         scalars::{BigInt, DateTime},
     },
-    identity::{
-        Action,
-        trail::{self, Wanted},
-    },
+    identity::trail::{self, Wanted},
     platform::{audit, ids},
 };
 

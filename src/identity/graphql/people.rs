@@ -4,13 +4,12 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::user::User;
 use crate::{
-    entity::ids::UserId,
+    entity::{ids::UserId, user::Role},
     graphql::{
         context::{ContextExt, id},
         scalars::EmailAddress,
     },
     identity::{
-        Role,
         deactivate::{self, Deactivate},
         invite::{self, Invite},
     },

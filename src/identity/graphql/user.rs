@@ -6,10 +6,11 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::Loader};
 use sea_orm::Iterable;
 
 use crate::{
+    access::{Action, Actor, Scope, SignedIn, policy::permits},
     connection,
     entity::{
         ids::{SessionId, UserId},
-        user,
+        user::{self, Role, UserStatus},
     },
     error::{Error, Refusal, Result},
     graphql::{
@@ -18,11 +19,7 @@ use crate::{
         paging::{self, Branches, Direction, PageArgs, Sort},
         scalars::{DateTime, EmailAddress},
     },
-    identity::{
-        Action, Actor, Role, Scope, SignedIn, UserStatus,
-        policy::permits,
-        store::{self, Wanted},
-    },
+    identity::store::{self, Wanted},
     partners::graphql::Partner,
 };
 

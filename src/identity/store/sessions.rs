@@ -9,10 +9,11 @@ use sea_orm::{
 use crate::{
     entity::{
         ids::{RefreshTokenId, SessionId, UserId},
-        refresh_token, session, user,
+        refresh_token, session,
+        user::{self, UserStatus},
     },
     error::Result,
-    identity::{SessionEnd, UserStatus},
+    identity::SessionEnd,
     tx::{CHUNK, Tx},
 };
 

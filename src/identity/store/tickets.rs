@@ -6,9 +6,12 @@ use sea_orm::{
 };
 
 use crate::{
-    entity::{ids::UserId, user_token},
+    entity::{
+        ids::UserId,
+        user_token::{self, TokenPurpose},
+    },
     error::Result,
-    identity::{TokenPurpose, tokens::Ticket},
+    identity::tokens::Ticket,
     tx::Tx,
 };
 

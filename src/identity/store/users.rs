@@ -6,12 +6,13 @@ use sea_orm::{
 };
 
 use crate::{
+    access::Scope,
     entity::{
         ids::{PartnerId, UserId},
-        partner, user,
+        partner,
+        user::{self, Role, UserStatus},
     },
     error::Result,
-    identity::{Role, Scope, UserStatus},
     platform::sql::any_of,
     tx::{CHUNK, Tx},
 };

@@ -5,11 +5,8 @@ use chrono_tz::Tz;
 
 use super::Facts;
 use crate::{
-    deals::{
-        SalesStatus,
-        stage::{Stage, StageKind},
-    },
-    entity::ids::ProgramVersionId,
+    deals::stage::{Stage, StageKind},
+    entity::{deal::SalesStatus, ids::ProgramVersionId},
     import::{
         dates::When,
         unit::{Fate, Ground},

@@ -7,12 +7,11 @@ use super::{
     closing::{closing, current, expected, says_closed, stage, zone},
 };
 use crate::{
-    deals::{
-        ParticipantStatus, SalesStatus,
-        stage::{Stage, first},
-    },
+    deals::stage::{Stage, first},
     entity::{
-        deal, deal_participant, deal_product, deal_stage_change,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantStatus},
+        deal_product, deal_stage_change,
         ids::{CustomerId, DealId, PartnerId},
     },
     import::{

@@ -4,7 +4,10 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::{
-    deals::{DealBusiness, LossReason, ParticipantRole, SalesStatus},
+    entity::{
+        deal::{DealBusiness, LossReason, SalesStatus},
+        deal_participant::ParticipantRole,
+    },
     import::{
         cells::{Cells, NAME, TEXT},
         dates::When,

@@ -28,9 +28,10 @@ use super::{
     unit::{Draft, Ground, Importable, Outcome, Remark},
 };
 use crate::{
-    deals::ParticipantStatus,
     entity::{
-        deal, deal_participant, deal_product, deal_stage_change,
+        deal,
+        deal_participant::{self, ParticipantStatus},
+        deal_product, deal_stage_change,
         ids::{CustomerId, DealId, DealParticipantId, PartnerId},
     },
     error::Result,

@@ -7,11 +7,13 @@ use sea_orm::{EntityTrait, QueryFilter, Select};
 
 use super::IncentivePlan;
 use crate::{
+    access::Action,
     attribution::graphql::CreditOf,
     connection,
     deals::graphql::Deal,
     entity::{
-        accrual, deal,
+        accrual::{self, AccrualKind},
+        deal,
         ids::{DealId, PayoutId},
     },
     error::{Error, Result},
@@ -22,8 +24,7 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{DateTime, Decimal, Money, percent},
     },
-    identity::Action,
-    incentives::{AccrualKind, store, terms::ComponentKind},
+    incentives::{store, terms::ComponentKind},
     partners::graphql::Partner,
     platform::{
         ids::TypedId,

@@ -27,6 +27,7 @@ use super::{
     plan as plans, store,
 };
 use crate::{
+    access::Action,
     attribution::attribute,
     entity::{deal, ids::ProgramId, incentive_plan},
     error::Result,
@@ -37,7 +38,6 @@ use crate::{
         paging::{self, Direction, PageArgs, Sort},
         scalars::BigInt,
     },
-    identity::Action,
     payload,
     programs::rules::{self, Rules},
 };

@@ -8,8 +8,12 @@ use super::component::{
     IncentiveComponent, IncentiveComponentInput, IncentiveHoldback, IncentiveHoldbackInput,
 };
 use crate::{
+    access::Action,
     connection,
-    entity::{ids::IncentivePlanId, incentive_plan},
+    entity::{
+        ids::IncentivePlanId,
+        incentive_plan::{self, PlanStatus},
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -17,9 +21,7 @@ use crate::{
         errors::top_level,
         scalars::{CurrencyCode, DateTime},
     },
-    identity::Action,
     incentives::{
-        PlanStatus,
         plan::Draft,
         status::PlanAction,
         store,

@@ -6,8 +6,11 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::IncentivePlan;
 use crate::{
-    deals::{DealBusiness, ParticipantRole, graphql::Deal},
-    entity::ids::PartnerId,
+    access::Action,
+    deals::graphql::Deal,
+    entity::{
+        accrual::AccrualKind, deal::DealBusiness, deal_participant::ParticipantRole, ids::PartnerId,
+    },
     error::{Error, Faults, Refusal, Result},
     graphql::{
         ContextExt, List,
@@ -15,9 +18,7 @@ use crate::{
         errors::top_level,
         scalars::{DateTime, Decimal, Money, MoneyInput},
     },
-    identity::Action,
     incentives::{
-        AccrualKind,
         preview::{self, Expected, Imagined},
         terms::ComponentKind,
     },

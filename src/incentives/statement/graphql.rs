@@ -14,8 +14,13 @@ pub use published::{
 
 use super::{Period, ROUNDING, Span, Subject, Sums, store};
 use crate::{
+    access::{Action, Scope},
     connection,
-    entity::{accrual, ids::PartnerId, payout},
+    entity::{
+        accrual::{self, AccrualKind},
+        ids::PartnerId,
+        payout,
+    },
     error::{Error, Result},
     graphql::{
         context::{ContextExt, LoadError, Rows, unshared},
@@ -23,8 +28,6 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{CurrencyCode, Date, DateTime, Money},
     },
-    identity::{Action, Scope},
-    incentives::AccrualKind,
     ledger::graphql::balance::{balances_of, usual_currency},
     programs::graphql::calendar,
 };

@@ -13,11 +13,11 @@ use super::{
     store::{self, Moved},
 };
 use crate::{
+    access::Action,
     app::App,
     entity::{ids::PartnerId, partner_statement, statement_publication},
     error::{Refusal, Result},
     events::Event,
-    identity::Action,
     partners,
     platform::sql::count,
     programs::calendar,

@@ -9,13 +9,13 @@ use sea_orm::{
 
 use super::{Period, Span, Subject, Sums};
 use crate::{
+    access::Scope,
     entity::{
         accrual,
         ids::{PartnerId, PartnerStatementId, ProgramId},
         partner_statement, payout, payout_run, statement_publication,
     },
     error::Result,
-    identity::Scope,
     incentives::belonging,
     partners::Chunk,
     platform::{

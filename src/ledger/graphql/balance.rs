@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Context, SimpleObject, dataloader::Loader};
 
 use crate::{
+    access::{Action, Scope},
     entity::{ids::PartnerId, ledger_account},
     error::{Error, Result},
     graphql::{
@@ -13,7 +14,6 @@ use crate::{
         errors::top_level,
         scalars::{CurrencyCode, Money},
     },
-    identity::{Action, Scope},
     ledger::{
         balance::{self, Balance},
         store,

@@ -4,13 +4,14 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::Partner;
 use crate::{
+    access::Action,
+    entity::partner::PartnerSize,
     graphql::{
         context::{self, ContextExt},
         scalars::{CountryCode, Date},
     },
-    identity::Action,
     partners::{
-        PartnerSize, PartnerType,
+        PartnerType,
         create::{self, Create},
         update::{self, Patch, Update},
     },

@@ -4,14 +4,17 @@ use async_graphql::{Enum, ID, InputObject};
 use sea_orm::ActiveEnum;
 
 use crate::{
-    entity::partner,
+    entity::{
+        partner::{self, PartnerStatus},
+        partner_attribute::AttributeKind,
+    },
     error::{Faults, Result},
     graphql::{
         context,
         paging::{self, Direction, Sort, TextFilter},
         scalars::CountryCode,
     },
-    partners::{AttributeKind, PartnerStatus, PartnerType, search::Wanted},
+    partners::{PartnerType, search::Wanted},
 };
 
 /// How deep `and`, `or` and `not` may stand in each other.

@@ -4,9 +4,11 @@ use async_graphql::{Context, ID, Object};
 
 use crate::{
     connection,
-    entity::partner_lifecycle_event,
+    entity::{
+        partner::PartnerStatus,
+        partner_lifecycle_event::{self, PartnerAction},
+    },
     graphql::{ContextExt, scalars::DateTime},
-    partners::{PartnerAction, PartnerStatus},
 };
 
 /// A move in a partner's life.

@@ -4,12 +4,10 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::Partner;
 use crate::{
+    entity::partner_lifecycle_event::PartnerAction,
     error::Result,
     graphql::context::{self, ContextExt},
-    partners::{
-        PartnerAction,
-        lifecycle::{self, Move},
-    },
+    partners::lifecycle::{self, Move},
     payload,
 };
 
@@ -89,7 +87,7 @@ async fn apply(
     partner: &ID,
     reason: Option<String>,
 ) -> Result<Partner> {
-    ctx.actor().may(crate::identity::Action::PartnerRead)?;
+    ctx.actor().may(crate::access::Action::PartnerRead)?;
     let command = Move {
         partner: context::id(partner),
         action,

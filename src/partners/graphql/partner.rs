@@ -12,8 +12,14 @@ use super::{
     loaders::AttributesOf,
 };
 use crate::{
+    access::Action,
     connection,
-    entity::{ids::PartnerId, partner, partner_lifecycle_event},
+    entity::{
+        ids::PartnerId,
+        partner::{self, PartnerSize, PartnerStatus},
+        partner_attribute::AttributeKind,
+        partner_lifecycle_event::{self, PartnerAction},
+    },
     error::{Error, Result},
     graphql::{
         ContextExt, List,
@@ -22,12 +28,11 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
-    identity::Action,
     incentives::statement::graphql::{
         PartnerStatement, PublishedStatementConnection, published_statements, statement,
     },
     ledger::{self, graphql::PartnerBalance},
-    partners::{AttributeKind, PartnerAction, PartnerSize, PartnerStatus, PartnerType, store},
+    partners::{PartnerType, store},
     platform::transition::StateMachine,
     programs::graphql::{Enrollment, EnrollmentsOf},
 };

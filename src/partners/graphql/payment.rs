@@ -5,21 +5,20 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
 
 use crate::{
+    access::{Action, Scope},
     entity::{
         ids::{PartnerId, PaymentDetailsId},
-        payment_details,
+        payment_details::{self, PaymentAccountKind},
     },
     error::{Error, Result},
     graphql::{
         ContextExt, UserError,
         context::{self, LoadError, Rows},
-        errors,
-        errors::top_level,
+        errors::{self, top_level},
         scalars::{CountryCode, DateTime},
     },
-    identity::{Action, Scope, graphql::User},
+    identity::graphql::User,
     partners::{
-        AccountKind,
         account::Typed,
         payment::{self, Set},
         store,
@@ -39,7 +38,7 @@ impl PaymentDetails {
     }
 
     /// How the account is written.
-    fn kind(&self) -> AccountKind {
+    fn kind(&self) -> PaymentAccountKind {
         self.0.kind
     }
 

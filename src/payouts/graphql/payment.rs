@@ -6,8 +6,12 @@ use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
 
 use super::run::{PayoutRun, shared};
 use crate::{
+    access::{Action, Scope},
     connection,
-    entity::{ids::PayoutId, payout},
+    entity::{
+        ids::PayoutId,
+        payout::{self, PayoutStatus},
+    },
     error::{Error, Result},
     graphql::{
         ContextExt,
@@ -16,13 +20,9 @@ use crate::{
         paging::{self, Direction, Page, PageArgs, Sort},
         scalars::{DateTime, Money},
     },
-    identity::{Action, Scope},
     incentives::graphql::{AccrualConnection, accruals_paid_by},
     partners::graphql::{Partner, PaymentDetails},
-    payouts::{
-        PayoutStatus,
-        store::{self, WantedPayments},
-    },
+    payouts::store::{self, WantedPayments},
 };
 
 /// A payment to one partner in one currency. A partner's people (not members) see those of their own partner, from the

@@ -7,10 +7,13 @@ use sea_orm::{EntityTrait, Select};
 
 use super::payment::{Payout, PayoutConnection};
 use crate::{
+    access::{Action, Scope},
     connection,
     entity::{
         ids::{PaymentDetailsId, PayoutRunId},
-        payout, payout_exception, payout_run,
+        payout::{self, PayoutStatus},
+        payout_exception::{self, ExceptionReason},
+        payout_run::{self, RunStatus},
     },
     error::{Error, Result},
     graphql::{
@@ -20,10 +23,10 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{Date, DateTime, Money},
     },
-    identity::{Action, Scope, graphql::User},
+    identity::graphql::User,
     partners::{graphql::Partner, payment},
     payouts::{
-        ExceptionReason, PayoutStatus, RunStatus, export,
+        export,
         status::RunAction,
         store::{self, Total, WantedPayments, WantedRuns},
     },

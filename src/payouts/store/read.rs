@@ -6,13 +6,13 @@ use sea_orm::{
 };
 
 use crate::{
+    access::Scope,
     entity::{
         ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId, ProgramId},
-        payout, payout_run,
+        payout::{self, PayoutStatus},
+        payout_run::{self, RunStatus},
     },
     error::Result,
-    identity::Scope,
-    payouts::{PayoutStatus, RunStatus},
     platform::{
         ids::TypedId,
         money::Currency,

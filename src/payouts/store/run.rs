@@ -11,12 +11,15 @@ use crate::{
     entity::{
         accrual,
         ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId, ProgramId, UserId},
-        payout, payout_run, program,
+        partner::PartnerStatus,
+        payout::{self, PayoutStatus},
+        payout_run::{self, RunStatus},
+        program,
     },
     error::{Error, Result},
     incentives::belonging,
-    partners::{Chunk, PartnerStatus},
-    payouts::{PayoutStatus, RunStatus, select::Due, status::PayoutAction},
+    partners::Chunk,
+    payouts::{select::Due, status::PayoutAction},
     platform::{ids::TypedId, money::Currency, sql::any_of, transition::StateMachine},
     tx::Tx,
 };

@@ -10,12 +10,13 @@ use sea_orm::{
 use crate::{
     entity::{
         ids::{PartnerId, PaymentDetailsId, PayoutId, PayoutRunId},
-        partner, payout, payout_run,
+        partner,
+        payout::{self, PayoutStatus},
+        payout_run,
     },
     error::{Error, Result},
     partners::payment,
     payouts::{
-        PayoutStatus,
         provider::Payment,
         settle::{self, Settled},
     },

@@ -6,11 +6,11 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::program::Program;
 use crate::{
+    access::Action,
     graphql::{
         context::{self, ContextExt},
         scalars::DateTime,
     },
-    identity::Action,
     partners::graphql::Partner,
     payload,
     programs::{

@@ -10,11 +10,13 @@ use chrono::Utc;
 use sea_orm::{EntityTrait, Select};
 
 use crate::{
+    access::Action,
     connection,
     entity::{
         enrollment,
         ids::{PartnerId, ProgramId},
-        program, program_version,
+        program::{self, ProgramStatus},
+        program_version,
     },
     error::{Error, Result},
     graphql::{
@@ -23,9 +25,8 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{DateTime, counter},
     },
-    identity::Action,
     partners::graphql::Partner,
-    programs::{ProgramStatus, rules::Part, store},
+    programs::{rules::Part, store},
     settings::{self, graphql::ProgramSettings},
 };
 

@@ -9,12 +9,12 @@ use super::{
     directory,
 };
 use crate::{
-    attribution::{Phase, TouchpointKind, TouchpointStatus},
-    deals::{DealBusiness, LossReason, ParticipantRole, ParticipantStatus, SalesStatus},
     entity::{
-        deal, deal_participant, deal_product, deal_stage_change,
+        deal::{self, DealBusiness, LossReason, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_product, deal_stage_change,
         ids::{DealId, DealParticipantId, DealStageChangeId, PartnerId, TouchpointId},
-        touchpoint,
+        touchpoint::{self, JourneyPhase, TouchpointKind, TouchpointStatus},
     },
     platform::{
         ids::{self, TypedId},
@@ -196,7 +196,7 @@ impl Draft {
     fn touchpoints(&self, mint: Mint) -> impl Iterator<Item = touchpoint::Model> {
         let (per_deal, number) = (mint.scale.touchpoints_per_deal, self.number);
         let kinds: Vec<TouchpointKind> = TouchpointKind::iter().collect();
-        let phases: Vec<Phase> = Phase::iter().collect();
+        let phases: Vec<JourneyPhase> = JourneyPhase::iter().collect();
         (0..per_deal).map(move |place| {
             let mut dice = mint.dice(Of::Touchpoint, number * per_deal + place);
             let day = TimeDelta::days(1);
@@ -210,7 +210,7 @@ impl Draft {
                 deal_id: self.deal.id,
                 partner_id: dice.pick(&self.partners).unwrap_or(self.partners[0]),
                 kind: dice.pick(&kinds).unwrap_or(TouchpointKind::Other),
-                phase: dice.pick(&phases).unwrap_or(Phase::Awareness),
+                phase: dice.pick(&phases).unwrap_or(JourneyPhase::Awareness),
                 milestone: None,
                 occurred_at,
                 evidence: None,

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use ensemble::{
-    entity::{login_failure, session},
-    identity::{Role, TokenPurpose, throttle},
+    entity::{login_failure, session, user::Role, user_token::TokenPurpose},
+    identity::throttle,
     platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};

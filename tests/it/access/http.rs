@@ -9,7 +9,7 @@ use axum::{
     http::Request,
 };
 use ensemble::{
-    app::App, graphql::budget::Buckets, identity::Actor, platform::proxies::AddressRange, server,
+    access::Actor, app::App, graphql::budget::Buckets, platform::proxies::AddressRange, server,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

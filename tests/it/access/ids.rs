@@ -3,7 +3,7 @@
 
 use async_graphql::parser::types::{BaseType, Type};
 use ensemble::{
-    identity::Actor,
+    access::Actor,
     platform::ids::{self, TypedId},
 };
 use serde_json::{Map, Value, json};

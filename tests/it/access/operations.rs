@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ensemble::identity::Role;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
     world::{Column, Side, World},
 };
 use crate::{cases, support::TestApp};
+use ensemble::entity::user::Role;
 
 cases!(every_operation_answers_each_caller_as_the_table_says,);
 

@@ -1,8 +1,11 @@
 //! Nobody approves what he made: through the API, and under it.
 
 use ensemble::{
-    entity::ids::{IncentivePlanId, PayoutRunId},
-    identity::{Actor, Role, SignedIn},
+    access::{Actor, SignedIn},
+    entity::{
+        ids::{IncentivePlanId, PayoutRunId},
+        user::Role,
+    },
     platform::ids::TypedId,
 };
 use sea_orm::{ConnectionTrait, Value as Bound};

@@ -23,7 +23,7 @@ pub fn named(ty: &Type) -> &str {
 
 impl Sdl {
     pub fn read() -> Self {
-        let document = parse_schema(ensemble::graphql::sdl()).unwrap();
+        let document = parse_schema(ensemble::schema::sdl()).unwrap();
         let types = document.definitions.into_iter().filter_map(|definition| {
             let TypeSystemDefinition::Type(definition) = definition else {
                 return None;

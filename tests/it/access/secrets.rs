@@ -3,7 +3,7 @@
 use axum::{body::Body, http::Request};
 use chrono::TimeDelta;
 use ensemble::{
-    identity::{Role, TokenPurpose},
+    entity::{user::Role, user_token::TokenPurpose},
     platform::mail::{MailFault, SentMail},
 };
 use serde_json::{Value, json};

@@ -9,10 +9,10 @@ use axum::{
 use chrono::TimeDelta;
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
 use ensemble::{
+    access::Actor,
     app::{App, Parts},
-    entity::session,
+    entity::{session, user::Role},
     graphql::{refusal::RequestId, ws},
-    identity::{Actor, Role},
     platform::auth::{opaque::OpaqueTokens, token::Keys},
     server,
 };

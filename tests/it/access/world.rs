@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use ensemble::{
+    access::{Actor, SignedIn},
     entity::{
         ids::{PartnerId, SessionId},
-        user,
+        user::{self, Role},
     },
-    identity::{Actor, Role, SignedIn},
     platform::ids::{self, TypedId},
     seeds::{self, Player, Step},
 };
@@ -175,7 +175,7 @@ impl World {
     /// An idempotency key for a mutation, a new one each time; some demand one, and those that sign in or out take none.
     pub fn directive(&self, root: &str, name: &str) -> String {
         match root {
-            "Mutation" if !ensemble::graphql::limits().keyless.contains(name) => format!(
+            "Mutation" if !ensemble::schema::limits().keyless.contains(name) => format!(
                 "@idempotent(key: \"{}\")",
                 ids::mint(self.t.app.clock().now())
             ),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ensemble::{identity::Role, platform::db::Limits};
+use ensemble::{entity::user::Role, platform::db::Limits};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::json;

@@ -7,9 +7,9 @@ use async_graphql::{
         types::{BaseType, Type},
     },
 };
-use ensemble::graphql::{
-    guard::{Guard, Limits, Words},
-    limits, sdl,
+use ensemble::{
+    graphql::guard::{Guard, Limits, Words},
+    schema::{limits, sdl},
 };
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::http::Request;
-use ensemble::{error::Error, identity::Role};
+use ensemble::{entity::user::Role, error::Error};
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot};

@@ -13,9 +13,10 @@ use async_graphql::parser::{
     types::{TypeDefinition, TypeKind, TypeSystemDefinition},
 };
 use ensemble::{
+    access::Actor,
+    entity::user::Role,
     error::Code,
     graphql::{budget::Buckets, refusal::Cause},
-    identity::{Actor, Role},
     seeds,
 };
 use sea_orm::{EntityTrait, Iterable};
@@ -62,7 +63,7 @@ pub struct Types(BTreeMap<String, TypeDefinition>);
 
 impl Types {
     fn read() -> Self {
-        let definitions = parse_schema(ensemble::graphql::sdl()).unwrap().definitions;
+        let definitions = parse_schema(ensemble::schema::sdl()).unwrap().definitions;
         let types = definitions
             .into_iter()
             .filter_map(|definition| match definition {

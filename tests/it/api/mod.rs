@@ -16,10 +16,8 @@ use axum::{
     http::{Request, StatusCode},
 };
 use ensemble::{
-    graphql::transport::Settings,
-    identity::{Actor, Role},
-    platform::ids::TypedId,
-    seeds, server,
+    access::Actor, entity::user::Role, graphql::transport::Settings, platform::ids::TypedId, seeds,
+    server,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

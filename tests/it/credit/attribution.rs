@@ -3,10 +3,13 @@
 use chrono::TimeDelta;
 use ensemble::{
     attribution::settings::{PhaseWeights, RoleWeight},
-    attribution::{Model, Phase},
-    deals::ParticipantRole,
-    entity::ids::{DealId, PartnerId},
-    identity::Role,
+    entity::{
+        attribution_run::AttributionModel,
+        deal_participant::ParticipantRole,
+        ids::{DealId, PartnerId},
+        touchpoint::JourneyPhase,
+        user::Role,
+    },
     platform::ids::TypedId,
 };
 use serde_json::json;
@@ -60,7 +63,7 @@ impl World {
 }
 
 async fn time_decay_halves_every_thirty_days(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let (deal, _) = w.three(10_000_000).await;
     w.win(deal).await;
     let expected = [
@@ -72,7 +75,7 @@ async fn time_decay_halves_every_thirty_days(t: TestApp) {
 }
 
 async fn linear_gives_the_odd_cent_to_the_earliest(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (deal, _) = w.three(10_000_000).await;
     w.win(deal).await;
     let expected = [
@@ -84,7 +87,7 @@ async fn linear_gives_the_odd_cent_to_the_earliest(t: TestApp) {
 }
 
 async fn u_shaped_gives_forty_twenty_forty(t: TestApp) {
-    let w = World::paying_by(&t, Model::UShaped).await;
+    let w = World::paying_by(&t, AttributionModel::UShaped).await;
     let (deal, _) = w.three(10_000_000).await;
     w.win(deal).await;
     let expected = [
@@ -99,7 +102,7 @@ async fn roles_share_by_their_points(t: TestApp) {
     use ParticipantRole as R;
     let roles = [(R::Influencer, 20), (R::Reseller, 50), (R::Implementer, 30)];
     let w = World::with(&t, |settings| {
-        settings.attribution.official_model = Model::RoleWeighted;
+        settings.attribution.official_model = AttributionModel::RoleWeighted;
         settings.attribution.roles = roles
             .iter()
             .map(|(role, weight)| RoleWeight {
@@ -128,7 +131,7 @@ async fn roles_share_by_their_points(t: TestApp) {
 }
 
 async fn seven_partners_share_to_the_cent(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     for (name, days) in ["One", "Two", "Three", "Four", "Five", "Six", "Seven"]
         .into_iter()
@@ -151,7 +154,7 @@ async fn seven_partners_share_to_the_cent(t: TestApp) {
 }
 
 async fn yen_have_no_decimals(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(100_000, "JPY").await;
     // The order in which rows come in does not matter: the latest are recorded first.
     for (name, days) in ["Seven", "Six", "Five", "Four", "Three", "Two", "One"]
@@ -180,7 +183,7 @@ async fn yen_have_no_decimals(t: TestApp) {
 async fn phases_have_their_own_points(t: TestApp) {
     let phased = |redistribute: bool| {
         move |settings: &mut ensemble::settings::ProgramSettings| {
-            settings.attribution.official_model = Model::Linear;
+            settings.attribution.official_model = AttributionModel::Linear;
             settings.attribution.models.phase_weights = Some(PhaseWeights {
                 pre_sales: 30,
                 transaction: 40,
@@ -195,12 +198,16 @@ async fn phases_have_their_own_points(t: TestApp) {
         w.partner("Beta").await,
         w.partner("Gamma").await,
     ];
-    let phases = [Phase::Awareness, Phase::Transaction, Phase::Adoption];
+    let phases = [
+        JourneyPhase::Awareness,
+        JourneyPhase::Transaction,
+        JourneyPhase::Adoption,
+    ];
     let all = w.deal(10_000_000, "USD").await;
     let no_post = w.deal(10_000_000, "USD").await;
     for ((partner, phase), days) in partners.into_iter().zip(phases).zip([30, 20, 10]) {
         w.touch_in(all, partner, phase, days).await;
-        if phase != Phase::Adoption {
+        if phase != JourneyPhase::Adoption {
             w.touch_in(no_post, partner, phase, days).await;
         }
     }
@@ -221,8 +228,10 @@ async fn phases_have_their_own_points(t: TestApp) {
 
     let w = World::with(&t, phased(true)).await;
     let deal = w.deal(10_000_000, "USD").await;
-    w.touch_in(deal, partners[0], Phase::Awareness, 30).await;
-    w.touch_in(deal, partners[1], Phase::Transaction, 20).await;
+    w.touch_in(deal, partners[0], JourneyPhase::Awareness, 30)
+        .await;
+    w.touch_in(deal, partners[1], JourneyPhase::Transaction, 20)
+        .await;
     w.win(deal).await;
     let expected = [
         ("Alpha", "42.8571", "42857.14"),
@@ -232,14 +241,14 @@ async fn phases_have_their_own_points(t: TestApp) {
 }
 
 async fn a_deal_without_partners_stays_with_the_vendor(t: TestApp) {
-    let w = World::paying_by(&t, Model::RoleWeighted).await;
+    let w = World::paying_by(&t, AttributionModel::RoleWeighted).await;
     let deal = w.deal(10_000_000, "USD").await;
     w.win(deal).await;
     assert_eq!(w.credit(deal).await, expect(&[("", "100", "100000.00")]));
 }
 
 async fn credit_is_stored_once(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (deal, _) = w.three(10_000_000).await;
     w.win(deal).await;
     let before = w.written().await;
@@ -248,7 +257,7 @@ async fn credit_is_stored_once(t: TestApp) {
 }
 
 async fn the_official_model_looked_at_again_equals_the_stored_credit(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let (deal, [alpha, ..]) = w.three(12_345_679).await;
     w.join(deal, alpha, ParticipantRole::Sourcer, 70).await;
     w.win(deal).await;
@@ -274,7 +283,7 @@ async fn the_official_model_looked_at_again_equals_the_stored_credit(t: TestApp)
 }
 
 async fn a_partner_sees_its_own_part_and_how_many_others(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let (deal, [alpha, beta, _]) = w.three(10_000_000).await;
     w.join(deal, beta, ParticipantRole::Influencer, 30).await;
     w.join(deal, alpha, ParticipantRole::Reseller, 30).await;
@@ -348,7 +357,7 @@ async fn a_partner_sees_its_own_part_and_how_many_others(t: TestApp) {
 }
 
 async fn only_managers_compare_models(t: TestApp) {
-    let w = World::paying_by(&t, Model::UShaped).await;
+    let w = World::paying_by(&t, AttributionModel::UShaped).await;
     let (deal, [alpha, ..]) = w.three(10_000_000).await;
     w.join(deal, alpha, ParticipantRole::Influencer, 30).await;
     w.win(deal).await;
@@ -406,7 +415,7 @@ impl World {
 }
 
 async fn influenced_revenue_overlaps_in_full_and_adds_up_in_parts(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let [alpha, _] = w.two_influenced_deals().await;
     let answer = w.influenced(&w.manager, None).await;
     assert_eq!(
@@ -444,7 +453,7 @@ async fn influenced_revenue_overlaps_in_full_and_adds_up_in_parts(t: TestApp) {
 }
 
 async fn a_consultant_without_a_contract_has_influence(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (reseller, consultant) = (w.partner("Reseller").await, w.partner("Consultant").await);
     let deal = w.deal(10_000_000, "USD").await;
     w.join(deal, reseller, ParticipantRole::Sourcer, 40).await;

@@ -1,7 +1,8 @@
 //! What counts when a deal is closed: the last touch of a busy day, and nothing after the close.
 
 use ensemble::{
-    attribution::Model, deals::ParticipantRole, entity::ids::DealId, platform::ids::TypedId,
+    entity::{attribution_run::AttributionModel, deal_participant::ParticipantRole, ids::DealId},
+    platform::ids::TypedId,
 };
 use serde_json::json;
 
@@ -30,7 +31,7 @@ impl World {
 }
 
 async fn the_last_touch_of_a_day_has_the_credit_whatever_the_cap(t: TestApp) {
-    let w = World::paying_by(&t, Model::Last).await;
+    let w = World::paying_by(&t, AttributionModel::Last).await;
     let deal = w.deal(10_000_000, "USD").await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let mut managers = Vec::new();
@@ -71,7 +72,7 @@ async fn the_last_touch_of_a_day_has_the_credit_whatever_the_cap(t: TestApp) {
 }
 
 async fn what_happens_after_the_close_earns_nothing(t: TestApp) {
-    let w = World::paying_by(&t, Model::Last).await;
+    let w = World::paying_by(&t, AttributionModel::Last).await;
     let deal = w.deal(10_000_000, "USD").await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let mut ids = Vec::new();
@@ -114,7 +115,7 @@ async fn what_happens_after_the_close_earns_nothing(t: TestApp) {
 
 async fn a_touch_later_on_the_day_of_a_close_without_a_time_counts(t: TestApp) {
     let berlin = |settings: &mut ensemble::settings::ProgramSettings| {
-        settings.attribution.official_model = Model::Last;
+        settings.attribution.official_model = AttributionModel::Last;
         settings.program.default_time_zone = "Europe/Berlin".parse().unwrap();
     };
     let w = World::with(&t, berlin).await;
@@ -148,7 +149,7 @@ async fn a_touch_later_on_the_day_of_a_close_without_a_time_counts(t: TestApp) {
 }
 
 async fn influenced_revenue_is_net_of_refunds_and_read_for_one_partner(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let (first, second) = (w.deal(100_000, "USD").await, w.deal(30_000, "USD").await);
     for deal in [first, second] {

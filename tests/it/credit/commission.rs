@@ -2,16 +2,17 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    attribution::Model,
-    deals::ParticipantRole,
     entity::{
-        accrual, deal_product,
+        accrual,
+        attribution_run::AttributionModel,
+        deal_participant::ParticipantRole,
+        deal_product,
         ids::{DealId, IncentivePlanId, PartnerId, ProductFamilyId, ProductId},
-        ledger_account, ledger_entry, ledger_transaction, product, product_family,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_entry, ledger_transaction, product, product_family,
+        user::Role,
     },
-    identity::Role,
     incentives::accrue,
-    ledger::AccountKind,
     platform::ids::{self, TypedId},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel, PaginatorTrait};
@@ -85,7 +86,7 @@ impl World {
     }
 
     /// What the ledger shows in an account of a partner, or of the house.
-    pub async fn balance(&self, kind: AccountKind, partner: Option<PartnerId>) -> i64 {
+    pub async fn balance(&self, kind: LedgerAccountKind, partner: Option<PartnerId>) -> i64 {
         let accounts = ledger_account::Entity::find()
             .all(self.t.app.db().reader())
             .await
@@ -123,7 +124,7 @@ impl World {
 }
 
 async fn the_preview_is_what_the_deal_pays(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let preview = w.preview_of("100000.00", "28.5714").await;
     assert_eq!(preview.text("payoutPreview/total/amount"), "2857.14");
@@ -155,7 +156,7 @@ async fn the_preview_is_what_the_deal_pays(t: TestApp) {
 }
 
 async fn a_pool_is_capped(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let preview = w.preview_of("250000.00", "100").await;
     assert_eq!(
@@ -168,24 +169,33 @@ async fn a_pool_is_capped(t: TestApp) {
 }
 
 async fn a_pool_is_shared_by_credit(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let (deal, [alpha, beta, gamma]) = w.won_by_three().await;
     assert_eq!(
         w.amounts(deal, "EARNED").await,
         ["1428.57", "2857.14", "5714.29"]
     );
-    assert_eq!(w.balance(AccountKind::Accrued, Some(alpha)).await, 142_857);
-    assert_eq!(w.balance(AccountKind::Accrued, Some(beta)).await, 285_714);
-    assert_eq!(w.balance(AccountKind::Accrued, Some(gamma)).await, 571_429);
     assert_eq!(
-        w.balance(AccountKind::CommissionExpense, None).await,
+        w.balance(LedgerAccountKind::Accrued, Some(alpha)).await,
+        142_857
+    );
+    assert_eq!(
+        w.balance(LedgerAccountKind::Accrued, Some(beta)).await,
+        285_714
+    );
+    assert_eq!(
+        w.balance(LedgerAccountKind::Accrued, Some(gamma)).await,
+        571_429
+    );
+    assert_eq!(
+        w.balance(LedgerAccountKind::CommissionExpense, None).await,
         1_000_000
     );
 }
 
 async fn commission_is_booked_once(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     w.won_by_three().await;
     let before = w.booked().await;
@@ -199,7 +209,7 @@ async fn commission_is_booked_once(t: TestApp) {
 }
 
 async fn a_partner_sees_its_own_lines(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let (deal, [alpha, ..]) = w.won_by_three().await;
     w.join(deal, alpha, ParticipantRole::Influencer, 0).await;
@@ -220,7 +230,7 @@ async fn a_partner_sees_its_own_lines(t: TestApp) {
 }
 
 async fn fees_and_margins_go_to_their_roles(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(json!({"name": "Roles", "currency": "USD", "components": [
         {"kind": "REFERRAL_FEE", "ratePercent": "5"}, {"kind": "RESALE_MARGIN", "ratePercent": "12.5"}]}))
         .await;
@@ -252,7 +262,7 @@ async fn fees_and_margins_go_to_their_roles(t: TestApp) {
 }
 
 async fn a_bonus_asks_for_a_product_of_its_family(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (family, product) = (
         ProductFamilyId::of(ids::mint(w.now())),
         ProductId::of(ids::mint(w.now())),
@@ -298,7 +308,7 @@ async fn a_bonus_asks_for_a_product_of_its_family(t: TestApp) {
 }
 
 async fn a_refund_takes_the_same_part_of_every_line_back(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let (deal, [alpha, ..]) = w.won_by_three().await;
     t.advance(TimeDelta::days(60));
@@ -308,12 +318,12 @@ async fn a_refund_takes_the_same_part_of_every_line_back(t: TestApp) {
         ["-357.14", "-714.29", "-1428.57"]
     );
     assert_eq!(
-        w.balance(AccountKind::ClawbackReceivable, Some(alpha))
+        w.balance(LedgerAccountKind::ClawbackReceivable, Some(alpha))
             .await,
         35_714
     );
     assert_eq!(
-        w.balance(AccountKind::CommissionExpense, None).await,
+        w.balance(LedgerAccountKind::CommissionExpense, None).await,
         750_000
     );
     let lines = w.lines(&w.finance, deal).await;
@@ -328,7 +338,7 @@ async fn a_refund_takes_the_same_part_of_every_line_back(t: TestApp) {
 }
 
 async fn a_refund_after_the_window_takes_nothing_back(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let (deal, _) = w.won_by_three().await;
     t.advance(TimeDelta::days(91));
@@ -338,7 +348,7 @@ async fn a_refund_after_the_window_takes_nothing_back(t: TestApp) {
 }
 
 async fn refunding_everything_leaves_nothing(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     w.plan(pool()).await;
     let (deal, partners) = w.won_by_three().await;
     for part in [1, 3_333_333, 666, 6_666_000] {
@@ -347,17 +357,20 @@ async fn refunding_everything_leaves_nothing(t: TestApp) {
     }
     for partner in partners {
         let (accrued, taken) = (
-            w.balance(AccountKind::Accrued, Some(partner)).await,
-            w.balance(AccountKind::ClawbackReceivable, Some(partner))
+            w.balance(LedgerAccountKind::Accrued, Some(partner)).await,
+            w.balance(LedgerAccountKind::ClawbackReceivable, Some(partner))
                 .await,
         );
         assert_eq!(accrued, taken);
     }
-    assert_eq!(w.balance(AccountKind::CommissionExpense, None).await, 0);
+    assert_eq!(
+        w.balance(LedgerAccountKind::CommissionExpense, None).await,
+        0
+    );
 }
 
 async fn a_holdback_is_released_on_its_day_and_once(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let mut input = pool();
     input["holdback"] = json!({"percent": "10", "days": 90});
     w.plan(input).await;
@@ -376,8 +389,8 @@ async fn a_holdback_is_released_on_its_day_and_once(t: TestApp) {
     );
     let held = |w: World| async move {
         (
-            w.balance(AccountKind::Held, Some(gamma)).await,
-            w.balance(AccountKind::Accrued, Some(gamma)).await,
+            w.balance(LedgerAccountKind::Held, Some(gamma)).await,
+            w.balance(LedgerAccountKind::Accrued, Some(gamma)).await,
         )
     };
     assert_eq!(held(w.clone()).await, (57_143, 514_286));
@@ -394,7 +407,7 @@ async fn a_holdback_is_released_on_its_day_and_once(t: TestApp) {
 }
 
 async fn deals_won_before_the_plan_are_caught_up_with(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let (attributed, _) = w.won_by_three().await;
     let bare = w.deal(20_000_000, "USD").await;
     w.touch(bare, w.partner("Delta").await, 5).await;
@@ -428,7 +441,7 @@ async fn deals_won_before_the_plan_are_caught_up_with(t: TestApp) {
 }
 
 async fn a_refund_before_the_commission_is_taken_back_with_it(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let (deal, _) = w.won_by_three().await;
     t.advance(TimeDelta::days(1));
     assert_eq!(w.refund(deal, 2_500_000).await, 0);
@@ -443,7 +456,7 @@ async fn a_refund_before_the_commission_is_taken_back_with_it(t: TestApp) {
 }
 
 async fn only_finance_runs_a_programme(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     assert_eq!(
         w.run_program(&w.manager).await.refusal("accrualRun"),
         "FORBIDDEN"

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use ensemble::{
-    attribution::Model,
     entity::{
-        accrual,
+        accrual::{self, AccrualKind},
+        attribution_run::AttributionModel,
         ids::{PartnerId, ProgramId},
         rebate_volume,
     },
-    incentives::AccrualKind,
     platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, QueryOrder};
@@ -27,7 +26,7 @@ cases!(
 /// A programme in a time zone that pays a tenth by credit, holding back a tenth of that for 30 days.
 async fn paying_in(t: &TestApp, zone: &str, rebate: bool) -> World {
     let w = World::with(t, |settings| {
-        settings.attribution.official_model = Model::Linear;
+        settings.attribution.official_model = AttributionModel::Linear;
         settings.program.default_time_zone = zone.parse().unwrap();
     })
     .await;
@@ -213,7 +212,7 @@ async fn windows_of_days_end_at_the_same_time_of_day(t: TestApp) {
             .join(
                 deal,
                 reseller,
-                ensemble::deals::ParticipantRole::Reseller,
+                ensemble::entity::deal_participant::ParticipantRole::Reseller,
                 80,
             )
             .await;

@@ -11,18 +11,23 @@ mod touchpoints;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
-    attribution::{Milestone, Model, Phase, TouchpointKind, TouchpointStatus, attribute},
-    deals::{ParticipantRole, ParticipantStatus, SalesStatus},
+    attribution::attribute,
     entity::{
-        attribution_run, audit_event, deal, deal_participant, deal_refund,
+        attribution_run::{self, AttributionModel},
+        audit_event,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_refund,
         ids::{DealId, DealRefundId, PartnerId, ProgramId, ProgramVersionId, TouchpointId},
-        job, partner, program, program_version, touchpoint,
+        job,
+        partner::{self, PartnerStatus},
+        program::{self, ProgramStatus},
+        program_version,
+        touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
+        user::Role,
     },
-    identity::Role,
     incentives::accrue,
-    partners::PartnerStatus,
     platform::ids::{self, TypedId},
-    programs::ProgramStatus,
     settings::ProgramSettings,
 };
 use sea_orm::{
@@ -61,7 +66,7 @@ pub struct World {
 
 impl World {
     /// A programme that pays by this model.
-    pub async fn paying_by(t: &TestApp, model: Model) -> Self {
+    pub async fn paying_by(t: &TestApp, model: AttributionModel) -> Self {
         Self::with(t, |settings| settings.attribution.official_model = model).await
     }
 
@@ -212,7 +217,7 @@ impl World {
 
     /// A verified touchpoint so many days ago.
     pub async fn touch(&self, deal: DealId, partner: PartnerId, days: i64) -> TouchpointId {
-        self.touch_in(deal, partner, Phase::Consideration, days)
+        self.touch_in(deal, partner, JourneyPhase::Consideration, days)
             .await
     }
 
@@ -221,7 +226,7 @@ impl World {
         &self,
         deal: DealId,
         partner: PartnerId,
-        phase: Phase,
+        phase: JourneyPhase,
         days: i64,
     ) -> TouchpointId {
         let id = TouchpointId::of(ids::mint(self.now()));
@@ -232,7 +237,7 @@ impl World {
             partner_id: Set(partner),
             kind: Set(TouchpointKind::Demo),
             phase: Set(phase),
-            milestone: Set(None::<Milestone>),
+            milestone: Set(None::<DealMilestone>),
             occurred_at: Set(at),
             status: Set(TouchpointStatus::Verified),
             recorded_at: Set(at),

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
-    attribution::Model,
-    deals::ParticipantRole,
     entity::{
-        accrual, deal,
+        accrual,
+        attribution_run::AttributionModel,
+        deal,
+        deal_participant::ParticipantRole,
         ids::{DealId, PartnerId},
+        ledger_account::LedgerAccountKind,
         payout_exception,
     },
-    ledger::AccountKind,
     platform::ids::{self, TypedId},
 };
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -153,7 +154,7 @@ fn paid(amounts: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn a_number_that_reaches_back_over_booked_deals_is_refused(t: TestApp) {
     t.clock.set(at("2026-10-15T09:00:00Z"));
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let first = w.plan(fee("10", at("2015-01-01T00:00:00Z"))).await;
     let partner = w.partner("Alpha").await;
     let deal = w.brought(partner, 100_000).await;
@@ -199,7 +200,7 @@ async fn a_number_that_reaches_back_over_booked_deals_is_refused(t: TestApp) {
 }
 
 async fn a_rebate_that_paid_nothing_yet_is_not_counted_again_by_another_number(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let rebate = |from: &str, since: DateTime<Utc>| {
         json!({"name": "Volume", "currency": "USD", "clawbackDays": 90, "effectiveFrom": since.to_rfc3339(),
             "components": [{"kind": "VOLUME_REBATE", "rebate": {"period": "YEAR", "method": "RETROACTIVE",
@@ -227,7 +228,7 @@ async fn a_rebate_that_paid_nothing_yet_is_not_counted_again_by_another_number(t
 
 async fn deals_that_nobody_booked_are_paid_once_by_the_number_that_covers_them(t: TestApp) {
     t.clock.set(at("2026-10-15T09:00:00Z"));
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let partner = w.partner("Alpha").await;
     let mut deals = Vec::new();
     for won_at in ["2026-08-20T00:00:00Z", "2026-09-20T00:00:00Z"] {
@@ -251,7 +252,7 @@ async fn deals_that_nobody_booked_are_paid_once_by_the_number_that_covers_them(t
 async fn a_deal_earns_once_whatever_numbers_are_active(t: TestApp) {
     t.leaves_books_altered();
     t.clock.set(at("2026-10-15T09:00:00Z"));
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(fee("10", at("2015-01-01T00:00:00Z"))).await;
     let partner = w.partner("Alpha").await;
     let (booked, open) = (
@@ -276,12 +277,15 @@ async fn a_deal_earns_once_whatever_numbers_are_active(t: TestApp) {
     .unwrap();
     w.caught_up().await;
     assert_eq!(w.earned_on(booked).await, 10_000);
-    assert_eq!(w.balance(AccountKind::Accrued, Some(partner)).await, 22_000);
+    assert_eq!(
+        w.balance(LedgerAccountKind::Accrued, Some(partner)).await,
+        22_000
+    );
 }
 
 async fn a_refund_recorded_late_is_in_the_run_and_the_statement_of_its_period(t: TestApp) {
     t.clock.set(at("2026-08-20T09:00:00Z"));
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(fee("10", at("2015-01-01T00:00:00Z"))).await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let (deal, kept) = (
@@ -307,9 +311,9 @@ async fn a_refund_recorded_late_is_in_the_run_and_the_statement_of_its_period(t:
         json!(["0.00", "100.00", "-100.00", "0.00", "0.00"])
     );
     let account = |kind| w.balance(kind, Some(alpha));
-    assert_eq!(account(AccountKind::Accrued).await, 0);
-    assert_eq!(account(AccountKind::ClawbackReceivable).await, 0);
-    assert_eq!(account(AccountKind::Paid).await, 0);
+    assert_eq!(account(LedgerAccountKind::Accrued).await, 0);
+    assert_eq!(account(LedgerAccountKind::ClawbackReceivable).await, 0);
+    assert_eq!(account(LedgerAccountKind::Paid).await, 0);
     assert_eq!(w.exceptions().await, 0);
 
     // What was settled does not come back; what was taken back afterwards is carried.
@@ -325,7 +329,7 @@ async fn a_refund_recorded_late_is_in_the_run_and_the_statement_of_its_period(t:
 }
 
 async fn a_clawback_takes_first_what_the_deal_still_has_held(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let mut input = pool();
     input["holdback"] = json!({"percent": "50", "days": 60});
     w.plan(input).await;
@@ -353,13 +357,16 @@ async fn a_clawback_takes_first_what_the_deal_still_has_held(t: TestApp) {
         w.pay("2026-04-01", "2026-04-30").await,
         paid(&[("PAID", "2500.00")])
     );
-    assert_eq!(w.balance(AccountKind::Paid, Some(partner)).await, 750_000);
+    assert_eq!(
+        w.balance(LedgerAccountKind::Paid, Some(partner)).await,
+        750_000
+    );
     // After the release the rest is owed at once.
     w.give_back(deals[1], "75000.00", w.now()).await;
     assert_eq!(w.pay("2026-04-01", "2026-04-30").await, paid(&[]));
     assert_eq!(w.exceptions().await, 1);
     assert_eq!(
-        w.balance(AccountKind::ClawbackReceivable, Some(partner))
+        w.balance(LedgerAccountKind::ClawbackReceivable, Some(partner))
             .await,
         750_000
     );
@@ -367,7 +374,7 @@ async fn a_clawback_takes_first_what_the_deal_still_has_held(t: TestApp) {
 }
 
 async fn refunds_in_parts_leave_nothing_with_anybody(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let mut input = pool();
     input["holdback"] = json!({"percent": "30", "days": 60});
     w.plan(input).await;
@@ -392,10 +399,10 @@ async fn refunds_in_parts_leave_nothing_with_anybody(t: TestApp) {
     assert_eq!(settled, paid(&[("NETTED", "0.00"); 3]));
     for partner in partners {
         for kind in [
-            AccountKind::Accrued,
-            AccountKind::Held,
-            AccountKind::ClawbackReceivable,
-            AccountKind::Paid,
+            LedgerAccountKind::Accrued,
+            LedgerAccountKind::Held,
+            LedgerAccountKind::ClawbackReceivable,
+            LedgerAccountKind::Paid,
         ] {
             assert_eq!(w.balance(kind, Some(partner)).await, 0, "{kind:?}");
         }
@@ -405,7 +412,7 @@ async fn refunds_in_parts_leave_nothing_with_anybody(t: TestApp) {
 }
 
 async fn a_deal_that_pays_nothing_names_the_cause(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(fee("10", w.ago(20))).await;
     let partner = w.partner("Alpha").await;
     let euros = w.deal(100_000, "EUR").await;

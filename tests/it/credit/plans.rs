@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    attribution::Model, entity::incentive_plan, identity::Role, platform::ids::TypedId,
+    entity::{attribution_run::AttributionModel, incentive_plan, user::Role},
+    platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ impl World {
 }
 
 async fn a_plan_tells_itself_in_plain_sentences(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let mut input = pool();
     input["holdback"] = json!({"percent": "10", "days": 90});
     let answer = w.draft(input).await;
@@ -85,7 +86,7 @@ async fn a_plan_tells_itself_in_plain_sentences(t: TestApp) {
 }
 
 async fn a_fourth_component_is_refused(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let mut input = pool();
     input["components"] = json!([
         {"kind": "INFLUENCE_POOL", "ratePercent": "10"}, {"kind": "REFERRAL_FEE", "ratePercent": "5"},
@@ -109,7 +110,7 @@ async fn a_fourth_component_is_refused(t: TestApp) {
 }
 
 async fn every_fault_of_a_plan_is_told_at_its_field(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let input = json!({"name": " ", "currency": "USD", "clawbackDays": 9999, "holdback": {"percent": "120", "days": 5},
         "effectiveFrom": "2026-05-01T00:00:00Z", "effectiveTo": "2026-04-01T00:00:00Z",
         "components": [{"kind": "INFLUENCE_POOL", "ratePercent": "101"}, {"kind": "RESALE_MARGIN", "ratePercent": "3", "productFamily": "NONE"}]});
@@ -150,7 +151,7 @@ async fn every_fault_of_a_plan_is_told_at_its_field(t: TestApp) {
 }
 
 async fn whoever_drafted_a_plan_cannot_activate_it(t: TestApp) {
-    let w = World::paying_by(&t, Model::TimeDecay).await;
+    let w = World::paying_by(&t, AttributionModel::TimeDecay).await;
     let mut input = pool();
     input["programId"] = json!(w.program.text());
     let drafted = w.ask(&w.finance, CREATE, json!({"input": input})).await;
@@ -191,7 +192,7 @@ async fn whoever_drafted_a_plan_cannot_activate_it(t: TestApp) {
 }
 
 async fn a_new_number_takes_over_from_its_first_day(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(pool()).await;
     w.plan(json!({"name": "Fee", "currency": "USD", "components": [{"kind": "REFERRAL_FEE", "ratePercent": "5"}]})).await;
     let mut next = pool();
@@ -244,7 +245,7 @@ async fn a_new_number_takes_over_from_its_first_day(t: TestApp) {
 }
 
 async fn partners_do_not_see_drafts(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let draft = w
         .draft(pool())
         .await
@@ -276,7 +277,7 @@ async fn partners_do_not_see_drafts(t: TestApp) {
 }
 
 async fn a_retired_plan_pays_nothing_more(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let plan = w.plan(pool()).await;
     let retire = "mutation($input: IncentivePlanRetireInput!) { incentivePlanRetire(input: $input) { incentivePlan { status } userErrors { code } } }";
     let stale = w

@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    attribution::Model,
-    deals::{DealBusiness, ParticipantRole},
     entity::{
-        deal,
+        attribution_run::AttributionModel,
+        deal::{self, DealBusiness},
+        deal_participant::ParticipantRole,
         ids::{DealId, PartnerId},
+        ledger_account::LedgerAccountKind,
         rebate_entry, rebate_volume,
     },
-    ledger::AccountKind,
     platform::ids::TypedId,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
@@ -113,15 +113,16 @@ impl World {
     }
 
     async fn accrued(&self, partner: PartnerId) -> i64 {
-        self.balance(AccountKind::Accrued, Some(partner)).await
+        self.balance(LedgerAccountKind::Accrued, Some(partner))
+            .await
             - self
-                .balance(AccountKind::ClawbackReceivable, Some(partner))
+                .balance(LedgerAccountKind::ClawbackReceivable, Some(partner))
                 .await
     }
 }
 
 async fn a_marginal_rebate_pays_each_part_at_its_rate(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let plan = w.draft(rebate("MARGINAL")).await;
     let text = plan
         .done("incentivePlanCreate")
@@ -164,7 +165,7 @@ async fn a_marginal_rebate_pays_each_part_at_its_rate(t: TestApp) {
 }
 
 async fn a_retroactive_rebate_pays_the_whole_at_the_rate_it_reaches(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let mut input = rebate("RETROACTIVE");
     input["holdback"] = json!({"percent": "10", "days": 30});
     w.plan(input).await;
@@ -179,12 +180,12 @@ async fn a_retroactive_rebate_pays_the_whole_at_the_rate_it_reaches(t: TestApp) 
     w.win(second).await;
     assert_eq!(w.amounts(second, "EARNED").await, ["2970.00"]);
     assert_eq!(w.amounts(second, "HOLDBACK").await, ["330.00"]);
-    let held = w.balance(AccountKind::Held, Some(partner)).await;
+    let held = w.balance(LedgerAccountKind::Held, Some(partner)).await;
     assert_eq!(w.accrued(partner).await + held, 450_000);
 }
 
 async fn a_period_begins_with_nothing_sold(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(rebate("MARGINAL")).await;
     let mut yearly = rebate("MARGINAL");
     yearly["name"] = json!("Year");
@@ -200,7 +201,7 @@ async fn a_period_begins_with_nothing_sold(t: TestApp) {
 }
 
 async fn the_owner_is_paid_where_nobody_resells_and_everybody_for_itself(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(rebate("MARGINAL")).await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let owned = w.deal(12_000_000, "USD").await;
@@ -216,7 +217,7 @@ async fn the_owner_is_paid_where_nobody_resells_and_everybody_for_itself(t: Test
 }
 
 async fn two_deals_won_at_once_lose_no_volume(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(rebate("RETROACTIVE")).await;
     let partner = w.partner("Alpha").await;
     let mut deals = Vec::new();
@@ -243,7 +244,7 @@ async fn two_deals_won_at_once_lose_no_volume(t: TestApp) {
 }
 
 async fn deals_won_before_the_rebate_are_caught_up_with_once(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     for (partner, value) in [
         (alpha, 6_000_000),
@@ -274,7 +275,7 @@ async fn deals_won_before_the_rebate_are_caught_up_with_once(t: TestApp) {
 }
 
 async fn a_deal_below_the_first_tier_counts_once(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let mut input = rebate("MARGINAL");
     input["components"][0]["rebate"]["tiers"] = json!([{"from": "50000.00", "ratePercent": "2"}]);
     w.plan(input).await;
@@ -294,7 +295,7 @@ async fn a_deal_below_the_first_tier_counts_once(t: TestApp) {
 }
 
 async fn refunds_leave_the_rebate_on_what_is_left_and_everything_refunded_nothing(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(rebate("RETROACTIVE")).await;
     let partner = w.partner("Alpha").await;
     let (first, second) = (
@@ -329,7 +330,7 @@ async fn refunds_leave_the_rebate_on_what_is_left_and_everything_refunded_nothin
 }
 
 async fn a_cap_limits_the_rebate_of_a_period(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let mut input = rebate("MARGINAL");
     input["components"][0]["cap"] = json!("3000.00");
     w.plan(input).await;
@@ -346,7 +347,7 @@ async fn a_cap_limits_the_rebate_of_a_period(t: TestApp) {
 }
 
 async fn a_renewal_pays_its_rate_and_nothing_for_new_business(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(pool()).await;
     let id = w
         .plan(
@@ -385,7 +386,7 @@ async fn a_renewal_pays_its_rate_and_nothing_for_new_business(t: TestApp) {
 }
 
 async fn only_what_includes_renewals_pays_for_both(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let mut input = rebate("MARGINAL");
     input["components"][0]["includesRenewals"] = json!(true);
     input["components"]
@@ -401,7 +402,7 @@ async fn only_what_includes_renewals_pays_for_both(t: TestApp) {
 }
 
 async fn the_faults_of_a_rebate_are_told_at_their_fields(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let before = w.written().await;
     let mut input = rebate("MARGINAL");
     input["components"][0]["ratePercent"] = json!("5");
@@ -442,7 +443,7 @@ async fn the_faults_of_a_rebate_are_told_at_their_fields(t: TestApp) {
 }
 
 async fn a_partner_previews_from_its_own_volume_only(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     w.plan(rebate("MARGINAL")).await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let sold = w.resold(alpha, 10_000_000).await;

@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    attribution::Model,
-    deals::ParticipantRole,
     entity::{
+        attribution_run::AttributionModel,
+        deal_participant::ParticipantRole,
         ids::{DealId, PartnerId},
         touchpoint,
+        user::Role,
     },
-    identity::Role,
     platform::ids::TypedId,
 };
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -67,7 +67,7 @@ impl World {
 }
 
 async fn of_twelve_touchpoints_the_unverified_one_does_not_count(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     w.join(deal, partner, ParticipantRole::Influencer, 50).await;
@@ -110,7 +110,7 @@ async fn of_twelve_touchpoints_the_unverified_one_does_not_count(t: TestApp) {
 }
 
 async fn ten_copies_of_one_kind_on_a_day_count_once(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     for _ in 0..10 {
@@ -133,7 +133,7 @@ async fn ten_copies_of_one_kind_on_a_day_count_once(t: TestApp) {
 }
 
 async fn an_entry_after_the_close_waits_for_the_vendor(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let (deal, [alpha, ..]) = w.three(10_000_000).await;
     w.join(deal, alpha, ParticipantRole::Influencer, 50).await;
     w.win(deal).await;
@@ -193,7 +193,7 @@ async fn an_entry_after_the_close_waits_for_the_vendor(t: TestApp) {
 }
 
 async fn a_correction_leaves_both_rows(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     let wrong = w.touch(deal, partner, 20).await.text();
@@ -244,7 +244,7 @@ async fn a_correction_leaves_both_rows(t: TestApp) {
 }
 
 async fn nobody_confirms_what_he_recorded(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     let recorded = w.record(&w.manager, deal, Some(partner), 3, "DEMO").await;
@@ -264,7 +264,7 @@ async fn nobody_confirms_what_he_recorded(t: TestApp) {
 }
 
 async fn the_other_side_confirms(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     w.join(deal, partner, ParticipantRole::Influencer, 5).await;
@@ -318,7 +318,7 @@ async fn the_other_side_confirms(t: TestApp) {
 }
 
 async fn a_refused_touchpoint_keeps_its_reason(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     w.join(deal, partner, ParticipantRole::Influencer, 5).await;
@@ -361,7 +361,7 @@ async fn a_refused_touchpoint_keeps_its_reason(t: TestApp) {
 }
 
 async fn what_is_wrong_with_a_touchpoint_is_told_at_its_field(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let partner = w.partner("Alpha").await;
     let before = w.written().await;
@@ -408,7 +408,7 @@ async fn what_is_wrong_with_a_touchpoint_is_told_at_its_field(t: TestApp) {
 }
 
 async fn a_partner_records_only_for_itself(t: TestApp) {
-    let w = World::paying_by(&t, Model::Linear).await;
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
     let deal = w.deal(10_000_000, "USD").await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let own = w.manager_of(alpha).await;

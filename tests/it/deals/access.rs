@@ -1,8 +1,11 @@
 //! The wall between partners.
 
 use ensemble::{
-    entity::ids::{DealId, DealRegistrationId},
-    identity::{Actor, Role},
+    access::Actor,
+    entity::{
+        ids::{DealId, DealRegistrationId},
+        user::Role,
+    },
     platform::ids::{self, TypedId},
 };
 use serde_json::json;

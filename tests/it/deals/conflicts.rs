@@ -1,9 +1,6 @@
 //! One place per customer and product family, whatever the spelling and however many ask.
 
-use ensemble::{
-    entity::{deal_registration, ids::ProductId, protection},
-    identity::Role,
-};
+use ensemble::entity::{deal_registration, ids::ProductId, protection, user::Role};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 

@@ -2,9 +2,7 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{exchange_rate, ids::PartnerId},
-    identity::Role,
-    partners::PartnerStatus,
+    entity::{exchange_rate, ids::PartnerId, partner::PartnerStatus, user::Role},
     platform::ids::TypedId,
     settings::ProgramSettings,
 };

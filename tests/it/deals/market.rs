@@ -6,12 +6,14 @@ use ensemble::{
         audit_event, customer, deal, deal_participant, deal_refund, deal_registration,
         deal_stage_change, enrollment,
         ids::{EnrollmentId, PartnerId, ProductFamilyId, ProductId, ProgramId, ProgramVersionId},
-        job, partner, product, product_family, program, program_version, protection,
+        job,
+        partner::{self, PartnerStatus},
+        product, product_family,
+        program::{self, ProgramStatus},
+        program_version, protection,
+        user::Role,
     },
-    identity::Role,
-    partners::PartnerStatus,
     platform::ids::{self, TypedId},
-    programs::ProgramStatus,
     settings::ProgramSettings,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};

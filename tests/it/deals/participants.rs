@@ -1,9 +1,11 @@
 //! Partners beside each other on a deal.
 
 use ensemble::{
-    attribution::{Phase, TouchpointKind, TouchpointStatus},
-    entity::{ids::DealId, ids::TouchpointId, touchpoint},
-    identity::Role,
+    entity::{
+        ids::{DealId, TouchpointId},
+        touchpoint::{self, JourneyPhase, TouchpointKind, TouchpointStatus},
+        user::Role,
+    },
     platform::ids::{self, TypedId},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
@@ -169,7 +171,7 @@ async fn removing_a_partner_keeps_its_touchpoints(t: TestApp) {
             deal_id: Set(deal_id),
             partner_id: Set(partner),
             kind: Set(TouchpointKind::Demo),
-            phase: Set(Phase::Awareness),
+            phase: Set(JourneyPhase::Awareness),
             milestone: Set(None),
             occurred_at: Set(now),
             evidence: Set(None),

@@ -2,7 +2,11 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    deals::ProtectionStatus, entity::protection, identity::Role, platform::ids::TypedId,
+    entity::{
+        protection::{self, ProtectionStatus},
+        user::Role,
+    },
+    platform::ids::TypedId,
 };
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};

@@ -1,9 +1,11 @@
 //! How long a claim is protected: reminders, extension, expiry.
 
 use ensemble::{
-    deals::ProtectionStatus,
-    entity::{deal, deal_registration, protection},
-    identity::Role,
+    entity::{
+        deal, deal_registration,
+        protection::{self, ProtectionStatus},
+        user::Role,
+    },
     worker,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};

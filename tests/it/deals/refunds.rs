@@ -1,6 +1,6 @@
 //! Money that goes back to the customer.
 
-use ensemble::{identity::Role, platform::ids::TypedId};
+use ensemble::{entity::user::Role, platform::ids::TypedId};
 use serde_json::{Value, json};
 
 use super::market::*;

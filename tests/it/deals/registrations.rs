@@ -1,7 +1,9 @@
 //! Handing in a claim and deciding about it.
 
 use ensemble::{
-    entity::deal_registration, identity::Actor, partners::PartnerStatus, platform::ids::TypedId,
+    access::Actor,
+    entity::{deal_registration, partner::PartnerStatus},
+    platform::ids::TypedId,
     settings::ProgramSettings,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};

@@ -1,8 +1,9 @@
 //! Deciding about a claim: approval, rejection, questions and withdrawal.
 
 use ensemble::{
-    entity::{deal, deal_product, deal_registration, ids::DealRegistrationId, protection},
-    identity::Role,
+    entity::{
+        deal, deal_product, deal_registration, ids::DealRegistrationId, protection, user::Role,
+    },
     platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};

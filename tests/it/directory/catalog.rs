@@ -2,9 +2,8 @@
 
 use ensemble::{
     catalog::lookup,
-    entity::{ids::ProductId, product, product_family},
+    entity::{ids::ProductId, product, product_family, user::Role},
     error::Error,
-    identity::Role,
     platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};

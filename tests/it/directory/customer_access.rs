@@ -1,13 +1,13 @@
 //! Who sees which customers.
 
 use ensemble::{
-    deals::{ParticipantRole, ParticipantStatus, SalesStatus},
     entity::{
-        deal, deal_participant,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
         ids::{CustomerId, DealId, DealParticipantId, PartnerId, ProgramId},
         program_version,
+        user::Role,
     },
-    identity::Role,
     platform::{ids::TypedId, money::Currency},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait};

@@ -1,8 +1,7 @@
 //! Recording, changing and finding customers.
 
 use ensemble::{
-    entity::{customer_block_key, ids::CustomerId},
-    identity::Role,
+    entity::{customer_block_key, ids::CustomerId, user::Role},
     platform::ids::TypedId,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    identity::Role,
+    entity::user::Role,
     programs::rules::{self, Rules},
 };
 use serde_json::json;

@@ -1,12 +1,9 @@
 //! A partner's life.
 
 use ensemble::{
+    entity::{partner::PartnerStatus, user::Role},
     error::Code,
-    identity::Role,
-    partners::{
-        PartnerStatus,
-        standing::{self, Ability, PaymentObstacle},
-    },
+    partners::standing::{self, Ability, PaymentObstacle},
 };
 use sea_orm::EntityTrait;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Entering partners and changing what is known about them.
 
-use ensemble::{entity::partner_attribute, identity::Role};
+use ensemble::entity::{partner_attribute, user::Role};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The directory.
 
-use ensemble::identity::{Actor, Role};
+use ensemble::{access::Actor, entity::user::Role};
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
-    entity::{enrollment, ids::ProgramId, program, program_version},
+    entity::{enrollment, ids::ProgramId, program, program_version, user::Role},
     error::{Code, Result},
-    identity::Role,
     platform::ids::TypedId,
     programs::{
         ProgramRules,

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use ensemble::{
     customers::{
-        MatchOutcome, MatchReason, forms,
+        forms,
         resolve::{self, ClaimedCustomer, Resolved},
     },
     entity::{
         customer,
+        deal_registration::{MatchOutcome, MatchReason},
         ids::{CustomerId, PartnerId},
     },
     platform::ids::{self, TypedId},

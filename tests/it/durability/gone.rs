@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ensemble::{error::Code, identity::Role, tx::Call};
+use ensemble::{entity::user::Role, error::Code, tx::Call};
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::{Value, json};
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::job,
+    entity::job::{self, JobStatus},
     error::{Code, Refusal},
     events::Event,
     platform::{
-        jobs::{self, JobStatus},
+        jobs::{self},
         mail::MailTransport,
     },
     worker,

@@ -1,10 +1,10 @@
 //! The mails of an approval, from the decision to what stands in them.
 
-use ensemble::identity::Role;
 use serde_json::json;
 
 use super::{House, done};
 use crate::{cases, support::TestApp};
+use ensemble::entity::user::Role;
 
 cases!(
     an_approval_sends_two_mails_with_what_was_approved,

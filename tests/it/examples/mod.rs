@@ -9,8 +9,7 @@ mod taken_back;
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::ids::PartnerId,
-    identity::Role,
+    entity::{ids::PartnerId, user::Role},
     platform::ids::{self, TypedId},
 };
 use rust_decimal::Decimal;

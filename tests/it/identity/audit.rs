@@ -1,6 +1,6 @@
 //! The audit trail and its hash chain.
 
-use ensemble::{entity::audit_event, identity::Role};
+use ensemble::entity::{audit_event, user::Role};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ async fn the_trail_is_read_by_administrators_and_auditors_only(t: TestApp) {
         let head = t.person(Role::PartnerAdministrator, Some(acme)).await;
         assert_eq!(t.ask(&head, document, json!({})).await.error(), "FORBIDDEN");
         let nobody = t
-            .ask_as(&ensemble::identity::Actor::Anonymous, document, json!({}))
+            .ask_as(&ensemble::access::Actor::Anonymous, document, json!({}))
             .await;
         assert_eq!(nobody.error(), "UNAUTHENTICATED");
     }

@@ -2,8 +2,12 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{audit_event, job, user},
-    identity::{Actor, Role, TokenPurpose, UserStatus},
+    access::Actor,
+    entity::{
+        audit_event, job,
+        user::{self, Role, UserStatus},
+        user_token::TokenPurpose,
+    },
 };
 use sea_orm::EntityTrait;
 use serde_json::json;

@@ -7,13 +7,17 @@ mod sign_in;
 
 use chrono::{DateTime, Utc};
 use ensemble::{
+    access::Actor,
     entity::{
         audit_event,
         ids::{PartnerId, UserId, UserTokenId},
-        job, partner, session, user, user_token,
+        job,
+        partner::{self, PartnerStatus},
+        session,
+        user::{self, Role},
+        user_token::{self, TokenPurpose},
     },
-    identity::{Actor, Role, TokenPurpose, admin, links},
-    partners::PartnerStatus,
+    identity::{admin, links},
     platform::ids::{self, TypedId},
 };
 use sea_orm::{

@@ -1,6 +1,6 @@
 //! Who sees whom, who invites whom, and who is shut out.
 
-use ensemble::identity::{Actor, Role, authenticate};
+use ensemble::{access::Actor, entity::user::Role, identity::authenticate};
 use serde_json::{Value, json};
 
 use super::{PASSWORD, company, lets_in, login, member, recorded, rows, token_refresh};

@@ -2,9 +2,10 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{login_failure, refresh_token},
+    access::Actor,
+    entity::{login_failure, refresh_token, user::Role, user_token::TokenPurpose},
     graphql::context::Caller,
-    identity::{Actor, AuthFault, Role, TokenPurpose, admit, authenticate},
+    identity::{AuthFault, admit, authenticate},
     platform::ids::TypedId,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};

@@ -1,9 +1,6 @@
 //! Records that were there before: taken over once, and domains that move.
 
-use ensemble::{
-    entity::{customer, partner},
-    identity::Role,
-};
+use ensemble::entity::{customer, partner, user::Role};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 

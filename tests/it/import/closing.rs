@@ -1,12 +1,11 @@
 //! When deals close, as other systems say it.
 
-use ensemble::deals::SalesStatus;
-
 use super::{
     Files, counts, refusals,
     rows::{faults, stored_deal},
 };
 use crate::{cases, support::TestApp};
+use ensemble::entity::deal::SalesStatus;
 
 cases!(
     a_deal_opened_at_nine_may_close_on_that_day,

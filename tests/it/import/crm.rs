@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ensemble::{
-    deals::{ParticipantRole, ParticipantStatus, SalesStatus},
-    entity::{
-        audit_event, customer, deal, deal_participant, deal_product, deal_stage_change, partner,
-        partner_lifecycle_event, product, product_family,
-    },
-    partners::PartnerStatus,
+use ensemble::entity::{
+    audit_event, customer,
+    deal::{self, SalesStatus},
+    deal_participant::{self, ParticipantRole, ParticipantStatus},
+    deal_product, deal_stage_change,
+    partner::{self, PartnerStatus},
+    partner_lifecycle_event, product, product_family,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 

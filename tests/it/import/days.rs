@@ -1,10 +1,10 @@
 //! Dates without a time are business days of the programme, and touchpoints after a close earn nothing.
 
 use chrono::{DateTime, Utc};
-use ensemble::{
-    attribution::TouchpointStatus,
-    entity::{deal, touchpoint},
-    identity::Role,
+use ensemble::entity::{
+    deal,
+    touchpoint::{self, TouchpointStatus},
+    user::Role,
 };
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::json;

@@ -1,6 +1,5 @@
 //! What follows from the real files: attribution, commission, one payout run, and books that are in order.
 
-use ensemble::identity::Role;
 use serde_json::{Value, json};
 
 use super::{contents, crm_folder, import_crm};
@@ -8,6 +7,7 @@ use crate::{
     cases,
     support::{Person, TestApp},
 };
+use ensemble::entity::user::Role;
 
 cases!(the_partners_that_sold_are_paid_to_the_cent_and_only_once);
 

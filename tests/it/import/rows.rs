@@ -1,10 +1,11 @@
 //! One row at a time: what is refused and why, what changes, what stays.
 
 use ensemble::{
-    deals::{DealBusiness, ParticipantStatus, SalesStatus},
     entity::{
-        audit_event, customer, deal, deal_participant, deal_stage_change, partner,
-        partner_attribute, touchpoint,
+        audit_event, customer,
+        deal::{self, DealBusiness, SalesStatus},
+        deal_participant::{self, ParticipantStatus},
+        deal_stage_change, partner, partner_attribute, touchpoint,
     },
     error::{Code, Error},
 };

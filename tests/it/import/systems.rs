@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use ensemble::{
-    deals::SalesStatus,
-    entity::{customer, deal, partner},
+    entity::{
+        customer,
+        deal::{self, SalesStatus},
+        partner,
+    },
     import::{self, Options, Report},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};

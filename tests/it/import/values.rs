@@ -1,9 +1,9 @@
 //! Numbers, dates and codes: read as they are meant, or refused with the row.
 
-use ensemble::{
-    deals::SalesStatus,
-    entity::{customer, deal},
-    identity::Role,
+use ensemble::entity::{
+    customer,
+    deal::{self, SalesStatus},
+    user::Role,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;

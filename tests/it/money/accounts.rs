@@ -8,8 +8,8 @@ use ensemble::{
         audit_event,
         ids::{PartnerId, PayoutRunId},
         job, payment_details, payout,
+        user::Role,
     },
-    identity::Role,
     payouts::{
         execute,
         provider::{Outcome, PayoutProvider},

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use ensemble::{
     entity::{
         ids::{PartnerId, PayoutId, PayoutRunId},
-        payout, payout_export,
+        payout::{self, PayoutStatus},
+        payout_export,
     },
     payouts::{
-        PayoutStatus, execute,
+        execute,
         provider::{Batch, Key, Outcome, PayoutProvider},
         retry::{self, Retry},
         settle,

@@ -11,8 +11,13 @@ use std::{
 use chrono::TimeDelta;
 use ensemble::{
     app::App,
-    entity::{ids::PayoutRunId, job, payout, payout_export, payout_run},
-    payouts::{PayoutStatus, execute, export, provider},
+    entity::{
+        ids::PayoutRunId,
+        job,
+        payout::{self, PayoutStatus},
+        payout_export, payout_run,
+    },
+    payouts::{execute, export, provider},
     platform::{audit, files::Files, ids::TypedId},
     tx::Call,
 };

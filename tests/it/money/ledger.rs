@@ -3,12 +3,14 @@
 use ensemble::{
     entity::{
         ids::{DealId, LedgerTransactionId, PartnerId},
-        ledger_account, ledger_entry, ledger_transaction,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_entry,
+        ledger_transaction::{self, LedgerTransactionKind},
+        user::Role,
     },
     error::{Code, Error},
-    identity::Role,
     ledger::{
-        AccountKind, Posting, TransactionKind,
+        Posting,
         post::{self, NewTransaction},
         reverse, rules,
     },
@@ -36,7 +38,7 @@ cases!(
 
 fn commission(partner: PartnerId, key: &str, amount: i64) -> NewTransaction {
     NewTransaction {
-        kind: TransactionKind::Commission,
+        kind: LedgerTransactionKind::Commission,
         key: key.to_owned(),
         subject_type: DealId::PREFIX,
         subject_id: partner.uuid(),
@@ -79,7 +81,7 @@ async fn a_transaction_is_posted_once(t: TestApp) {
     let mut reordered = commission(partner, "one", 100);
     reordered.postings.reverse();
     reordered.postings.push(Posting {
-        account: AccountKind::Held,
+        account: LedgerAccountKind::Held,
         owner: Some(partner.uuid()),
         amount_minor: 0,
     });
@@ -137,15 +139,15 @@ async fn postings_that_do_not_balance_are_refused(t: TestApp) {
         amount_minor,
     };
     let lopsided = vec![
-        posting(AccountKind::Cash, 1),
-        posting(AccountKind::CommissionExpense, -2),
+        posting(LedgerAccountKind::Cash, 1),
+        posting(LedgerAccountKind::CommissionExpense, -2),
     ];
     let huge = ensemble::platform::money::MAX_SUM + 1;
     let beyond = vec![
-        posting(AccountKind::Cash, huge),
-        posting(AccountKind::CommissionExpense, -huge),
+        posting(LedgerAccountKind::Cash, huge),
+        posting(LedgerAccountKind::CommissionExpense, -huge),
     ];
-    let nothing = vec![posting(AccountKind::Cash, 0)];
+    let nothing = vec![posting(LedgerAccountKind::Cash, 0)];
     for postings in [lopsided, beyond, nothing, Vec::new()] {
         let refused = posted(
             &t,
@@ -234,7 +236,7 @@ async fn a_transaction_is_reversed_once(t: TestApp) {
         .unwrap();
     assert_eq!(
         (row.reverses_id, row.kind, row.period.as_str()),
-        (Some(id), TransactionKind::Reversal, "2026-03")
+        (Some(id), LedgerTransactionKind::Reversal, "2026-03")
     );
     assert_eq!(
         undo(id, "again").await.unwrap_err().code(),

@@ -15,27 +15,32 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ensemble::{
-    deals::SalesStatus,
     entity::{
-        accrual, deal, deal_refund,
+        accrual::{self, AccrualKind},
+        deal::{self, SalesStatus},
+        deal_refund,
         ids::{
             DealId, DealRefundId, IncentivePlanId, PartnerId, PayoutRunId, ProgramId,
             ProgramVersionId,
         },
-        incentive_plan, partner, payout, program, program_version,
+        incentive_plan::{self, PlanStatus},
+        ledger_transaction::LedgerTransactionKind,
+        partner::{self, PartnerStatus},
+        payout,
+        program::{self, ProgramStatus},
+        program_version,
+        user::Role,
     },
     events::Event,
     incentives::{
-        AccrualKind, PlanStatus, PlanTerms,
+        PlanTerms,
         terms::{Component, ComponentKind},
     },
     ledger::{
-        TransactionKind,
         balance::{self, Balance},
         post::{self, NewTransaction},
         rules,
     },
-    partners::PartnerStatus,
     platform::{
         audit,
         ids::{self, TypedId},
@@ -43,7 +48,6 @@ use ensemble::{
         money::Currency,
         ppm::Ppm,
     },
-    programs::ProgramStatus,
     settings::ProgramSettings,
 };
 use sea_orm::{
@@ -97,7 +101,6 @@ pub struct Books {
 impl Books {
     /// A programme with this minimum payout in US cents.
     pub async fn open(t: &TestApp, minimum: i64) -> Self {
-        use ensemble::identity::Role;
         let (maker, checker) = (t.vendor(Role::Finance).await, t.vendor(Role::Finance).await);
         let now = t.app.clock().now();
         let (program, version, plan) = (
@@ -282,7 +285,7 @@ impl Books {
                             tx.insert(whole(held)).await?;
                         }
                         transactions.push(NewTransaction {
-                            kind: TransactionKind::Commission,
+                            kind: LedgerTransactionKind::Commission,
                             key: format!("deal:{deal}:commission:{}", line.partner),
                             subject_type: DealId::PREFIX,
                             subject_id: deal.uuid(),
@@ -318,7 +321,7 @@ impl Books {
                     let row = books.line(id, deal, partner, kind, now + held, usd, won_at);
                     tx.insert(whole(row)).await?;
                     let booked = NewTransaction {
-                        kind: TransactionKind::Commission,
+                        kind: LedgerTransactionKind::Commission,
                         key: format!("more:{id}"),
                         subject_type: DealId::PREFIX,
                         subject_id: deal.uuid(),
@@ -381,7 +384,7 @@ impl Books {
                         }))
                         .await?;
                         transactions.push(NewTransaction {
-                            kind: TransactionKind::Clawback,
+                            kind: LedgerTransactionKind::Clawback,
                             key: format!("refund:{refund}:clawback:{partner}"),
                             subject_type: DealRefundId::PREFIX,
                             subject_id: refund.uuid(),

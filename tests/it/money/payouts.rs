@@ -1,7 +1,8 @@
 //! Payout runs: who is paid what, by whom it is decided, and that nothing is paid twice or lost.
 
 use ensemble::{
-    entity::ids::PartnerId, identity::Role, partners::PartnerStatus, platform::ids::TypedId,
+    entity::{ids::PartnerId, partner::PartnerStatus, user::Role},
+    platform::ids::TypedId,
 };
 use sea_orm::EntityTrait;
 use serde_json::json;

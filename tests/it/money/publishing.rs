@@ -5,8 +5,7 @@ pub mod seen;
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{audit_event, ids::PartnerId, partner_statement},
-    identity::Role,
+    entity::{audit_event, ids::PartnerId, partner_statement, user::Role},
     platform::ids::TypedId,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};

@@ -1,6 +1,9 @@
 //! Payments as they are shown: to whom, from when on, and with which lines.
 
-use ensemble::{entity::payout, identity::Role, platform::ids::TypedId};
+use ensemble::{
+    entity::{payout, user::Role},
+    platform::ids::TypedId,
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 

@@ -3,10 +3,9 @@
 use ensemble::{
     entity::{
         ids::{PartnerId, PayoutRunId},
-        payout,
+        payout::{self, PayoutStatus},
     },
     payouts::{
-        PayoutStatus,
         advance::{self, Step},
         cancel, create,
     },

@@ -2,13 +2,17 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{audit_event, ids::JobId},
+    entity::{
+        audit_event,
+        ids::JobId,
+        job::JobStatus,
+        user::{Role, UserStatus},
+    },
     events::Event,
-    identity::{Role, UserStatus},
     notifications,
     platform::{
         ids::TypedId,
-        jobs::{self, Job, JobStatus},
+        jobs::{self, Job},
         mail::MailFault,
     },
     worker,
@@ -193,7 +197,7 @@ async fn dead_letters_are_the_administrators_business(t: TestApp) {
         );
     }
     let nobody = t
-        .ask_as(&ensemble::identity::Actor::Anonymous, DEAD, json!({}))
+        .ask_as(&ensemble::access::Actor::Anonymous, DEAD, json!({}))
         .await;
     assert_eq!(nobody.error(), "UNAUTHENTICATED");
     let admin = t.admin().await;

@@ -2,16 +2,22 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
-    deals::SalesStatus,
-    entity::{accrual, deal, deal_refund, ids::*, incentive_plan, payout, payout_run},
+    entity::{
+        accrual::{self, AccrualKind},
+        deal::{self, SalesStatus},
+        deal_refund,
+        ids::*,
+        incentive_plan::{self, PlanStatus},
+        ledger_transaction::LedgerTransactionKind,
+        payout::{self, PayoutStatus},
+        payout_run::{self, RunStatus},
+    },
     events::Event,
-    incentives::{AccrualKind, PlanStatus, PlanTerms},
+    incentives::PlanTerms,
     ledger::{
-        TransactionKind,
         post::{NewTransaction, post},
         rules::{clawed_back, won},
     },
-    payouts::{PayoutStatus, RunStatus},
     platform::{audit, ids::TypedId, money::Currency},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -77,14 +83,16 @@ impl World {
                 tx.insert(world.accrual(id, line, won_at)).await?;
                 let partner = line.partner.uuid();
                 let (kind, postings) = match line.kind {
-                    AccrualKind::Earned => {
-                        (TransactionKind::Commission, won(partner, line.amount, 0))
-                    }
-                    AccrualKind::Holdback => {
-                        (TransactionKind::Commission, won(partner, 0, line.amount))
-                    }
+                    AccrualKind::Earned => (
+                        LedgerTransactionKind::Commission,
+                        won(partner, line.amount, 0),
+                    ),
+                    AccrualKind::Holdback => (
+                        LedgerTransactionKind::Commission,
+                        won(partner, 0, line.amount),
+                    ),
                     AccrualKind::Clawback => (
-                        TransactionKind::Clawback,
+                        LedgerTransactionKind::Clawback,
                         clawed_back(partner, -line.amount),
                     ),
                 };

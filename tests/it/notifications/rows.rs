@@ -2,20 +2,24 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ensemble::{
-    customers::{MatchOutcome, MatchReasons},
-    deals::{Contacts, ParticipantRole, ParticipantStatus, RegistrationStatus, SalesStatus},
     entity::{
-        customer, deal, deal_participant, deal_registration, ids::*, partner, program,
-        program_version, user, user_token,
+        customer,
+        deal::{self, SalesStatus},
+        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_registration::{self, Contacts, MatchOutcome, MatchReasons, RegistrationStatus},
+        ids::*,
+        partner::{self, PartnerStatus},
+        program::{self, ProgramStatus},
+        program_version,
+        user::{self, Role},
+        user_token::{self, TokenPurpose},
     },
-    identity::{Role, TokenPurpose, tokens::kind},
-    partners::PartnerStatus,
+    identity::tokens::kind,
     platform::{
         auth::opaque::hash,
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::ProgramStatus,
     settings::ProgramSettings,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};

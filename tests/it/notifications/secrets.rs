@@ -2,10 +2,14 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{audit_event, job},
+    entity::{
+        audit_event,
+        job::{self, JobStatus},
+        user::{Role, UserStatus},
+        user_token::TokenPurpose,
+    },
     events::Event,
-    identity::{Role, TokenPurpose, UserStatus},
-    platform::{jobs::JobStatus, mail::MailFault},
+    platform::mail::MailFault,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait};
 

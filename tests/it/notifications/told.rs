@@ -1,13 +1,14 @@
 //! Who is told what: each their own, in their language.
 
 use ensemble::{
-    deals::ParticipantStatus,
-    entity::job,
+    entity::{
+        accrual::AccrualKind,
+        deal_participant::ParticipantStatus,
+        job::{self, JobStatus},
+        user::{Role, UserStatus},
+    },
     error::Error,
     events::Event,
-    identity::{Role, UserStatus},
-    incentives::AccrualKind,
-    platform::jobs::JobStatus,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
 

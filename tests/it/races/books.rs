@@ -5,10 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{accrual, ids::PayoutRunId, payout, payout_run},
-    incentives::AccrualKind,
+    entity::{
+        accrual::{self, AccrualKind},
+        ids::PayoutRunId,
+        payout::{self, PayoutStatus},
+        payout_run::{self, RunStatus},
+    },
     payouts::{
-        PayoutStatus, RunStatus, execute,
+        execute,
         provider::{Batch, Outcome, PayoutProvider},
     },
     platform::ids::TypedId,

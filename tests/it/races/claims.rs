@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use ensemble::{
-    attribution::{Phase, TouchpointKind, TouchpointStatus},
     entity::{
         customer, deal, deal_registration, idempotency,
         ids::{DealId, TouchpointId},
-        job, protection, touchpoint,
+        job::{self, JobStatus},
+        protection,
+        touchpoint::{self, JourneyPhase, TouchpointKind, TouchpointStatus},
+        user::Role,
     },
-    identity::Role,
     platform::{ids::TypedId, jobs::NewJob},
     settings::ProgramSettings,
 };
@@ -269,7 +270,7 @@ async fn a_number_that_was_taken_is_minted_again(t: TestApp) {
         dedupe_key: Set(Some(text.to_owned())),
         topic: Set("event".to_owned()),
         payload: Set(json!({})),
-        status: Set(ensemble::platform::jobs::JobStatus::Done),
+        status: Set(JobStatus::Done),
         attempts: Set(0),
         max_attempts: Set(1),
         lease_epoch: Set(0),
@@ -331,7 +332,7 @@ async fn touched(t: &TestApp, market: Market, sellers: &[Seller]) -> (DealId, Ve
                         deal_id: Set(deal),
                         partner_id: Set(*partner),
                         kind: Set(TouchpointKind::Demo),
-                        phase: Set(Phase::Consideration),
+                        phase: Set(JourneyPhase::Consideration),
                         occurred_at: Set(tx.now()),
                         status: Set(TouchpointStatus::Verified),
                         recorded_at: Set(tx.now()),

@@ -5,8 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ensemble::{
-    entity::{deal, exchange_rate, incentive_plan, payment_details, rebate_entry},
-    partners::AccountKind,
+    entity::{
+        deal, exchange_rate, incentive_plan,
+        payment_details::{self, PaymentAccountKind},
+        rebate_entry,
+    },
     platform::{
         fingerprint::{self, TABLES},
         ids::{self, TypedId},
@@ -459,7 +462,7 @@ async fn what_else_there_is(t: &TestApp) {
             tx.insert_models(vec![payment_details::Model {
                     id: tx.id(),
                     partner_id,
-                    kind: AccountKind::Iban,
+                    kind: PaymentAccountKind::Iban,
                     country: "DE".to_owned(),
                     last_four: "1234".to_owned(),
                     sealed: "sealed".to_owned(),

@@ -2,9 +2,14 @@
 //! told in their own words.
 
 use ensemble::{
-    deals::{ParticipantStatus, ProtectionStatus, RegistrationStatus},
-    entity::{accrual, deal_participant, deal_registration, ids::DealRegistrationId, protection},
-    identity::Role,
+    entity::{
+        accrual,
+        deal_participant::{self, ParticipantStatus},
+        deal_registration::{self, RegistrationStatus},
+        ids::DealRegistrationId,
+        protection::{self, ProtectionStatus},
+        user::Role,
+    },
     platform::ids::TypedId,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};

@@ -2,9 +2,12 @@
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{ledger_entry, partner_lifecycle_event},
-    identity::Role,
-    partners::{PartnerAction, PartnerStatus},
+    entity::{
+        ledger_entry,
+        partner::PartnerStatus,
+        partner_lifecycle_event::{self, PartnerAction},
+        user::Role,
+    },
     platform::ids::TypedId,
 };
 use sea_orm::{

@@ -10,8 +10,7 @@ use std::{
 
 use chrono::TimeDelta;
 use ensemble::{
-    entity::{accrual, deal_refund, idempotency, partner},
-    identity::Role,
+    entity::{accrual, deal_refund, idempotency, partner, user::Role},
     platform::{db::Db, idempotency::Key},
     tx::Call,
 };

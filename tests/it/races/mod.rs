@@ -13,19 +13,20 @@ mod volume;
 mod work;
 
 use ensemble::{
+    access::{Actor, SignedIn},
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId, SessionId, UserId},
-        partner, program, program_version, user,
+        partner::{self, PartnerStatus},
+        program::{self, ProgramStatus},
+        program_version,
+        user::{self, Role, UserStatus},
     },
-    identity::{Actor, Role, SignedIn, UserStatus},
     ledger::balance::{self, Balance},
-    partners::PartnerStatus,
     platform::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::ProgramStatus,
     settings::ProgramSettings,
 };
 use sea_orm::ActiveValue::Set;

@@ -6,11 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
     entity::{
         ids::{LedgerTransactionId, PartnerId, ProgramId},
-        ledger_account, ledger_entry,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_entry,
+        ledger_transaction::LedgerTransactionKind,
     },
     error::Code,
     ledger::{
-        AccountKind, Posting, TransactionKind,
+        Posting,
         balance::Balance,
         post::{self, NewTransaction},
         reverse,
@@ -398,15 +400,15 @@ fn between(program: ProgramId, key: u8, amount: i64) -> NewTransaction {
         amount_minor,
     };
     NewTransaction {
-        kind: TransactionKind::Commission,
+        kind: LedgerTransactionKind::Commission,
         key: format!("{program}:{key}"),
         subject_type: PartnerId::PREFIX,
         subject_id: program.uuid(),
         effective_at: "2026-03-01T00:00:00Z".parse().unwrap(),
         currency: Currency::USD,
         postings: vec![
-            posting(AccountKind::Cash, amount),
-            posting(AccountKind::CommissionExpense, -amount),
+            posting(LedgerAccountKind::Cash, amount),
+            posting(LedgerAccountKind::CommissionExpense, -amount),
         ],
     }
 }
@@ -423,9 +425,9 @@ async fn house(t: &TestApp) -> [i64; 3] {
         own.map_or(0, |row| row.balance_minor)
     };
     [
-        of(AccountKind::CommissionExpense),
-        of(AccountKind::Cash),
-        of(AccountKind::Paid),
+        of(LedgerAccountKind::CommissionExpense),
+        of(LedgerAccountKind::Cash),
+        of(LedgerAccountKind::Paid),
     ]
 }
 

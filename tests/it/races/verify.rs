@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use ensemble::{
     entity::{
-        accrual, attribution_run, deal, ids::RebateEntryId, ledger_account, ledger_entry,
-        ledger_transaction, payout, payout_run,
+        accrual::{self, AccrualKind},
+        attribution_run, deal,
+        ids::RebateEntryId,
+        ledger_account::{self, LedgerAccountKind},
+        ledger_entry, ledger_transaction,
+        payout::{self, PayoutStatus},
+        payout_run,
+        user::Role,
     },
-    identity::Role,
-    incentives::AccrualKind,
-    ledger::AccountKind,
-    payouts::PayoutStatus,
     platform::ids::TypedId,
     verify,
 };
@@ -238,7 +240,7 @@ async fn an_end_cut_off_the_trail_is_found_by_the_head_that_was_noted(t: TestApp
 async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
     let db = t.app.db().reader();
     let expense = ledger_account::Entity::find()
-        .filter(ledger_account::Column::Kind.eq(AccountKind::CommissionExpense))
+        .filter(ledger_account::Column::Kind.eq(LedgerAccountKind::CommissionExpense))
         .one(db)
         .await
         .unwrap()

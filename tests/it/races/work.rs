@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
     entity::{
-        audit_event, audit_seal, ids::JobId, job, ledger_entry, ledger_transaction, payout_run,
+        audit_event, audit_seal,
+        ids::JobId,
+        job::{self, JobStatus},
+        ledger_entry,
+        ledger_transaction::{self, LedgerTransactionKind},
+        payout_run::{self, RunStatus},
         schedule_run,
+        user::Role,
     },
-    identity::Role,
-    ledger::TransactionKind,
-    payouts::{self, RunStatus},
+    payouts::{self},
     platform::{
         audit,
         clock::ManualClock,
         ids::TypedId,
-        jobs::{self, Job, JobStatus, NewJob},
+        jobs::{self, Job, NewJob},
     },
     tx::Call,
     worker,
@@ -129,7 +133,7 @@ async fn a_due_time_is_taken_once_while_the_clocks_jump(t: TestApp) {
     assert_eq!((reminders.len(), days), (2, BTreeSet::from([3, 14])));
     assert_eq!(events(&t, "deal_registration.expired").await.len(), 1);
     let releases = ledger_transaction::Entity::find()
-        .filter(ledger_transaction::Column::Kind.eq(TransactionKind::HoldbackRelease))
+        .filter(ledger_transaction::Column::Kind.eq(LedgerTransactionKind::HoldbackRelease))
         .count(t.app.db().reader())
         .await
         .unwrap();

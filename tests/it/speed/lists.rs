@@ -6,7 +6,6 @@ use async_graphql::parser::{
     parse_schema,
     types::{BaseType, FieldDefinition, ServiceDocument, TypeKind, TypeSystemDefinition},
 };
-use ensemble::identity::Role;
 use serde_json::{Value, json};
 
 use super::crowd;
@@ -14,6 +13,7 @@ use crate::{
     cases,
     support::{Person, TestApp},
 };
+use ensemble::entity::user::Role;
 
 cases!(
     a_list_takes_as_many_statements_for_twenty_rows_as_for_two,

@@ -8,8 +8,10 @@ use async_graphql::parser::{
 };
 use chrono::TimeDelta;
 use ensemble::{
-    entity::ids::{CustomerId, DealId, PartnerId, PayoutRunId, ProgramId, UserId},
-    identity::Role,
+    entity::{
+        ids::{CustomerId, DealId, PartnerId, PayoutRunId, ProgramId, UserId},
+        user::Role,
+    },
     incentives::accrue,
     platform::ids::TypedId,
 };

@@ -22,13 +22,14 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
+    access::{Actor, SignedIn},
     app::{App, Parts, Site},
     entity::{
         ids::{PartnerId, SessionId, UserId},
-        session, user,
+        session,
+        user::{self, Role, UserStatus},
     },
     graphql::{Api, context::Caller},
-    identity::{Actor, Role, SignedIn, UserStatus},
     platform::{
         auth::{
             opaque::OpaqueTokens,
@@ -240,7 +241,7 @@ impl TestApp {
         let other = Self::over(self.database.connect().await, Arc::clone(&self.database));
         let app = other.app.with_clock(Clock::from(clock));
         Self {
-            api: Api::new(app.clone()),
+            api: ensemble::schema::api(app.clone()),
             app,
             clock: clock.clone(),
             books_altered: Arc::clone(&self.books_altered),
@@ -296,7 +297,7 @@ impl TestApp {
             tasks: tokio_util::task::TaskTracker::new(),
         });
         Self {
-            api: Api::new(app.clone()),
+            api: ensemble::schema::api(app.clone()),
             app,
             clock,
             outbox,

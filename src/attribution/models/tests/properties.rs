@@ -4,12 +4,13 @@ use super::*;
 use crate::platform::money::sum;
 
 fn any_touch() -> impl Strategy<Value = Touch<u8>> {
-    let phases = prop::sample::select(<Phase as sea_orm::Iterable>::iter().collect::<Vec<_>>());
+    let phases =
+        prop::sample::select(<JourneyPhase as sea_orm::Iterable>::iter().collect::<Vec<_>>());
     let kinds =
         prop::sample::select(<TouchpointKind as sea_orm::Iterable>::iter().collect::<Vec<_>>());
     let milestones = prop::option::of(prop::sample::select(vec![
-        Milestone::LeadCreated,
-        Milestone::OpportunityCreated,
+        DealMilestone::LeadCreated,
+        DealMilestone::OpportunityCreated,
     ]));
     (
         0_u8..9,
@@ -52,7 +53,7 @@ proptest! {
     fn credit_always_sums_to_the_deal_whatever_the_order_of_input(
         touches in prop::collection::vec(any_touch(), 0..20),
         participants in prop::collection::vec((0_u8..9, prop::sample::select(vec!["INFLUENCER", "RESELLER", "SOURCER"])), 0..6),
-        model in prop::sample::select(<Model as sea_orm::Iterable>::iter().collect::<Vec<_>>()),
+        model in prop::sample::select(<AttributionModel as sea_orm::Iterable>::iter().collect::<Vec<_>>()),
         parameters in any_parameters(),
         value in 0..=crate::platform::money::MAX_MINOR,
     ) {

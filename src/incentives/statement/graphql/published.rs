@@ -7,6 +7,7 @@ use sea_orm::Select;
 
 use super::visible;
 use crate::{
+    access::{Action, Scope},
     connection,
     entity::{
         ids::{PartnerId, PartnerStatementId},
@@ -20,7 +21,6 @@ use crate::{
         paging::{self, Below, Direction, PageArgs, Sort},
         scalars::{CurrencyCode, Date, DateTime, Money},
     },
-    identity::{Action, Scope},
     incentives::statement::{Period, Sums, publish, store},
     partners::graphql::Partner,
     payload,

@@ -1,16 +1,16 @@
 //! What happened in the world before anybody looks at it.
 
 use ensemble::{
+    access::Actor,
     entity::{
         deal,
         ids::{DealId, JobId},
-        job, partner_statement, payout,
+        job::{self, JobStatus},
+        partner_statement, payout,
+        user::Role,
+        user_token::TokenPurpose,
     },
-    identity::{Actor, Role, TokenPurpose},
-    platform::{
-        ids::{self, TypedId},
-        jobs::JobStatus,
-    },
+    platform::ids::{self, TypedId},
     seeds::{self, Player},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};

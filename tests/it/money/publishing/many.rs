@@ -1,7 +1,7 @@
 //! Publishing at once, and for more partners than one unit of work takes on.
 
 use chrono::TimeDelta;
-use ensemble::{identity::Role, platform::clock::ManualClock, worker};
+use ensemble::{entity::user::Role, platform::clock::ManualClock, worker};
 
 use super::{Books, at, events, january, mails, publish, published, readers, rows, sorted};
 use crate::{cases, support::TestApp};

@@ -1,8 +1,7 @@
 //! Who sees which published statements, and in which order.
 
 use ensemble::{
-    entity::ids::PartnerStatementId,
-    identity::Role,
+    entity::{ids::PartnerStatementId, user::Role},
     platform::ids::{self, TypedId},
 };
 use serde_json::{Value, json};

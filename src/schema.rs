@@ -1,13 +1,24 @@
-//! `node` and `nodes`: any object by its id, through the same doors as every list.
+//! The schema, put together from the domains.
 
-use async_graphql::{Context, ID, Interface, Object};
+use std::sync::OnceLock;
 
-use super::{context::ContextExt, errors::top_level};
+use async_graphql::{
+    Context, EmptySubscription, ID, Interface, MergedObject, Object, Schema, SchemaBuilder,
+};
+
 use crate::{
+    app::App,
     catalog::graphql::Product,
     customers::graphql::Customer,
     deals::graphql::{Deal, DealRegistration},
     error::{Faults, Result},
+    graphql::{
+        Api,
+        context::{self, ContextExt},
+        errors::top_level,
+        guard::{Guard, Limits},
+        print,
+    },
     identity::graphql::User,
     incentives::{graphql::IncentivePlan, statement::graphql::PublishedStatement},
     partners::graphql::Partner,
@@ -115,4 +126,89 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Payout: PayoutId,
         PublishedStatement: PartnerStatementId,
     )
+}
+
+/// Everything that can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    NodeQuery,
+    crate::identity::graphql::IdentityQuery,
+    crate::partners::graphql::PartnerQuery,
+    crate::programs::graphql::ProgramQuery,
+    crate::customers::graphql::CustomerQuery,
+    crate::rates::graphql::RatesQuery,
+    crate::catalog::graphql::CatalogQuery,
+    crate::deals::graphql::DealsQuery,
+    crate::attribution::graphql::AttributionQuery,
+    crate::incentives::graphql::IncentivesQuery,
+    crate::incentives::statement::graphql::StatementQuery,
+    crate::ledger::graphql::LedgerQuery,
+    crate::payouts::graphql::PayoutsQuery,
+    crate::notifications::graphql::NotificationQuery,
+);
+
+/// Everything that can be changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    crate::identity::graphql::IdentityMutation,
+    crate::partners::graphql::PartnersMutation,
+    crate::programs::graphql::ProgramMutation,
+    crate::customers::graphql::CustomerMutation,
+    crate::rates::graphql::RatesMutation,
+    crate::catalog::graphql::CatalogMutation,
+    crate::deals::graphql::DealsMutation,
+    crate::outcomes::graphql::OutcomeMutation,
+    crate::attribution::graphql::AttributionMutation,
+    crate::incentives::graphql::IncentivesMutation,
+    crate::incentives::statement::graphql::StatementMutation,
+    crate::payouts::graphql::PayoutsMutation,
+    crate::notifications::graphql::NotificationMutation,
+);
+
+fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .directive(context::idempotent)
+}
+
+/// The API over an application.
+#[must_use]
+pub fn api(app: App) -> Api {
+    let schema = schema().data(app.clone()).finish();
+    Api::over(app, schema, guard)
+}
+
+/// One guard for the process: the schema is the same whatever the application.
+fn guard() -> Option<&'static Guard> {
+    static GUARD: OnceLock<Option<Guard>> = OnceLock::new();
+    GUARD
+        .get_or_init(|| Guard::new(&sdl(), limits()).ok())
+        .as_ref()
+}
+
+/// The limits of one request.
+#[must_use]
+pub fn limits() -> Limits {
+    // One sign-in attempt a request: aliases must not multiply guesses.
+    let alone = [
+        "login",
+        "tokenRefresh",
+        "invitationAccept",
+        "passwordResetRequest",
+        "passwordReset",
+    ];
+    Limits {
+        alone: alone.map(str::to_owned).into(),
+        keyless: alone
+            .into_iter()
+            .chain(["logout"])
+            .map(str::to_owned)
+            .collect(),
+        ..Limits::default()
+    }
+}
+
+/// The schema as text, sorted, as committed in `schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    print(&schema().finish())
 }

@@ -1,8 +1,11 @@
 //! Who is acting, and which rows that makes visible.
 
-use super::policy::{Action, Role, permits};
+use super::policy::{Action, permits};
 use crate::{
-    entity::ids::{PartnerId, SessionId, UserId},
+    entity::{
+        ids::{PartnerId, SessionId, UserId},
+        user::Role,
+    },
     error::{Code, Error, Refusal, Result},
 };
 

@@ -7,169 +7,108 @@
 //!
 //! Pure: decides from facts alone.
 
-use sea_orm::{DeriveActiveEnum, EnumIter};
-use serde::{Deserialize, Serialize};
+use crate::entity::user::Role;
 
-/// What a person is, at the vendor or at a partner.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum Role {
-    /// Vendor: runs the installation and may do everything.
-    Administrator,
-    /// Vendor: looks after partners, programmes, registrations, deals and payout runs.
-    AllianceManager,
-    /// Vendor: looks after plans, payouts, refunds and the ledger.
-    Finance,
-    /// Vendor: reads everything and changes nothing.
-    Auditor,
-    /// Vendor: reads the directory and aggregates.
-    Executive,
-    /// Partner: everything the partner may do, and its people.
-    PartnerAdministrator,
-    /// Partner: registers deals, answers invitations, sees credit and payouts.
-    PartnerManager,
-    /// Partner: registers deals and records its work.
-    PartnerMember,
-}
-
-/// A kind of work that is guarded.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    EnumIter,
-    DeriveActiveEnum,
-    async_graphql::Enum,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[sea_orm(
-    rs_type = "String",
-    db_type = "Text",
-    rename_all = "SCREAMING_SNAKE_CASE"
-)]
-pub enum Action {
-    /// See the people of the vendor and of all partners.
-    UserReadAll,
-    /// Invite anybody, in any role.
-    UserInvite,
-    /// Invite people of any partner, in partner roles.
-    UserInvitePartner,
-    /// Invite people of one's own partner.
-    UserInviteOwnPartner,
-    /// Change roles, block and unblock people.
-    UserManage,
-    /// Read partners; a partner's people read their own.
-    PartnerRead,
-    /// Create a partner.
-    PartnerCreate,
-    /// Change a partner's facts.
-    PartnerUpdate,
-    /// Change the facts of one's own partner.
-    PartnerUpdateOwn,
-    /// Move a partner through its life: approve, activate, suspend and so on.
-    PartnerLifecycle,
-    /// Read programmes.
-    ProgramRead,
-    /// Create programmes, change their settings, enrol partners.
-    ProgramManage,
-    /// Read products and families.
-    CatalogRead,
-    /// Change products and families.
-    CatalogManage,
-    /// Read exchange rates.
-    RateRead,
-    /// Record and correct exchange rates.
-    RateRecord,
-    /// Read all customers, not only those of one's own registrations and deals.
-    CustomerReadAll,
-    /// Change and merge customers.
-    CustomerManage,
-    /// Read registrations; a partner's people read their own.
-    RegistrationRead,
-    /// Hand in a registration, and answer questions about it.
-    RegistrationSubmit,
-    /// Decide about registrations.
-    RegistrationReview,
-    /// Take back a registration of one's own partner.
-    RegistrationWithdraw,
-    /// Ask for longer protection of a registration of one's own partner.
-    RegistrationExtend,
-    /// Read deals; a partner's people read those they take part in.
-    DealRead,
-    /// Move deals through the stages, win and lose them.
-    DealManage,
-    /// Record that a customer got money back.
-    DealRefund,
-    /// Invite partners to a deal and take them off it.
-    ParticipantInvite,
-    /// Accept or decline a role on a deal for one's own partner.
-    ParticipantAccept,
-    /// Read touchpoints; a partner's people read their own.
-    TouchpointRead,
-    /// Record what a partner did for a deal.
-    TouchpointRecord,
-    /// Confirm or refuse what was recorded.
-    TouchpointVerify,
-    /// Confirm or refuse what the vendor recorded about one's own partner.
-    TouchpointVerifyOwn,
-    /// Read credit for deals; a partner's people read their own.
-    AttributionRead,
-    /// Compare models on a deal, with all partners named.
-    AttributionCompare,
-    /// Read incentive plans.
-    PlanRead,
-    /// Draft and change incentive plans.
-    PlanManage,
-    /// Put an incentive plan into force.
-    PlanActivate,
-    /// Create a payout run.
-    PayoutRunCreate,
-    /// Approve a payout run that somebody else created.
-    PayoutRunApprove,
-    /// Send the money of an approved payout run, and settle failures.
-    PayoutRunExecute,
-    /// Read payouts and statements; a partner's people read their own.
-    PayoutRead,
-    /// Publish the statements of a period, which mails them to the partners.
-    StatementPublish,
-    /// See to which accounts partners are paid, masked; a partner's people see their own.
-    PaymentDetailsRead,
-    /// Set to which account a partner is paid; a partner's people their own.
-    PaymentDetailsSet,
-    /// Read the ledger.
-    LedgerRead,
-    /// Read aggregates over all partners.
-    InsightRead,
-    /// Read the audit trail.
-    AuditRead,
-    /// See background work, and replay what failed.
-    JobManage,
+crate::text_enum! {
+    /// A kind of work that is guarded.
+    pub enum Action {
+        /// See the people of the vendor and of all partners.
+        UserReadAll,
+        /// Invite anybody, in any role.
+        UserInvite,
+        /// Invite people of any partner, in partner roles.
+        UserInvitePartner,
+        /// Invite people of one's own partner.
+        UserInviteOwnPartner,
+        /// Change roles, block and unblock people.
+        UserManage,
+        /// Read partners; a partner's people read their own.
+        PartnerRead,
+        /// Create a partner.
+        PartnerCreate,
+        /// Change a partner's facts.
+        PartnerUpdate,
+        /// Change the facts of one's own partner.
+        PartnerUpdateOwn,
+        /// Move a partner through its life: approve, activate, suspend and so on.
+        PartnerLifecycle,
+        /// Read programmes.
+        ProgramRead,
+        /// Create programmes, change their settings, enrol partners.
+        ProgramManage,
+        /// Read products and families.
+        CatalogRead,
+        /// Change products and families.
+        CatalogManage,
+        /// Read exchange rates.
+        RateRead,
+        /// Record and correct exchange rates.
+        RateRecord,
+        /// Read all customers, not only those of one's own registrations and deals.
+        CustomerReadAll,
+        /// Change and merge customers.
+        CustomerManage,
+        /// Read registrations; a partner's people read their own.
+        RegistrationRead,
+        /// Hand in a registration, and answer questions about it.
+        RegistrationSubmit,
+        /// Decide about registrations.
+        RegistrationReview,
+        /// Take back a registration of one's own partner.
+        RegistrationWithdraw,
+        /// Ask for longer protection of a registration of one's own partner.
+        RegistrationExtend,
+        /// Read deals; a partner's people read those they take part in.
+        DealRead,
+        /// Move deals through the stages, win and lose them.
+        DealManage,
+        /// Record that a customer got money back.
+        DealRefund,
+        /// Invite partners to a deal and take them off it.
+        ParticipantInvite,
+        /// Accept or decline a role on a deal for one's own partner.
+        ParticipantAccept,
+        /// Read touchpoints; a partner's people read their own.
+        TouchpointRead,
+        /// Record what a partner did for a deal.
+        TouchpointRecord,
+        /// Confirm or refuse what was recorded.
+        TouchpointVerify,
+        /// Confirm or refuse what the vendor recorded about one's own partner.
+        TouchpointVerifyOwn,
+        /// Read credit for deals; a partner's people read their own.
+        AttributionRead,
+        /// Compare models on a deal, with all partners named.
+        AttributionCompare,
+        /// Read incentive plans.
+        PlanRead,
+        /// Draft and change incentive plans.
+        PlanManage,
+        /// Put an incentive plan into force.
+        PlanActivate,
+        /// Create a payout run.
+        PayoutRunCreate,
+        /// Approve a payout run that somebody else created.
+        PayoutRunApprove,
+        /// Send the money of an approved payout run, and settle failures.
+        PayoutRunExecute,
+        /// Read payouts and statements; a partner's people read their own.
+        PayoutRead,
+        /// Publish the statements of a period, which mails them to the partners.
+        StatementPublish,
+        /// See to which accounts partners are paid, masked; a partner's people see their own.
+        PaymentDetailsRead,
+        /// Set to which account a partner is paid; a partner's people their own.
+        PaymentDetailsSet,
+        /// Read the ledger.
+        LedgerRead,
+        /// Read aggregates over all partners.
+        InsightRead,
+        /// Read the audit trail.
+        AuditRead,
+        /// See background work, and replay what failed.
+        JobManage,
+    }
 }
 
 impl Role {
