@@ -69,6 +69,14 @@ events! {
     ProgramCreated = "program.created" on program_id: ProgramId {}
     /// A programme got a new version of its rules.
     ProgramVersioned = "program.versioned" on program_id: ProgramId { number: i32 }
+    /// A version of a programme's rules was withdrawn before it took effect; by the server with the reason.
+    ProgramVersionWithdrawn = "program.version_withdrawn" on program_id: ProgramId { number: i32, reason: Option<String> }
+    /// A document of rules was drafted, or its draft changed.
+    RuleDrafted = "rule_document.drafted" on rule_id: RuleDocumentId {}
+    /// A document of rules was activated; it takes effect at its date.
+    RuleActivated = "rule_document.activated" on rule_id: RuleDocumentId {}
+    /// A document of rules was withdrawn before it took effect; by the server with the reason.
+    RuleWithdrawn = "rule_document.withdrawn" on rule_id: RuleDocumentId { reason: Option<String> }
     /// A product entered the catalogue.
     ProductCreated = "product.created" on product_id: ProductId {}
     /// Facts about a product changed: field names only.

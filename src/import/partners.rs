@@ -33,6 +33,7 @@ use crate::{
     error::Result,
     partners::{PartnerType, name_key, store::TREE},
     platform::ids::TypedId,
+    programs::tiers,
     tx::{CHUNK, Tx, Work},
 };
 
@@ -566,6 +567,9 @@ async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
             .await?;
     }
     tx.insert_models(writes.attributes).await?;
+    let given = writes.enrollments.iter().chain(&writes.moved);
+    let given: Vec<_> = given.map(|row| tiers::given(tx, row)).collect();
     tx.insert_models(writes.enrollments).await?;
-    table::replace::<enrollment::Entity>(tx, writes.moved).await
+    table::replace::<enrollment::Entity>(tx, writes.moved).await?;
+    tx.insert_models(given).await
 }

@@ -13,7 +13,7 @@ use crate::{
         program, program_version,
     },
     error::{Refusal, Result},
-    programs::{create, rules::Part},
+    programs::{create, rules::Part, store},
     settings::ProgramSettings,
     tx::Tx,
 };
@@ -104,8 +104,7 @@ pub async fn find_or_create(
 }
 
 async fn existing(tx: &Tx, id: ProgramId) -> Result<Programme> {
-    let versions = program_version::Entity::find()
-        .filter(program_version::Column::ProgramId.eq(id))
+    let versions = store::versions(id)
         .order_by_asc(program_version::Column::EffectiveFrom)
         .all(tx)
         .await?;

@@ -11,7 +11,7 @@ use super::{
     booking::{Booking, Origin, book, tell, won_at},
     clawback,
     compute::{self, DealFacts},
-    store,
+    plan, store,
     volume::{self, Volumes},
     volume_store,
 };
@@ -199,7 +199,7 @@ pub(super) fn paying(
 
 /// Whether a plan covers an instant.
 pub(super) fn covers(plan: &incentive_plan::Model, at: DateTime<Utc>) -> bool {
-    plan.effective_from <= at && plan.effective_to.is_none_or(|until| at < until)
+    plan::range(plan).contains(at)
 }
 
 /// The names of the plans under which deals earned, or counted for a rebate. A deal is of one programme, so a name is

@@ -11,12 +11,14 @@
 pub mod amendment;
 pub mod calendar;
 pub mod create;
+pub mod effect;
 pub mod enroll;
 pub mod graphql;
 pub mod revise;
 pub mod rules;
 pub mod settings;
 pub mod store;
+pub mod tiers;
 
 pub use amendment::Amendment;
 pub use settings::ProgramRules;

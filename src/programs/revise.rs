@@ -88,10 +88,16 @@ fn check_beginning(
 }
 
 fn check_tiers(faults: &mut Faults, rules: &ProgramRules, taken: &[String]) {
-    for tier in taken.iter().filter(|tier| rules.tier(tier).is_none()) {
+    for tier in lost_tiers(rules, taken) {
         faults.add(
             "settings.tiers",
             format!("must keep {tier}, which partners have"),
         );
     }
+}
+
+/// The tiers that partners have and these rules leave out.
+pub(super) fn lost_tiers<'t>(rules: &ProgramRules, taken: &'t [String]) -> Vec<&'t str> {
+    let taken = taken.iter().map(String::as_str);
+    taken.filter(|tier| rules.tier(tier).is_none()).collect()
 }

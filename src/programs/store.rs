@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
-    sea_query::{Expr, LockType, SimpleExpr},
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, LockType, Query, SimpleExpr},
 };
 
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
         ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId},
         program::{self, ProgramStatus},
         program_version,
+        program_version_outcome::{self, VersionOutcome},
+        tier_change,
     },
     error::Result,
     partners::wall::only,
@@ -27,10 +29,109 @@ pub fn visible_enrollments(scope: Scope) -> Select<enrollment::Entity> {
     enrollment::Entity::find().filter(only(scope, enrollment::Column::PartnerId))
 }
 
-/// The versions of a programme.
+/// The versions of a programme that hold, or will at their date.
 #[must_use]
 pub fn versions(program: ProgramId) -> Select<program_version::Entity> {
-    program_version::Entity::find().filter(program_version::Column::ProgramId.eq(program))
+    program_version::Entity::find()
+        .filter(program_version::Column::ProgramId.eq(program))
+        .filter(not_withdrawn())
+}
+
+/// Versions that were not withdrawn before their date.
+pub fn not_withdrawn() -> SimpleExpr {
+    use program_version_outcome::Column;
+    let withdrawn = Query::select()
+        .column(Column::VersionId)
+        .from(program_version_outcome::Entity)
+        .and_where(Column::Outcome.eq(VersionOutcome::Withdrawn))
+        .to_owned();
+    program_version::Column::Id.not_in_subquery(withdrawn)
+}
+
+/// What became of scheduled versions.
+///
+/// # Errors
+/// The database failed.
+pub async fn outcomes<C: ConnectionTrait>(
+    db: &C,
+    versions: &[ProgramVersionId],
+) -> Result<Vec<program_version_outcome::Model>> {
+    let of_these = any_of(
+        db,
+        program_version_outcome::Column::VersionId,
+        versions.iter().copied(),
+    );
+    let found = program_version_outcome::Entity::find().filter(of_these);
+    Ok(found.all(db).await?)
+}
+
+/// Whether it is settled what became of a version.
+pub(super) async fn has_outcome(tx: &Tx, version: ProgramVersionId) -> Result<bool> {
+    let found = program_version_outcome::Entity::find_by_id(version);
+    Ok(found.one(tx).await?.is_some())
+}
+
+/// Scheduled versions whose date has come and of which it is not settled what becomes, oldest first.
+pub(super) async fn due_versions(tx: &Tx, limit: u64) -> Result<Vec<program_version::Model>> {
+    use program_version::Column;
+    let settled = Query::select()
+        .column(program_version_outcome::Column::VersionId)
+        .from(program_version_outcome::Entity)
+        .to_owned();
+    let due = program_version::Entity::find()
+        .filter(Column::EffectiveFrom.lte(tx.now()))
+        .filter(Expr::col(Column::CreatedAt).lt(Expr::col(Column::EffectiveFrom)))
+        .filter(Column::Id.not_in_subquery(settled))
+        .order_by_asc(Column::EffectiveFrom)
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    Ok(due.all(tx).await?)
+}
+
+/// The versions of a programme that begin at an instant or later, latest first.
+pub(super) async fn versions_from(
+    tx: &Tx,
+    program: ProgramId,
+    from: DateTime<Utc>,
+) -> Result<Vec<program_version::Model>> {
+    use program_version::Column;
+    let later = versions(program).filter(Column::EffectiveFrom.gte(from));
+    Ok(later.order_by_desc(Column::EffectiveFrom).all(tx).await?)
+}
+
+/// The versions of a programme that are still to come.
+pub(super) async fn scheduled(tx: &Tx, program: ProgramId) -> Result<Vec<program_version::Model>> {
+    let coming = program_version::Column::EffectiveFrom.gt(tx.now());
+    Ok(versions(program).filter(coming).all(tx).await?)
+}
+
+/// The tiers that enrolments had until an instant, oldest first, under a scope.
+///
+/// # Errors
+/// The database failed.
+pub async fn tier_history<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    enrollments: &[EnrollmentId],
+    until: DateTime<Utc>,
+) -> Result<Vec<tier_change::Model>> {
+    use tier_change::Column;
+    let history = visible_tier_changes(scope)
+        .filter(any_of(
+            db,
+            Column::EnrollmentId,
+            enrollments.iter().copied(),
+        ))
+        .filter(Column::EffectiveFrom.lte(until))
+        .order_by_asc(Column::EffectiveFrom)
+        .order_by_asc(Column::Id);
+    Ok(history.all(db).await?)
+}
+
+/// The tier history that the caller may see: the vendor all, a partner its own.
+#[must_use]
+pub fn visible_tier_changes(scope: Scope) -> Select<tier_change::Entity> {
+    tier_change::Entity::find().filter(only(scope, tier_change::Column::PartnerId))
 }
 
 /// One programme.
@@ -108,6 +209,7 @@ pub async fn all_in_force<C: ConnectionTrait>(
     use program_version::{Column, Entity};
     let begun = Entity::find()
         .filter(any_of(db, Column::ProgramId, programs.iter().copied()))
+        .filter(not_withdrawn())
         .order_by_asc(Column::EffectiveFrom);
     let mut found: Vec<program_version::Model> = Vec::new();
     for version in begun.all(db).await? {
@@ -136,6 +238,7 @@ pub async fn zones<C: ConnectionTrait>(db: &C) -> Result<Vec<(ProgramId, DateTim
         .column(Column::ProgramId)
         .column(Column::EffectiveFrom)
         .expr_as(zone, "zone")
+        .filter(not_withdrawn())
         .order_by_asc(Column::EffectiveFrom)
         .into_tuple()
         .all(db)

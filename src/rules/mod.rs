@@ -9,6 +9,16 @@
 
 pub mod check;
 pub mod document;
+pub mod range;
+pub mod status;
+pub mod version;
+
+pub mod activate;
+pub mod draft;
+
+mod store;
 
 pub use check::Check;
 pub use document::{Documents, RuleDocument};
+pub use range::Range;
+pub use version::{Series, Version, VersionedRule};

@@ -28,6 +28,7 @@ mod notifications;
 mod observed;
 mod platform;
 mod races;
+mod rules;
 mod schema;
 mod speed;
 mod story;
@@ -72,6 +73,7 @@ fn main() {
         observed::cases(),
         platform::cases(),
         races::cases(),
+        rules::cases(),
         schema::cases(),
         speed::cases(),
         story::cases(),

@@ -15,12 +15,12 @@ use crate::{
     access::Action,
     connection,
     entity::{
-        ids::PartnerId,
+        ids::{PartnerId, ProgramId},
         partner::{self, PartnerSize, PartnerStatus},
         partner_attribute::AttributeKind,
         partner_lifecycle_event::{self, PartnerAction},
     },
-    error::{Error, Result},
+    error::{Error, Refusal, Result},
     graphql::{
         ContextExt, List,
         context::{self, Rows},
@@ -34,7 +34,7 @@ use crate::{
     ledger::{self, graphql::PartnerBalance},
     partners::{PartnerType, store},
     platform::transition::StateMachine,
-    programs::graphql::{Enrollment, EnrollmentsOf},
+    programs::graphql::{Enrollment, EnrollmentsOf, tier_on},
 };
 
 /// A partner.
@@ -186,6 +186,37 @@ impl Partner {
             .into_iter()
             .map(Enrollment)
             .collect())
+    }
+
+    /// The key of its tier in a programme at the end of a day, in the programme's time zone, such as `GOLD`. Null before it
+    /// joined the programme. A coming day shows the tier of now. For the vendor and the partner itself.
+    async fn tier_on(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day.")] date: Date,
+        #[graphql(
+            desc = "The programme; may be left out when the partner is in one programme only."
+        )]
+        program_id: Option<ID>,
+    ) -> async_graphql::Result<Option<String>> {
+        let tier = async {
+            let places = ctx.loaders().load_one(EnrollmentsOf(self.0.id)).await;
+            let places = places.map_err(context::unshared)?.unwrap_or_default();
+            let wanted = program_id.map(|id| context::id::<ProgramId>(&id));
+            let place = match (wanted, places.as_slice()) {
+                (Some(program), _) => places.iter().find(|place| place.program_id == program),
+                (None, [] | [_]) => places.first(),
+                (None, _) => {
+                    let message = "The partner is in several programmes; name one.";
+                    return Err(Refusal::input("programId", message).into());
+                }
+            };
+            match place {
+                Some(place) => tier_on(ctx, place, date.0).await,
+                None => Ok(None),
+            }
+        };
+        tier.await.map_err(top_level)
     }
 
     /// The last day of the data processing agreement on file, after which it is not paid; null when there is none to

@@ -8,4 +8,5 @@ pub use calendar::calendar;
 pub use change::ProgramMutation;
 pub use program::{
     Enrollment, EnrollmentsOf, Program, ProgramConnection, ProgramQuery, ProgramVersion,
+    TierChange, tier_on,
 };

@@ -13,7 +13,7 @@ use crate::{
         customer, customer_block_key, enrollment,
         ids::{
             CustomerId, EnrollmentId, IncentivePlanId, LifecycleEventId, PartnerId,
-            ProductFamilyId, ProductId, ProgramVersionId, UserId,
+            ProductFamilyId, ProductId, ProgramVersionId, TierChangeId, UserId,
         },
         incentive_plan::{self, PlanStatus},
         partner::{self, PartnerSize, PartnerStatus},
@@ -21,7 +21,7 @@ use crate::{
         partner_lifecycle_event::{self, PartnerAction},
         product, product_family,
         program::{self, ProgramStatus},
-        program_version,
+        program_version, tier_change,
         user::{self, Role, UserStatus},
     },
     error::Result,
@@ -316,7 +316,20 @@ pub fn partners(tx: &Tx, mint: Mint, from: u64, until: u64) -> Work<'_, ()> {
             created_at: start,
             updated_at: start,
         });
-        tx.insert_models(enrollments.collect()).await?;
+        let enrollments: Vec<_> = enrollments.collect();
+        let tiers = enrollments.iter().map(|row| tier_change::Model {
+            id: TierChangeId(row.id.0),
+            enrollment_id: row.id,
+            program_id: row.program_id,
+            partner_id: row.partner_id,
+            tier: row.tier.clone(),
+            effective_from: start,
+            decided_by: None,
+            created_at: start,
+        });
+        let tiers: Vec<_> = tiers.collect();
+        tx.insert_models(enrollments).await?;
+        tx.insert_models(tiers).await?;
         let people = numbers.map(|number| {
             let person = Person {
                 id: partner_user(mint, number),

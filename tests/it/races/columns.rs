@@ -206,8 +206,13 @@ const OTHERS: &[(&str, &str)] = &[
     ("product", "what is sold"),
     ("product_family", "what is sold"),
     ("program", "a name and a status"),
+    (
+        "program_version_outcome",
+        "whether a version ever held; what was computed keeps its version",
+    ),
     ("protection", "decides who may register, not what is paid"),
     ("refresh_token", "sign-in"),
+    ("rule_document", "decides no amount yet"),
     ("schedule_run", "when jobs ran"),
     ("seaql_migrations", "the schema"),
     ("session", "sign-in"),
@@ -219,6 +224,7 @@ const OTHERS: &[(&str, &str)] = &[
         "user",
         "who signs in; what a person decided is in the audit trail",
     ),
+    ("tier_change", "decides limits of registrations"),
     ("user_token", "sign-in"),
 ];
 
