@@ -9,6 +9,7 @@ pub mod backup;
 pub mod error;
 pub mod events;
 pub mod listen;
+pub mod mails;
 pub mod schema;
 pub mod seeds;
 pub mod server;

@@ -19,7 +19,7 @@ use crate::{
     deals,
     entity::schedule_run,
     error::{Error, Result},
-    identity, incentives,
+    identity, incentives, mails,
     notifications::{self, jobs::Failure},
     payouts,
     platform::{
@@ -95,8 +95,8 @@ pub async fn work(app: &App) -> Result<usize> {
 async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
     attempt(app, job, async {
         match job.topic.as_str() {
-            jobs::EVENT => notifications::jobs::expand(app, job).await,
-            notifications::jobs::MAIL => notifications::jobs::send(app, job).await,
+            jobs::EVENT => notifications::jobs::expand(app, &mails::POST, job).await,
+            notifications::jobs::MAIL => notifications::jobs::send(app, &mails::POST, job).await,
             payouts::jobs::ADVANCE => Ok(payouts::jobs::advance_run(app, job).await?),
             payouts::jobs::RESUME => {
                 let is_done = payouts::jobs::work(app, job).await?;

@@ -27,6 +27,7 @@ pub mod record;
 pub mod settings;
 
 pub mod graphql;
+pub mod mails;
 mod store;
 
 pub use settings::AttributionRules;

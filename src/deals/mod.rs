@@ -30,6 +30,7 @@ pub mod rules;
 
 mod forecast_store;
 pub mod graphql;
+pub mod mails;
 mod occupy;
 pub mod participant_store;
 mod refusal;

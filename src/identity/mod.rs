@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod sweep;
 
 pub mod graphql;
+pub mod mails;
 pub mod store;
 pub mod trail;
 

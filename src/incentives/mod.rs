@@ -29,6 +29,7 @@ pub mod statement;
 pub mod volume;
 
 pub mod graphql;
+pub mod mails;
 mod store;
 mod volume_store;
 

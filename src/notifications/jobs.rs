@@ -9,10 +9,7 @@ use minijinja::value::Value as Facts;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    content, recipients, store,
-    texts::{self, Mail},
-};
+use super::{post::Post, store};
 use crate::{
     access::Actor,
     app::App,
@@ -85,7 +82,7 @@ impl From<Error> for Failure {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Letter {
-    template: Mail,
+    template: String,
     user_id: UserId,
     facts: Event,
 }
@@ -94,13 +91,13 @@ struct Letter {
 ///
 /// # Errors
 /// The event cannot be read (permanent), or the database failed.
-pub async fn expand(app: &App, job: &Job) -> Result<(), Failure> {
+pub async fn expand(app: &App, post: &'static Post, job: &Job) -> Result<(), Failure> {
     let event: Event = read(job.payload.get("event"))?;
     let claimed = job.clone();
     let written = app
         .write(call("mailExpand", job), move |tx| {
             let (event, claimed) = (event.clone(), claimed.clone());
-            Box::pin(async move { enqueue(tx, &event, &claimed).await })
+            Box::pin(async move { enqueue(tx, post, &event, &claimed).await })
         })
         .await;
     match written {
@@ -112,14 +109,13 @@ pub async fn expand(app: &App, job: &Job) -> Result<(), Failure> {
     }
 }
 
-async fn enqueue(tx: &Tx, event: &Event, claimed: &Job) -> Done<()> {
-    let known = store::circumstances(tx, event).await?;
-    let told = recipients::decide(event, &known);
-    for (user_id, template) in store::people(tx, &told).await? {
+async fn enqueue(tx: &Tx, post: &Post, event: &Event, claimed: &Job) -> Done<()> {
+    let told = post.told(tx, event).await?;
+    for (user_id, mail) in store::people(tx, &told).await? {
         tx.enqueue(NewJob {
             topic: MAIL,
             payload: serde_json::to_value(Letter {
-                template,
+                template: mail.name.to_owned(),
                 user_id,
                 facts: event.clone(),
             })?,
@@ -138,14 +134,14 @@ async fn enqueue(tx: &Tx, event: &Event, claimed: &Job) -> Done<()> {
 ///
 /// # Errors
 /// The mail was not accepted (for now or for good), it cannot be written, or the database failed.
-pub async fn send(app: &App, job: &Job) -> Result<(), Failure> {
+pub async fn send(app: &App, post: &Post, job: &Job) -> Result<(), Failure> {
     let letter: Letter = read(Some(&job.payload))?;
     let until = app.clock().now() + NEEDED;
     let Some(row) = store::held(&app.db().reading(), job, until).await? else {
         lease_lost(job);
         return Ok(());
     };
-    if let Some(message) = compose(app, &row, &letter).await? {
+    if let Some(message) = compose(app, post, &row, &letter).await? {
         let words = Words::of(&message);
         app.mail().send(message).await.map_err(|fault| {
             let failure = words.failure(fault);
@@ -170,20 +166,30 @@ async fn settle(app: &App, job: &Job) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn compose(app: &App, row: &job::Model, letter: &Letter) -> Result<Option<Message>, Failure> {
+async fn compose(
+    app: &App,
+    post: &Post,
+    row: &job::Model,
+    letter: &Letter,
+) -> Result<Option<Message>, Failure> {
+    let Some(mail) = post.mail(&letter.template) else {
+        return Err(Failure::permanent(format!(
+            "No mail is named {}.",
+            letter.template
+        )));
+    };
     let reader = store::reader(&app.db().reading(), letter.user_id).await?;
-    let Some(reader) = reader.filter(|user| user.status == recipients::standing(letter.template))
-    else {
+    let Some(reader) = reader.filter(|user| user.status == mail.status()) else {
         return Ok(None);
     };
-    let Some(facts) = content::facts(app, &letter.facts, &reader).await? else {
+    let Some(facts) = post.facts(app, mail, &letter.facts, &reader).await? else {
         return Ok(None);
     };
     let facts: Facts = templates::facts(&facts);
-    let written = texts::write(letter.template, &reader.locale, &facts).map_err(|fault| {
+    let written = post.write(mail, &reader.locale, &facts).map_err(|fault| {
         Failure::permanent(format!(
             "The mail {} cannot be written: {}.",
-            letter.template.name(),
+            mail.name,
             fault.kind()
         ))
     })?;

@@ -5,10 +5,10 @@
 //! from what its reader may see at that moment: a partner reads of its own part and of nobody else's. Queues and the
 //! audit trail hold ids only; names, amounts and links stand in the mail alone.
 
-pub mod content;
 pub mod graphql;
 pub mod jobs;
+pub mod mail;
+pub mod post;
 pub mod recipients;
 pub mod replay;
 pub mod store;
-pub mod texts;

@@ -1,105 +1,24 @@
-//! Queries of the mails: what the decision about recipients needs, who they are, and whether a job is still ours.
+//! Queries of the mails: who their readers are, and whether a job is still ours.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use super::{
-    recipients::{Audience, Candidate, Circumstances},
-    texts::Mail,
+    mail::Mail,
+    recipients::{Audience, Candidate},
 };
 use crate::{
     entity::{
-        accrual::{self, AccrualKind},
-        deal_participant::{self, ParticipantStatus},
-        deal_registration,
-        ids::{DealId, JobId, PartnerId, PayoutRunId, TouchpointId, UserId, UserTokenId},
+        ids::{JobId, UserId},
         job::{self, JobStatus},
-        payout, payout_run, touchpoint, user, user_token,
+        user,
     },
     error::Result,
-    events::Event,
-    platform::{jobs::Job, money::Currency},
+    platform::jobs::Job,
 };
-
-/// The kinds of commission lines that a win makes.
-pub const EARNINGS: [AccrualKind; 2] = [AccrualKind::Earned, AccrualKind::Holdback];
-
-/// What the decision about this event's recipients needs; a query for the few events that need one.
-///
-/// # Errors
-/// The database failed.
-pub async fn circumstances(db: &impl ConnectionTrait, event: &Event) -> Result<Circumstances> {
-    let mut known = Circumstances::default();
-    match event {
-        Event::RegistrationSubmitted {
-            registration_id, ..
-        }
-        | Event::RegistrationInfoRequested {
-            registration_id, ..
-        }
-        | Event::RegistrationApproved {
-            registration_id, ..
-        }
-        | Event::RegistrationRejected {
-            registration_id, ..
-        }
-        | Event::RegistrationExtended {
-            registration_id, ..
-        }
-        | Event::ProtectionReminder {
-            registration_id, ..
-        }
-        | Event::RegistrationExpired {
-            registration_id, ..
-        } => {
-            let row = deal_registration::Entity::find_by_id(*registration_id)
-                .one(db)
-                .await?;
-            known.submitter = row.map(|row| row.submitted_by);
-        }
-        Event::PayoutRunCalculated { run_id } => {
-            let row = payout_run::Entity::find_by_id(*run_id).one(db).await?;
-            known.creator = row.map(|row| row.created_by);
-        }
-        Event::TouchpointRecorded { touchpoint_id, .. } => {
-            known.recorded_by_partner = recorded_by_partner(db, *touchpoint_id).await?;
-        }
-        Event::DealWon { deal_id } => {
-            known.without_commission = without_commission(db, *deal_id).await?
-        }
-        _ => {}
-    }
-    Ok(known)
-}
-
-async fn recorded_by_partner(db: &impl ConnectionTrait, id: TouchpointId) -> Result<bool> {
-    let row = touchpoint::Entity::find_by_id(id).one(db).await?;
-    Ok(row.is_some_and(|row| row.recorded_by_partner.is_some()))
-}
-
-async fn without_commission(db: &impl ConnectionTrait, deal: DealId) -> Result<Vec<PartnerId>> {
-    let earners = accrual::Entity::find()
-        .select_only()
-        .column(accrual::Column::PartnerId)
-        .filter(accrual::Column::DealId.eq(deal))
-        .filter(accrual::Column::Kind.is_in(EARNINGS));
-    let partners = deal_participant::Entity::find()
-        .select_only()
-        .column(deal_participant::Column::PartnerId)
-        .distinct()
-        .filter(deal_participant::Column::DealId.eq(deal))
-        .filter(deal_participant::Column::Status.eq(ParticipantStatus::Accepted))
-        .filter(deal_participant::Column::PartnerId.not_in_subquery(earners.into_query()))
-        .order_by_asc(deal_participant::Column::PartnerId)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(partners)
-}
 
 /// The people of all audiences in one query, each with the mail of the first audience that includes them.
 ///
@@ -107,8 +26,8 @@ async fn without_commission(db: &impl ConnectionTrait, deal: DealId) -> Result<V
 /// The database failed.
 pub async fn people(
     db: &impl ConnectionTrait,
-    told: &[(Audience, Mail)],
-) -> Result<Vec<(UserId, Mail)>> {
+    told: &[(Audience, &'static Mail)],
+) -> Result<Vec<(UserId, &'static Mail)>> {
     if told.is_empty() {
         return Ok(Vec::new());
     }
@@ -143,7 +62,7 @@ pub async fn people(
     let mail_of = |person: Candidate| {
         let first = told
             .iter()
-            .find(|(audience, mail)| audience.includes(*mail, &person));
+            .find(|(audience, mail)| audience.includes(mail, &person));
         first.map(|(_, mail)| (person.user_id, *mail))
     };
     Ok(candidates.filter_map(mail_of).collect())
@@ -155,22 +74,6 @@ pub async fn people(
 /// The database failed.
 pub async fn reader(db: &impl ConnectionTrait, id: UserId) -> Result<Option<user::Model>> {
     Ok(user::Entity::find_by_id(id).one(db).await?)
-}
-
-/// The token of an invitation or a password reset, as long as it can be used at this instant.
-///
-/// # Errors
-/// The database failed.
-pub async fn live_token(
-    db: &impl ConnectionTrait,
-    id: UserTokenId,
-    now: DateTime<Utc>,
-) -> Result<Option<user_token::Model>> {
-    Ok(user_token::Entity::find_by_id(id)
-        .filter(user_token::Column::UsedAt.is_null())
-        .filter(user_token::Column::ExpiresAt.gt(now))
-        .one(db)
-        .await?)
 }
 
 /// The row of a claimed job, as long as its lease holds at least until an instant.
@@ -205,38 +108,4 @@ pub fn jobs(status: Option<&[JobStatus]>, topic: Option<&str>) -> Select<job::En
 /// The database failed.
 pub async fn job(db: &impl ConnectionTrait, id: JobId) -> Result<Option<job::Model>> {
     Ok(job::Entity::find_by_id(id).one(db).await?)
-}
-
-/// What a payout run pays in one currency.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct RunTotal {
-    /// The currency.
-    pub currency: Currency,
-    /// The sum in minor units.
-    pub minor: i64,
-    /// How many payments.
-    pub payouts: i64,
-}
-
-/// What a payout run pays, by currency.
-///
-/// # Errors
-/// The database failed.
-pub async fn run_totals(db: &impl ConnectionTrait, run: PayoutRunId) -> Result<Vec<RunTotal>> {
-    Ok(payout::Entity::find()
-        .select_only()
-        .column(payout::Column::Currency)
-        .column_as(
-            Expr::col(payout::Column::AmountMinor)
-                .sum()
-                .cast_as("BIGINT"),
-            "minor",
-        )
-        .column_as(Expr::col(payout::Column::Id).count(), "payouts")
-        .filter(payout::Column::RunId.eq(run))
-        .group_by(payout::Column::Currency)
-        .order_by_asc(payout::Column::Currency)
-        .into_model::<RunTotal>()
-        .all(db)
-        .await?)
 }

@@ -16,6 +16,7 @@ pub mod create;
 mod facts;
 pub mod graphql;
 pub mod lifecycle;
+pub mod mails;
 pub mod payment;
 pub mod search;
 pub mod standing;

@@ -17,6 +17,7 @@ pub mod execute;
 pub mod export;
 pub mod graphql;
 pub mod jobs;
+pub mod mails;
 pub mod provider;
 mod refusal;
 pub mod retry;

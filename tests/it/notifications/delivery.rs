@@ -233,17 +233,21 @@ async fn a_worker_past_its_lease_settles_and_sends_nothing(t: TestApp) {
     t.advance(TimeDelta::minutes(4));
     let event = claim(&t).await.remove(0);
     assert_eq!((event.id, event.lease_epoch), (frozen_event.id, 2));
-    notifications::jobs::expand(&t.app, &frozen_event)
+    notifications::jobs::expand(&t.app, &ensemble::mails::POST, &frozen_event)
         .await
         .unwrap();
     assert_eq!(jobs_of(&t, "mail").await, []);
     assert_eq!(jobs_of(&t, "event").await[0].status, JobStatus::Pending);
-    notifications::jobs::expand(&t.app, &event).await.unwrap();
+    notifications::jobs::expand(&t.app, &ensemble::mails::POST, &event)
+        .await
+        .unwrap();
 
     let frozen = claim(&t).await.remove(0);
     t.advance(TimeDelta::minutes(4));
     let mail = claim(&t).await.remove(0);
-    notifications::jobs::send(&t.app, &frozen).await.unwrap();
+    notifications::jobs::send(&t.app, &ensemble::mails::POST, &frozen)
+        .await
+        .unwrap();
     assert_eq!(
         (told(&t), jobs_of(&t, "mail").await[0].status),
         (vec![], JobStatus::Pending)
@@ -257,8 +261,12 @@ async fn a_worker_past_its_lease_settles_and_sends_nothing(t: TestApp) {
         .await
         .unwrap()
     );
-    notifications::jobs::send(&t.app, &mail).await.unwrap();
-    notifications::jobs::send(&t.app, &frozen).await.unwrap();
+    notifications::jobs::send(&t.app, &ensemble::mails::POST, &mail)
+        .await
+        .unwrap();
+    notifications::jobs::send(&t.app, &ensemble::mails::POST, &frozen)
+        .await
+        .unwrap();
     assert_eq!(
         (told(&t).len(), jobs_of(&t, "mail").await[0].status),
         (1, JobStatus::Done)
@@ -272,8 +280,8 @@ async fn an_event_expanded_twice_makes_each_mail_once(t: TestApp) {
     let (one, two) = (t.app.clone(), t.app.clone());
     let twin = event.clone();
     let (first, second) = tokio::join!(
-        async move { notifications::jobs::expand(&one, &event).await },
-        async move { notifications::jobs::expand(&two, &twin).await },
+        async move { notifications::jobs::expand(&one, &ensemble::mails::POST, &event).await },
+        async move { notifications::jobs::expand(&two, &ensemble::mails::POST, &twin).await },
     );
     assert_eq!((first, second), (Ok(()), Ok(())));
     assert_eq!(jobs_of(&t, "mail").await.len(), 1);

@@ -21,6 +21,7 @@ cases!(
 
 /// The business domains, each above those that it uses.
 const DOMAINS: [&str; 13] = [
+    "notifications",
     "identity",
     "rules",
     "rates",
@@ -33,34 +34,53 @@ const DOMAINS: [&str; 13] = [
     "attribution",
     "incentives",
     "payouts",
-    "notifications",
 ];
 
 /// What the rules, use cases, stores and jobs of each domain use of others, and what the infrastructure uses of them.
 /// What composes the domains (the command line, the worker, imports, seeds) may use all of them.
 const USES: &[(&str, &[&str])] = &[
+    ("identity", &["notifications"]),
+    ("partners", &["notifications"]),
     ("programs", &["partners", "rules"]),
     (
         "deals",
         &[
             "catalog",
             "customers",
+            "notifications",
             "partners",
             "programs",
             "rates",
             "rules",
         ],
     ),
-    ("attribution", &["partners", "programs", "rules"]),
+    (
+        "attribution",
+        &["deals", "notifications", "partners", "programs", "rules"],
+    ),
     (
         "incentives",
-        &["attribution", "ledger", "partners", "programs"],
+        &[
+            "attribution",
+            "deals",
+            "ledger",
+            "notifications",
+            "partners",
+            "programs",
+            "rules",
+        ],
     ),
     (
         "payouts",
-        &["incentives", "ledger", "partners", "programs", "rules"],
+        &[
+            "incentives",
+            "ledger",
+            "notifications",
+            "partners",
+            "programs",
+            "rules",
+        ],
     ),
-    ("notifications", &["identity", "incentives"]),
     // Two documents are columns whose fields their domains know.
     ("entity", &["incentives", "rules"]),
 ];
@@ -100,9 +120,9 @@ const API_USES: &[(&str, &[&str])] = &[
 const UPWARD: &[(&str, &str)] = &[];
 
 /// Parts above all domains: they compose.
-const ABOVE: [&str; 12] = [
+const ABOVE: [&str; 13] = [
     "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "schema",
-    "outcomes", "settings",
+    "mails", "outcomes", "settings",
 ];
 
 type Files = BTreeMap<String, Source>;
