@@ -36,4 +36,4 @@ pub mod participant_store;
 mod refusal;
 pub mod store;
 
-pub use rules::PipelineRules;
+pub use self::rules::PipelineRules;

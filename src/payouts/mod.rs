@@ -27,4 +27,4 @@ pub mod settle;
 pub mod status;
 mod store;
 
-pub use rules::PayoutRules;
+pub use self::rules::PayoutRules;

@@ -58,7 +58,7 @@ pub async fn revise(tx: &Tx, command: Revise) -> Result<ProgramId> {
         &store::tiers_taken(tx, id).await?,
     );
     faults.check()?;
-    let number = last.number + 1;
+    let number = store::last_number(tx, id).await? + 1;
     create::insert_version(tx, id, number, effective_from, settings).await?;
     if !store::touch(tx, &program).await? {
         return Err(Error::stale());

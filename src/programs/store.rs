@@ -259,6 +259,20 @@ pub async fn last_version<C: ConnectionTrait>(
         .await?)
 }
 
+/// The highest number of a programme's versions, those that were withdrawn included.
+pub(super) async fn last_number(tx: &Tx, program: ProgramId) -> Result<i32> {
+    use program_version::{Column, Entity};
+    let last: Option<i32> = Entity::find()
+        .select_only()
+        .column(Column::Number)
+        .filter(Column::ProgramId.eq(program))
+        .order_by_desc(Column::Number)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(last.unwrap_or(0))
+}
+
 /// Versions by id, in no order.
 ///
 /// # Errors
