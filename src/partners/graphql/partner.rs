@@ -20,7 +20,7 @@ use crate::{
         partner_attribute::AttributeKind,
         partner_lifecycle_event::{self, PartnerAction},
     },
-    error::{Error, Refusal, Result},
+    error::{Error, Result},
     graphql::{
         ContextExt, List,
         context::{self, Rows},
@@ -189,7 +189,8 @@ impl Partner {
     }
 
     /// The key of its tier in a programme at the end of a day, in the programme's time zone, such as `GOLD`. Null before it
-    /// joined the programme. A coming day shows the tier of now. For the vendor and the partner itself.
+    /// joined the programme, and when it is in several programmes and none is named. A coming day shows the tier of now. For
+    /// the vendor and the partner itself.
     async fn tier_on(
         &self,
         ctx: &Context<'_>,
@@ -205,11 +206,8 @@ impl Partner {
             let wanted = program_id.map(|id| context::id::<ProgramId>(&id));
             let place = match (wanted, places.as_slice()) {
                 (Some(program), _) => places.iter().find(|place| place.program_id == program),
-                (None, [] | [_]) => places.first(),
-                (None, _) => {
-                    let message = "The partner is in several programmes; name one.";
-                    return Err(Refusal::input("programId", message).into());
-                }
+                (None, [only]) => Some(only),
+                (None, _) => None,
             };
             match place {
                 Some(place) => tier_on(ctx, place, date.0).await,

@@ -98,6 +98,7 @@ fn arguments(field: &FieldDefinition) -> &'static str {
             "(first: 2)"
         }
         0 => "",
+        1 => "(date: \"2026-03-31\")",
         _ => "(periodStart: \"2026-01-01\", periodEnd: \"2026-12-31\")",
     }
 }
