@@ -15,9 +15,9 @@ impl MigrationName for Migration {
 }
 
 /// What a document promises, and who answers for it.
-const DOCUMENT: &str = "program_id, kind, name, number, document, effective_from, created_by, activated_by, activated_at, \
+const DOCUMENT: &str = "id, program_id, kind, name, number, document, effective_from, created_by, activated_by, activated_at, \
      created_at";
-const PLAN: &str = "program_id, name, number, terms, currency, effective_from, created_by, activated_by, activated_at, \
+const PLAN: &str = "id, program_id, name, number, terms, currency, effective_from, created_by, activated_by, activated_at, \
      created_at";
 
 #[async_trait::async_trait]

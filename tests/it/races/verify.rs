@@ -132,6 +132,7 @@ async fn each_promise_broken_alone_is_found_alone_and_names_its_row(t: TestApp) 
     t.settle().await;
     assert_eq!(found(&t).await, []);
     for (table, verb) in [
+        ("incentive_plan", "update"),
         ("ledger_entry", "update"),
         ("ledger_transaction", "delete"),
         ("accrual", "update"),
