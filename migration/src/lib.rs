@@ -29,6 +29,7 @@ mod m0021_settled_once;
 mod m0022_touched_deals;
 mod m0024_customer_forms;
 mod m0025_session_network;
+mod m0030_partner_number;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_touched_deals::Migration),
             Box::new(m0024_customer_forms::Migration),
             Box::new(m0025_session_network::Migration),
+            Box::new(m0030_partner_number::Migration),
         ]
     }
 }

@@ -1,10 +1,17 @@
 //! What somebody typed about a customer, in the form in which customers are compared and kept.
 
 use super::{
-    identity::{Facts, name_key, phone_key, registrable_domain, registration_number_key},
+    identity::{Facts, name_key, registrable_domain},
     resolve::ClaimedCustomer,
 };
-use crate::{entity::customer, error::Faults, platform::country};
+use crate::{
+    entity::customer,
+    error::Faults,
+    platform::{
+        company_number::{phone_key, registration_number_key},
+        country,
+    },
+};
 
 /// The most characters of a name.
 pub const NAME: usize = 200;

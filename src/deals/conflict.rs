@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::store;
 use crate::{
     customers::{
-        identity::{Facts, compare, phone_key, registrable_domain, registration_number_key},
+        identity::{Facts, compare, registrable_domain},
         resolve::{self, ClaimedCustomer, Resolved},
     },
     entity::{
@@ -19,6 +19,7 @@ use crate::{
         protection,
     },
     error::{Code, Refusal, Result},
+    platform::company_number::{phone_key, registration_number_key},
     tx::Tx,
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use sea_orm::ActiveValue::Set;
 
-use super::{PartnerType, facts, store};
+use super::{PartnerType, facts, number, store};
 use crate::{
     access::Action,
     entity::{
@@ -38,6 +38,8 @@ pub struct Create {
     pub region: Option<String>,
     /// Its website.
     pub website: Option<String>,
+    /// Its number in a public register.
+    pub registration_number: Option<String>,
     /// The industries it serves.
     pub industries: Vec<String>,
     /// What it is good at.
@@ -56,6 +58,7 @@ struct Sound {
     display_name: String,
     region: Option<String>,
     website: Option<String>,
+    registration_number: Option<String>,
     external_id: Option<String>,
     attributes: BTreeSet<(AttributeKind, String)>,
 }
@@ -64,7 +67,8 @@ struct Sound {
 ///
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every
-/// fault at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `externalId`. Records `partner.created`.
+/// fault at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `externalId` or `registrationNumber`.
+/// Records `partner.created`.
 pub async fn create(tx: &Tx, command: Create) -> Result<PartnerId> {
     tx.actor().may(Action::PartnerCreate)?;
     let sound = check(&command)?;
@@ -72,6 +76,8 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PartnerId> {
         check_parent(tx, None, parent).await?;
     }
     let id: PartnerId = tx.id();
+    let number = sound.registration_number.as_deref();
+    number::claim(tx, id, number, command.country.as_deref()).await?;
     let row = partner::ActiveModel {
         id: Set(id),
         external_id: Set(sound.external_id),
@@ -82,6 +88,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PartnerId> {
         country: Set(command.country),
         region: Set(sound.region),
         website: Set(sound.website),
+        registration_number: Set(sound.registration_number),
         parent_id: Set(command.parent),
         status: Set(PartnerStatus::Prospect),
         dpa_valid_until: Set(command.dpa_valid_until),
@@ -104,6 +111,8 @@ fn check(command: &Create) -> Result<Sound> {
         faults.optional_text("displayName", command.display_name.as_deref(), facts::NAME);
     let region = faults.optional_text("region", command.region.as_deref(), facts::WORD);
     let website = facts::website(&mut faults, "website", command.website.as_deref());
+    let number = command.registration_number.as_deref();
+    let registration_number = facts::registration_number(&mut faults, "registrationNumber", number);
     let external_id =
         faults.optional_text("externalId", command.external_id.as_deref(), facts::KEY);
     let types = facts::types(&mut faults, "types", &command.types);
@@ -124,6 +133,7 @@ fn check(command: &Create) -> Result<Sound> {
         legal_name,
         region,
         website,
+        registration_number,
         external_id,
         attributes: attributes
             .into_iter()

@@ -17,6 +17,7 @@ mod facts;
 pub mod graphql;
 pub mod lifecycle;
 pub mod mails;
+pub mod number;
 pub mod payment;
 pub mod search;
 pub mod standing;

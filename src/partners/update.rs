@@ -6,7 +6,7 @@ use async_graphql::MaybeUndefined::{self, Null, Undefined, Value};
 use chrono::NaiveDate;
 use sea_orm::{ActiveValue::Set, SqlErr};
 
-use super::{PartnerType, create, facts, standing, store};
+use super::{PartnerType, create, facts, number, standing, store};
 use crate::{
     access::Action,
     entity::{
@@ -49,6 +49,8 @@ pub struct Patch {
     pub region: MaybeUndefined<String>,
     /// Its website.
     pub website: MaybeUndefined<String>,
+    /// Its number in a public register.
+    pub registration_number: MaybeUndefined<String>,
     /// The industries it serves.
     pub industries: MaybeUndefined<Vec<String>>,
     /// What it is good at.
@@ -71,6 +73,10 @@ impl Patch {
             (self.country.is_undefined(), "country"),
             (self.countries.is_undefined(), "countries"),
             (self.region.is_undefined(), "region"),
+            (
+                self.registration_number.is_undefined(),
+                "registrationNumber",
+            ),
             (self.parent.is_undefined(), "parentId"),
             (self.dpa_valid_until.is_undefined(), "dpaValidUntil"),
             (self.external_id.is_undefined(), "externalId"),
@@ -88,7 +94,7 @@ impl Patch {
 /// # Errors
 /// `NOT_FOUND` for a partner the caller does not see; `FORBIDDEN` for roles that change nothing here, and at each field
 /// that a partner's administrator leaves to the vendor; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its
-/// field; `DUPLICATE` at `externalId`. Records `partner.updated` with the names of the fields.
+/// field; `DUPLICATE` at `externalId` or `registrationNumber`. Records `partner.updated` with the names of the fields.
 pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
     let Update {
         partner: id,
@@ -107,6 +113,12 @@ pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
     faults.check()?;
     if let (Some(parent), true) = (after.parent_id, after.parent_id != before.parent_id) {
         create::check_parent(tx, Some(id), parent).await?;
+    }
+    if (&after.registration_number, &after.country)
+        != (&before.registration_number, &before.country)
+    {
+        let (number, country) = (&after.registration_number, &after.country);
+        number::claim(tx, id, number.as_deref(), country.as_deref()).await?;
     }
     let mut fields = changed(&before, &after);
     fields.extend(replace_lists(tx, id, lists).await?);
@@ -161,6 +173,9 @@ fn apply(faults: &mut Faults, before: &partner::Model, patch: &Patch) -> partner
     );
     if let Some(website) = patch.website.as_opt_deref() {
         row.website = facts::website(faults, "website", website);
+    }
+    if let Some(number) = patch.registration_number.as_opt_deref() {
+        row.registration_number = facts::registration_number(faults, "registrationNumber", number);
     }
     patch.size.update_to(&mut row.size);
     patch.country.clone().update_to(&mut row.country);
@@ -254,6 +269,10 @@ fn changed(before: &partner::Model, after: &partner::Model) -> Vec<&'static str>
         (before.country != after.country, "country"),
         (before.region != after.region, "region"),
         (before.website != after.website, "website"),
+        (
+            before.registration_number != after.registration_number,
+            "registrationNumber",
+        ),
         (before.parent_id != after.parent_id, "parentId"),
         (
             before.dpa_valid_until != after.dpa_valid_until,
@@ -278,6 +297,7 @@ async fn write(tx: &Tx, before: &partner::Model, after: partner::Model) -> Resul
         country: Set(after.country),
         region: Set(after.region),
         website: Set(after.website),
+        registration_number: Set(after.registration_number),
         parent_id: Set(after.parent_id),
         dpa_valid_until: Set(after.dpa_valid_until),
         version: Set(before.version + 1),

@@ -9,14 +9,11 @@ mod data;
 mod domain;
 mod matching;
 mod name;
-mod number;
 mod similar;
-mod spelling;
 
 pub use domain::{DomainFault, registrable_domain};
 pub use matching::{Facts, Match, compare};
 pub use name::{name_key, name_tokens};
-pub use number::{phone_key, registration_number_key};
 pub use similar::{block_keys, similar_names};
 
 /// The version of the canonical forms. Customers stored under an earlier one are rewritten when the program starts; raise

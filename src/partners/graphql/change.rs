@@ -37,6 +37,9 @@ pub struct PartnerCreateInput {
     region: Option<String>,
     /// Its website, such as `https://acme.com`.
     website: Option<String>,
+    /// Its number in a public register; letters and digits are kept. Placeholders count as none. No two partners of one
+    /// country have the same.
+    registration_number: Option<String>,
     /// The industries it serves, in your words. At most 50, of 80 characters each.
     industries: Option<Vec<String>>,
     /// What it is good at, in your words. At most 50, of 80 characters each.
@@ -61,6 +64,7 @@ impl PartnerCreateInput {
             countries: self.countries.map(codes),
             region: self.region,
             website: self.website,
+            registration_number: self.registration_number,
             industries: self.industries.unwrap_or_default(),
             competencies: self.competencies.unwrap_or_default(),
             parent: self.parent_id.map(|id| context::id(&id)),
@@ -95,6 +99,8 @@ pub struct PartnerUpdateInput {
     region: MaybeUndefined<String>,
     /// Its website, such as `https://acme.com`.
     website: MaybeUndefined<String>,
+    /// Its number in a public register; letters and digits are kept. Placeholders count as none.
+    registration_number: MaybeUndefined<String>,
     /// The industries it serves, all anew. At most 50.
     industries: MaybeUndefined<Vec<String>>,
     /// What it is good at, all anew. At most 50.
@@ -118,6 +124,7 @@ impl PartnerUpdateInput {
             countries: self.countries.map_value(codes),
             region: self.region,
             website: self.website,
+            registration_number: self.registration_number,
             industries: self.industries,
             competencies: self.competencies,
             parent: self.parent_id.map_value(|id| context::id(&id)),

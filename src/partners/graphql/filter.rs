@@ -15,6 +15,7 @@ use crate::{
         scalars::CountryCode,
     },
     partners::{PartnerType, search::Wanted},
+    platform::company_number::registration_number_key,
 };
 
 /// How deep `and`, `or` and `not` may stand in each other.
@@ -39,6 +40,8 @@ pub struct PartnerFilter {
     pub status: Option<PartnerStatus>,
     /// Its display name.
     pub name: Option<TextFilter>,
+    /// It has this number in a public register; compared by letters and digits.
+    pub registration_number: Option<String>,
     /// It belongs to this company directly.
     pub parent_id: Option<ID>,
     /// All of these hold. At most 20.
@@ -86,6 +89,9 @@ impl PartnerFilter {
             .unwrap_or_default()
             .read(faults, &format!("{path}.name"));
         all.extend(name.into_iter().map(Wanted::Name));
+        all.extend(self.registration_number.map(|number| {
+            registration_number_key(&number).map_or(Wanted::Nobody, Wanted::RegistrationNumber)
+        }));
         all.extend(self.parent_id.map(|id| Wanted::Parent(context::id(&id))));
         let mut nested = |filters: Vec<Self>, name: &str| -> Vec<Wanted> {
             let numbered = filters.into_iter().enumerate();

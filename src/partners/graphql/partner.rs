@@ -99,6 +99,11 @@ impl Partner {
         self.0.website.as_deref()
     }
 
+    /// The letters and digits of its number in a public register; null when not known.
+    fn registration_number(&self) -> Option<&str> {
+        self.0.registration_number.as_deref()
+    }
+
     /// The industries it serves, in the vendor's words, in alphabetical order. At most 50.
     async fn industries(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<String>> {
         self.values(ctx, AttributeKind::Industry).await

@@ -381,6 +381,7 @@ fn partner_row(mint: Mint, number: u64) -> partner::Model {
         country: dice.pick(&COUNTRIES).map(str::to_owned),
         region: None,
         website: None,
+        registration_number: None,
         parent_id: None,
         status: PartnerStatus::Active,
         dpa_valid_until: Some((END + TimeDelta::days(3_650)).date_naive()),

@@ -143,6 +143,7 @@ pub async fn seller(
             country: Set(Some("DE".to_owned())),
             region: Set(None),
             website: Set(None),
+            registration_number: Set(None),
             parent_id: Set(None),
             status: Set(status),
             dpa_valid_until: Set(None),

@@ -201,6 +201,7 @@ impl Books {
             country: None,
             region: None,
             website: None,
+            registration_number: None,
             parent_id: None,
             status: PartnerStatus::Active,
             dpa_valid_until: None,

@@ -176,6 +176,10 @@ const OTHERS: &[(&str, &str)] = &[
         "registration numbers that were claimed, so that parallel claims wait for each other",
     ),
     (
+        "partner_number",
+        "registration numbers that were claimed, so that parallel claims wait for each other",
+    ),
+    (
         "deal_participant",
         "decides who is paid until the deal is won",
     ),

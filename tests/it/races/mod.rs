@@ -137,6 +137,7 @@ async fn many(t: &TestApp, market: Market, count: usize) -> Vec<Seller> {
             country: Set(None),
             region: Set(None),
             website: Set(None),
+            registration_number: Set(None),
             parent_id: Set(None),
             status: Set(PartnerStatus::Active),
             dpa_valid_until: Set(None),

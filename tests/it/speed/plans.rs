@@ -79,7 +79,11 @@ const LISTS: &[(&str, &[&str], &[&str])] = &[
             "field: NAME, direction: DESC",
             "field: CREATED_AT, direction: DESC",
         ],
-        &["status: ONBOARDING", "parentId: \"$partner\""],
+        &[
+            "status: ONBOARDING",
+            "parentId: \"$partner\"",
+            "registrationNumber: \"HRB 48210\"",
+        ],
     ),
     (
         "users",
