@@ -11,6 +11,7 @@
     clippy::as_conversions,
     reason = "a test fails by panicking"
 )]
+#![expect(clippy::print_stderr, reason = "tests report to whoever runs them")]
 
 mod access;
 mod api;
