@@ -12,10 +12,12 @@ mod mail;
 mod migrations;
 mod operation;
 mod operator;
+mod pipes;
 mod post;
 mod proxy;
 mod steps;
 mod stop;
+mod waiting;
 
 use crate::support::Case;
 
@@ -32,7 +34,9 @@ pub fn cases() -> Vec<Case> {
         steps::cases(),
         operator::cases(),
         operation::cases(),
+        pipes::cases(),
         stop::cases(),
+        waiting::cases(),
     ]
     .concat()
 }
