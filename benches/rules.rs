@@ -10,8 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use divan::Bencher;
 use ensemble::{
     attribution::{
+        computation::{Inputs, Participant, Touch},
         countable::{Fact, judge},
-        models::{Inputs, Participant, Touch, credit},
+        models::credit,
         parameters::Parameters,
     },
     customers::identity::{Facts, block_keys, compare, name_key, registrable_domain},

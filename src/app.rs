@@ -1,6 +1,6 @@
 //! The application: everything a request or a job may need, in one cheap handle.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -10,6 +10,7 @@ use crate::platform::{
     clock::Clock,
     config::Statements,
     db::Db,
+    files::Files,
     mail::Mailer,
 };
 
@@ -32,6 +33,8 @@ pub struct Parts {
     pub tokens: OpaqueTokens,
     /// Sends mail.
     pub mail: Mailer,
+    /// Payment files.
+    pub files: Files,
     /// Facts of this installation.
     pub site: Site,
     /// Wakes the worker after a commit.
@@ -40,13 +43,11 @@ pub struct Parts {
     pub tasks: TaskTracker,
 }
 
-/// Facts of an installation that texts and files need.
+/// Facts of an installation.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Where people reach this installation, without a trailing slash.
     pub public_url: String,
-    /// Where files are kept, payout files among them.
-    pub data_dir: PathBuf,
     /// How many background jobs run at once.
     pub worker_concurrency: usize,
     /// When statements are published by themselves.
@@ -69,15 +70,11 @@ impl App {
         })
     }
 
-    /// The same application with another folder for its files, as a process on another host has one.
+    /// The same application with other files, as a process on another host has them.
     #[must_use]
-    pub fn with_data_dir(&self, data_dir: PathBuf) -> Self {
-        let site = Site {
-            data_dir,
-            ..self.0.site.clone()
-        };
+    pub fn with_files(&self, files: Files) -> Self {
         Self::new(Parts {
-            site,
+            files,
             ..self.0.as_ref().clone()
         })
     }
@@ -116,6 +113,12 @@ impl App {
     #[must_use]
     pub fn mail(&self) -> &Mailer {
         &self.0.mail
+    }
+
+    /// Payment files.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.0.files
     }
 
     /// Facts of this installation.

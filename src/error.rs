@@ -6,9 +6,12 @@
 
 use std::{fmt, sync::Arc};
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, SqlErr};
 
-use crate::platform::trouble::Trouble;
+use crate::platform::{
+    transition::{self, IllegalTransition},
+    trouble::Trouble,
+};
 
 /// Every code that the API may answer. The wire form is SCREAMING_SNAKE_CASE.
 #[derive(
@@ -220,6 +223,30 @@ impl Error {
         Refusal::new(Code::StaleObject, "The object changed since you read it.").into()
     }
 
+    /// The same refusals, about this part of the input.
+    #[must_use]
+    pub fn at(self, path: &str) -> Self {
+        match self {
+            Self::Refused(refusals) => {
+                let moved = refusals.into_iter().map(|refusal| refusal.at(path));
+                Self::Refused(moved.collect())
+            }
+            other => other,
+        }
+    }
+
+    /// What the database says where it refused a value that must be unique.
+    #[must_use]
+    pub fn taken(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => match error.sql_err()? {
+                SqlErr::UniqueConstraintViolation(text) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// An unexpected state, in words for the log.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::Internal(message.into().into())
@@ -258,6 +285,25 @@ impl From<Refusal> for Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
+    }
+}
+
+impl From<IllegalTransition> for Error {
+    fn from(error: IllegalTransition) -> Self {
+        Refusal::new(Code::IllegalTransition, error.to_string()).into()
+    }
+}
+
+impl From<transition::Refusal> for Error {
+    fn from(refusal: transition::Refusal) -> Self {
+        match refusal {
+            transition::Refusal::IllegalTransition(error) => error.into(),
+            transition::Refusal::ReasonRequired { .. } => {
+                Refusal::new(Code::ReasonRequired, refusal.to_string())
+                    .at("reason")
+                    .into()
+            }
+        }
     }
 }
 

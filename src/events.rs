@@ -3,6 +3,7 @@
 //! An event names what happened and to whom, by ids only: no personal data, no secrets. It becomes one row
 //! of the audit trail and one job of the outbox, in the transaction of its effect.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -69,6 +70,14 @@ events! {
     ProgramCreated = "program.created" on program_id: ProgramId {}
     /// A programme got a new version of its rules.
     ProgramVersioned = "program.versioned" on program_id: ProgramId { number: i32 }
+    /// A version of a programme's rules was withdrawn before it took effect; by the server with the reason.
+    ProgramVersionWithdrawn = "program.version_withdrawn" on program_id: ProgramId { number: i32, reason: Option<String> }
+    /// A document of rules was drafted, or its draft changed.
+    RuleDrafted = "rule_document.drafted" on rule_id: RuleDocumentId {}
+    /// A document of rules was activated; it takes effect at its date.
+    RuleActivated = "rule_document.activated" on rule_id: RuleDocumentId {}
+    /// A document of rules was withdrawn before it took effect; by the server with the reason.
+    RuleWithdrawn = "rule_document.withdrawn" on rule_id: RuleDocumentId { reason: Option<String> }
     /// A product entered the catalogue.
     ProductCreated = "product.created" on product_id: ProductId {}
     /// Facts about a product changed: field names only.
@@ -134,7 +143,7 @@ events! {
     TouchpointRejected = "touchpoint.rejected" on touchpoint_id: TouchpointId { deal_id: DealId, partner_id: PartnerId }
 
     /// A plan was drafted.
-    PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId {}
+    PlanCreated = "incentive_plan.created" on plan_id: IncentivePlanId { effective_to: Option<DateTime<Utc>> }
     /// A plan came into force.
     PlanActivated = "incentive_plan.activated" on plan_id: IncentivePlanId {}
     /// A plan was taken out of force.

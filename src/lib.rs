@@ -30,6 +30,9 @@ pub mod partners;
 pub mod payouts;
 pub mod programs;
 pub mod rates;
+pub mod rules;
+
+pub mod settings;
 
 pub mod import;
 

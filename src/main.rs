@@ -21,7 +21,7 @@ use ensemble::{
         config::{Config, Mode, Options, environment},
         migrations,
         place::Place,
-        private, telemetry,
+        print, private, telemetry,
     },
     programs, seeds,
     server::{self, Listeners, Opening, StartError},
@@ -205,17 +205,24 @@ enum Admin {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     private::by_default();
-    if matches!(cli.command, Some(Command::Schema)) {
-        print!("{}", ensemble::schema::sdl());
-        return ExitCode::SUCCESS;
+    match start(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            print::error(error);
+            ExitCode::FAILURE
+        }
     }
-    if let Some(Command::Import(ImportArgs {
-        template: Some(template),
-        ..
-    })) = &cli.command
-    {
-        print!("{}", template.text());
-        return ExitCode::SUCCESS;
+}
+
+async fn start(cli: Cli) -> Result<ExitCode, StartError> {
+    let template = match &cli.command {
+        Some(Command::Schema) => Some(ensemble::schema::sdl()),
+        Some(Command::Import(import)) => import.template.map(|template| template.text().to_owned()),
+        _ => None,
+    };
+    if let Some(text) = template {
+        print::text(text)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let options = Options {
         file: cli.settings.config,
@@ -233,24 +240,21 @@ async fn main() -> ExitCode {
     let config = match config {
         Ok(config) => config,
         Err(faults) => {
-            eprintln!("The configuration has {} fault(s):", faults.len());
+            print::error(format_args!(
+                "The configuration has {} fault(s):",
+                faults.len()
+            ));
             for fault in faults {
-                eprintln!("  - {fault}");
+                print::error(format_args!("  - {fault}"));
             }
-            return ExitCode::from(2);
+            return Ok(ExitCode::from(2));
         }
     };
     if let Err(error) = telemetry::start_log(config.log_format, &config.log) {
-        eprintln!("{error}");
-        return ExitCode::from(2);
+        print::error(error);
+        return Ok(ExitCode::from(2));
     }
-    match run(command, &config).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    run(command, &config).await
 }
 
 async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> {
@@ -261,7 +265,7 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         }
         Command::Migrate => {
             migrations::up(config.database_url.expose_secret()).await?;
-            println!("The database is up to date.");
+            print::line("The database is up to date.")?;
         }
         Command::Seed(args) => seed(config, &args).await?,
         Command::Import(args) => return import(config, args).await,
@@ -271,12 +275,15 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
                 Ok(incentives::batch::run(app, program).await?)
             })
             .await?;
-            println!(
+            print::line(format_args!(
                 "{} won deals looked at, {} commission lines booked.",
                 report.deals, report.lines
-            );
+            ))?;
             for (reason, unpaid) in &report.exceptions {
-                println!("{} deals pay no commission: {reason}.", unpaid.deals);
+                print::line(format_args!(
+                    "{} deals pay no commission: {reason}.",
+                    unpaid.deals
+                ))?;
             }
         }
         Command::Run(Batch::Reseal) => {
@@ -284,13 +291,16 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
                 Ok(partners::payment::reseal(app).await?)
             })
             .await?;
-            println!("{resealed} accounts sealed anew.");
+            print::line(format_args!("{resealed} accounts sealed anew."))?;
         }
         Command::Schema => {}
         Command::Verify { head } => return check_books(config, head).await,
         Command::Backup { file } => {
             let bytes = backup::take(config.database_url.expose_secret(), &file).await?;
-            println!("{} holds the database: {bytes} bytes.", file.display());
+            print::line(format_args!(
+                "{} holds the database: {bytes} bytes.",
+                file.display()
+            ))?;
         }
         Command::Restore {
             file,
@@ -298,13 +308,16 @@ async fn run(command: Command, config: &Config) -> Result<ExitCode, StartError> 
         } => {
             let url = config.database_url.expose_secret();
             let restored = backup::put_back(url, &file, without_checksum).await?;
-            println!("{}\nThe backup is in place.", restored.report);
+            print::line(format_args!("{}\nThe backup is in place.", restored.report))?;
             if let Some(replaced) = restored.replaced {
-                println!("What was there before is {}.", replaced.display());
+                print::line(format_args!(
+                    "What was there before is {}.",
+                    replaced.display()
+                ))?;
             }
         }
         Command::Admin(Admin::Create { email, name }) => create_admin(config, email, name).await?,
-        Command::CheckConfig => println!("The configuration is good."),
+        Command::CheckConfig => print::line("The configuration is good.")?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -324,7 +337,7 @@ async fn seed(config: &Config, args: &SeedArgs) -> Result<(), StartError> {
             None => "The database is not new; nothing was changed.".to_owned(),
         })
     });
-    println!("{}", done.await?);
+    print::line(done.await?)?;
     Ok(())
 }
 
@@ -352,20 +365,23 @@ async fn development_page(app: &App, config: &Config) -> Result<Option<StartPage
         return Ok(None);
     }
     if seeds::load(app).await? {
-        println!("The demo data is loaded.");
+        print::line("The demo data is loaded.")?;
     }
     let page = Some(seeds::start_page(app, config).await?);
     // Without the demo there is nobody to sign in as.
     if let Some(page) = page.as_ref().filter(|page| !page.sign_ins.is_empty()) {
-        println!("\nSign in (all with the password {}):", seeds::PASSWORD);
+        print::line(format_args!(
+            "\nSign in (all with the password {}):",
+            seeds::PASSWORD
+        ))?;
         for person in &page.sign_ins {
-            println!("  {:<32} {}", person.email, person.role);
+            print::line(format_args!("  {:<32} {}", person.email, person.role))?;
         }
-        println!(
+        print::line(format_args!(
             "\nOpen {address}/ to look around and {address}/graphiql to try the API, or ask it right away:\n",
             address = page.address
-        );
-        println!("{}\n", seeds::first_query(&page.address));
+        ))?;
+        print::line(format_args!("{}\n", seeds::first_query(&page.address)))?;
     }
     Ok(page)
 }
@@ -384,13 +400,13 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
     let report = if dry_run {
         let (report, empty) = server::rehearse(config, import).await?;
         if empty {
-            println!("There is no database yet: this is decided against an empty one.");
+            print::line("There is no database yet: this is decided against an empty one.")?;
         }
         report
     } else {
         server::once(config, Opening::Create, import).await?
     };
-    println!("{report}");
+    print::line(&report)?;
     Ok(if report.total().refused == 0 {
         ExitCode::SUCCESS
     } else {
@@ -400,12 +416,12 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
 
 async fn check_books(config: &Config, recorded: Option<Head>) -> Result<ExitCode, StartError> {
     let place: Place = config.database_url.expose_secret().parse()?;
-    println!("Checking {place}");
+    print::line(format_args!("Checking {place}"))?;
     let report = server::once(config, Opening::AsItIs, async |app| {
         Ok(verify::verify_since(app.db().reader(), recorded.as_ref()).await?)
     })
     .await?;
-    println!("{report}");
+    print::line(&report)?;
     if report.is_empty() {
         return Err(format!(
             "There is nothing to check: {place} holds no deals, no money and no audit trail."
@@ -450,9 +466,9 @@ async fn create_admin(config: &Config, email: String, name: String) -> Result<()
         Ok(created.await?)
     })
     .await?;
-    println!("Created administrator {email}.");
+    print::line(format_args!("Created administrator {email}."))?;
     if made_up {
-        println!("The password is {password} (shown only now).");
+        print::line(format_args!("The password is {password} (shown only now)."))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{
     deals::graphql::{Deal, DealRegistration},
     error::{Faults, Result},
     graphql::{
-        Api,
+        Api, Shown,
         context::{self, ContextExt},
         errors::top_level,
         guard::{Guard, Limits},

@@ -45,9 +45,10 @@ use crate::{
         clock::Clock,
         config::{Config, Mode},
         db::{self, Db},
+        files::{Files, Location},
         mail::{MailTransport, Mailer},
         migrations::{self, MigrationFault, Standing},
-        private,
+        print, private,
         proxies::{self, AddressRange},
         telemetry::{self, Metrics, Outcome},
     },
@@ -123,9 +124,9 @@ async fn open_within(
         )?,
         tokens: OpaqueTokens::new(config.secret.clone(), config.previous_secret.clone()),
         mail: Mailer::new(transport, config.mail_from.clone()),
+        files: Files::at(&config.files)?,
         site: Site {
             public_url,
-            data_dir: config.data_dir.clone(),
             worker_concurrency: config.worker_concurrency,
             statements: config.statements,
         },
@@ -246,11 +247,11 @@ async fn serve_on(
     };
     tell_start(config, "serve", Some(listeners.address()?), with_worker);
     if config.mode == Mode::Development {
-        println!(
+        print::line(format_args!(
             "Ensemble {} listens on http://{}",
             env!("CARGO_PKG_VERSION"),
             listeners.address()?
-        );
+        ))?;
     }
     payouts::export::begin(app);
     let mut servers = tokio::task::JoinSet::new();
@@ -368,6 +369,7 @@ pub async fn rehearse<T>(
             let empty = Config {
                 database_url: url.into(),
                 data_dir: folder.path().to_owned(),
+                files: Location::Folder(folder.path().to_owned()),
                 ..config.clone()
             };
             Ok((once(&empty, Opening::Create, command).await?, true))

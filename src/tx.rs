@@ -194,6 +194,7 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
+        let row = with_its_own(row)?;
         let prints = fingerprints(std::slice::from_ref(&row))?;
         Insert::one(row).exec_without_returning(self).await?;
         self.keep_fingerprints(prints);
@@ -208,7 +209,7 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
-        let rows: Vec<A> = rows.into_iter().collect();
+        let rows: Vec<A> = rows.into_iter().map(with_its_own).collect::<Result<_>>()?;
         let prints = fingerprints(&rows)?;
         bulk::insert(self, rows, Known::Refused).await?;
         self.keep_fingerprints(prints);
@@ -236,7 +237,7 @@ impl Tx {
     where
         A: ActiveModelTrait,
     {
-        let rows: Vec<A> = rows.into_iter().collect();
+        let rows: Vec<A> = rows.into_iter().map(with_its_own).collect::<Result<_>>()?;
         let (count, mut prints) = (sql::count(rows.len()), fingerprints(&rows)?);
         let written = bulk::insert(self, rows, Known::LeftOut).await?;
         if written < count && !prints.is_empty() {
@@ -255,6 +256,7 @@ impl Tx {
         A: ActiveModelTrait,
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
+        let row = with_its_own(row)?;
         let prints = fingerprints(std::slice::from_ref(&row))?;
         let insert = Insert::one(row).on_conflict(
             sea_orm::sea_query::OnConflict::new()
@@ -324,6 +326,10 @@ impl Tx {
             _ => Some(error.clone()),
         }
     }
+}
+
+fn with_its_own<A: ActiveModelTrait>(row: A) -> Result<A> {
+    fingerprint::carried(row).map_err(|error| Error::Internal(Box::new(error)))
 }
 
 fn fingerprints<A: ActiveModelTrait>(rows: &[A]) -> Result<Vec<row_fingerprint::Model>> {

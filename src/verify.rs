@@ -1,6 +1,7 @@
 //! The proof that the books are in order: every promise about money, asked of the rows themselves.
 //!
-//! Three kinds of checks: sums and states that follow from other rows are recomputed (`checks`, `commission`,
+//! First every value is read (`readable`), so that what follows can say what it could not decide. Then three kinds of
+//! checks: sums and states that follow from other rows are recomputed (`checks`, `plans`, `commission`, `recomputed`,
 //! `unpaid`, `ledger`), references are followed from both sides (`references`), and what follows from nothing else
 //! is compared with the fingerprint that was taken when it was written (`prints`) or with the audit trail, which is a
 //! hash chain of its own. Reading only; each question sees one consistent state.
@@ -11,19 +12,26 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     platform::{
         audit::{self, Head},
         ids,
+        trouble::Trouble,
     },
 };
 
 mod checks;
 mod commission;
 mod ledger;
+mod plans;
 mod prints;
+mod readable;
+mod recomputed;
 mod references;
 mod unpaid;
+
+/// The promise of the audit trail.
+const SEALED: &str = "the audit trail is the one that was sealed";
 
 /// How many offending rows a finding names.
 const NAMED: usize = 20;
@@ -162,18 +170,38 @@ pub async fn verify<C: ConnectionTrait>(db: &C) -> Result<Report> {
 /// # Errors
 /// As [`verify`].
 pub async fn verify_since<C: ConnectionTrait>(db: &C, recorded: Option<&Head>) -> Result<Report> {
-    let mut findings = summed(db).await?;
-    let contents = ledger::contents(db).await?;
-    let commission = commission::within_terms(db).await?;
-    let unpaid = unpaid::accounted_for(db).await?;
-    let followed = references::followed(db).await?;
-    let trail = references::of_the_trail(db).await?;
-    let prints = prints::compared(db).await?;
-    let sealed = sealed(db, recorded).await?;
-    findings.extend([contents, commission, unpaid, followed, trail]);
-    let (written, missing, older) = prints;
-    let (chain, audit_head) = sealed;
-    findings.extend([written, missing, chain]);
+    let mut findings = vec![readable::looked_at(db).await?];
+    for check in checks::ALL {
+        findings.push(decided(check.promise, summed(db, check).await)?);
+    }
+    let plans = plans::as_told(db).await;
+    findings.push(decided(plans::PROMISE, plans)?);
+    let contents = ledger::contents(db).await;
+    findings.push(decided(ledger::PROMISE, contents)?);
+    let commission = commission::within_terms(db).await;
+    findings.push(decided(commission::PROMISE, commission)?);
+    let recomputed = recomputed::equal(db).await;
+    findings.push(decided(recomputed::PROMISE, recomputed)?);
+    let unpaid = unpaid::accounted_for(db).await;
+    findings.push(decided(unpaid::PROMISE, unpaid)?);
+    let followed = references::followed(db).await;
+    findings.push(decided(references::FOLLOWED, followed)?);
+    let trail = references::of_the_trail(db).await;
+    findings.push(decided(references::OF_THE_TRAIL, trail)?);
+    let mut older = 0;
+    let written = prints::compared(db).await.map(|(written, rows)| {
+        older = rows;
+        written
+    });
+    findings.push(decided(prints::WRITTEN, written)?);
+    let missing = prints::missing(db).await;
+    findings.push(decided(prints::MISSING, missing)?);
+    let mut audit_head = Head::default();
+    let chain = sealed(db, recorded).await.map(|(chain, head)| {
+        audit_head = head;
+        chain
+    });
+    findings.push(decided(SEALED, chain)?);
     Ok(Report {
         findings,
         audit_head,
@@ -181,28 +209,40 @@ pub async fn verify_since<C: ConnectionTrait>(db: &C, recorded: Option<&Head>) -
     })
 }
 
-/// The questions that one statement answers.
-async fn summed<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>> {
-    let mut findings = Vec::with_capacity(checks::ALL.len() + 8);
-    for check in checks::ALL {
-        let mut finding = Finding::new(check.promise, count(db, check.rows).await?);
-        for row in offenders(db, check.sql).await? {
-            finding.name(format!(
-                "{} {}",
-                ids::encode(check.prefix, row.id),
-                row.detail
-            ));
-        }
-        findings.push(finding);
+/// A promise that cannot be looked at because of what rows hold is broken; the other promises are looked at all the same.
+fn decided(promise: &'static str, looked_at: Result<Finding>) -> Result<Finding> {
+    let error = match looked_at {
+        Ok(finding) => return Ok(finding),
+        Err(error) => error,
+    };
+    let of_the_database = match &error {
+        Error::Database(error) => Trouble::of(error).is_some(),
+        Error::Internal(_) => false,
+        Error::Refused(_) | Error::Throttled { .. } => true,
+    };
+    if of_the_database {
+        return Err(error);
     }
-    Ok(findings)
+    let mut finding = Finding::new(promise, 0);
+    finding.name(format!("cannot be decided: {error}"));
+    Ok(finding)
+}
+
+/// A question that one statement answers.
+async fn summed<C: ConnectionTrait>(db: &C, check: &Check) -> Result<Finding> {
+    let mut finding = Finding::new(check.promise, count(db, check.rows).await?);
+    for row in offenders(db, check.sql).await? {
+        let id = ids::encode(check.prefix, row.id);
+        finding.name(format!("{id} {}", row.detail));
+    }
+    Ok(finding)
 }
 
 /// The audit trail as one finding: nothing says that it is in order beside something that says it is not.
 async fn sealed<C: ConnectionTrait>(db: &C, recorded: Option<&Head>) -> Result<(Finding, Head)> {
     let chain = audit::verify(db).await?;
     let rows = u64::try_from(chain.head.position).unwrap_or_default();
-    let mut finding = Finding::new("the audit trail is the one that was sealed", rows);
+    let mut finding = Finding::new(SEALED, rows);
     if let Some(position) = chain.broken_at {
         finding.name(format!("position {position}"));
     }

@@ -28,6 +28,7 @@ use crate::{
         jobs,
         telemetry::{self, Outcome},
     },
+    programs,
     tx::{Call, Tx, Work},
 };
 
@@ -198,6 +199,11 @@ const SCHEDULES: &[Schedule] = &[
         name: "invitationExpiry",
         every: TimeDelta::hours(1),
         run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)),
+    },
+    Schedule {
+        name: "rulesTakeEffect",
+        every: TimeDelta::minutes(1),
+        run: |tx| Box::pin(programs::effect::due(tx)),
     },
     Schedule {
         name: "holdbackRelease",

@@ -151,9 +151,9 @@ pub async fn resume(binary: &Path, folder: &Path, postgres: &Postgres, size: Siz
     watch(&mut ensemble(binary, &killed, folder, &RUN), None)?;
     same(&text(&url, RESULT).await?, &text(&killed, RESULT).await?)?;
     crate::verify(binary, &killed, folder)?;
-    println!(
+    ensemble::platform::print::line(format_args!(
         "killed with {half} commission lines and run again: the same as in one go; verify is green"
-    );
+    ))?;
     for name in ["won_ours", "won_killed"] {
         discard(postgres, name).await?;
     }

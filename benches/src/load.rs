@@ -101,7 +101,10 @@ pub async fn run(
 }
 
 /// An answer that refuses anything would be fast and worth nothing.
-fn check(ask: &Ask, answer: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// It holds errors or no data.
+pub fn check(ask: &Ask, answer: &[u8]) -> Result<()> {
     let good = answer.starts_with(b"{\"data\":{") && !contains(answer, b"\"errors\":[");
     let refused = contains(answer, b"\"userErrors\":[{");
     if good && !refused {

@@ -5,6 +5,7 @@
 
 mod bare;
 mod batches;
+mod flood;
 mod load;
 mod machine;
 mod operations;
@@ -20,6 +21,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
+use ensemble::platform::print;
 
 use load::{Connection, Sample};
 use machine::{Postgres, Server, memory, processor_time, watch};
@@ -80,6 +82,8 @@ enum Command {
 enum Part {
     /// Requests, memory and time to start.
     Load,
+    /// What others notice while one caller floods the server.
+    Flood,
     /// The accrual run and the payout run against pure SQL.
     Batches,
     /// The import against a bare insert.
@@ -124,7 +128,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            print::error(error);
             ExitCode::FAILURE
         }
     }
@@ -162,6 +166,8 @@ async fn measure(cli: &Cli) -> Result<()> {
         folder: &folder,
         size,
         operation: &cli.operation,
+        loads: wants(Part::Load),
+        floods: wants(Part::Flood),
         length: Duration::from_millis(seconds * 500),
     };
 
@@ -169,11 +175,11 @@ async fn measure(cli: &Cli) -> Result<()> {
         .then(|| Postgres::start(&folder.join("postgres")))
         .transpose()?;
     let mut table = Table::default();
-    if wants(Part::Load) {
-        println!(
+    if wants(Part::Load) || wants(Part::Flood) {
+        print::line(format_args!(
             "\n{} partners, {} deals\n\n{HEAD}",
             size.partners, size.deals
-        );
+        ))?;
         if let Some(postgres) = &postgres {
             let url = postgres.url("loaded");
             bench.prepare_postgres(postgres).await?;
@@ -198,7 +204,7 @@ async fn measure(cli: &Cli) -> Result<()> {
             batches::resume(&binary, &folder, postgres, size).await?;
         }
     }
-    print!("\n{table}");
+    print::text(format_args!("\n{table}"))?;
     Ok(())
 }
 
@@ -210,7 +216,7 @@ pub fn seed(binary: &Path, url: &str, folder: &Path, size: Size, all_won: bool) 
         arguments.extend(["--won-percent", "100", "--no-commission"]);
     }
     let run = watch(&mut ensemble(binary, url, folder, &arguments), None)?;
-    println!(
+    print::line(format_args!(
         "seeded {} deals{} in {:.0} s, at most {:.0} MB: {}",
         size.deals,
         if all_won {
@@ -225,7 +231,7 @@ pub fn seed(binary: &Path, url: &str, folder: &Path, size: Size, all_won: bool) 
         } else {
             "PostgreSQL"
         },
-    );
+    ))?;
     Ok(())
 }
 
@@ -241,6 +247,10 @@ struct Bench<'a> {
     size: Size,
     /// Only the operations whose name has this text.
     operation: &'a str,
+    /// Whether the operations are measured.
+    loads: bool,
+    /// Whether others are measured beside a flood.
+    floods: bool,
     /// How long a turn is.
     length: Duration,
 }
@@ -329,14 +339,17 @@ impl Bench<'_> {
             length: self.length,
             costs: HashMap::new(),
         };
-        let asked = |operation: &&Operation| operation.name.contains(self.operation);
+        let asked = |operation: &&Operation| self.loads && operation.name.contains(self.operation);
         for operation in operations::ALL.iter().filter(asked) {
             if operation.reads {
                 turns.compare(operation, &stage).await?;
             }
             for row in turns.of(operation, &stage, database).await? {
-                println!("{row}");
+                print::line(format_args!("{row}"))?;
             }
+        }
+        if self.floods {
+            flood::measure(&ours, &stage, database, self.length, table).await?;
         }
         let peak = memory(ours.process(), "VmHWM").unwrap_or_default();
         table.add(Line::value(

@@ -154,6 +154,15 @@ fn person(stage: &Stage, number: usize) -> Person {
 }
 
 impl Operation {
+    /// The operation of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        let found = ALL.iter().find(|operation| operation.name == name);
+        found.ok_or_else(|| format!("there is no operation {name}").into())
+    }
+
     /// The requests to this server.
     pub fn ours(&self, stage: &Arc<Stage>) -> Result<Asks> {
         let people = if self.by_partner {

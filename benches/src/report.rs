@@ -89,7 +89,7 @@ pub struct Table(Vec<Line>);
 impl Table {
     /// Adds a line, and tells it at once: a later part may fail.
     pub fn add(&mut self, line: Line) {
-        eprintln!("{line}");
+        ensemble::platform::print::error(&line);
         self.0.push(line);
     }
 }
@@ -135,6 +135,18 @@ impl Line {
             "| {what} | {:.2} s | {:.2} s | {ratio:.2} | ≤ {goal} {verdict} | {processor} | {memory:.0} |",
             ours.as_secs_f64(),
             bare.as_secs_f64(),
+        ))
+    }
+
+    /// A time under load against the same without it.
+    pub fn times(what: &str, with: Duration, without: Duration, goal: f64) -> Self {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let ratio = with.as_secs_f64() / without.as_secs_f64();
+        let verdict = if ratio <= goal { "met" } else { "missed" };
+        Self(format!(
+            "| {what} | {:.2} ms | {:.2} ms without | {ratio:.2} | ≤ {goal} {verdict} | | |",
+            milliseconds(with),
+            milliseconds(without),
         ))
     }
 

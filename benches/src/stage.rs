@@ -247,19 +247,15 @@ pub fn bare(url: &str) -> Result<Server> {
     Server::start(&mut command, address)
 }
 
-/// The command `ensemble` of this source, built if need be.
+/// The command `ensemble` of this source, built as this program was.
 pub fn build() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut build = Command::new("cargo");
-    build.args([
-        "build",
-        "--release",
-        "--quiet",
-        "--package",
-        "ensemble",
-        "--package",
-        "ensemble-bench",
-    ]);
+    build.args(["build", "--quiet"]);
+    build.args(["--package", "ensemble", "--package", "ensemble-bench"]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
     run(build.current_dir(root).stderr(Stdio::inherit()))?;
     let ours = std::env::current_exe()?;
     let folder = ours.parent().ok_or("the benchmark stands nowhere")?;

@@ -40,11 +40,27 @@ pub async fn append_only(manager: &SchemaManager<'_>, tables: &[&str]) -> Result
 
 /// Refuses one kind of change (`DELETE`, `UPDATE`, `UPDATE OF a, b`, `TRUNCATE`) on a table. SQLite knows no TRUNCATE.
 pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> Result<(), DbErr> {
+    refuse_when(manager, table, change, "").await
+}
+
+/// Refuses one kind of change on the rows for which a condition holds, such as `OLD.status <> 'DRAFT'`; on every row
+/// where it is empty.
+pub async fn refuse_when(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    change: &str,
+    condition: &str,
+) -> Result<(), DbErr> {
     let verb: String = change
         .chars()
         .take_while(char::is_ascii_alphabetic)
         .collect();
     let name = format!("{table}_no_{}", verb.to_lowercase());
+    let when = if condition.is_empty() {
+        String::new()
+    } else {
+        format!(" WHEN ({condition})")
+    };
     let connection = manager.get_connection();
     let statement = match (connection.get_database_backend(), verb.as_str()) {
         (DbBackend::Postgres, verb) => {
@@ -54,12 +70,12 @@ pub async fn refuse(manager: &SchemaManager<'_>, table: &str, change: &str) -> R
                 "ROW"
             };
             format!(
-                "CREATE TRIGGER {name} BEFORE {change} ON {table} FOR EACH {each} EXECUTE FUNCTION refuse_change()"
+                "CREATE TRIGGER {name} BEFORE {change} ON {table} FOR EACH {each}{when} EXECUTE FUNCTION refuse_change()"
             )
         }
         (_, "TRUNCATE") => return Ok(()),
         _ => format!(
-            "CREATE TRIGGER {name} BEFORE {change} ON {table} \
+            "CREATE TRIGGER {name} BEFORE {change} ON {table}{when} \
              BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         ),
     };

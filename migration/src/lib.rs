@@ -29,6 +29,11 @@ mod m0021_settled_once;
 mod m0022_touched_deals;
 mod m0024_customer_forms;
 mod m0025_session_network;
+mod m0026_deal_fingerprints;
+mod m0030_partner_number;
+mod m0040_rule_documents;
+mod m0041_program_versions;
+mod m0042_tier_changes;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -62,6 +67,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_touched_deals::Migration),
             Box::new(m0024_customer_forms::Migration),
             Box::new(m0025_session_network::Migration),
+            Box::new(m0026_deal_fingerprints::Migration),
+            Box::new(m0030_partner_number::Migration),
+            Box::new(m0040_rule_documents::Migration),
+            Box::new(m0041_program_versions::Migration),
+            Box::new(m0042_tier_changes::Migration),
         ]
     }
 }

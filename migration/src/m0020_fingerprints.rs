@@ -220,7 +220,7 @@ fn is_postgres(manager: &SchemaManager<'_>) -> bool {
 }
 
 /// SQLite fires no DELETE trigger for a row that REPLACE removes, unless the connection asks for it.
-async fn refuse_replacing(
+pub(crate) async fn refuse_replacing(
     manager: &SchemaManager<'_>,
     table: &str,
     keys: &[&str],

@@ -52,13 +52,12 @@ impl Actor {
         }
     }
 
-    /// Whether the vendor (or the server) acts, not a partner.
+    /// Whether a person of the vendor acts. The server itself is nobody's word.
     #[must_use]
     pub const fn is_vendor(&self) -> bool {
         match self {
             Self::User(user) => user.partner_id.is_none(),
-            Self::System => true,
-            Self::Anonymous => false,
+            Self::System | Self::Anonymous => false,
         }
     }
 

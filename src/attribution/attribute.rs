@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, IntoActiveModel};
 
 use super::{
+    computation::Outcome,
     facts::{self, Book, Facts, out_of_bounds},
-    models::Outcome,
     store,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     platform::ids::TypedId,
-    programs::rules,
+    programs::rules::{self, Rules},
     tx::Tx,
 };
 
@@ -92,7 +92,7 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
     }
     let versions: BTreeSet<ProgramVersionId> =
         deals.iter().map(|deal| deal.program_version_id).collect();
-    let rules = rules::by_version(db, &Vec::from_iter(versions)).await?;
+    let rules: HashMap<_, Rules> = rules::by_version(db, &Vec::from_iter(versions)).await?;
     let attributed = deals.iter().filter_map(|deal| {
         let (run, credits) = official.remove(&deal.id)?;
         let rules = rules.get(&deal.program_version_id)?;
@@ -103,7 +103,7 @@ pub async fn stored<C: ConnectionTrait>(db: &C, deals: &[deal::Model]) -> Result
             run,
             credits,
             participants,
-            zone: rules.settings.default_time_zone,
+            zone: rules.program.default_time_zone,
         })
     });
     Ok(attributed.collect())

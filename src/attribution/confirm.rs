@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{store, touchpoint::TouchpointAction};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         deal,
         ids::TouchpointId,
@@ -12,10 +12,7 @@ use crate::{
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    platform::{
-        calendar,
-        transition::{self, StateMachine},
-    },
+    platform::{calendar, transition::StateMachine},
     tx::Tx,
 };
 
@@ -28,6 +25,15 @@ pub struct Decide {
     pub expected_version: Option<i64>,
 }
 
+/// A refusal of a touchpoint.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    /// Which touchpoint.
+    pub touchpoint: Decide,
+    /// Why.
+    pub reason: String,
+}
+
 /// Confirms a touchpoint. It counts in credit that is computed from then on; what is stored stays as it is.
 ///
 /// What a partner recorded is confirmed by the vendor; what the vendor recorded, by somebody else of the vendor or by
@@ -36,48 +42,45 @@ pub struct Decide {
 /// # Errors
 /// `NOT_FOUND` at `touchpointId`; `FORBIDDEN`; `SAME_PERSON` for whoever recorded it; `STALE_OBJECT`;
 /// `ILLEGAL_TRANSITION` when it is decided already. Records `touchpoint.verified`.
-pub async fn verify(tx: &Tx, command: Decide) -> Result<TouchpointId> {
+pub async fn verify(tx: &Tx, command: Decide) -> Result<Held<touchpoint::Entity>> {
     let row = decidable(tx, &command).await?;
-    let status = row
-        .status
-        .apply(TouchpointAction::Verify)
-        .map_err(illegal)?;
-    store::move_on(tx, &row, status, None).await?;
+    let status = row.status.apply(TouchpointAction::Verify)?;
     tx.record(Event::TouchpointVerified {
         touchpoint_id: row.id,
         deal_id: row.deal_id,
         partner_id: row.partner_id,
     });
-    Ok(row.id)
+    tx.save(&row, |row| {
+        row.status = status;
+        row.verified_by = tx.actor().user_id();
+        row.verified_at = Some(tx.now());
+    })
+    .await
 }
 
 /// Refuses a touchpoint for a reason that the partner can read; it stays and does not count.
 ///
 /// # Errors
 /// As [`verify`]; `REASON_REQUIRED` at `reason` without one. Records `touchpoint.rejected`.
-pub async fn reject(tx: &Tx, command: Decide, reason: &str) -> Result<TouchpointId> {
-    let row = decidable(tx, &command).await?;
+pub async fn reject(tx: &Tx, command: Reject) -> Result<Held<touchpoint::Entity>> {
+    let row = decidable(tx, &command.touchpoint).await?;
+    let reason = command.reason;
     let status = row
         .status
-        .apply_because(TouchpointAction::Reject, Some(reason))
-        .map_err(|refused| match refused {
-            transition::Refusal::IllegalTransition(error) => illegal(error),
-            transition::Refusal::ReasonRequired { .. } => {
-                Refusal::new(Code::ReasonRequired, "Say why it does not count.")
-                    .at("reason")
-                    .into()
-            }
-        })?;
+        .apply_because(TouchpointAction::Reject, Some(&reason))?;
     let mut faults = Faults::default();
-    let reason = faults.text("reason", reason, 1_000);
+    let reason = faults.text("reason", &reason, 1_000);
     faults.check()?;
-    store::move_on(tx, &row, status, Some(reason)).await?;
     tx.record(Event::TouchpointRejected {
         touchpoint_id: row.id,
         deal_id: row.deal_id,
         partner_id: row.partner_id,
     });
-    Ok(row.id)
+    tx.save(&row, |row| {
+        row.status = status;
+        row.rejection_reason = Some(reason);
+    })
+    .await
 }
 
 /// Puts what happened after the close of a deal back to waiting for the vendor's approval, whether it was confirmed
@@ -95,18 +98,18 @@ pub async fn after_close(tx: &Tx, deal: &deal::Model, zone: Tz) -> Result<()> {
     }
 }
 
-/// The touchpoint, if the actor is the other side of it.
-async fn decidable(tx: &Tx, command: &Decide) -> Result<touchpoint::Model> {
+/// The touchpoint, if the actor is a person of the other side of it.
+async fn decidable(tx: &Tx, command: &Decide) -> Result<Held<touchpoint::Entity>> {
     let actor = tx.actor();
-    if !actor.can(Action::TouchpointVerifyOwn) {
-        actor.may(Action::TouchpointVerify)?;
-    }
-    let row = store::lock_touchpoint(tx, command.touchpoint).await?;
-    let row = row.ok_or_else(|| Error::not_found("touchpointId"))?;
-    if actor.is_vendor() {
-        actor.may(Action::TouchpointVerify)?;
-    }
-    if row.recorded_by.is_some() && row.recorded_by == actor.user_id() {
+    let person = actor.person()?;
+    let action = match actor.partner_id() {
+        Some(_) => Action::TouchpointVerifyOwn,
+        None => Action::TouchpointVerify,
+    };
+    let row = tx
+        .load::<touchpoint::Entity>(command.touchpoint, action)
+        .await?;
+    if row.recorded_by == Some(person) {
         return Err(Refusal::new(
             Code::SamePerson,
             "Somebody else must confirm what you recorded.",
@@ -115,15 +118,9 @@ async fn decidable(tx: &Tx, command: &Decide) -> Result<touchpoint::Model> {
     }
     let vendors_claim =
         row.recorded_by_partner.is_none() && row.status != TouchpointStatus::AwaitingApproval;
-    if !actor.is_vendor() && !vendors_claim {
+    if actor.partner_id().is_some() && !vendors_claim {
         return Err(Error::forbidden());
     }
-    match command.expected_version {
-        Some(seen) if seen != row.version => Err(Error::stale()),
-        _ => Ok(row),
-    }
-}
-
-fn illegal(error: transition::IllegalTransition) -> Error {
-    Refusal::new(Code::IllegalTransition, error.to_string()).into()
+    row.at_version(command.expected_version)?;
+    Ok(row)
 }

@@ -5,9 +5,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::models::{Contribution, Participant, Touch};
-use super::parameters::{Parameters, PhaseRule};
-use super::weights;
+use super::{
+    computation::{Contribution, Participant, Touch},
+    parameters::{Parameters, PhaseRule},
+    weights,
+};
 use crate::{
     entity::{
         attribution_run::AttributionModel,

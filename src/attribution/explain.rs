@@ -10,11 +10,10 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::{
+    computation::Outcome,
     countable::Exclusion,
     facts::{self, Book, Evidence, Facts, out_of_bounds},
-    formula,
-    models::Outcome,
-    store,
+    formula, store,
 };
 use crate::{
     entity::{

@@ -6,14 +6,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ActiveEnum, ConnectionTrait};
 
 use super::{
+    computation::{Inputs, Outcome, Participant, Touch},
     countable::{self, Judgement},
     known::{self, Recorded},
-    models::{self, Inputs, Outcome, Participant, Touch},
+    models,
     parameters::Parameters,
-    settings, store,
+    settings::Rules,
+    store,
 };
 use crate::{
-    access::Scope,
     entity::{
         attribution_run::AttributionModel,
         deal,
@@ -70,7 +71,7 @@ pub struct Evidence {
 pub async fn load<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashMap<DealId, Facts>> {
     let mut facts: HashMap<DealId, Facts> =
         deals.iter().map(|deal| (*deal, Facts::default())).collect();
-    for row in store::touchpoints(db, Scope::All, deals).await? {
+    for row in store::touchpoints(db, deals).await? {
         facts.entry(row.deal_id).or_default().touchpoints.push(row);
     }
     for row in store::participants(db, deals).await? {
@@ -88,10 +89,11 @@ pub async fn books<C: ConnectionTrait>(
     versions: &[ProgramVersionId],
 ) -> Result<HashMap<ProgramVersionId, Book>> {
     let mut books = HashMap::new();
-    for (version_id, rules) in rules::by_version(db, versions).await? {
-        let parameters = settings::parameters(&rules.settings);
+    let rules: HashMap<_, Rules> = rules::by_version(db, versions).await?;
+    for (version_id, rules) in rules {
+        let parameters = rules.settings.parameters(rules.program.default_time_zone);
         let text = audit::canonical(&serde_json::to_value(&parameters)?);
-        let influence_threshold = rules.settings.attribution.influence_threshold.into();
+        let influence_threshold = rules.settings.models.influence_threshold.into();
         let official = rules.settings.official_model;
         books.insert(
             version_id,

@@ -25,7 +25,9 @@ use crate::{
     programs::calendar::Bound,
 };
 
-/// How many deals are looked at together.
+/// How many deals are looked at together: so many are in memory, whatever the span. Which touchpoints count depends on caps,
+/// windows and milestones of each deal's rules, so deals are read and decided by those rules, with ten statements for a
+/// thousand of them: one for the deals, two each for touchpoints, participants, runs and credit, and one for the rules.
 const CHUNK: u64 = 1_000;
 
 /// What was influenced by partners in a span of days, by currency: by all of them, or by one. Values are less what was

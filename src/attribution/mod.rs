@@ -8,6 +8,7 @@
 //! A partner's people see their own touchpoints and their own part of the credit; of the others they see how many
 //! there are. The vendor's people see all parts; managers, finance and auditors compare models.
 
+pub mod computation;
 pub mod countable;
 mod division;
 pub mod formula;
@@ -29,3 +30,5 @@ pub mod settings;
 pub mod graphql;
 pub mod mails;
 mod store;
+
+pub use settings::AttributionRules;

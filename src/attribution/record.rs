@@ -1,11 +1,10 @@
 //! A touchpoint is recorded: by the partner who did something, or by the vendor who saw it.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ActiveValue::Set;
 
 use super::{store, touchpoint::TouchpointAction};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         deal::{self, SalesStatus},
         ids::{DealId, PartnerId, TouchpointId},
@@ -50,11 +49,9 @@ pub struct Record {
 /// `FORBIDDEN`; `NOT_FOUND` at `dealId`, `partnerId` or `correctsId`; `NOT_ELIGIBLE` by the partner's state;
 /// `LIMIT_REACHED` for a partner too many; `ILLEGAL_TRANSITION` for a touchpoint that was corrected before;
 /// `BAD_USER_INPUT` with every fault at its field. Records `touchpoint.recorded`.
-pub async fn record(tx: &Tx, command: Record) -> Result<TouchpointId> {
+pub async fn record(tx: &Tx, command: Record) -> Result<Held<touchpoint::Entity>> {
     tx.actor().may(Action::TouchpointRecord)?;
-    let deal = store::lock_deal(tx, tx.actor().scope(), command.deal)
-        .await?
-        .ok_or_else(|| Error::not_found("dealId"))?;
+    let deal = tx.load_seen::<deal::Entity>(command.deal).await?;
     let partner = partner(tx, &command)?;
     standing::require(tx, partner, Ability::JoinDeals, "partnerId").await?;
     let evidence = check(tx, &command)?;
@@ -62,34 +59,32 @@ pub async fn record(tx: &Tx, command: Record) -> Result<TouchpointId> {
     if let Some(corrected) = command.corrects {
         replace(tx, corrected, deal.id, partner).await?;
     }
-    let id: TouchpointId = tx.id();
-    tx.insert(touchpoint::ActiveModel {
-        id: Set(id),
-        external_id: Set(None),
-        deal_id: Set(deal.id),
-        partner_id: Set(partner),
-        kind: Set(command.kind),
-        phase: Set(command.phase),
-        milestone: Set(command.milestone),
-        occurred_at: Set(command.occurred_at),
-        evidence: Set(evidence),
-        status: Set(first_status(tx, &deal)),
-        corrects_id: Set(command.corrects),
-        recorded_by: Set(tx.actor().user_id()),
-        recorded_by_partner: Set(tx.actor().partner_id()),
-        recorded_at: Set(tx.now()),
-        verified_by: Set(None),
-        verified_at: Set(tx.actor().user_id().is_none().then(|| tx.now())),
-        rejection_reason: Set(None),
-        version: Set(1),
-    })
-    .await?;
+    let row = touchpoint::Model {
+        id: tx.id(),
+        external_id: None,
+        deal_id: deal.id,
+        partner_id: partner,
+        kind: command.kind,
+        phase: command.phase,
+        milestone: command.milestone,
+        occurred_at: command.occurred_at,
+        evidence,
+        status: first_status(tx, &deal),
+        corrects_id: command.corrects,
+        recorded_by: tx.actor().user_id(),
+        recorded_by_partner: tx.actor().partner_id(),
+        recorded_at: tx.now(),
+        verified_by: None,
+        verified_at: tx.actor().user_id().is_none().then(|| tx.now()),
+        rejection_reason: None,
+        version: 1,
+    };
     tx.record(Event::TouchpointRecorded {
-        touchpoint_id: id,
+        touchpoint_id: row.id,
         deal_id: deal.id,
         partner_id: partner,
     });
-    Ok(id)
+    tx.add(row).await
 }
 
 /// The partner it is about. Whoever acts for a partner speaks only of his own; another one does not exist for him.
@@ -135,13 +130,14 @@ async fn leave_room(tx: &Tx, deal: DealId, partner: PartnerId) -> Result<()> {
 
 /// Marks the touchpoint that is corrected; it must be of the same partner and deal.
 async fn replace(tx: &Tx, id: TouchpointId, deal: DealId, partner: PartnerId) -> Result<()> {
-    let row = store::lock_touchpoint(tx, id)
-        .await?
-        .filter(|row| row.deal_id == deal && row.partner_id == partner);
-    let row = row.ok_or_else(|| Error::not_found("correctsId"))?;
+    let path = "correctsId";
+    let row = tx.load_seen::<touchpoint::Entity>(id).await;
+    let row = row.map_err(|error| error.at(path))?;
+    if row.deal_id != deal || row.partner_id != partner {
+        return Err(Error::not_found(path));
+    }
     let status = row.status.apply(TouchpointAction::Correct);
-    let status = status.map_err(|error| {
-        Refusal::new(Code::IllegalTransition, error.to_string()).at("correctsId")
-    })?;
-    store::move_on(tx, &row, status, None).await
+    let status = status.map_err(|error| Error::from(error).at(path))?;
+    tx.save(&row, |row| row.status = status).await?;
+    Ok(())
 }

@@ -6,58 +6,41 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select,
+    QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, UnionType},
 };
 
 use crate::{
-    access::Scope,
+    access::{Action, Scope, Versioned, Visible, of_partner},
     entity::{
         attribution_credit, attribution_run,
         deal::{self, SalesStatus},
-        deal_participant::{self, ParticipantStatus},
-        ids::{AttributionRunId, DealId, PartnerId, ProgramId, TouchpointId},
+        deal_participant,
+        ids::{AttributionRunId, DealId, PartnerId, ProgramId},
         touchpoint::{self, TouchpointStatus},
     },
-    error::{Error, Result},
+    error::Result,
     platform::sql::{self, any_of},
     programs::calendar::Bound,
     tx::{CHUNK, Tx},
 };
 
-/// The deal, locked until the end of the unit of work, if the scope shows it: a partner's own, and those in which it
-/// is invited or takes part.
-///
-/// # Errors
-/// The database failed.
-pub async fn lock_deal(tx: &Tx, scope: Scope, id: DealId) -> Result<Option<deal::Model>> {
-    let visible = match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => {
-            let live = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
-            let joined = deal_participant::Entity::find()
-                .select_only()
-                .column(deal_participant::Column::DealId)
-                .filter(deal_participant::Column::DealId.eq(id))
-                .filter(deal_participant::Column::PartnerId.eq(partner))
-                .filter(deal_participant::Column::Status.is_in(live));
-            Condition::any()
-                .add(deal::Column::PartnerId.eq(partner))
-                .add(deal::Column::Id.in_subquery(joined.into_query()))
-        }
-        Scope::Nothing => return Ok(None),
-    };
-    Ok(deal::Entity::find_by_id(id)
-        .filter(visible)
-        .lock_exclusive()
-        .one(tx)
-        .await?)
+impl Visible for touchpoint::Entity {
+    const ID: Self::Column = touchpoint::Column::Id;
+    const ARGUMENT: &'static str = "touchpointId";
+    const READ: Action = Action::TouchpointRead;
+
+    /// A partner's people see what is recorded about their own partner, on shared deals too.
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, touchpoint::Column::PartnerId)
+    }
+}
+
+impl Versioned for touchpoint::Entity {
+    const VERSION: Self::Column = touchpoint::Column::Version;
 }
 
 /// Deals by id that the caller was shown.
-///
-/// # Errors
-/// The database failed.
 pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<deal::Model>> {
     Ok(deal::Entity::find()
         .filter(any_of(db, deal::Column::Id, ids.iter().copied()))
@@ -65,24 +48,9 @@ pub async fn deals<C: ConnectionTrait>(db: &C, ids: &[DealId]) -> Result<Vec<dea
         .await?)
 }
 
-/// The touchpoint for change, if the scope shows it; a second caller waits for the first.
-///
-/// # Errors
-/// The database failed.
-pub async fn lock_touchpoint(tx: &Tx, id: TouchpointId) -> Result<Option<touchpoint::Model>> {
-    let select = touchpoint::Entity::find_by_id(id)
-        .filter(visible(tx.actor().scope()))
-        .lock_exclusive();
-    Ok(select.one(tx).await?)
-}
-
-/// The touchpoints of deals that the scope shows, by time, then id.
-///
-/// # Errors
-/// The database failed.
+/// The touchpoints of deals, by time, then id.
 pub async fn touchpoints<C: ConnectionTrait>(
     db: &C,
-    scope: Scope,
     deals: &[DealId],
 ) -> Result<Vec<touchpoint::Model>> {
     let mut rows = Vec::new();
@@ -93,7 +61,6 @@ pub async fn touchpoints<C: ConnectionTrait>(
                 touchpoint::Column::DealId,
                 chunk.iter().copied(),
             ))
-            .filter(visible(scope))
             .order_by_asc(touchpoint::Column::DealId)
             .order_by_asc(touchpoint::Column::OccurredAt)
             .order_by_asc(touchpoint::Column::Id);
@@ -102,40 +69,7 @@ pub async fn touchpoints<C: ConnectionTrait>(
     Ok(rows)
 }
 
-/// The touchpoints that a scope shows.
-#[must_use]
-pub fn visible_touchpoints(scope: Scope) -> Select<touchpoint::Entity> {
-    touchpoint::Entity::find().filter(visible(scope))
-}
-
-/// A partner's people see what is recorded about their own partner, on shared deals too.
-fn visible(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => Condition::all().add(touchpoint::Column::PartnerId.eq(partner)),
-        Scope::Nothing => Condition::all().add(Expr::value(false)),
-    }
-}
-
-/// Touchpoints by id under a scope.
-///
-/// # Errors
-/// The database failed.
-pub async fn touchpoints_by_id<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    ids: &[TouchpointId],
-) -> Result<Vec<touchpoint::Model>> {
-    let select = touchpoint::Entity::find()
-        .filter(any_of(db, touchpoint::Column::Id, ids.iter().copied()))
-        .filter(visible(scope));
-    Ok(select.all(db).await?)
-}
-
 /// The participants of deals that have accepted at some time, whether or not they are still there.
-///
-/// # Errors
-/// The database failed.
 pub async fn participants<C: ConnectionTrait>(
     db: &C,
     deals: &[DealId],
@@ -155,9 +89,6 @@ pub async fn participants<C: ConnectionTrait>(
 }
 
 /// The partners that take part in a deal or have touchpoints on it.
-///
-/// # Errors
-/// The database failed.
 pub async fn partners_on<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<BTreeSet<PartnerId>> {
     let participants: Vec<PartnerId> = deal_participant::Entity::find()
         .select_only()
@@ -177,46 +108,7 @@ pub async fn partners_on<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<BTr
     Ok(participants.into_iter().chain(touching).collect())
 }
 
-/// Moves a touchpoint on from the row that was read.
-///
-/// # Errors
-/// `STALE_OBJECT` when somebody else moved it meanwhile.
-pub async fn move_on(
-    tx: &Tx,
-    read: &touchpoint::Model,
-    status: TouchpointStatus,
-    rejection_reason: Option<String>,
-) -> Result<()> {
-    let decided = status == TouchpointStatus::Verified;
-    let mut change = touchpoint::ActiveModel {
-        status: Set(status),
-        version: Set(read.version + 1),
-        ..Default::default()
-    };
-    if decided {
-        change.verified_by = Set(tx.actor().user_id());
-        change.verified_at = Set(Some(tx.now()));
-    }
-    if rejection_reason.is_some() {
-        change.rejection_reason = Set(rejection_reason);
-    }
-    let moved = touchpoint::Entity::update_many()
-        .set(change)
-        .filter(touchpoint::Column::Id.eq(read.id))
-        .filter(touchpoint::Column::Version.eq(read.version))
-        .exec(tx)
-        .await?;
-    if moved.rows_affected == 1 {
-        Ok(())
-    } else {
-        Err(Error::stale())
-    }
-}
-
 /// Takes the confirmation from a deal's touchpoints that happened after an instant; they wait for approval.
-///
-/// # Errors
-/// The database failed.
 pub async fn await_approval(tx: &Tx, deal: DealId, after: DateTime<Utc>) -> Result<()> {
     use touchpoint::Column;
     let open = [TouchpointStatus::Claimed, TouchpointStatus::Verified];
@@ -237,9 +129,6 @@ pub async fn await_approval(tx: &Tx, deal: DealId, after: DateTime<Utc>) -> Resu
 }
 
 /// The official computations of deals with their credit, in the order of the credit.
-///
-/// # Errors
-/// The database failed.
 pub async fn official<C: ConnectionTrait>(
     db: &C,
     deals: &[DealId],
@@ -285,9 +174,6 @@ async fn credits_of<C: ConnectionTrait>(
 }
 
 /// The deals among these that have an official computation.
-///
-/// # Errors
-/// The database failed.
 pub async fn attributed<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<HashSet<DealId>> {
     let mut found = HashSet::new();
     for chunk in deals.chunks(CHUNK) {
@@ -310,9 +196,6 @@ pub async fn attributed<C: ConnectionTrait>(db: &C, deals: &[DealId]) -> Result<
 }
 
 /// Writes official computations; one whose deal got another meanwhile is not written. Returns those that were.
-///
-/// # Errors
-/// The database failed.
 pub async fn insert_runs(
     tx: &Tx,
     runs: &[attribution_run::Model],
@@ -338,9 +221,6 @@ pub async fn insert_runs(
 
 /// Deals won in a span, by time, then id, after the one given; of these programmes only where some are
 /// named; with `partner` only those on which it has accepted a role at some time or did something.
-///
-/// # Errors
-/// The database failed.
 pub async fn won_between<C: ConnectionTrait>(
     db: &C,
     (bound, programs): (&Bound, Option<&[ProgramId]>),

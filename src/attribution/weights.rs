@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, MathematicalOps};
 
-use super::models::Touch;
+use super::computation::Touch;
 use super::parameters::Parameters;
 use crate::entity::{attribution_run::AttributionModel, touchpoint::DealMilestone};
 

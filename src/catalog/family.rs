@@ -1,10 +1,8 @@
 //! The vendor adds a product family.
 
-use sea_orm::ActiveValue::Set;
-
 use super::{facts, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{ids::ProductFamilyId, product_family},
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
@@ -25,7 +23,7 @@ pub struct Create {
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every fault
 /// at its field; `DUPLICATE` at `code`. Records `product_family.created`.
-pub async fn create(tx: &Tx, command: Create) -> Result<ProductFamilyId> {
+pub async fn create(tx: &Tx, command: Create) -> Result<Held<product_family::Entity>> {
     tx.actor().may(Action::CatalogManage)?;
     let mut faults = Faults::default();
     let code = facts::family_code(&mut faults, "code", &command.code);
@@ -45,7 +43,7 @@ pub(super) async fn of_code(tx: &Tx, code: String) -> Result<ProductFamilyId> {
         return Ok(family.id);
     }
     if let Some(added) = add(tx, code.clone(), code.clone()).await? {
-        return Ok(added);
+        return Ok(added.id);
     }
     let theirs = store::family_by_code(tx, &code).await?;
     theirs
@@ -54,17 +52,18 @@ pub(super) async fn of_code(tx: &Tx, code: String) -> Result<ProductFamilyId> {
 }
 
 /// Writes a family, unless one of this code exists.
-async fn add(tx: &Tx, code: String, name: String) -> Result<Option<ProductFamilyId>> {
-    let id: ProductFamilyId = tx.id();
-    let row = product_family::ActiveModel {
-        id: Set(id),
-        code: Set(code),
-        name: Set(name),
-        created_at: Set(tx.now()),
+async fn add(tx: &Tx, code: String, name: String) -> Result<Option<Held<product_family::Entity>>> {
+    let row = product_family::Model {
+        id: tx.id(),
+        code,
+        name,
+        created_at: tx.now(),
     };
-    if !tx.insert_new(row).await? {
-        return Ok(None);
+    let added = tx.add_new(row).await?;
+    if let Some(family) = &added {
+        tx.record(Event::ProductFamilyCreated {
+            family_id: family.id,
+        });
     }
-    tx.record(Event::ProductFamilyCreated { family_id: id });
-    Ok(Some(id))
+    Ok(added)
 }

@@ -1,13 +1,12 @@
 //! The vendor adds a product, or changes one.
 
 use async_graphql::MaybeUndefined::{self, Null, Undefined, Value};
-use sea_orm::ActiveValue::Set;
 
 use super::{facts, family, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{ids::ProductId, product},
-    error::{Code, Error, Faults, Refusal, Result},
+    error::{Code, Faults, Refusal, Result},
     events::Event,
     platform::money::Money,
     tx::Tx,
@@ -48,7 +47,7 @@ pub struct Update {
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every fault
 /// at its field; `DUPLICATE` at `sku` or `externalId`. Records `product.created`, and `product_family.created`.
-pub async fn create(tx: &Tx, command: Create) -> Result<ProductId> {
+pub async fn create(tx: &Tx, command: Create) -> Result<Held<product::Entity>> {
     tx.actor().may(Action::CatalogManage)?;
     let mut faults = Faults::default();
     let sku = facts::sku(&mut faults, "sku", &command.sku);
@@ -59,30 +58,32 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProductId> {
     check_price(&mut faults, command.list_price);
     faults.check()?;
     let family = family::of_code(tx, code).await?;
-    let id: ProductId = tx.id();
     let same_sku = store::is_sku_taken(tx, &sku).await?;
-    let row = product::ActiveModel {
-        id: Set(id),
-        external_id: Set(external_id),
-        sku: Set(sku),
-        name: Set(name),
-        family_id: Set(family),
-        list_price_minor: Set(command.list_price.map(Money::minor)),
-        currency: Set(command.list_price.map(Money::currency)),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    let row = product::Model {
+        id: tx.id(),
+        external_id,
+        sku,
+        name,
+        family_id: family,
+        list_price_minor: command.list_price.map(Money::minor),
+        currency: command.list_price.map(Money::currency),
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
     };
-    if same_sku || !tx.insert_new(row).await? {
+    let added = if same_sku {
+        None
+    } else {
+        tx.add_new(row).await?
+    };
+    let product = added.ok_or_else(|| {
         let field = if same_sku { "sku" } else { "externalId" };
-        return Err(
-            Refusal::new(Code::Duplicate, "Another product has this value.")
-                .at(field)
-                .into(),
-        );
-    }
-    tx.record(Event::ProductCreated { product_id: id });
-    Ok(id)
+        Refusal::new(Code::Duplicate, "Another product has this value.").at(field)
+    })?;
+    tx.record(Event::ProductCreated {
+        product_id: product.id,
+    });
+    Ok(product)
 }
 
 /// Changes facts about a product. Deals and protections keep what they were made with.
@@ -90,18 +91,11 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProductId> {
 /// # Errors
 /// `NOT_FOUND` at `productId`; `FORBIDDEN` as for [`create`]; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its
 /// field. Records `product.updated` with the names of the fields, and `product_family.created`.
-pub async fn update(tx: &Tx, command: Update) -> Result<ProductId> {
-    tx.actor().may(Action::CatalogManage)?;
-    let id = command.product;
-    let before = store::hold(tx, id)
-        .await?
-        .ok_or_else(|| Error::not_found("productId"))?;
-    if command
-        .expected_version
-        .is_some_and(|expected| expected != before.version)
-    {
-        return Err(Error::stale());
-    }
+pub async fn update(tx: &Tx, command: Update) -> Result<Held<product::Entity>> {
+    let before = tx
+        .load::<product::Entity>(command.product, Action::CatalogManage)
+        .await?;
+    before.at_version(command.expected_version)?;
     let after = apply(tx, &before, command).await?;
     let fields = [
         (before.name != after.name, "name"),
@@ -117,25 +111,13 @@ pub async fn update(tx: &Tx, command: Update) -> Result<ProductId> {
         .map(|(_, field)| field.to_owned())
         .collect();
     if fields.is_empty() {
-        return Ok(id);
-    }
-    let row = product::ActiveModel {
-        name: Set(after.name),
-        family_id: Set(after.family_id),
-        list_price_minor: Set(after.list_price_minor),
-        currency: Set(after.currency),
-        version: Set(before.version + 1),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    };
-    if !store::replace(tx, row, id, before.version).await? {
-        return Err(Error::stale());
+        return Ok(before);
     }
     tx.record(Event::ProductUpdated {
-        product_id: id,
+        product_id: before.id,
         fields,
     });
-    Ok(id)
+    tx.save(&before, |row| *row = after).await
 }
 
 /// The row as it will be.

@@ -1,4 +1,4 @@
-//! Reading and writing the catalogue. It is open to everybody who is signed in.
+//! Queries of the catalogue. It is open to everybody who is signed in.
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
@@ -6,14 +6,37 @@ use sea_orm::{
 };
 
 use crate::{
-    entity::{
-        ids::{ProductFamilyId, ProductId},
-        product, product_family,
-    },
+    access::{Action, Actor, Scope, Versioned, Visible, everybody},
+    entity::{product, product_family},
     error::Result,
-    platform::{sql::any_of, text::Part},
-    tx::{CHUNK, Tx},
+    platform::text::Part,
+    tx::Tx,
 };
+
+impl Visible for product::Entity {
+    const ID: Self::Column = product::Column::Id;
+    const ARGUMENT: &'static str = "productId";
+    const READ: Action = Action::CatalogRead;
+
+    fn visible(scope: Scope) -> Condition {
+        everybody(scope)
+    }
+}
+
+impl Versioned for product::Entity {
+    const VERSION: Self::Column = product::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(product::Column::UpdatedAt);
+}
+
+impl Visible for product_family::Entity {
+    const ID: Self::Column = product_family::Column::Id;
+    const ARGUMENT: &'static str = "productFamilyId";
+    const READ: Action = Action::CatalogRead;
+
+    fn visible(scope: Scope) -> Condition {
+        everybody(scope)
+    }
+}
 
 /// Which products are wanted; all of it must hold.
 #[derive(Clone, Debug, Default)]
@@ -24,14 +47,14 @@ pub struct Wanted {
     pub name: Vec<Part>,
 }
 
-/// The products that are wanted.
+/// The products that are wanted and that an actor sees.
 #[must_use]
-pub fn products(wanted: &Wanted) -> Select<product::Entity> {
+pub fn products(actor: &Actor, wanted: &Wanted) -> Select<product::Entity> {
     let named = wanted
         .name
         .iter()
         .map(|part| part.of_any_case(product::Column::Name));
-    let all = product::Entity::find().filter(named.fold(Condition::all(), Condition::add));
+    let all = product::Entity::seen_by(actor).filter(named.fold(Condition::all(), Condition::add));
     match &wanted.family {
         None => all,
         Some(code) => {
@@ -46,49 +69,7 @@ pub fn products(wanted: &Wanted) -> Select<product::Entity> {
     }
 }
 
-/// One product.
-///
-/// # Errors
-/// The database failed.
-pub async fn find<C: ConnectionTrait>(db: &C, id: ProductId) -> Result<Option<product::Model>> {
-    Ok(product::Entity::find_by_id(id).one(db).await?)
-}
-
-/// One product, held against every other change until the end of the unit of work.
-///
-/// # Errors
-/// The database failed.
-pub async fn hold(tx: &Tx, id: ProductId) -> Result<Option<product::Model>> {
-    Ok(product::Entity::find_by_id(id)
-        .lock_exclusive()
-        .one(tx)
-        .await?)
-}
-
-/// Several products, in no order.
-///
-/// # Errors
-/// The database failed.
-pub async fn find_all<C: ConnectionTrait>(
-    db: &C,
-    ids: &[ProductId],
-) -> Result<Vec<product::Model>> {
-    let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
-        found.extend(
-            product::Entity::find()
-                .filter(any_of(db, product::Column::Id, ids.iter().copied()))
-                .all(db)
-                .await?,
-        );
-    }
-    Ok(found)
-}
-
 /// Whether a product has this stock-keeping number.
-///
-/// # Errors
-/// The database failed.
 pub async fn is_sku_taken(tx: &Tx, sku: &str) -> Result<bool> {
     Ok(product::Entity::find()
         .filter(product::Column::Sku.eq(sku))
@@ -97,21 +78,7 @@ pub async fn is_sku_taken(tx: &Tx, sku: &str) -> Result<bool> {
         > 0)
 }
 
-/// One family.
-///
-/// # Errors
-/// The database failed.
-pub async fn find_family<C: ConnectionTrait>(
-    db: &C,
-    id: ProductFamilyId,
-) -> Result<Option<product_family::Model>> {
-    Ok(product_family::Entity::find_by_id(id).one(db).await?)
-}
-
 /// The family of a code.
-///
-/// # Errors
-/// The database failed.
 pub async fn family_by_code<C: ConnectionTrait>(
     db: &C,
     code: &str,
@@ -120,45 +87,4 @@ pub async fn family_by_code<C: ConnectionTrait>(
         .filter(product_family::Column::Code.eq(code))
         .one(db)
         .await?)
-}
-
-/// Several families, in no order.
-///
-/// # Errors
-/// The database failed.
-pub async fn find_families<C: ConnectionTrait>(
-    db: &C,
-    ids: &[ProductFamilyId],
-) -> Result<Vec<product_family::Model>> {
-    let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
-        let of_these = product_family::Entity::find().filter(any_of(
-            db,
-            product_family::Column::Id,
-            ids.iter().copied(),
-        ));
-        found.extend(of_these.all(db).await?);
-    }
-    Ok(found)
-}
-
-/// Writes a changed product over the version that was read; says whether that was still the stored one.
-///
-/// # Errors
-/// The database failed.
-pub async fn replace(
-    tx: &Tx,
-    row: product::ActiveModel,
-    id: ProductId,
-    version: i64,
-) -> Result<bool> {
-    let update = product::Entity::update_many()
-        .set(row)
-        .filter(product::Column::Id.eq(id));
-    Ok(update
-        .filter(product::Column::Version.eq(version))
-        .exec(tx)
-        .await?
-        .rows_affected
-        == 1)
 }

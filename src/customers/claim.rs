@@ -1,15 +1,34 @@
 //! What somebody typed about a customer, in the form in which customers are compared and kept.
 
-use super::{
-    identity::{Facts, name_key, phone_key, registrable_domain, registration_number_key},
-    resolve::ClaimedCustomer,
+use super::identity::{Facts, name_key, registrable_domain};
+use crate::{
+    entity::customer,
+    error::Faults,
+    platform::{
+        company_number::{phone_key, registration_number_key},
+        country,
+    },
 };
-use crate::{entity::customer, error::Faults, platform::country};
 
 /// The most characters of a name.
 pub const NAME: usize = 200;
 /// The most characters of an industry, a number or a telephone number.
 pub const WORD: usize = 80;
+
+/// A customer as somebody names it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ClaimedCustomer {
+    /// The name, as typed.
+    pub name: String,
+    /// A domain, web address or e-mail address, as typed.
+    pub domain: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// The number in a public register, as typed.
+    pub registration_number: Option<String>,
+    /// A phone number, as typed.
+    pub phone: Option<String>,
+}
 
 /// A customer in canonical form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

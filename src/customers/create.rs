@@ -1,13 +1,12 @@
 //! The vendor records a customer.
 
 use super::{
+    claim::ClaimedCustomer,
     claim::{Claim, WORD},
-    match_store,
-    resolve::{self, ClaimedCustomer},
-    store,
+    match_store, resolve, store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{customer, ids::CustomerId},
     error::{Code, Error, Faults, Refusal, Result},
     platform::hierarchy::HierarchyFault,
@@ -41,7 +40,7 @@ pub struct Create {
 /// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `registrationNumber` or `externalId`, and at `name` when
 /// the new customer has neither a domain nor a number and one of its name and country is there. Records
 /// `customer.created`.
-pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
+pub async fn create(tx: &Tx, command: Create) -> Result<Held<customer::Entity>> {
     tx.actor().may(Action::CustomerManage)?;
     let mut faults = Faults::default();
     let claim = Claim::read(&mut faults, &command.named, "");
@@ -66,12 +65,12 @@ pub async fn create(tx: &Tx, command: Create) -> Result<CustomerId> {
         parent_id: command.parent,
         ..resolve::blank(tx, &claim)
     };
-    if !resolve::insert(tx, &row).await? {
-        let now_known = match_store::identical(tx, &claim).await?;
-        let field = now_known.map_or("externalId", |known| proof(&claim, &known));
-        return Err(taken(field));
+    if let Some(added) = resolve::insert(tx, row).await? {
+        return Ok(added);
     }
-    Ok(row.id)
+    let now_known = match_store::identical(tx, &claim).await?;
+    let field = now_known.map_or("externalId", |known| proof(&claim, &known));
+    Err(taken(field))
 }
 
 /// A number of people that a company can employ.

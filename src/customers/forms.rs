@@ -3,13 +3,14 @@
 //! would not be found by a claim made today.
 
 use super::{
-    identity::{self, name_key, phone_key, registrable_domain, registration_number_key},
+    identity::{self, name_key, registrable_domain},
     match_store as store,
 };
 use crate::{
     app::App,
     entity::{customer, ids::CustomerId},
     error::Result,
+    platform::company_number::{phone_key, registration_number_key},
     tx::{Call, Tx},
 };
 

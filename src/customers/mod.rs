@@ -8,7 +8,7 @@
 //! executives. A partner sees the customers of its own registrations, of the deals it owns, and of those it is invited
 //! to or takes part in. There are no states.
 
-mod claim;
+pub mod claim;
 pub mod create;
 pub mod forms;
 pub mod graphql;

@@ -1,14 +1,14 @@
 //! From what a partner typed to the one customer it means, and what else it might mean.
 
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use sea_orm::EntityTrait;
 
 use super::{
-    claim::Claim,
+    claim::{Claim, ClaimedCustomer},
     identity::{self, Facts},
-    match_store, store,
+    match_store,
 };
 use crate::{
-    access::Scope,
+    access::Held,
     entity::{
         customer,
         deal_registration::{MatchOutcome, MatchReasons},
@@ -18,21 +18,6 @@ use crate::{
     events::Event,
     tx::Tx,
 };
-
-/// A customer as somebody names it.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct ClaimedCustomer {
-    /// The name, as typed.
-    pub name: String,
-    /// A domain, web address or e-mail address, as typed.
-    pub domain: Option<String>,
-    /// ISO 3166-1 alpha-2.
-    pub country: Option<String>,
-    /// The number in a public register, as typed.
-    pub registration_number: Option<String>,
-    /// A phone number, as typed.
-    pub phone: Option<String>,
-}
 
 /// The customer found or made, and which other customers look like it.
 #[derive(Clone, Debug)]
@@ -86,7 +71,7 @@ pub async fn again(
     claimed_name: &str,
     similarity_ppm: i32,
 ) -> Result<Resolved> {
-    let customer = store::find(tx, Scope::All, id).await?;
+    let customer = customer::Entity::find_by_id(id).one(tx).await?;
     let customer = customer.ok_or_else(|| Error::internal("a registration without a customer"))?;
     let stored = Claim::of(&customer);
     let mut found = lookalikes(tx, &stored, id, similarity_ppm).await?;
@@ -106,9 +91,8 @@ pub async fn again(
 
 /// Writes the customer, unless somebody else did at the same time: then theirs is the one.
 async fn make(tx: &Tx, claim: &Claim) -> Result<customer::Model> {
-    let row = blank(tx, claim);
-    if insert(tx, &row).await? {
-        return Ok(row);
+    if let Some(made) = insert(tx, blank(tx, claim)).await? {
+        return Ok(made.into_row());
     }
     let theirs = match_store::identical(tx, claim).await?;
     theirs.ok_or_else(|| Error::internal("a customer exists and cannot be found"))
@@ -135,19 +119,19 @@ pub(super) fn blank(tx: &Tx, claim: &Claim) -> customer::Model {
     }
 }
 
-/// Writes a new customer with its keys, unless a customer of this identity exists; says whether it was written.
-pub(super) async fn insert(tx: &Tx, row: &customer::Model) -> Result<bool> {
-    if !tx
-        .insert_new(row.clone().into_active_model().reset_all())
-        .await?
-    {
-        return Ok(false);
+/// Writes a new customer with its keys, unless a customer of this identity exists.
+pub(super) async fn insert(
+    tx: &Tx,
+    row: customer::Model,
+) -> Result<Option<Held<customer::Entity>>> {
+    let added = tx.add_new(row).await?;
+    if let Some(customer) = &added {
+        match_store::file_under(tx, customer.id, identity::block_keys(&customer.name)).await?;
+        tx.record(Event::CustomerCreated {
+            customer_id: customer.id,
+        });
     }
-    match_store::file_under(tx, row.id, identity::block_keys(&row.name)).await?;
-    tx.record(Event::CustomerCreated {
-        customer_id: row.id,
-    });
-    Ok(true)
+    Ok(added)
 }
 
 async fn lookalikes(

@@ -1,22 +1,20 @@
 //! Reading and writing customers, always under the scope of who asks.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{SelectStatement, UnionType},
 };
 
 use crate::{
-    access::{Action, Actor, Scope},
+    access::{Action, Actor, Scope, Versioned, Visible, with_partner},
     entity::{
         customer, deal,
         deal_participant::{self, ParticipantStatus},
         deal_registration,
-        ids::{CustomerId, PartnerId},
+        ids::PartnerId,
     },
     error::Result,
-    platform::{hierarchy::Tree, sql::any_of},
-    tx::{CHUNK, Tx},
+    platform::hierarchy::Tree,
 };
 
 /// Customers as a tree of companies.
@@ -25,25 +23,30 @@ pub const TREE: Tree<customer::Entity> = Tree {
     parent: customer::Column::ParentId,
 };
 
-/// Which customers an actor may see at all: a partner's people those of their work, the vendor's by their role.
-#[must_use]
-pub fn scope(actor: &Actor) -> Scope {
-    match actor.scope() {
-        Scope::All if !actor.can(Action::CustomerReadAll) => Scope::Nothing,
-        scope => scope,
+impl Visible for customer::Entity {
+    const ID: Self::Column = customer::Column::Id;
+    const ARGUMENT: &'static str = "customerId";
+    const READ: Action = Action::CustomerReadAll;
+
+    /// A partner sees the customers of its registrations, of the deals it owns and of those it is invited to or takes part in.
+    fn visible(scope: Scope) -> Condition {
+        with_partner(scope, |own| {
+            Condition::all().add(customer::Column::Id.in_subquery(known_to(own)))
+        })
+    }
+
+    /// A partner's people read those of their work, the vendor's by their role.
+    fn may_read(actor: &Actor) -> Result<()> {
+        match actor.partner_id() {
+            Some(_) => Ok(()),
+            None => actor.may(Self::READ),
+        }
     }
 }
 
-/// The customers in a scope: for a partner those of its registrations, of the deals it owns and of those it is invited
-/// to or takes part in.
-#[must_use]
-pub fn visible(scope: Scope) -> Select<customer::Entity> {
-    let all = customer::Entity::find();
-    match scope {
-        Scope::All => all,
-        Scope::Partner(own) => all.filter(customer::Column::Id.in_subquery(known_to(own))),
-        Scope::Nothing => all.filter(customer::Column::Id.is_in(std::iter::empty::<CustomerId>())),
-    }
+impl Versioned for customer::Entity {
+    const VERSION: Self::Column = customer::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(customer::Column::UpdatedAt);
 }
 
 /// The customers of a partner's work: found from the partner, however many other customers there are.
@@ -77,72 +80,4 @@ pub(super) fn registered_by(partner: PartnerId) -> SelectStatement {
         .column(deal_registration::Column::CustomerId)
         .filter(deal_registration::Column::PartnerId.eq(partner))
         .into_query()
-}
-
-/// One customer.
-///
-/// # Errors
-/// The database failed.
-pub async fn find<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    id: CustomerId,
-) -> Result<Option<customer::Model>> {
-    Ok(visible(scope)
-        .filter(customer::Column::Id.eq(id))
-        .one(db)
-        .await?)
-}
-
-/// One customer, held against every other change until the end of the unit of work.
-///
-/// # Errors
-/// The database failed.
-pub async fn hold(tx: &Tx, id: CustomerId) -> Result<Option<customer::Model>> {
-    Ok(customer::Entity::find_by_id(id)
-        .lock_exclusive()
-        .one(tx)
-        .await?)
-}
-
-/// Several customers, in no order.
-///
-/// # Errors
-/// The database failed.
-pub async fn find_all<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    ids: &[CustomerId],
-) -> Result<Vec<customer::Model>> {
-    let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
-        found.extend(
-            visible(scope)
-                .filter(any_of(db, customer::Column::Id, ids.iter().copied()))
-                .all(db)
-                .await?,
-        );
-    }
-    Ok(found)
-}
-
-/// Writes a changed customer over the version that was read; says whether that was still the stored one.
-///
-/// # Errors
-/// The database failed, or refused a value that must be unique.
-pub async fn replace(
-    tx: &Tx,
-    row: customer::ActiveModel,
-    id: CustomerId,
-    version: i64,
-) -> std::result::Result<bool, DbErr> {
-    let update = customer::Entity::update_many()
-        .set(row)
-        .filter(customer::Column::Id.eq(id));
-    Ok(update
-        .filter(customer::Column::Version.eq(version))
-        .exec(tx)
-        .await?
-        .rows_affected
-        == 1)
 }

@@ -1,14 +1,13 @@
 //! Facts about a customer change.
 
 use async_graphql::MaybeUndefined::{self, Null, Undefined, Value};
-use sea_orm::{ActiveValue::Set, DbErr, SqlErr};
 
 use super::{
     claim::{self, WORD},
-    create, identity, match_store, store,
+    create, identity, match_store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{customer, ids::CustomerId},
     error::{Error, Faults, Result},
     events::Event,
@@ -55,45 +54,33 @@ pub struct Patch {
 /// `NOT_FOUND` at `customerId` or `parentId`; `FORBIDDEN` for everybody but the vendor's administrators and alliance
 /// managers; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its field; `DUPLICATE` when another customer has the
 /// domain, the registration number or the external id. Records `customer.updated` with the names of the fields.
-pub async fn update(tx: &Tx, command: Update) -> Result<CustomerId> {
-    let Update {
-        customer: id,
-        expected_version,
-        patch,
-    } = command;
+pub async fn update(tx: &Tx, command: Update) -> Result<Held<customer::Entity>> {
     // Who does not see the customer is told nothing about it.
-    let scope = store::scope(tx.actor());
-    store::find(tx, scope, id)
-        .await?
-        .ok_or_else(|| Error::not_found("customerId"))?;
+    let before = tx.load_seen::<customer::Entity>(command.customer).await?;
     tx.actor().may(Action::CustomerManage)?;
-    let before = store::hold(tx, id)
-        .await?
-        .ok_or_else(|| Error::not_found("customerId"))?;
-    if expected_version.is_some_and(|expected| expected != before.version) {
-        return Err(Error::stale());
-    }
+    before.at_version(command.expected_version)?;
     let mut faults = Faults::default();
-    let after = apply(&mut faults, &before, &patch);
+    let after = apply(&mut faults, &before, &command.patch);
     faults.check()?;
     if let (Some(parent), true) = (after.parent_id, after.parent_id != before.parent_id) {
-        create::check_parent(tx, Some(id), parent).await?;
+        create::check_parent(tx, Some(before.id), parent).await?;
     }
     let fields = changed(&before, &after);
     if fields.is_empty() {
-        return Ok(id);
+        return Ok(before);
     }
     check_proof(tx, &before, &after).await?;
-    write(tx, &before, &after).await?;
-    if before.name != after.name {
-        match_store::unfile(tx, id).await?;
-        match_store::file_under(tx, id, identity::block_keys(&after.name)).await?;
+    let saved = tx.save(&before, |row| *row = after).await;
+    let saved = saved.map_err(clash)?;
+    if before.name != saved.name {
+        match_store::unfile(tx, saved.id).await?;
+        match_store::file_under(tx, saved.id, identity::block_keys(&saved.name)).await?;
     }
     tx.record(Event::CustomerUpdated {
-        customer_id: id,
+        customer_id: saved.id,
         fields: fields.into_iter().map(str::to_owned).collect(),
     });
-    Ok(id)
+    Ok(saved)
 }
 
 /// Refuses a domain or a registration number by which another customer is known.
@@ -171,37 +158,11 @@ fn changed(before: &customer::Model, after: &customer::Model) -> Vec<&'static st
         .collect()
 }
 
-async fn write(tx: &Tx, before: &customer::Model, after: &customer::Model) -> Result<()> {
-    let values = after.clone();
-    let row = customer::ActiveModel {
-        external_id: Set(values.external_id),
-        name: Set(values.name),
-        name_key: Set(values.name_key),
-        domain: Set(values.domain),
-        country: Set(values.country),
-        industry: Set(values.industry),
-        registration_number: Set(values.registration_number),
-        phone: Set(values.phone),
-        employees: Set(values.employees),
-        parent_id: Set(values.parent_id),
-        version: Set(before.version + 1),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    };
-    match store::replace(tx, row, before.id, before.version).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::stale()),
-        Err(error) => Err(clash(error)),
-    }
-}
-
 /// Which unique value the database refused.
-fn clash(error: DbErr) -> Error {
-    match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(text)) if text.contains("external_id") => {
-            create::taken("externalId")
-        }
-        Some(SqlErr::UniqueConstraintViolation(_)) => create::taken("domain"),
-        _ => error.into(),
+fn clash(error: Error) -> Error {
+    match error.taken() {
+        Some(text) if text.contains("external_id") => create::taken("externalId"),
+        Some(_) => create::taken("domain"),
+        None => error,
     }
 }

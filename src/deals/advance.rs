@@ -4,15 +4,16 @@ use sea_orm::ActiveValue::Set;
 
 use super::{
     participant_store, refusal,
+    rules::Rules,
     stage::{self, Position},
     store,
 };
 use crate::{
     access::Action,
     entity::{deal, deal_stage_change, ids::DealId},
-    error::{Error, Result},
+    error::Result,
     events::Event,
-    programs::rules::{self, Rules},
+    programs::rules,
     tx::Tx,
 };
 
@@ -64,11 +65,7 @@ pub async fn advance(tx: &Tx, command: Advance) -> Result<DealId> {
 /// # Errors
 /// The version does not exist.
 pub(super) async fn rules_of(tx: &Tx, deal: &deal::Model) -> Result<Rules> {
-    let version = deal.program_version_id;
-    let mut rules = rules::by_version(tx, &[version]).await?;
-    rules
-        .remove(&version)
-        .ok_or_else(|| Error::internal(format!("no rules {version}")))
+    rules::of(tx, deal.program_version_id).await
 }
 
 /// Where a deal stands, as the rules of the pipeline ask for it.

@@ -99,7 +99,7 @@ pub async fn win(tx: &Tx, command: Win) -> Result<Won> {
     tx.record(Event::DealWon { deal_id: deal.id });
     Ok(Won {
         deal: store::lock_deal(tx, deal.id, "dealId").await?,
-        zone: rules.settings.default_time_zone,
+        zone: rules.program.default_time_zone,
     })
 }
 

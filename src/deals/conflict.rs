@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use super::store;
 use crate::{
     customers::{
-        identity::{Facts, compare, phone_key, registrable_domain, registration_number_key},
-        resolve::{self, ClaimedCustomer, Resolved},
+        claim::ClaimedCustomer,
+        identity::{Facts, compare, registrable_domain},
+        resolve::{self, Resolved},
     },
     entity::{
         customer,
@@ -19,6 +20,7 @@ use crate::{
         protection,
     },
     error::{Code, Refusal, Result},
+    platform::company_number::{phone_key, registration_number_key},
     tx::Tx,
 };
 

@@ -1,7 +1,7 @@
 //! What time does to registrations and invitations: protections end, partners are reminded before, and
 //! invitations that nobody answered lapse.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -11,6 +11,7 @@ use sea_orm::{
 use super::{
     input, occupy, participant_store,
     protection::{self, Reminder},
+    rules::{PipelineRules, Rules},
     store,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     },
     error::{Error, Result},
     events::Event,
-    programs::{ProgramSettings, rules},
+    programs::rules,
     tx::{CHUNK, Tx},
 };
 
@@ -84,7 +85,8 @@ pub async fn remind(tx: &Tx) -> Result<bool> {
         .iter()
         .map(|registration| registration.program_version_id)
         .collect();
-    let rules = rules::by_version(tx, &versions.into_iter().collect::<Vec<_>>()).await?;
+    let rules: HashMap<_, Rules> =
+        rules::by_version(tx, &versions.into_iter().collect::<Vec<_>>()).await?;
     let mut planned: BTreeMap<Option<DateTime<Utc>>, Vec<DealRegistrationId>> = BTreeMap::new();
     for registration in &due {
         let rules = rules.get(&registration.program_version_id);
@@ -115,7 +117,7 @@ pub async fn remind(tx: &Tx) -> Result<bool> {
 
 fn steps(
     registration: &deal_registration::Model,
-    settings: &ProgramSettings,
+    settings: &PipelineRules,
 ) -> Result<Vec<Reminder>> {
     let (Some(from), Some(until)) = (registration.decided_at, registration.protected_until) else {
         return Ok(Vec::new());

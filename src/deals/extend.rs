@@ -7,6 +7,7 @@ use super::{
     input, occupy,
     protection::{self, Extension, ExtensionRefusal},
     refusal, register, review,
+    rules::Rules,
     stage::Stage,
     store,
 };
@@ -18,7 +19,6 @@ use crate::{
     },
     error::{Code, Error, Faults, Refusal, Result},
     events::Event,
-    programs::rules::Rules,
     tx::Tx,
 };
 

@@ -8,7 +8,8 @@ use sea_orm::{Condition, ConnectionTrait};
 
 use super::{
     forecast_store::{self, Extent, Sum, Terms},
-    pipeline::{Expected, Forecast},
+    pipeline::{Expected, Forecast, Grouping},
+    rules::Rules,
 };
 use crate::{
     access::Actor,
@@ -19,23 +20,9 @@ use crate::{
         ids::TypedId,
         money::{Currency, UnknownCurrency},
     },
-    programs::rules::{self, Rules},
+    programs::rules,
     rates,
 };
-
-/// By what deals are put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
-#[graphql(name = "DealForecastGrouping")]
-pub enum Grouping {
-    /// The partner that owns the deal.
-    Partner,
-    /// The tier that the owner has today in the programme of the deal.
-    Tier,
-    /// The country of the customer.
-    Country,
-    /// The quarter of the expected close.
-    Quarter,
-}
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -74,7 +61,8 @@ pub async fn forecast<C: ConnectionTrait>(
     question: Question,
 ) -> Result<Outlook> {
     let program = rules::choose(db, question.program).await?;
-    let settings = rules::in_force(db, program, now).await?.settings;
+    let today: rules::Rules = rules::in_force(db, program, now).await?;
+    let settings = today.program;
     let currency = match question.currency {
         Some(currency) => currency,
         None => settings
@@ -85,7 +73,8 @@ pub async fn forecast<C: ConnectionTrait>(
     let (scope, own) = (actor.scope(), actor.partner_id());
     let extents = forecast_store::extents(db, scope, question.filter.clone()).await?;
     let versions: BTreeSet<_> = extents.iter().map(|one| one.program_version_id).collect();
-    let rules = rules::by_version(db, &versions.into_iter().collect::<Vec<_>>()).await?;
+    let rules: HashMap<_, Rules> =
+        rules::by_version(db, &versions.into_iter().collect::<Vec<_>>()).await?;
     let zones = zones(&extents, &rules);
     let rates = rates_for(db, currency, settings.rate_max_age_days, &extents).await?;
     let terms = Terms {
@@ -127,7 +116,7 @@ fn zones(
 ) -> Vec<(Vec<ProgramVersionId>, Vec<Offset>)> {
     let mut zones: BTreeMap<&str, (Tz, BTreeSet<ProgramVersionId>)> = BTreeMap::new();
     for (id, rules) in rules {
-        let zone = rules.settings.default_time_zone;
+        let zone = rules.program.default_time_zone;
         let versions = zones.entry(zone.name());
         versions.or_insert((zone, BTreeSet::new())).1.insert(*id);
     }

@@ -7,7 +7,10 @@ use sea_orm::{
     sea_query::{Alias, CaseStatement, Expr, Func, SimpleExpr, UnionType},
 };
 
-use super::{forecast::Grouping, participant_store, store::visible_deals};
+use super::{
+    pipeline::Grouping,
+    store::{live_participants, visible_deals},
+};
 use crate::{
     access::Scope,
     entity::{
@@ -93,7 +96,7 @@ fn shown(scope: Scope) -> Condition {
         .select_only()
         .column(deal_participant::Column::DealId)
         .filter(deal_participant::Column::PartnerId.eq(partner))
-        .filter(participant_store::live());
+        .filter(live_participants());
     ids.union(UnionType::Distinct, joined.into_query());
     Condition::all().add(deal::Column::Id.in_subquery(ids))
 }

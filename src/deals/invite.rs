@@ -72,8 +72,9 @@ pub async fn invite(tx: &Tx, command: Invite) -> Result<DealParticipantId> {
     let everybody = participant_store::all_participants(tx, deal.id).await?;
     check_role(&command, &everybody)?;
 
-    let settings = advance::rules_of(tx, &deal).await?.settings;
-    let (days, zone) = (settings.invitation_days, settings.default_time_zone);
+    let rules = advance::rules_of(tx, &deal).await?;
+    let days = rules.settings.invitation_days;
+    let zone = rules.program.default_time_zone;
     let invitation = deal_participant::ActiveModel {
         status: Set(ParticipantStatus::Invited),
         scope: Set(scope),

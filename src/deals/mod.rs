@@ -26,6 +26,7 @@ pub mod open;
 pub mod refund;
 pub mod register;
 pub mod review;
+pub mod rules;
 
 mod forecast_store;
 pub mod graphql;
@@ -34,3 +35,5 @@ mod occupy;
 pub mod participant_store;
 mod refusal;
 pub mod store;
+
+pub use self::rules::PipelineRules;

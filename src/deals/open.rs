@@ -5,6 +5,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{
     input::{self, Amount, Line},
+    rules::Rules,
     stage::{self, Stage},
     store,
 };
@@ -56,7 +57,7 @@ pub struct Create {
 pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
     tx.actor().may(Action::DealManage)?;
     let program = rules::choose(tx, command.program).await?;
-    let rules = rules::in_force(tx, program, tx.now()).await?;
+    let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
     if let Some(owner) = command.owner {
         standing::require(tx, owner, Ability::JoinDeals, "ownerPartnerId").await?;
     }
@@ -71,7 +72,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
     let zone = input::zone(
         &mut faults,
         command.time_zone.as_deref(),
-        rules.settings.default_time_zone,
+        rules.program.default_time_zone,
     );
     if let Some(day) = command.expected_close_on {
         input::not_past(&mut faults, day, zone, tx.now());

@@ -7,7 +7,7 @@ use sea_orm::{
 
 use super::store;
 use crate::{
-    access::Scope,
+    access::{Action, Scope, Versioned, Visible, of_partner},
     entity::{
         deal_participant::{self, ParticipantStatus},
         ids::{DealId, DealParticipantId},
@@ -16,11 +16,19 @@ use crate::{
     tx::Tx,
 };
 
-/// Participants who are on the deal or may still come.
-#[must_use]
-pub fn live() -> Condition {
-    let statuses = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
-    Condition::all().add(deal_participant::Column::Status.is_in(statuses))
+impl Visible for deal_participant::Entity {
+    const ID: Self::Column = deal_participant::Column::Id;
+    const ARGUMENT: &'static str = "participantId";
+    const READ: Action = Action::DealRead;
+
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, deal_participant::Column::PartnerId)
+    }
+}
+
+impl Versioned for deal_participant::Entity {
+    const VERSION: Self::Column = deal_participant::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(deal_participant::Column::UpdatedAt);
 }
 
 /// Invitations whose time is over, locked, at most [`crate::tx::CHUNK`].
@@ -80,14 +88,7 @@ pub async fn participant<C: ConnectionTrait>(
 /// The participants that a scope shows: all, or a partner's own.
 #[must_use]
 pub fn participants(scope: Scope) -> Select<deal_participant::Entity> {
-    let select = deal_participant::Entity::find();
-    match scope {
-        Scope::All => select,
-        Scope::Partner(partner) => select.filter(deal_participant::Column::PartnerId.eq(partner)),
-        Scope::Nothing => {
-            select.filter(deal_participant::Column::Id.is_in(Vec::<DealParticipantId>::new()))
-        }
-    }
+    deal_participant::Entity::find().filter(deal_participant::Entity::visible(scope))
 }
 
 /// Everybody who was ever asked to join a deal.

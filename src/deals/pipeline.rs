@@ -11,6 +11,20 @@ use crate::{
     rates::{Rate, Rates},
 };
 
+/// By what deals are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "DealForecastGrouping")]
+pub enum Grouping {
+    /// The partner that owns the deal.
+    Partner,
+    /// The tier that the owner has today in the programme of the deal.
+    Tier,
+    /// The country of the customer.
+    Country,
+    /// The quarter of the expected close.
+    Quarter,
+}
+
 /// What one deal adds to the weighted pipeline: value × probability, in minor units of the deal's
 /// currency, rounded half to even.
 pub fn weighted(value_minor: i64, probability_ppm: i32) -> i128 {

@@ -8,14 +8,13 @@ use super::{
     conflict::{self, Claim, Verdict},
     expiry,
     input::{self, Amount, Line, Lines},
-    occupy, store,
+    occupy,
+    rules::Rules,
+    store,
 };
 use crate::{
     access::Action,
-    customers::{
-        identity::registrable_domain,
-        resolve::{self, ClaimedCustomer},
-    },
+    customers::{claim::ClaimedCustomer, identity::registrable_domain, resolve},
     entity::{
         deal::DealBusiness,
         deal_registration::{self, Contact, Contacts, RegistrationStatus},
@@ -26,10 +25,7 @@ use crate::{
     events::Event,
     partners::standing::{self, Ability},
     platform::{ids, money::Money},
-    programs::{
-        rules::{self, Rules},
-        settings::Tier,
-    },
+    programs::{rules, settings::Tier},
     tx::Tx,
 };
 
@@ -78,7 +74,7 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
     standing::require(tx, partner, Ability::RegisterDeals, "partnerId").await?;
 
     let program = rules::choose(tx, command.program).await?;
-    let rules = rules::in_force(tx, program, tx.now()).await?;
+    let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
     let sound = check(tx, &command, &rules).await?;
     let tier = rules::tier_of(tx, &rules, partner).await?;
     check_limit(tx, &rules, &tier, partner).await?;
@@ -148,7 +144,7 @@ async fn check(tx: &Tx, command: &Submit, rules: &Rules) -> Result<Sound> {
     let zone = input::zone(
         &mut faults,
         command.time_zone.as_deref(),
-        rules.settings.default_time_zone,
+        rules.program.default_time_zone,
     );
     input::not_past(&mut faults, command.expected_close_on, zone, tx.now());
     let need = faults.optional_text("need", command.need.as_deref(), 4_000);
@@ -216,7 +212,7 @@ async fn check_limit(tx: &Tx, rules: &Rules, tier: &str, partner: PartnerId) -> 
 /// The rules do not have it, which the programme's checks prevent.
 pub(super) fn tier_in<'r>(rules: &'r Rules, key: &str) -> Result<&'r Tier> {
     rules
-        .settings
+        .program
         .tier(key)
         .ok_or_else(|| Error::internal(format!("version {} has no tier {key}", rules.version_id)))
 }

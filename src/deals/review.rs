@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::Set;
 
 use super::{
     conflict, input, occupy, open, protection, refusal, register,
-    registration_status::RegistrationAction, store,
+    registration_status::RegistrationAction, rules::Rules, store,
 };
 use crate::{
     access::Action,
@@ -12,10 +12,10 @@ use crate::{
         deal_registration::{self, MatchOutcome, RegistrationStatus, RejectionReason},
         ids::DealRegistrationId,
     },
-    error::{Code, Error, Faults, Refusal, Result},
+    error::{Code, Faults, Refusal, Result},
     events::Event,
     platform::transition::StateMachine,
-    programs::rules::{self, Rules},
+    programs::rules,
     tx::Tx,
 };
 
@@ -259,11 +259,7 @@ pub async fn withdraw(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
 /// # Errors
 /// The version does not exist.
 pub(super) async fn rules_of(tx: &Tx, registration: &deal_registration::Model) -> Result<Rules> {
-    let version = registration.program_version_id;
-    let mut rules = rules::by_version(tx, &[version]).await?;
-    rules
-        .remove(&version)
-        .ok_or_else(|| Error::internal(format!("no rules {version}")))
+    rules::of(tx, registration.program_version_id).await
 }
 
 fn note(step: &Step) -> Result<Option<String>> {

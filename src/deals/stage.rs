@@ -184,10 +184,10 @@ fn pass_gates(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programs::settings::ProgramSettings;
+    use crate::deals::PipelineRules;
 
     fn stages() -> Vec<Stage> {
-        ProgramSettings::default().stages
+        PipelineRules::default().stages
     }
 
     fn open(stage: &str, unanswered: usize) -> Position<'_> {

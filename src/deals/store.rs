@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, sea_query::Expr,
 };
 
-use super::participant_store;
 use crate::{
-    access::Scope,
+    access::{Action, Scope, Versioned, Visible, of_partner, with_partner},
     entity::{
         deal::{self, SalesStatus},
-        deal_participant,
+        deal_participant::{self, ParticipantStatus},
         deal_registration::{self, RegistrationStatus},
         deal_registration_product, deal_stage_change,
         ids::{
@@ -23,32 +23,59 @@ use crate::{
         protection::{self, ProtectionStatus},
     },
     error::{Error, Result},
-    platform::money::Currency,
+    platform::{fingerprint, money::Currency},
     tx::{CHUNK, Tx},
 };
+
+/// Participants who are on the deal or may still come.
+#[must_use]
+pub fn live_participants() -> Condition {
+    let statuses = [ParticipantStatus::Invited, ParticipantStatus::Accepted];
+    Condition::all().add(deal_participant::Column::Status.is_in(statuses))
+}
+
+impl Visible for deal_registration::Entity {
+    const ID: Self::Column = deal_registration::Column::Id;
+    const ARGUMENT: &'static str = "registrationId";
+    const READ: Action = Action::RegistrationRead;
+
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, deal_registration::Column::PartnerId)
+    }
+}
+
+impl Versioned for deal_registration::Entity {
+    const VERSION: Self::Column = deal_registration::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(deal_registration::Column::UpdatedAt);
+}
+
+impl Visible for deal::Entity {
+    const ID: Self::Column = deal::Column::Id;
+    const ARGUMENT: &'static str = "dealId";
+    const READ: Action = Action::DealRead;
+
+    /// A partner sees the deals that it owns, takes part in or is invited to. Whoever declined, was removed or did not
+    /// answer in time sees the deal no more.
+    fn visible(scope: Scope) -> Condition {
+        with_partner(scope, deals_of)
+    }
+}
+
+impl Versioned for deal::Entity {
+    const VERSION: Self::Column = deal::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(deal::Column::UpdatedAt);
+}
 
 /// The registrations that a scope shows: a partner's own.
 #[must_use]
 pub fn visible_registrations(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => {
-            Condition::all().add(deal_registration::Column::PartnerId.eq(partner))
-        }
-        Scope::Nothing => Condition::all()
-            .add(deal_registration::Column::Id.is_in(Vec::<DealRegistrationId>::new())),
-    }
+    deal_registration::Entity::visible(scope)
 }
 
-/// The deals that a scope shows: those a partner owns, takes part in or is invited to. Whoever declined, was
-/// removed or did not answer in time sees the deal no more.
+/// The deals that a scope shows.
 #[must_use]
 pub fn visible_deals(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => deals_of(partner),
-        Scope::Nothing => Condition::all().add(deal::Column::Id.is_in(Vec::<DealId>::new())),
-    }
+    deal::Entity::visible(scope)
 }
 
 /// The deals of [`visible_deals`] as selects that are served by an index each.
@@ -73,7 +100,7 @@ pub fn deals_with(partner: PartnerId) -> Vec<Select<deal::Entity>> {
         .distinct()
         .join(JoinType::InnerJoin, to_participant)
         .filter(deal_participant::Column::PartnerId.eq(partner))
-        .filter(participant_store::live());
+        .filter(live_participants());
     vec![owned, joined]
 }
 
@@ -84,7 +111,7 @@ pub fn deals_of(partner: PartnerId) -> Condition {
         .select_only()
         .column(deal_participant::Column::DealId)
         .filter(deal_participant::Column::PartnerId.eq(partner))
-        .filter(participant_store::live());
+        .filter(live_participants());
     Condition::any()
         .add(deal::Column::PartnerId.eq(partner))
         .add(deal::Column::Id.in_subquery(joined.into_query()))
@@ -304,6 +331,8 @@ pub async fn save_registration(
 pub async fn save_deal(tx: &Tx, read: &deal::Model, mut change: deal::ActiveModel) -> Result<()> {
     change.version = sea_orm::Set(read.version + 1);
     change.updated_at = sea_orm::Set(tx.now());
+    let change = fingerprint::changed(read.clone().into_active_model().reset_all(), change)
+        .map_err(|error| Error::Internal(Box::new(error)))?;
     let saved = deal::Entity::update_many()
         .set(change)
         .filter(deal::Column::Id.eq(read.id))

@@ -25,8 +25,12 @@ crate::typed_ids! {
     ProgramId = "program";
     /// One version of a programme's rules.
     ProgramVersionId = "programversion";
+    /// One version of a document of rules.
+    RuleDocumentId = "rules";
     /// A partner's place in a programme.
     EnrollmentId = "enrollment";
+    /// A tier that a partner has from an instant on.
+    TierChangeId = "tierchange";
     /// A product family.
     ProductFamilyId = "family";
     /// A product.

@@ -13,6 +13,7 @@ mod payouts;
 mod platform;
 mod programs;
 mod rates;
+mod rules;
 
 pub use self::attribution::{attribution_credit, attribution_run, touchpoint};
 pub use self::customers::{customer, customer_block_key};
@@ -30,5 +31,9 @@ pub use self::payouts::{payout, payout_exception, payout_export, payout_run};
 pub use self::platform::{
     audit_event, audit_seal, idempotency, job, row_fingerprint, schedule_run,
 };
-pub use self::programs::{enrollment, product, product_family, program, program_version};
+pub use self::programs::{
+    enrollment, product, product_family, program, program_version, program_version_outcome,
+    tier_change,
+};
 pub use self::rates::exchange_rate;
+pub use self::rules::rule_document;

@@ -223,10 +223,19 @@ macro_rules! payload {
             /// # Errors
             /// What is not an expected refusal.
             pub fn of(result: $crate::error::Result<$type>) -> async_graphql::Result<Self> {
-                match result {
-                    Ok(object) => Ok(Self { $field: Some(object), user_errors: Vec::new() }),
-                    Err(error) => Ok(Self { $field: None, user_errors: $crate::graphql::errors::user_errors(error)? }),
-                }
+                <Self as $crate::graphql::Payload>::of(result)
+            }
+        }
+
+        impl $crate::graphql::Payload for $name {
+            type Object = $type;
+
+            fn done(object: $type) -> Self {
+                Self { $field: Some(object), user_errors: Vec::new() }
+            }
+
+            fn refused(user_errors: Vec<$crate::graphql::UserError>) -> Self {
+                Self { $field: None, user_errors }
             }
         }
     };

@@ -3,6 +3,7 @@
 pub mod ahead;
 pub mod batches;
 pub mod budget;
+pub mod change;
 pub mod context;
 pub mod cost;
 pub mod errors;
@@ -11,6 +12,7 @@ pub mod http;
 pub mod ide;
 mod list;
 pub mod media;
+pub mod objects;
 pub mod page;
 pub mod paging;
 pub mod params;
@@ -28,9 +30,11 @@ mod tests;
 #[cfg(test)]
 mod tiny;
 
+pub use change::{Changes, Payload};
 pub use context::ContextExt;
 pub use errors::UserError;
 pub use list::List;
+pub use objects::{Objects, Shown};
 
 use std::{any::TypeId, sync::Arc};
 

@@ -22,12 +22,15 @@ use super::{
 };
 use crate::{
     customers::{
-        identity::{block_keys, name_key, phone_key, registrable_domain, registration_number_key},
+        identity::{block_keys, name_key, registrable_domain},
         store::TREE,
     },
     entity::{customer, customer_block_key, ids::CustomerId},
     error::Result,
-    platform::ids::TypedId,
+    platform::{
+        company_number::{phone_key, registration_number_key},
+        ids::TypedId,
+    },
     tx::{CHUNK, Tx, Work},
 };
 

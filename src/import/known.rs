@@ -26,6 +26,17 @@ pub struct KnownProduct {
     pub list_price: Option<(i64, Currency)>,
 }
 
+/// The registration number of a partner.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The key of the number.
+    pub number: Option<String>,
+    /// The country of the partner.
+    pub country: Option<String>,
+    /// The legal name of the partner.
+    pub name: String,
+}
+
 /// Ids by external id.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -46,6 +57,8 @@ pub struct Known {
     pub customer_identities: HashMap<String, String>,
     /// What customers gave up in this file, by what it is, with the external id of the one that had it.
     pub given_up: HashMap<String, String>,
+    /// Who has which registration number, of the partners that a dry run would have made or changed.
+    pub partner_numbers: HashMap<PartnerId, Holder>,
     /// Partners without an external id, once they were looked for.
     pub by_hand: Option<Arc<ByHand>>,
     /// Partners and customers without one that got it in this import.
@@ -68,6 +81,7 @@ impl Known {
         }
         self.customer_identities.extend(more.customer_identities);
         self.given_up.extend(more.given_up);
+        self.partner_numbers.extend(more.partner_numbers);
         self.by_hand = more.by_hand.or_else(|| self.by_hand.take());
         self.adopted.extend(more.adopted);
         self.skus.extend(more.skus);

@@ -71,6 +71,7 @@ impl Entity {
                 "country",
                 "region",
                 "website",
+                "registration_number",
                 "parent",
                 "status",
                 "tier",

@@ -3,9 +3,10 @@
 //!
 //! An import never moves a known partner in its life; that takes a decision with a reason.
 //!
-//! A partner that a person recorded before without an external id is the one meant where its website has the same
-//! registrable domain or its legal name is the same. It gets the external id, and the report says so. Where several fit,
-//! the row is refused, because only a person can say which.
+//! A partner that a person recorded before without an external id is the one meant where its registration number is
+//! equal, or else its website has the same registrable domain or its legal name is the same. It gets the external id, and
+//! the report says so. Where several fit, the row is refused, because only a person can say which. So is a row whose
+//! registration number another partner of its country has.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -15,9 +16,9 @@ use std::{
 use sea_orm::{ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::{
-    by_hand::ByHand,
+    by_hand::{ByHand, Marks},
     cells::{Cells, NAME},
-    known::Known,
+    known::{Holder, Known},
     lineage::Lineage,
     table,
     unit::{Draft, Fate, Ground, Importable, Outcome, Remark},
@@ -31,8 +32,9 @@ use crate::{
         partner_lifecycle_event::{self, PartnerAction},
     },
     error::Result,
-    partners::{PartnerType, name_key, store::TREE},
-    platform::ids::TypedId,
+    partners::{PartnerType, name_key, number::may_be_same, store::TREE},
+    platform::{company_number::registration_number_key, ids::TypedId},
+    programs::tiers,
     tx::{CHUNK, Tx, Work},
 };
 
@@ -45,6 +47,7 @@ pub struct Facts {
     country: Option<String>,
     region: Option<String>,
     website: Option<String>,
+    registration_number: Option<String>,
     parent: Option<String>,
     status: PartnerStatus,
     tier: Option<String>,
@@ -60,6 +63,9 @@ impl Importable for Facts {
             country: cells.country("country"),
             region: cells.text("region", NAME),
             website: cells.text("website", NAME),
+            registration_number: cells
+                .text("registration_number", NAME)
+                .and_then(|text| registration_number_key(&text)),
             parent: cells.key("parent"),
             status: cells.word("status").unwrap_or(PartnerStatus::Active),
             tier: cells.text("tier", NAME),
@@ -69,6 +75,18 @@ impl Importable for Facts {
 
     fn import<'t>(tx: &'t Tx, ground: &'t Ground, drafts: &'t [Draft<Self>]) -> Work<'t, Outcome> {
         Box::pin(import(tx, ground, drafts))
+    }
+}
+
+impl Facts {
+    /// What the partner is recognised by.
+    fn marks(&self) -> Marks<'_> {
+        Marks {
+            website: self.website.as_deref(),
+            legal_name: &self.legal_name,
+            registration_number: self.registration_number.as_deref(),
+            country: self.country.as_deref(),
+        }
     }
 }
 
@@ -118,6 +136,8 @@ struct Stored {
     parents: HashMap<String, PartnerId>,
     /// Partners recorded by hand that rows may mean, by id.
     by_hand: HashMap<PartnerId, partner::Model>,
+    /// Who has the registration numbers of the rows.
+    numbers: HashMap<PartnerId, Holder>,
 }
 
 impl Stored {
@@ -135,9 +155,7 @@ impl Stored {
         let Some(by_hand) = &ground.known.by_hand else {
             return Ok(None);
         };
-        let fits = by_hand
-            .of(draft.facts.website.as_deref(), &draft.facts.legal_name)
-            .into_iter();
+        let fits = by_hand.of(draft.facts.marks()).into_iter();
         let fits = fits.filter_map(|(id, by)| Some((self.by_hand.get(&id)?, by)));
         let fits: Vec<_> = fits
             .filter(|(row, _)| {
@@ -166,6 +184,33 @@ impl Stored {
         }
     }
 
+    /// The name of another partner that has the registration number of one.
+    fn other_holder(
+        &self,
+        ground: &Ground,
+        writes: &Writes,
+        own: PartnerId,
+        now: &Holder,
+    ) -> Option<String> {
+        let number = now.number.as_ref()?;
+        let later = |id: &PartnerId| {
+            let known = ground.known.partner_numbers.get(id);
+            writes.numbers.get(id).or(known)
+        };
+        let stored = self.numbers.iter();
+        let stored = stored.map(|(id, holder)| (id, later(id).unwrap_or(holder)));
+        let all = stored
+            .chain(&ground.known.partner_numbers)
+            .chain(&writes.numbers);
+        let others = all.filter(|(id, other)| {
+            **id != own
+                && other.number.as_ref() == Some(number)
+                && later(id).is_none_or(|latest| latest.number.as_ref() == Some(number))
+                && may_be_same(other.country.as_deref(), now.country.as_deref())
+        });
+        others.map(|(_, other)| other.name.clone()).min()
+    }
+
     /// The partner that a row names as the parent, where there is one.
     fn parent(&self, ground: &Ground, draft: &Draft<Facts>) -> Option<PartnerId> {
         let name = draft.facts.parent.as_ref()?;
@@ -191,6 +236,8 @@ struct Writes {
     moved: Vec<enrollment::Model>,
     /// Partners recorded by hand that got an external id.
     adopted: Vec<PartnerId>,
+    /// The registration numbers of the partners that were created or changed.
+    numbers: HashMap<PartnerId, Holder>,
     remarks: Vec<Remark>,
 }
 
@@ -238,10 +285,15 @@ async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Store
     let by_hand = ground.known.by_hand.iter().flat_map(|by_hand| {
         let fits = drafts
             .iter()
-            .flat_map(|draft| by_hand.of(draft.facts.website.as_deref(), &draft.facts.legal_name));
+            .flat_map(|draft| by_hand.of(draft.facts.marks()));
         fits.map(|(id, _)| id).collect::<BTreeSet<_>>()
     });
     let by_hand = table::find::<partner::Entity, _>(tx, partner::Column::Id, by_hand).await?;
+    let numbers = drafts
+        .iter()
+        .filter_map(|draft| draft.facts.registration_number.as_deref());
+    let column = partner::Column::RegistrationNumber;
+    let holders = table::find::<partner::Entity, _>(tx, column, numbers).await?;
     let ids = || partners.iter().chain(&by_hand).map(|partner| partner.id);
     let rows = table::find::<partner_attribute::Entity, _>(
         tx,
@@ -269,12 +321,22 @@ async fn load(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Store
         attributes,
         enrollments: enrolled.map(|row| (row.partner_id, row)).collect(),
         parents,
+        numbers: holders.iter().map(|row| (row.id, holder(row))).collect(),
         by_hand: by_hand.into_iter().map(|row| (row.id, row)).collect(),
         partners: partners
             .into_iter()
             .filter_map(|row| Some((row.external_id.clone()?, row)))
             .collect(),
     })
+}
+
+/// The registration number of a partner.
+fn holder(row: &partner::Model) -> Holder {
+    Holder {
+        number: row.registration_number.clone(),
+        country: row.country.clone(),
+        name: row.legal_name.clone(),
+    }
 }
 
 /// The partners of these external ids that the import does not know yet, as far as they exist.
@@ -324,12 +386,30 @@ fn decide(
         Err(refused) => return refused,
     };
     let id = before.map_or_else(|| tx.id(), |row| row.id);
+    let now = match before {
+        Some(before) => holder(&updated(ground, before, facts, parent_id)),
+        None => Holder {
+            number: facts.registration_number.clone(),
+            country: facts.country.clone(),
+            name: facts.legal_name.clone(),
+        },
+    };
+    if let Some(other) = stored.other_holder(ground, writes, id, &now) {
+        return Fate::refused(
+            "registration_number",
+            format!("belongs to the partner {other:?}"),
+        );
+    }
     if let Err(fault) = writes
         .lineage
         .hang(id, parent_id.or_else(|| kept_parent(ground, before)))
     {
         return Fate::refused("parent", fault.to_string());
     }
+    if ground.dry_run {
+        learned.partner_numbers.insert(id, now.clone());
+    }
+    writes.numbers.insert(id, now);
     if ground.dry_run {
         learned
             .parents
@@ -381,6 +461,7 @@ fn create(
         country: facts.country.clone(),
         region: facts.region.clone(),
         website: facts.website.clone(),
+        registration_number: facts.registration_number.clone(),
         parent_id,
         status: facts.status,
         dpa_valid_until: None,
@@ -537,6 +618,11 @@ fn updated(
     if gives("website") {
         after.website.clone_from(&facts.website);
     }
+    if gives("registration_number") {
+        after
+            .registration_number
+            .clone_from(&facts.registration_number);
+    }
     if gives("parent") {
         after.parent_id = parent_id;
     }
@@ -566,6 +652,9 @@ async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
             .await?;
     }
     tx.insert_models(writes.attributes).await?;
+    let given = writes.enrollments.iter().chain(&writes.moved);
+    let given: Vec<_> = given.map(|row| tiers::given(tx, row)).collect();
     tx.insert_models(writes.enrollments).await?;
-    table::replace::<enrollment::Entity>(tx, writes.moved).await
+    table::replace::<enrollment::Entity>(tx, writes.moved).await?;
+    tx.insert_models(given).await
 }

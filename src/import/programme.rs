@@ -13,7 +13,8 @@ use crate::{
         program, program_version,
     },
     error::{Refusal, Result},
-    programs::{ProgramSettings, create},
+    programs::{create, rules::Part, store},
+    settings::ProgramSettings,
     tx::Tx,
 };
 
@@ -22,13 +23,23 @@ use crate::{
 pub struct Programme {
     /// The programme.
     pub id: ProgramId,
-    versions: Vec<program_version::Model>,
+    versions: Vec<Version>,
+}
+
+/// A version of its rules.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// What deals remember.
+    pub id: ProgramVersionId,
+    /// The rules.
+    pub settings: ProgramSettings,
+    effective_from: DateTime<Utc>,
 }
 
 impl Programme {
     /// The rules in force at an instant; the first version also covers what lies before it.
     #[must_use]
-    pub fn at(&self, instant: DateTime<Utc>) -> Option<&program_version::Model> {
+    pub fn at(&self, instant: DateTime<Utc>) -> Option<&Version> {
         let begun = self
             .versions
             .iter()
@@ -48,14 +59,16 @@ impl Programme {
     #[must_use]
     pub fn stages(&self, version: ProgramVersionId) -> &[Stage] {
         let version = self.versions.iter().find(|known| known.id == version);
-        version.map_or(&[], |version| &version.settings.stages)
+        version.map_or(&[], |version| &version.settings.pipeline.stages)
     }
 
     /// The time zone of the programme, in which its days begin.
     #[must_use]
     pub fn zone(&self) -> Tz {
         let latest = self.versions.last();
-        latest.map_or(Tz::UTC, |version| version.settings.default_time_zone)
+        latest.map_or(Tz::UTC, |version| {
+            version.settings.program.default_time_zone
+        })
     }
 
     /// Whether a tier of this key exists today.
@@ -63,7 +76,7 @@ impl Programme {
     pub fn has_tier(&self, key: &str) -> bool {
         self.versions
             .last()
-            .is_some_and(|version| version.settings.tier(key).is_some())
+            .is_some_and(|version| version.settings.program.tier(key).is_some())
     }
 }
 
@@ -91,19 +104,24 @@ pub async fn find_or_create(
 }
 
 async fn existing(tx: &Tx, id: ProgramId) -> Result<Programme> {
-    let versions = program_version::Entity::find()
-        .filter(program_version::Column::ProgramId.eq(id))
+    let versions = store::versions(id)
         .order_by_asc(program_version::Column::EffectiveFrom)
         .all(tx)
         .await?;
+    let read = |version: program_version::Model| {
+        Ok(Version {
+            id: version.id,
+            settings: ProgramSettings::read(&version.settings)?,
+            effective_from: version.effective_from,
+        })
+    };
+    let versions = versions.into_iter().map(read).collect::<Result<_>>()?;
     Ok(Programme { id, versions })
 }
 
 async fn create(tx: &Tx, name: &str, zone: Tz, dry_run: bool) -> Result<Programme> {
-    let settings = ProgramSettings {
-        default_time_zone: zone,
-        ..ProgramSettings::default()
-    };
+    let mut settings = ProgramSettings::default();
+    settings.program.default_time_zone = zone;
     if !dry_run {
         let command = create::Create {
             name: name.to_owned(),
@@ -112,14 +130,10 @@ async fn create(tx: &Tx, name: &str, zone: Tz, dry_run: bool) -> Result<Programm
         return existing(tx, create::create(tx, command).await?).await;
     }
     let id = tx.id();
-    let version = program_version::Model {
+    let version = Version {
         id: tx.id(),
-        program_id: id,
-        number: 1,
-        effective_from: tx.now(),
         settings,
-        created_by: None,
-        created_at: tx.now(),
+        effective_from: tx.now(),
     };
     Ok(Programme {
         id,

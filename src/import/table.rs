@@ -8,7 +8,7 @@ use sea_orm::{
 
 use crate::{
     error::{Error, Result},
-    platform::sql,
+    platform::{fingerprint, sql},
     tx::{CHUNK, Tx},
 };
 
@@ -64,7 +64,9 @@ where
     for chunk in rows.chunks(CHUNK) {
         let rows = chunk
             .iter()
-            .map(|row| row.clone().into_active_model().reset_all());
+            .map(|row| fingerprint::carried(row.clone().into_active_model().reset_all()))
+            .collect::<std::result::Result<Vec<_>, _>>();
+        let rows = rows.map_err(|error| Error::Internal(Box::new(error)))?;
         let replaced = Insert::many(rows)
             .on_conflict(conflict.clone())
             .exec_without_returning(tx)

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveEnum;
 
-pub use super::batch::{Report, catch_up, run};
 use super::{
     accrual::Line,
     booking::{Booking, Origin, book, tell, won_at},
     clawback,
     compute::{self, DealFacts},
-    store,
+    plan, store,
     volume::{self, Volumes},
     volume_store,
 };
@@ -19,8 +18,8 @@ use crate::{
     access::Scope,
     attribution::{
         attribute::{self, Attributed},
+        computation::Participant,
         facts::out_of_bounds,
-        models::Participant,
     },
     entity::{
         accrual::{self, AccrualKind},
@@ -199,7 +198,7 @@ pub(super) fn paying(
 
 /// Whether a plan covers an instant.
 pub(super) fn covers(plan: &incentive_plan::Model, at: DateTime<Utc>) -> bool {
-    plan.effective_from <= at && plan.effective_to.is_none_or(|until| at < until)
+    plan::range(plan).contains(at)
 }
 
 /// The names of the plans under which deals earned, or counted for a rebate. A deal is of one programme, so a name is

@@ -16,7 +16,7 @@ use super::terms::{Component, Payee, PlanTerms};
 use crate::platform::calendar;
 use crate::platform::money::{Currency, MoneyError, allocate, rate};
 use crate::platform::ppm::Ppm;
-use crate::{attribution::models::Participant, entity::accrual::AccrualKind};
+use crate::{attribution::computation::Participant, entity::accrual::AccrualKind};
 
 /// A won deal as far as a plan needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]

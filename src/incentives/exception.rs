@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        attribution::models::Participant,
+        attribution::computation::Participant,
         incentives::terms::{ComponentKind, Holdback},
         platform::{money::Currency, ppm::Ppm},
     };

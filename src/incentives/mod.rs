@@ -24,6 +24,7 @@ mod booking;
 pub mod exception;
 pub mod plan;
 pub mod preview;
+pub mod recompute;
 pub mod release;
 pub mod statement;
 pub mod volume;

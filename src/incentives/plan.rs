@@ -26,6 +26,10 @@ use crate::{
         transition::StateMachine,
     },
     programs::rules,
+    rules::{
+        range::{Range, Succession},
+        status::second_person,
+    },
     tx::Tx,
 };
 
@@ -101,10 +105,11 @@ pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
     let mut faults = Faults::default();
     let name = faults.text("name", &draft.name, 120);
     let effective_from = draft.effective_from.unwrap_or_else(|| tx.now());
-    if draft
-        .effective_to
-        .is_some_and(|until| until <= effective_from)
-    {
+    let asked = Range {
+        from: effective_from,
+        until: draft.effective_to,
+    };
+    if asked.is_empty() {
         faults.add("effectiveTo", "must be after effectiveFrom");
     }
     let terms = terms(&draft, &mut faults);
@@ -137,7 +142,10 @@ pub async fn create(tx: &Tx, draft: Draft) -> Result<IncentivePlanId> {
         )
         .into());
     }
-    tx.record(Event::PlanCreated { plan_id: id });
+    tx.record(Event::PlanCreated {
+        plan_id: id,
+        effective_to: draft.effective_to,
+    });
     Ok(id)
 }
 
@@ -153,13 +161,7 @@ pub async fn activate(tx: &Tx, command: Move) -> Result<IncentivePlanId> {
     let person = tx.actor().person()?;
     let plan = movable(tx, &command).await?;
     let status = plan.status.apply(PlanAction::Activate).map_err(illegal)?;
-    if plan.created_by == person {
-        return Err(Refusal::new(
-            Code::SamePerson,
-            "Somebody else must put into force what you drafted.",
-        )
-        .into());
-    }
+    second_person("plan", plan.created_by, person)?;
     let earlier = store::lock_active(tx, plan.program_id, &plan.name).await?;
     if let Some(booked) = store::latest_booked_by_another_number(tx, &plan).await? {
         return Err(reaches_back(&plan, &booked));
@@ -226,23 +228,31 @@ async fn movable(tx: &Tx, command: &Move) -> Result<incentive_plan::Model> {
 }
 
 async fn supersede(tx: &Tx, earlier: &incentive_plan::Model, from: DateTime<Utc>) -> Result<()> {
-    if earlier.effective_to.is_some_and(|until| until <= from) {
-        return Ok(());
-    }
-    let mut change = incentive_plan::ActiveModel {
-        effective_to: Set(Some(from)),
-        ..Default::default()
-    };
-    if from <= earlier.effective_from {
-        change = incentive_plan::ActiveModel {
-            status: Set(PlanStatus::Retired),
+    let change = match range(earlier).give_way(from) {
+        Succession::Keeps => return Ok(()),
+        Succession::EndsAt(until) => incentive_plan::ActiveModel {
+            effective_to: Set(Some(until)),
             ..Default::default()
-        };
-        tx.record(Event::PlanRetired {
-            plan_id: earlier.id,
-        });
-    }
+        },
+        Succession::Superseded => {
+            tx.record(Event::PlanRetired {
+                plan_id: earlier.id,
+            });
+            incentive_plan::ActiveModel {
+                status: Set(PlanStatus::Retired),
+                ..Default::default()
+            }
+        }
+    };
     store::save_plan(tx, earlier, change).await
+}
+
+/// When deals have to be won to be paid by a plan.
+pub(super) const fn range(plan: &incentive_plan::Model) -> Range {
+    Range {
+        from: plan.effective_from,
+        until: plan.effective_to,
+    }
 }
 
 /// The document, if every number can be read; what is wrong is noted at its field of the input.

@@ -23,7 +23,7 @@ use crate::{
     },
     error::Result,
     platform::{money::Money, ppm::Ppm},
-    programs::rules,
+    programs::rules::{self, Rules},
 };
 
 /// One line that a plan would pay.
@@ -66,10 +66,8 @@ pub async fn imagined<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Vec<Expected>> {
     let plans = store::active_plans(db, &[deal.program].into()).await?;
-    let zone = rules::in_force(db, deal.program, now)
-        .await?
-        .settings
-        .default_time_zone;
+    let rules: Rules = rules::in_force(db, deal.program, now).await?;
+    let zone = rules.program.default_time_zone;
     let roles: Vec<String> = deal.roles.iter().map(ActiveEnum::to_value).collect();
     let facts = compute::imagined(
         (deal.value.minor(), deal.value.currency()),

@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::volume_store;
 use crate::{
-    access::Scope,
+    access::{Action, Scope, Versioned, Visible, of_partner, with_partner},
     entity::{
         accrual::{self, AccrualKind},
         attribution_credit,
@@ -31,15 +31,37 @@ use crate::{
     tx::{CHUNK, Tx},
 };
 
-/// The plans that the scope shows: a partner's people see those that are or were in force.
-pub fn visible_plans(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(_) => {
+impl Visible for incentive_plan::Entity {
+    const ID: Self::Column = incentive_plan::Column::Id;
+    const ARGUMENT: &'static str = "planId";
+    const READ: Action = Action::PlanRead;
+
+    /// A partner sees the plans that are or were in force.
+    fn visible(scope: Scope) -> Condition {
+        with_partner(scope, |_| {
             Condition::all().add(incentive_plan::Column::Status.ne(PlanStatus::Draft))
-        }
-        Scope::Nothing => Condition::all().add(Expr::value(false)),
+        })
     }
+}
+
+impl Versioned for incentive_plan::Entity {
+    const VERSION: Self::Column = incentive_plan::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(incentive_plan::Column::UpdatedAt);
+}
+
+impl Visible for accrual::Entity {
+    const ID: Self::Column = accrual::Column::Id;
+    const ARGUMENT: &'static str = "accrualId";
+    const READ: Action = Action::PayoutRead;
+
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, accrual::Column::PartnerId)
+    }
+}
+
+/// The plans that the scope shows.
+pub fn visible_plans(scope: Scope) -> Condition {
+    incentive_plan::Entity::visible(scope)
 }
 
 /// Which plans are asked for; absent parts do not restrict.
@@ -314,13 +336,9 @@ pub async fn booked<C: ConnectionTrait>(
     Ok(booked)
 }
 
-/// The commission lines that the scope shows: a partner's people see their own.
+/// The commission lines that the scope shows.
 pub fn visible_accruals(scope: Scope) -> Condition {
-    match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => Condition::all().add(accrual::Column::PartnerId.eq(partner)),
-        Scope::Nothing => Condition::all().add(Expr::value(false)),
-    }
+    accrual::Entity::visible(scope)
 }
 
 /// The commission lines of deals that the scope shows, as they were booked: a partner's people see their own.

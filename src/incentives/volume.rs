@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, IntoActiveModel};
 
 use super::{
     accrual::Line,
     compute::{self, DealFacts},
     rebate::{Rebate, Volume},
-    volume_store,
+    volume_store::{self, Key},
 };
 use crate::{
     entity::{
@@ -26,19 +25,6 @@ use crate::{
     platform::{calendar, money::MAX_SUM},
     tx::Tx,
 };
-
-/// Which volume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    /// Under which plan.
-    pub plan: IncentivePlanId,
-    /// Under which of its components.
-    pub component: i32,
-    /// Whose.
-    pub partner: PartnerId,
-    /// The first day of the period.
-    pub period_start: NaiveDate,
-}
 
 /// A volume that a deal counts towards, and the promise on it.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,33 @@
 //! Queries of the volumes behind rebates: set-based, whatever the number of deals.
 
+use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement, Value,
 };
 
-use super::{rebate::Volume, volume::Key};
+use super::rebate::Volume;
 use crate::{
-    entity::{ids::DealId, rebate_entry, rebate_volume},
+    entity::{
+        ids::{DealId, IncentivePlanId, PartnerId},
+        rebate_entry, rebate_volume,
+    },
     error::{Error, Result},
     platform::{ids::TypedId, sql},
     tx::{CHUNK, Tx},
 };
+
+/// Which volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// Under which plan.
+    pub plan: IncentivePlanId,
+    /// Under which of its components.
+    pub component: i32,
+    /// Whose.
+    pub partner: PartnerId,
+    /// The first day of the period.
+    pub period_start: NaiveDate,
+}
 
 const COLUMNS: usize = 4;
 

@@ -21,7 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, Objects,
         context::{self, LoadError, Rows},
         errors::top_level,
         paging::{self, Below, Direction, Page, PageArgs, Sort},
@@ -52,10 +52,7 @@ impl LedgerAccount {
 
     /// Whose account it is; null for an account of the house.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        let partner = Partner::load(ctx, self.0.partner_id?)
-            .await
-            .map_err(top_level);
-        partner.transpose()
+        ctx.object(self.0.partner_id?).await
     }
 
     /// The currency of the account and of all its entries.

@@ -15,4 +15,4 @@ pub mod reverse;
 pub mod rules;
 mod store;
 
-pub use rules::Posting;
+pub use self::rules::Posting;

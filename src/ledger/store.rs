@@ -1,17 +1,61 @@
 //! Queries of the ledger.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, sea_query::Expr,
+};
 
 use crate::{
-    access::Scope,
+    access::{Action, Actor, Scope, Visible, of_partner, with_partner},
     entity::{
         ids::{LedgerTransactionId, PartnerId},
         ledger_account::{self, LedgerAccountKind},
-        ledger_transaction, program_version,
+        ledger_entry, ledger_transaction, program_version,
     },
     error::Result,
     platform::{money::Currency, sql::any_of},
 };
+
+impl Visible for ledger_account::Entity {
+    const ID: Self::Column = ledger_account::Column::Id;
+    const ARGUMENT: &'static str = "accountId";
+    const READ: Action = Action::LedgerRead;
+
+    /// A partner's people see the accounts of their partner, never those of the vendor.
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, ledger_account::Column::PartnerId)
+    }
+
+    /// The vendor reads the ledger by a right of its own, a partner's people with their payments.
+    fn may_read(actor: &Actor) -> Result<()> {
+        actor.may(match actor.partner_id() {
+            Some(_) => Action::PayoutRead,
+            None => Self::READ,
+        })
+    }
+}
+
+impl Visible for ledger_entry::Entity {
+    const ID: Self::Column = ledger_entry::Column::Id;
+    const ARGUMENT: &'static str = "entryId";
+    const READ: Action = Action::LedgerRead;
+
+    /// The entries of the accounts that the scope shows.
+    fn visible(scope: Scope) -> Condition {
+        with_partner(scope, |own| {
+            let accounts = ledger_account::Entity::find()
+                .select_only()
+                .column(ledger_account::Column::Id)
+                .filter(ledger_account::Column::PartnerId.eq(own));
+            let of_these = ledger_entry::Column::AccountId.in_subquery(accounts.into_query());
+            Condition::all().add(of_these)
+        })
+    }
+
+    fn may_read(actor: &Actor) -> Result<()> {
+        ledger_account::Entity::may_read(actor)
+    }
+}
 
 /// Which accounts a caller asks for; absent parts do not restrict.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,9 +119,14 @@ pub async fn transactions<C: ConnectionTrait>(
 
 /// The reporting currency: that of the rules that came into being last, of whichever programme.
 pub async fn reporting_currency<C: ConnectionTrait>(db: &C) -> Result<Option<Currency>> {
-    let latest = program_version::Entity::find()
+    // Only this of the rules, which may be long.
+    let currency = Expr::cust("settings ->> 'reportingCurrency'");
+    let latest: Option<String> = program_version::Entity::find()
+        .select_only()
+        .expr(currency)
         .order_by_desc(program_version::Column::Id)
+        .into_tuple()
         .one(db)
         .await?;
-    Ok(latest.and_then(|version| version.settings.reporting_currency.parse().ok()))
+    Ok(latest.and_then(|code| code.parse().ok()))
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use sea_orm::ActiveValue::Set;
 
-use super::{PartnerType, facts, store};
+use super::{PartnerType, facts, number, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         ids::PartnerId,
         partner::{self, PartnerSize, PartnerStatus},
@@ -38,6 +37,8 @@ pub struct Create {
     pub region: Option<String>,
     /// Its website.
     pub website: Option<String>,
+    /// Its number in a public register.
+    pub registration_number: Option<String>,
     /// The industries it serves.
     pub industries: Vec<String>,
     /// What it is good at.
@@ -56,6 +57,7 @@ struct Sound {
     display_name: String,
     region: Option<String>,
     website: Option<String>,
+    registration_number: Option<String>,
     external_id: Option<String>,
     attributes: BTreeSet<(AttributeKind, String)>,
 }
@@ -64,37 +66,41 @@ struct Sound {
 ///
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every
-/// fault at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `externalId`. Records `partner.created`.
-pub async fn create(tx: &Tx, command: Create) -> Result<PartnerId> {
+/// fault at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `externalId` or `registrationNumber`.
+/// Records `partner.created`.
+pub async fn create(tx: &Tx, command: Create) -> Result<Held<partner::Entity>> {
     tx.actor().may(Action::PartnerCreate)?;
     let sound = check(&command)?;
     if let Some(parent) = command.parent {
         check_parent(tx, None, parent).await?;
     }
     let id: PartnerId = tx.id();
-    let row = partner::ActiveModel {
-        id: Set(id),
-        external_id: Set(sound.external_id),
-        name_key: Set(facts::name_key(&sound.display_name)),
-        legal_name: Set(sound.legal_name),
-        display_name: Set(sound.display_name),
-        size: Set(command.size),
-        country: Set(command.country),
-        region: Set(sound.region),
-        website: Set(sound.website),
-        parent_id: Set(command.parent),
-        status: Set(PartnerStatus::Prospect),
-        dpa_valid_until: Set(command.dpa_valid_until),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    let number = sound.registration_number.as_deref();
+    number::claim(tx, id, number, command.country.as_deref()).await?;
+    let row = partner::Model {
+        id,
+        external_id: sound.external_id,
+        name_key: facts::name_key(&sound.display_name),
+        legal_name: sound.legal_name,
+        display_name: sound.display_name,
+        size: command.size,
+        country: command.country,
+        region: sound.region,
+        website: sound.website,
+        registration_number: sound.registration_number,
+        parent_id: command.parent,
+        status: PartnerStatus::Prospect,
+        dpa_valid_until: command.dpa_valid_until,
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
     };
-    if !tx.insert_new(row).await? {
-        return Err(taken());
-    }
-    store::add_attributes(tx, id, sound.attributes).await?;
-    tx.record(Event::PartnerCreated { partner_id: id });
-    Ok(id)
+    let partner = tx.add_new(row).await?.ok_or_else(taken)?;
+    store::add_attributes(tx, partner.id, sound.attributes).await?;
+    tx.record(Event::PartnerCreated {
+        partner_id: partner.id,
+    });
+    Ok(partner)
 }
 
 fn check(command: &Create) -> Result<Sound> {
@@ -104,6 +110,8 @@ fn check(command: &Create) -> Result<Sound> {
         faults.optional_text("displayName", command.display_name.as_deref(), facts::NAME);
     let region = faults.optional_text("region", command.region.as_deref(), facts::WORD);
     let website = facts::website(&mut faults, "website", command.website.as_deref());
+    let number = command.registration_number.as_deref();
+    let registration_number = facts::registration_number(&mut faults, "registrationNumber", number);
     let external_id =
         faults.optional_text("externalId", command.external_id.as_deref(), facts::KEY);
     let types = facts::types(&mut faults, "types", &command.types);
@@ -124,6 +132,7 @@ fn check(command: &Create) -> Result<Sound> {
         legal_name,
         region,
         website,
+        registration_number,
         external_id,
         attributes: attributes
             .into_iter()

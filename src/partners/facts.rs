@@ -6,11 +6,15 @@ use sea_orm::ActiveEnum;
 use url::Url;
 
 use super::PartnerType;
-use crate::{entity::partner_attribute::AttributeKind, error::Faults, platform::text};
+use crate::{
+    entity::partner_attribute::AttributeKind,
+    error::Faults,
+    platform::{company_number::registration_number_key, text},
+};
 
 /// The most characters of a name.
 pub const NAME: usize = 200;
-/// The most characters of a region, an industry or a competency.
+/// The most characters of a region, an industry, a competency or a registration number.
 pub const WORD: usize = 80;
 /// The most characters of a key in another system.
 pub const KEY: usize = 200;
@@ -32,6 +36,14 @@ pub fn website(faults: &mut Faults, path: &str, value: Option<&str>) -> Option<S
         faults.add(path, "must be a web address such as https://acme.com");
     }
     Some(value)
+}
+
+/// The key of a registration number; nothing for a placeholder or for one that is too short to identify a company.
+pub fn registration_number(faults: &mut Faults, path: &str, value: Option<&str>) -> Option<String> {
+    faults
+        .optional_text(path, value, WORD)
+        .as_deref()
+        .and_then(registration_number_key)
 }
 
 /// The types of a partner: at least one.

@@ -1,18 +1,17 @@
 //! A partner moves in its life with the vendor.
 
-use sea_orm::{ActiveEnum, ActiveValue::Set};
+use sea_orm::ActiveEnum;
 
-use super::{standing, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
-        ids::{LifecycleEventId, PartnerId},
+        ids::PartnerId,
         partner,
         partner_lifecycle_event::{self, PartnerAction},
     },
-    error::{Code, Error, Faults, Refusal, Result},
+    error::{Faults, Result},
     events::Event,
-    platform::transition::{self, StateMachine},
+    platform::transition::StateMachine,
     tx::Tx,
 };
 
@@ -36,40 +35,27 @@ pub struct Move {
 /// `NOT_FOUND` for a partner the caller does not see, `FORBIDDEN` for everybody but the vendor's administrators and
 /// alliance managers, `ILLEGAL_TRANSITION` when the partner's state does not allow the move, `REASON_REQUIRED` at
 /// `reason`. Records `partner.status_changed`.
-pub async fn apply(tx: &Tx, command: Move) -> Result<PartnerId> {
+pub async fn apply(tx: &Tx, command: Move) -> Result<Held<partner::Entity>> {
     let Move {
         partner: id,
         action,
         reason,
     } = command;
-    tx.actor().may(Action::PartnerRead)?;
-    let partner = standing::hold(tx, id, "partnerId").await?;
+    let partner = tx.load::<partner::Entity>(id, Action::PartnerRead).await?;
     tx.actor().may(Action::PartnerLifecycle)?;
     let mut faults = Faults::default();
     let reason = faults.optional_text("reason", reason.as_deref(), REASON);
     faults.check()?;
-    let next = partner
-        .status
-        .apply_because(action, reason.as_deref())
-        .map_err(refused)?;
-    let row = partner::ActiveModel {
-        status: Set(next),
-        version: Set(partner.version + 1),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    };
-    if !store::replace(tx, row, id, partner.version).await? {
-        return Err(Error::stale());
-    }
-    tx.insert(partner_lifecycle_event::ActiveModel {
-        id: Set(tx.id::<LifecycleEventId>()),
-        partner_id: Set(id),
-        action: Set(action),
-        from_status: Set(Some(partner.status)),
-        to_status: Set(next),
-        actor_id: Set(tx.actor().user_id()),
-        reason: Set(reason),
-        at: Set(tx.now()),
+    let next = partner.status.apply_because(action, reason.as_deref())?;
+    tx.add(partner_lifecycle_event::Model {
+        id: tx.id(),
+        partner_id: id,
+        action,
+        from_status: Some(partner.status),
+        to_status: next,
+        actor_id: tx.actor().user_id(),
+        reason,
+        at: tx.now(),
     })
     .await?;
     tx.record(Event::PartnerStatusChanged {
@@ -77,18 +63,5 @@ pub async fn apply(tx: &Tx, command: Move) -> Result<PartnerId> {
         from: partner.status.to_value(),
         to: next.to_value(),
     });
-    Ok(id)
-}
-
-fn refused(refusal: transition::Refusal) -> Error {
-    match refusal {
-        transition::Refusal::IllegalTransition(_) => {
-            Refusal::new(Code::IllegalTransition, refusal.to_string()).into()
-        }
-        transition::Refusal::ReasonRequired { .. } => {
-            Refusal::new(Code::ReasonRequired, refusal.to_string())
-                .at("reason")
-                .into()
-        }
-    }
+    tx.save(&partner, |row| row.status = next).await
 }

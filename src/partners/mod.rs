@@ -17,13 +17,13 @@ mod facts;
 pub mod graphql;
 pub mod lifecycle;
 pub mod mails;
+pub mod number;
 pub mod payment;
 pub mod search;
 pub mod standing;
 pub mod status;
 pub mod store;
 pub mod update;
-pub mod wall;
 
 pub use chunk::Chunk;
 pub use facts::name_key;

@@ -7,19 +7,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sea_orm::{ActiveValue::Set as To, ConnectionTrait};
+use sea_orm::ConnectionTrait;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     account::{Account, Typed},
-    standing, store,
+    store,
 };
 use crate::{
-    access::{Action, Scope},
+    access::{Action, Actor},
     app::App,
     entity::{
         ids::{PartnerId, PaymentDetailsId},
-        payment_details,
+        partner, payment_details,
     },
     error::{Error, Faults, Result},
     events::Event,
@@ -44,7 +44,7 @@ pub struct Set {
 pub async fn set(tx: &Tx, seals: &Seals, command: Set) -> Result<PaymentDetailsId> {
     tx.actor().may(Action::PaymentDetailsSet)?;
     let person = tx.actor().person()?;
-    let partner = standing::hold(tx, command.partner, "partnerId").await?;
+    let partner = tx.load_seen::<partner::Entity>(command.partner).await?;
     let mut faults = Faults::default();
     let account = Account::read(&command.account);
     for fault in account.as_ref().err().into_iter().flatten() {
@@ -59,16 +59,16 @@ pub async fn set(tx: &Tx, seals: &Seals, command: Set) -> Result<PaymentDetailsI
         store::replace_details(tx, before.id).await?;
     }
     let id: PaymentDetailsId = tx.id();
-    tx.insert(payment_details::ActiveModel {
-        id: To(id),
-        partner_id: To(partner.id),
-        kind: To(account.kind),
-        last_four: To(account.last_four().to_owned()),
-        sealed: To(seal(seals, id, &account)?),
-        country: To(account.country),
-        set_by: To(person),
-        created_at: To(tx.now()),
-        replaced_at: To(None),
+    tx.add(payment_details::Model {
+        id,
+        partner_id: partner.id,
+        kind: account.kind,
+        last_four: account.last_four().to_owned(),
+        sealed: seal(seals, id, &account)?,
+        country: account.country,
+        set_by: person,
+        created_at: tx.now(),
+        replaced_at: None,
     })
     .await?;
     tx.record(Event::PaymentDetailsChanged {
@@ -83,7 +83,9 @@ pub async fn set(tx: &Tx, seals: &Seals, command: Set) -> Result<PaymentDetailsI
 /// # Errors
 /// The database failed.
 pub async fn current(tx: &Tx, partner: PartnerId) -> Result<Option<payment_details::Model>> {
-    Ok(store::current_details(tx, &[partner]).await?.pop())
+    Ok(store::current_details(tx, &Actor::System, &[partner])
+        .await?
+        .pop())
 }
 
 /// The accounts of these ids, for the payment provider.
@@ -97,7 +99,7 @@ pub async fn accounts<C: ConnectionTrait>(
 ) -> Result<HashMap<PaymentDetailsId, Account>> {
     let mut accounts = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        for row in store::details(db, Scope::All, chunk).await? {
+        for row in store::details(db, chunk).await? {
             accounts.insert(row.id, open(seals, &row)?);
         }
     }
@@ -116,7 +118,7 @@ pub async fn shared<C: ConnectionTrait>(
 ) -> Result<Vec<BTreeSet<PartnerId>>> {
     let mut alike: HashMap<_, BTreeMap<PaymentDetailsId, payment_details::Model>> = HashMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let mut rows = store::details(db, Scope::All, chunk).await?;
+        let mut rows = store::details(db, chunk).await?;
         rows.extend(store::details_alike(db, chunk).await?);
         for row in rows {
             let looks = (row.kind, row.country.clone(), row.last_four.clone());

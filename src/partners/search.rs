@@ -23,6 +23,8 @@ pub enum Wanted {
     Status(PartnerStatus),
     /// Its display name has this part, whatever the case.
     Name(Part),
+    /// It has this registration number, in the form in which numbers are kept.
+    RegistrationNumber(String),
     /// It belongs to this company.
     Parent(PartnerId),
     /// All of these hold.
@@ -47,6 +49,10 @@ impl Wanted {
                     .map(super::name_key)
                     .of(partner::Column::NameKey),
             ),
+            // Said in full, so that the negation finds partners without a number.
+            Self::RegistrationNumber(number) => Condition::all()
+                .add(partner::Column::RegistrationNumber.is_not_null())
+                .add(partner::Column::RegistrationNumber.eq(number)),
             // Said in full, so that the negation finds partners without a parent.
             Self::Parent(parent) => Condition::all()
                 .add(partner::Column::ParentId.is_not_null())

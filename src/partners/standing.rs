@@ -7,9 +7,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::LockType,
 };
 
-use super::store;
 use crate::{
-    access::Scope,
+    access::{self, Actor},
     entity::{ids::PartnerId, partner},
     error::{Code, Error, Refusal, Result},
     tx::Tx,
@@ -72,16 +71,6 @@ pub async fn require(
     .into())
 }
 
-/// The partner, held against every other change until the end of the unit of work.
-///
-/// # Errors
-/// `NOT_FOUND` at `path` for a partner that the caller does not see.
-pub async fn hold(tx: &Tx, partner: PartnerId, path: &str) -> Result<partner::Model> {
-    store::hold(tx, tx.actor().scope(), partner)
-        .await?
-        .ok_or_else(|| Error::not_found(path))
-}
-
 /// What keeps each of these partners from being paid on a day; nothing for those that can be paid.
 ///
 /// # Errors
@@ -91,7 +80,7 @@ pub async fn payable<C: ConnectionTrait>(
     partners: &[PartnerId],
     on: NaiveDate,
 ) -> Result<HashMap<PartnerId, Option<PaymentObstacle>>> {
-    let found = store::find_all(db, Scope::All, partners).await?;
+    let found = access::find_all::<partner::Entity>(db, &Actor::System, partners).await?;
     let known: HashMap<_, _> = found.iter().map(|partner| (partner.id, partner)).collect();
     let obstacle = |id: &PartnerId| match known.get(id) {
         Some(partner) if partner.status.may_be_paid() => {

@@ -1,13 +1,12 @@
 //! Reading and writing partners, always under the scope of who asks.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement, Value,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement, Value,
 };
 
-use super::wall::only;
 use crate::{
-    access::Scope,
+    access::{Action, Actor, Scope, Versioned, Visible, of_partner},
     entity::{
         ids::{PartnerId, PaymentDetailsId},
         partner,
@@ -29,71 +28,43 @@ pub const TREE: Tree<partner::Entity> = Tree {
     parent: partner::Column::ParentId,
 };
 
-/// The partners that the caller may see: the vendor all, a partner itself.
-#[must_use]
-pub fn visible(scope: Scope) -> Select<partner::Entity> {
-    partner::Entity::find().filter(only(scope, partner::Column::Id))
-}
+impl Visible for partner::Entity {
+    const ID: Self::Column = partner::Column::Id;
+    const ARGUMENT: &'static str = "partnerId";
+    const READ: Action = Action::PartnerRead;
 
-/// The moves of the partners that the caller may see.
-#[must_use]
-pub fn moves(scope: Scope) -> Select<partner_lifecycle_event::Entity> {
-    use partner_lifecycle_event::{Column, Entity};
-    Entity::find().filter(only(scope, Column::PartnerId))
-}
-
-/// One partner.
-///
-/// # Errors
-/// The database failed.
-pub async fn find<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    id: PartnerId,
-) -> Result<Option<partner::Model>> {
-    Ok(visible(scope)
-        .filter(partner::Column::Id.eq(id))
-        .one(db)
-        .await?)
-}
-
-/// One partner, held against every other change until the end of the unit of work.
-///
-/// # Errors
-/// The database failed.
-pub async fn hold(tx: &Tx, scope: Scope, id: PartnerId) -> Result<Option<partner::Model>> {
-    Ok(visible(scope)
-        .filter(partner::Column::Id.eq(id))
-        .lock_exclusive()
-        .one(tx)
-        .await?)
-}
-
-/// Several partners, in no order.
-///
-/// # Errors
-/// The database failed.
-pub async fn find_all<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    ids: &[PartnerId],
-) -> Result<Vec<partner::Model>> {
-    let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
-        found.extend(
-            visible(scope)
-                .filter(any_of(db, partner::Column::Id, ids.iter().copied()))
-                .all(db)
-                .await?,
-        );
+    /// The vendor sees all, a partner itself.
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, partner::Column::Id)
     }
-    Ok(found)
+}
+
+impl Versioned for partner::Entity {
+    const VERSION: Self::Column = partner::Column::Version;
+    const UPDATED_AT: Option<Self::Column> = Some(partner::Column::UpdatedAt);
+}
+
+impl Visible for partner_lifecycle_event::Entity {
+    const ID: Self::Column = partner_lifecycle_event::Column::Id;
+    const ARGUMENT: &'static str = "lifecycleEventId";
+    const READ: Action = Action::PartnerRead;
+
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, partner_lifecycle_event::Column::PartnerId)
+    }
+}
+
+impl Visible for payment_details::Entity {
+    const ID: Self::Column = payment_details::Column::Id;
+    const ARGUMENT: &'static str = "paymentDetailsId";
+    const READ: Action = Action::PaymentDetailsRead;
+
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, payment_details::Column::PartnerId)
+    }
 }
 
 /// What partners have several of, by partner, kind and value.
-///
-/// # Errors
-/// The database failed.
 pub async fn attributes<C: ConnectionTrait>(
     db: &C,
     scope: Scope,
@@ -103,7 +74,7 @@ pub async fn attributes<C: ConnectionTrait>(
     let mut found = Vec::new();
     for ids in ids.chunks(CHUNK) {
         let of_these = Entity::find()
-            .filter(only(scope, Column::PartnerId))
+            .filter(of_partner(scope, Column::PartnerId))
             .filter(any_of(db, Column::PartnerId, ids.iter().copied()));
         found.extend(
             of_these
@@ -118,9 +89,6 @@ pub async fn attributes<C: ConnectionTrait>(
 }
 
 /// Adds values to what a partner has several of.
-///
-/// # Errors
-/// The database failed.
 pub async fn add_attributes(
     tx: &Tx,
     partner: PartnerId,
@@ -137,9 +105,6 @@ pub async fn add_attributes(
 }
 
 /// Takes all values of one kind from a partner.
-///
-/// # Errors
-/// The database failed.
 pub async fn clear_attributes(tx: &Tx, partner: PartnerId, kind: AttributeKind) -> Result<()> {
     use partner_attribute::{Column, Entity};
     Entity::delete_many()
@@ -150,64 +115,32 @@ pub async fn clear_attributes(tx: &Tx, partner: PartnerId, kind: AttributeKind) 
     Ok(())
 }
 
-/// Writes a changed partner over the version that was read; says whether that was still the stored one.
-///
-/// # Errors
-/// The database failed, or refused a value that must be unique.
-pub async fn replace(
-    tx: &Tx,
-    row: partner::ActiveModel,
-    id: PartnerId,
-    version: i64,
-) -> std::result::Result<bool, DbErr> {
-    let update = partner::Entity::update_many()
-        .set(row)
-        .filter(partner::Column::Id.eq(id));
-    Ok(update
-        .filter(partner::Column::Version.eq(version))
-        .exec(tx)
-        .await?
-        .rows_affected
-        == 1)
-}
-
-/// The accounts to which partners are paid now.
-///
-/// # Errors
-/// The database failed.
+/// The accounts to which partners are paid now, as far as the actor sees them.
 pub async fn current_details<C: ConnectionTrait>(
     db: &C,
+    actor: &Actor,
     partners: &[PartnerId],
 ) -> Result<Vec<payment_details::Model>> {
     use payment_details::Column;
     let of_partners = any_of(db, Column::PartnerId, partners.iter().copied());
-    let current = payment_details::Entity::find()
+    let current = payment_details::Entity::seen_by(actor)
         .filter(of_partners)
         .filter(Column::ReplacedAt.is_null());
     Ok(current.all(db).await?)
 }
 
-/// Accounts by id, whether paid to now or before, as far as the caller sees their partners.
-///
-/// # Errors
-/// The database failed.
+/// Accounts by id, whether paid to now or before, for what pays to them.
 pub async fn details<C: ConnectionTrait>(
     db: &C,
-    scope: Scope,
     ids: &[PaymentDetailsId],
 ) -> Result<Vec<payment_details::Model>> {
     use payment_details::Column;
-    let by_id = payment_details::Entity::find()
-        .filter(only(scope, Column::PartnerId))
-        .filter(any_of(db, Column::Id, ids.iter().copied()));
+    let by_id = payment_details::Entity::find().filter(any_of(db, Column::Id, ids.iter().copied()));
     Ok(by_id.all(db).await?)
 }
 
 /// The accounts to which other partners are paid now and that may be one of these: of the same kind and country, with the
 /// same last four characters.
-///
-/// # Errors
-/// The database failed.
 pub async fn details_alike<C: ConnectionTrait>(
     db: &C,
     ids: &[PaymentDetailsId],
@@ -230,9 +163,6 @@ pub async fn details_alike<C: ConnectionTrait>(
 }
 
 /// Notes that another account takes the place of this one.
-///
-/// # Errors
-/// The database failed.
 pub async fn replace_details(tx: &Tx, id: PaymentDetailsId) -> Result<()> {
     let change = payment_details::ActiveModel {
         replaced_at: Set(Some(tx.now())),
@@ -247,9 +177,6 @@ pub async fn replace_details(tx: &Tx, id: PaymentDetailsId) -> Result<()> {
 }
 
 /// Some accounts after one, in the order of their ids.
-///
-/// # Errors
-/// The database failed.
 pub async fn some_details(
     tx: &Tx,
     after: Option<PaymentDetailsId>,
@@ -264,9 +191,6 @@ pub async fn some_details(
 }
 
 /// Keeps accounts under other seals.
-///
-/// # Errors
-/// The database failed.
 pub async fn reseal_details(tx: &Tx, sealed: &[(PaymentDetailsId, String)]) -> Result<()> {
     if sealed.is_empty() {
         return Ok(());

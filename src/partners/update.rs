@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use async_graphql::MaybeUndefined::{self, Null, Undefined, Value};
 use chrono::NaiveDate;
-use sea_orm::{ActiveValue::Set, SqlErr};
 
-use super::{PartnerType, create, facts, standing, store};
+use super::{PartnerType, create, facts, number, store};
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         ids::PartnerId,
         partner::{self, PartnerSize},
@@ -49,6 +48,8 @@ pub struct Patch {
     pub region: MaybeUndefined<String>,
     /// Its website.
     pub website: MaybeUndefined<String>,
+    /// Its number in a public register.
+    pub registration_number: MaybeUndefined<String>,
     /// The industries it serves.
     pub industries: MaybeUndefined<Vec<String>>,
     /// What it is good at.
@@ -71,6 +72,10 @@ impl Patch {
             (self.country.is_undefined(), "country"),
             (self.countries.is_undefined(), "countries"),
             (self.region.is_undefined(), "region"),
+            (
+                self.registration_number.is_undefined(),
+                "registrationNumber",
+            ),
             (self.parent.is_undefined(), "parentId"),
             (self.dpa_valid_until.is_undefined(), "dpaValidUntil"),
             (self.external_id.is_undefined(), "externalId"),
@@ -88,19 +93,16 @@ impl Patch {
 /// # Errors
 /// `NOT_FOUND` for a partner the caller does not see; `FORBIDDEN` for roles that change nothing here, and at each field
 /// that a partner's administrator leaves to the vendor; `STALE_OBJECT`; `BAD_USER_INPUT` with every fault at its
-/// field; `DUPLICATE` at `externalId`. Records `partner.updated` with the names of the fields.
-pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
+/// field; `DUPLICATE` at `externalId` or `registrationNumber`. Records `partner.updated` with the names of the fields.
+pub async fn update(tx: &Tx, command: Update) -> Result<Held<partner::Entity>> {
     let Update {
         partner: id,
         expected_version,
         patch,
     } = command;
-    tx.actor().may(Action::PartnerRead)?;
-    let before = standing::hold(tx, id, "partnerId").await?;
+    let before = tx.load::<partner::Entity>(id, Action::PartnerRead).await?;
     authorise(tx, &patch)?;
-    if expected_version.is_some_and(|expected| expected != before.version) {
-        return Err(Error::stale());
-    }
+    before.at_version(expected_version)?;
     let mut faults = Faults::default();
     let after = apply(&mut faults, &before, &patch);
     let lists = lists(&mut faults, &patch);
@@ -108,16 +110,23 @@ pub async fn update(tx: &Tx, command: Update) -> Result<PartnerId> {
     if let (Some(parent), true) = (after.parent_id, after.parent_id != before.parent_id) {
         create::check_parent(tx, Some(id), parent).await?;
     }
+    if (&after.registration_number, &after.country)
+        != (&before.registration_number, &before.country)
+    {
+        let (number, country) = (&after.registration_number, &after.country);
+        number::claim(tx, id, number.as_deref(), country.as_deref()).await?;
+    }
     let mut fields = changed(&before, &after);
     fields.extend(replace_lists(tx, id, lists).await?);
-    if !fields.is_empty() {
-        write(tx, &before, after).await?;
-        tx.record(Event::PartnerUpdated {
-            partner_id: id,
-            fields: fields.into_iter().map(str::to_owned).collect(),
-        });
+    if fields.is_empty() {
+        return Ok(before);
     }
-    Ok(id)
+    tx.record(Event::PartnerUpdated {
+        partner_id: id,
+        fields: fields.into_iter().map(str::to_owned).collect(),
+    });
+    let saved = tx.save(&before, |row| *row = after).await;
+    saved.map_err(|error| error.taken().map_or(error, |_| create::taken()))
 }
 
 fn authorise(tx: &Tx, patch: &Patch) -> Result<()> {
@@ -161,6 +170,9 @@ fn apply(faults: &mut Faults, before: &partner::Model, patch: &Patch) -> partner
     );
     if let Some(website) = patch.website.as_opt_deref() {
         row.website = facts::website(faults, "website", website);
+    }
+    if let Some(number) = patch.registration_number.as_opt_deref() {
+        row.registration_number = facts::registration_number(faults, "registrationNumber", number);
     }
     patch.size.update_to(&mut row.size);
     patch.country.clone().update_to(&mut row.country);
@@ -254,6 +266,10 @@ fn changed(before: &partner::Model, after: &partner::Model) -> Vec<&'static str>
         (before.country != after.country, "country"),
         (before.region != after.region, "region"),
         (before.website != after.website, "website"),
+        (
+            before.registration_number != after.registration_number,
+            "registrationNumber",
+        ),
         (before.parent_id != after.parent_id, "parentId"),
         (
             before.dpa_valid_until != after.dpa_valid_until,
@@ -266,30 +282,4 @@ fn changed(before: &partner::Model, after: &partner::Model) -> Vec<&'static str>
         .filter(|(differs, _)| *differs)
         .map(|(_, field)| field)
         .collect()
-}
-
-async fn write(tx: &Tx, before: &partner::Model, after: partner::Model) -> Result<()> {
-    let row = partner::ActiveModel {
-        external_id: Set(after.external_id),
-        legal_name: Set(after.legal_name),
-        display_name: Set(after.display_name),
-        name_key: Set(after.name_key),
-        size: Set(after.size),
-        country: Set(after.country),
-        region: Set(after.region),
-        website: Set(after.website),
-        parent_id: Set(after.parent_id),
-        dpa_valid_until: Set(after.dpa_valid_until),
-        version: Set(before.version + 1),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    };
-    match store::replace(tx, row, before.id, before.version).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::stale()),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-            Err(create::taken())
-        }
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,7 +1,10 @@
 //! Agreeing to a payout run: the second pair of eyes.
 
+use sea_orm::ActiveEnum;
+
 use super::{
-    refusal,
+    advance::PAYMENTS,
+    jobs, refusal,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -10,16 +13,17 @@ use crate::{
     entity::{
         ids::{PayoutId, PayoutRunId},
         ledger_transaction::LedgerTransactionKind,
+        payout::PayoutStatus,
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
     ledger::{post, release, rules},
-    platform::{ids::TypedId, transition::StateMachine},
+    platform::{ids::TypedId, sql::count, transition::StateMachine},
     tx::Tx,
 };
 
-/// Makes the amounts of a run payable, clawbacks netted against what was earned; where they cancel out, that is all.
-/// Holdbacks in the run whose release was not posted yet are released first.
+/// Agrees to the amounts of a run, which become payable: those of its first payments at once, those of the others in the
+/// steps that follow. Nobody gives the run up any more.
 ///
 /// Records [`Event::PayoutRunApproved`].
 ///
@@ -49,28 +53,36 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         .into());
     }
     store::approve_run(tx, &run, approver, status).await?;
-    let nothing = store::payments_of_nothing(tx, run_id).await?;
-    store::move_payments(tx, run_id, Some(&nothing), PayoutAction::Net).await?;
-    store::move_payments(tx, run_id, None, PayoutAction::Approve).await?;
-    release_holdbacks(tx, run_id).await?;
-    post_approval(tx, run_id).await?;
     tx.record(Event::PayoutRunApproved { run_id });
+    if !next(tx, run_id).await? {
+        tx.enqueue(jobs::advance(run_id, &status.to_value()));
+    }
     Ok(run_id)
 }
 
-async fn release_holdbacks(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
-    loop {
-        let lines = store::unreleased_holdbacks(tx, run_id).await?;
-        if lines.is_empty() {
-            return Ok(());
-        }
-        release::release(tx, &lines).await?;
+/// Makes the amounts of the next payments of an approved run payable, clawbacks netted against what was earned; where they
+/// cancel out, that is all. Holdbacks in them whose release was not posted yet are released first; very many take a step
+/// of their own. Says whether these were the last payments.
+pub(super) async fn next(tx: &Tx, run_id: PayoutRunId) -> Result<bool> {
+    let payments = store::payments_in(tx, run_id, PayoutStatus::Review, PAYMENTS).await?;
+    if payments.is_empty() {
+        return Ok(true);
     }
+    let holdbacks = store::unreleased_holdbacks(tx, &payments).await?;
+    release::release(tx, &holdbacks).await?;
+    if holdbacks.len() == store::HOLDBACKS {
+        return Ok(false);
+    }
+    let nothing = store::payments_of_nothing(tx, &payments).await?;
+    store::move_payments(tx, &nothing, PayoutAction::Net).await?;
+    store::move_payments(tx, &payments, PayoutAction::Approve).await?;
+    post_approval(tx, &payments).await?;
+    Ok(count(payments.len()) < PAYMENTS)
 }
 
-async fn post_approval(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
-    let mut transactions = Vec::new();
-    for payment in store::nettings(tx, run_id).await? {
+async fn post_approval(tx: &Tx, payments: &[PayoutId]) -> Result<()> {
+    let mut transactions = Vec::with_capacity(payments.len());
+    for payment in store::nettings(tx, payments).await? {
         let postings = rules::approved(
             payment.partner_id.uuid(),
             payment.earned_minor,

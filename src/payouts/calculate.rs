@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    refusal,
+    PayoutRules, refusal,
     select::{self, Due},
     status::RunAction,
     store,
@@ -42,12 +42,9 @@ const CHUNK: u64 = 200;
 /// # Errors
 /// `RETRY_LATER` when commission was booked for one of these partners meanwhile.
 pub(super) async fn next(tx: &Tx, run: &payout_run::Model) -> Result<bool> {
-    let in_force = rules::by_version(tx, &[run.program_version_id]).await?;
-    let settings = in_force
-        .get(&run.program_version_id)
-        .map(|rules| &rules.settings)
-        .ok_or_else(|| Error::internal("a payout run has no rules"))?;
-    let zone = settings.default_time_zone;
+    let rules: rules::Rules<PayoutRules> = rules::of(tx, run.program_version_id).await?;
+    let settings = &rules.settings;
+    let zone = rules.program.default_time_zone;
     let rules = select::Rules {
         today: calendar::day_of(zone, run.created_at),
         minimum: minimums(&settings.minimum_payout),

@@ -3,6 +3,7 @@
 use sea_orm::ActiveEnum;
 
 use super::{
+    advance::PAYMENTS,
     jobs, refusal,
     status::{PayoutAction, RunAction},
     store,
@@ -18,9 +19,6 @@ use crate::{
     platform::{sql::count, transition::StateMachine},
     tx::Tx,
 };
-
-/// Payments of one unit of work.
-const CHUNK: u64 = 200;
 
 /// Gives a run up: its commission lines are freed next, by a job if by nobody else. The run and its payments stay, as
 /// cancelled.
@@ -44,10 +42,10 @@ pub async fn cancel(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
 
 /// Frees the commission lines of the next payments of a run for the next one; says whether these were the last.
 pub(super) async fn free_next(tx: &Tx, run: &payout_run::Model) -> Result<bool> {
-    let payments = store::uncancelled(tx, run.id, CHUNK).await?;
+    let payments = store::uncancelled(tx, run.id, PAYMENTS).await?;
     store::free_lines(tx, &payments).await?;
-    store::move_payments(tx, run.id, Some(&payments), PayoutAction::Cancel).await?;
-    if count(payments.len()) == CHUNK {
+    store::move_payments(tx, &payments, PayoutAction::Cancel).await?;
+    if count(payments.len()) == PAYMENTS {
         return Ok(false);
     }
     let status = run

@@ -13,7 +13,7 @@ use crate::{
     error::{Refusal, Result},
     events::Event,
     platform::ids::{self, TypedId},
-    programs::rules,
+    programs::rules::{self, Rules},
     tx::Tx,
 };
 
@@ -44,7 +44,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PayoutRunId> {
     }
     let program_id = rules::choose(tx, command.program_id).await?;
     store::lock_program(tx, program_id).await?;
-    let in_force = rules::in_force(tx, program_id, tx.now()).await?;
+    let in_force: Rules = rules::in_force(tx, program_id, tx.now()).await?;
     let run_id: PayoutRunId = tx.id();
     tx.insert(payout_run::ActiveModel {
         id: Set(run_id),

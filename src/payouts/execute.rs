@@ -1,16 +1,18 @@
 //! Executing a payout run: hand its payments to the provider, then settle what it answers.
 //!
-//! Three steps, each of which may be the last before a crash: the start is a unit of work of its own, the provider is
-//! asked outside any transaction, and the answers are settled in chunks. A job written by the start repeats the
-//! second and third step until every payment is settled, so a run never stays half executed; calling the mutation
+//! Steps, each of which may be the last before a crash: payments are started some hundred at a time, the provider is
+//! asked about all of them outside any transaction, and its answers are settled in chunks. A job written by the first
+//! step repeats the others until every payment is settled, so a run never stays half executed; calling the mutation
 //! again does the same.
 
 use std::sync::Arc;
 
 use super::{
+    advance::PAYMENTS,
+    approve,
     provider::{self, Batch, PayoutProvider},
     refusal, settle,
-    status::{PayoutAction, RunAction},
+    status::RunAction,
     store,
 };
 use crate::{
@@ -19,18 +21,19 @@ use crate::{
     entity::{
         ids::{PayoutId, PayoutRunId},
         ledger_transaction::LedgerTransactionKind,
-        payout,
+        payout::{self, PayoutStatus},
         payout_run::RunStatus,
     },
     error::{Error, Result},
     events::Event,
     ledger::{post, rules},
-    platform::{ids::TypedId, transition::StateMachine},
+    platform::{ids::TypedId, sql::count, transition::StateMachine},
     tx::{CHUNK, Call, Tx},
 };
 
-/// Marks the payments of an approved run as handed over and moves their amounts from payable to in payout. A run that
-/// was started before and is not settled yet is left as it is, so that the caller can go on with it.
+/// Begins the execution of an approved run: its first payments are started at once, the others in the steps that
+/// [`go_on`] takes. A run that was started before and is not settled yet is left as it is, so that the caller can go on
+/// with it.
 ///
 /// Records [`Event::PayoutRunExecuting`].
 ///
@@ -47,12 +50,35 @@ pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Resu
         .apply(RunAction::Execute)
         .map_err(refusal::illegal_move)?;
     store::start_run(tx, &run, tx.actor().user_id(), status).await?;
-    store::choose_provider(tx, run_id, provider).await?;
-    store::move_payments(tx, run_id, None, PayoutAction::Start).await?;
-    post_start(tx, &store::open_payments_of(tx, run_id).await?).await?;
+    start_payments(tx, run_id, provider).await?;
     tx.enqueue(super::jobs::resume(run_id, None));
     tx.record(Event::PayoutRunExecuting { run_id });
     Ok(run_id)
+}
+
+/// Starts the next payments of a run that is executed; says whether these were the last.
+///
+/// # Errors
+/// `FORBIDDEN`, `NOT_FOUND`; the database failed.
+pub async fn start_next(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Result<bool> {
+    tx.actor().may(Action::PayoutRunExecute)?;
+    let run = store::lock_run(tx, run_id).await?;
+    if run.status != RunStatus::Executing {
+        return Ok(true);
+    }
+    start_payments(tx, run_id, provider).await
+}
+
+/// Marks the next payments of a locked run as handed over and moves their amounts from payable to in payout, after the
+/// steps of the approval that are left.
+async fn start_payments(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Result<bool> {
+    if !approve::next(tx, run_id).await? {
+        return Ok(false);
+    }
+    let payments = store::payments_in(tx, run_id, PayoutStatus::Approved, PAYMENTS).await?;
+    let started = store::start_payments(tx, &payments, provider).await?;
+    post_start(tx, &started).await?;
+    Ok(count(payments.len()) < PAYMENTS)
 }
 
 /// Moves the amounts of payments that are handed over from payable to in payout.
@@ -74,8 +100,9 @@ pub(super) async fn post_start(tx: &Tx, payments: &[payout::Model]) -> Result<()
     post::post(tx, transactions).await.map(|_| ())
 }
 
-/// Hands the payments of a started run whose outcome is open to the provider, or one that is tried again, and settles what
-/// it answers. Does nothing where nothing is open; may be repeated and run beside itself.
+/// Starts the payments of a run that are left, hands all whose outcome is open to the provider, or one that is tried again,
+/// and settles what it answers. Does nothing where nothing is open, and when the server stops; may be repeated and run
+/// beside itself.
 ///
 /// # Errors
 /// The database failed; what was settled until then stays.
@@ -86,6 +113,9 @@ pub async fn go_on(
     run_id: PayoutRunId,
     only: Option<PayoutId>,
 ) -> Result<()> {
+    if only.is_none() {
+        start_all(app, call, provider.name(), run_id).await?;
+    }
     let Some(batches) = open_batches(app, run_id, only).await? else {
         return Ok(());
     };
@@ -100,6 +130,27 @@ pub async fn go_on(
         move |tx| Box::pin(settle::complete(tx, run_id)),
     )
     .await
+}
+
+/// Starts the payments of a run until all are, or the server stops.
+async fn start_all(
+    app: &App,
+    call: &Call,
+    provider: &'static str,
+    run_id: PayoutRunId,
+) -> Result<()> {
+    let left = || async { store::has_payments_to_start(&app.db().reading(), run_id).await };
+    while left().await? && !app.tasks().is_closed() {
+        let step = Call {
+            name: "payoutStart",
+            ..call.clone()
+        };
+        let is_last = app.write(step, move |tx| Box::pin(start_next(tx, run_id, provider)));
+        if is_last.await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Hands a batch to the provider and settles what it answers.
@@ -163,6 +214,10 @@ async fn open_batches(
     let Some(run) = store::run(db, run_id).await? else {
         return Ok(None);
     };
+    // A batch is whole from the first time on.
+    if only.is_none() && store::has_payments_to_start(db, run_id).await? {
+        return Ok(None);
+    }
     let mut open = store::open_payments_of(db, run_id).await?;
     if let Some(only) = only {
         open.retain(|payment| payment.id == only);

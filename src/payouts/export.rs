@@ -42,19 +42,15 @@ pub struct FileExport {
 }
 
 impl FileExport {
-    /// Files go to the folder `payouts` of the data folder, which is made when it is first needed.
+    /// Files go to the folder `payouts` of the application's files.
     #[must_use]
     pub const fn new(app: App) -> Self {
         Self { app }
     }
 
-    fn files(&self) -> Result<Files> {
-        Files::folder(&self.app.site().data_dir, &[FOLDER]).map_err(unwritable)
-    }
-
     /// Writes the file of a batch, unless it is written. Says whether it is; another process may be writing it.
     async fn export(&self, batch: &Batch) -> Result<bool> {
-        let files = self.files()?;
+        let files = self.app.files();
         let store = files.identity().await.map_err(unwritable)?;
         let content = content(batch).map_err(|error| Error::Internal(Box::new(error)))?;
         let wanted = claim::Wanted {
@@ -77,14 +73,14 @@ impl FileExport {
                     written.map_err(unwritable)?;
                     let hash = wanted.hash.clone();
                     if claim::keep(&self.app, &wanted.name, claim, hash).await? {
-                        publish(&files, &wanted.name, claim).await?;
+                        publish(files, &wanted.name, claim).await?;
                         return Ok(true);
                     }
                     files.remove(&part).await.map_err(unwritable)?;
                 }
                 Claim::Written(file) => {
                     if file.store_id == store {
-                        finish(&files, &file, &content).await?;
+                        finish(files, &file, &content).await?;
                     }
                     return Ok(true);
                 }
@@ -111,11 +107,7 @@ pub fn begin(app: &App) {
 /// # Errors
 /// The store or the database failed.
 pub async fn recover(app: &App) -> Result<()> {
-    let folder = app.site().data_dir.join(FOLDER);
-    if !tokio::fs::try_exists(folder).await.unwrap_or(false) {
-        return Ok(());
-    }
-    let files = FileExport::new(app.clone()).files()?;
+    let files = app.files();
     let mut parts = Vec::new();
     for name in files.list(FOLDER).await.map_err(unwritable)? {
         let name = name.trim_start_matches(FOLDER).trim_start_matches('/');
@@ -129,7 +121,7 @@ pub async fn recover(app: &App) -> Result<()> {
     let exports = claim::read(app, &names).await?;
     for (part, file, claim) in parts {
         match exports.get(&file).filter(|row| row.claim_id == claim) {
-            Some(row) if row.written_at.is_some() => publish(&files, &file, claim).await?,
+            Some(row) if row.written_at.is_some() => publish(files, &file, claim).await?,
             Some(_) => {}
             None => files
                 .remove(&format!("{FOLDER}/{part}"))

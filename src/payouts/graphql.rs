@@ -124,7 +124,8 @@ impl PayoutsMutation {
     }
 
     /// Agrees to a run, which makes its amounts payable. Whoever created a run, or set an account that it pays to, cannot
-    /// approve it (`SAME_PERSON`). Later changes of accounts do not redirect its payments.
+    /// approve it (`SAME_PERSON`). Later changes of accounts do not redirect its payments. Of thousands of payments some may
+    /// still be in `REVIEW` when this answers; they follow by themselves, and the run can be executed meanwhile.
     /// Refused with `ILLEGAL_TRANSITION` unless the run waits for review.
     async fn payout_run_approve(
         &self,
@@ -191,6 +192,10 @@ async fn approved(ctx: &Context<'_>, id: &ID) -> Result<PayoutRun> {
             Box::pin(approve::approve(tx, id))
         })
         .await?;
+    ctx.begin("payoutRunApprove", |app, _| async move {
+        advance::go_on(&app, id).await
+    })
+    .await;
     PayoutRun::fresh(ctx, id).await
 }
 

@@ -55,7 +55,7 @@ pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJ
     }
 }
 
-/// Takes a step of calculating or freeing a run, and leaves the next one to a job of its own: other work has its turn
+/// Takes a step of calculating, freeing or approving a run, and leaves the next one to a job of its own: other work has its turn
 /// between them, and a step that succeeds takes nothing from the attempts of the next.
 ///
 /// # Errors
@@ -99,7 +99,10 @@ pub async fn work(app: &App, job: &Job) -> Result<bool> {
         payload.only,
     )
     .await?;
-    if store::has_open_payments(&app.db().reading(), payload.run, payload.only).await? {
+    let db = app.db().reading();
+    if store::has_open_payments(&db, payload.run, payload.only).await?
+        || payload.only.is_none() && store::has_payments_to_start(&db, payload.run).await?
+    {
         return Ok(false);
     }
     let settled = job.clone();

@@ -21,7 +21,11 @@ pub mod mails;
 pub mod provider;
 mod refusal;
 pub mod retry;
+pub mod rules;
 pub mod select;
 pub mod settle;
 pub mod status;
 mod store;
+mod visible;
+
+pub use self::rules::PayoutRules;

@@ -151,7 +151,8 @@ fn transaction(
     })
 }
 
-/// Closes a run whose payments are all settled: completed, or partially failed. While one is open nothing happens.
+/// Closes a run whose payments are all settled: completed, or partially failed. While one is open, or not handed over yet,
+/// nothing happens.
 ///
 /// Records [`Event::PayoutRunCompleted`].
 ///
@@ -161,7 +162,7 @@ pub async fn complete(tx: &Tx, run_id: PayoutRunId) -> Result<()> {
     tx.actor().may(Action::PayoutRunExecute)?;
     let run = store::lock_run(tx, run_id).await?;
     let states = store::states(tx, run_id).await?;
-    if states.iter().any(|status| status.is_open()) {
+    if states.iter().any(|status| !status.is_settled()) {
         return Ok(());
     }
     let action = if states.contains(&PayoutStatus::Failed) {

@@ -91,7 +91,8 @@ impl StateMachine for PayoutStatus {
 }
 
 impl RunStatus {
-    /// Whether the server goes on with the run by itself, before a person decides.
+    /// Whether the server goes on with the whole run by itself, before a person decides; the payments of an approved run
+    /// follow in their own states.
     #[must_use]
     pub const fn is_under_way(self) -> bool {
         matches!(self, Self::Calculating | Self::Cancelling)
@@ -103,6 +104,15 @@ impl PayoutStatus {
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Executing | Self::Unknown)
+    }
+
+    /// Whether nothing more happens to the payment unless it is tried again.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(
+            self,
+            Self::Paid | Self::Failed | Self::Cancelled | Self::Netted
+        )
     }
 
     /// Whether the partner sees the payment: from the approval of its run on.

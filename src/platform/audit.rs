@@ -21,9 +21,9 @@ use crate::{
         audit_event, audit_seal,
         ids::{AuditEventId, UserId},
     },
-    error::{Error, Result},
+    error::Result,
     events::Event,
-    platform::{fingerprint, ids},
+    platform::ids,
     tx::Tx,
 };
 
@@ -37,10 +37,10 @@ pub async fn append(tx: &Tx, events: &[Event]) -> Result<()> {
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
         let row = row(tx.id(), now, actor, event)?;
-        rows.push(with_fingerprint(audit_event::ActiveModel {
+        rows.push(audit_event::ActiveModel {
             request_id: Set(tx.request_id().map(str::to_owned)),
             ..row
-        })?);
+        });
     }
     tx.insert_all(rows).await?;
     tx.insert_models(tx.take_fingerprints()).await
@@ -57,7 +57,7 @@ pub async fn append_past(
     actor: Option<UserId>,
 ) -> Result<()> {
     let row = row(tx.id(), at, actor, event)?;
-    tx.insert(with_fingerprint(row)?).await
+    tx.insert(row).await
 }
 
 fn row(
@@ -80,19 +80,6 @@ fn row(
         request_id: Set(None),
         fingerprint: Set(None),
     })
-}
-
-/// The row as it is written: with what it says in one number, so that a row written by others is known.
-///
-/// # Errors
-/// Never for a row of the audit trail; the signature follows [`fingerprint::of`].
-pub fn with_fingerprint(mut row: audit_event::ActiveModel) -> Result<audit_event::ActiveModel> {
-    let unknown = || Error::internal("the audit trail has no fingerprints");
-    let table = fingerprint::table("audit_event").ok_or_else(unknown)?;
-    let (_, print) =
-        fingerprint::of(table, &row).map_err(|error| Error::Internal(Box::new(error)))?;
-    row.fingerprint = Set(Some(print));
-    Ok(row)
 }
 
 /// Seals up to `limit` rows that are not in the chain yet; returns how many.

@@ -38,7 +38,8 @@ pub struct Table {
     pub prefix: &'static str,
     /// What is not in the fingerprint, and why.
     pub left_out: LeftOut,
-    /// Whether the fingerprint is a column of the table itself.
+    /// Whether the fingerprint is a column of the table itself, as where rows may say something else later, or where every
+    /// change would write one row more.
     pub carries_its_own: bool,
     columns: Vec<(String, Kind)>,
 }
@@ -87,6 +88,37 @@ pub struct Before {
     pub rows: HashMap<Uuid, Moved>,
 }
 
+/// What a deal may change without a new fingerprint. What it is worth, to whom and under which rules changes only with one.
+const DEAL: LeftOut = &[
+    ("external_id", "the number of another system"),
+    ("number", "for people"),
+    ("name", "for people"),
+    (
+        "customer_id",
+        "whose deal it is decides no amount and no payee",
+    ),
+    (
+        "stage",
+        "moves until the deal is closed; the status says that",
+    ),
+    (
+        "status",
+        "moves; compared with the credit and the commission that follow",
+    ),
+    ("time_zone", "of the protection; decides no money"),
+    ("expected_close_on", "a forecast"),
+    ("opened_at", "decides no money"),
+    ("closed_at", "set later; compared with the credit"),
+    ("loss_reason", "of deals that pay nothing"),
+    ("loss_detail", "of deals that pay nothing"),
+    ("competitor", "decides no money"),
+    ("refunded_minor", "moves; compared with the refunds"),
+    ("version", "counts changes"),
+    ("created_at", "shown only"),
+    ("updated_at", "shown only"),
+    ("fingerprint", "the fingerprint itself"),
+];
+
 /// Every table whose rows have fingerprints.
 pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     const COUNTS: (&str, &str) = ("version", "counts changes of the columns below");
@@ -114,6 +146,10 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
                 &[("fingerprint", "the fingerprint itself")],
             )
         },
+        Table {
+            carries_its_own: true,
+            ..Table::of::<entity::deal::Entity>("deal", DEAL)
+        },
         Table::of::<entity::deal_refund::Entity>("refund", &[]),
         Table::of::<entity::exchange_rate::Entity>("rate", &[]),
         Table::of::<entity::incentive_plan::Entity>(
@@ -122,7 +158,7 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
                 ("status", "moves; compared with the audit trail"),
                 (
                     "effective_to",
-                    "moves when a later number takes over; lines that are booked say themselves what was earned",
+                    "moves when a later number takes over; computed again from the audit trail",
                 ),
                 ("activated_by", "set later; compared with the audit trail"),
                 ("activated_at", "set later; compared with the audit trail"),
@@ -283,7 +319,8 @@ impl Table {
     fn read_row(&self, row: &QueryResult, before: &Before) -> Result<Read, DbErr> {
         let last = self.columns.len();
         let known: bool = row.try_get_by_index(last + 2)?;
-        let written: Option<Uuid> = row.try_get_by_index(last + 1)?;
+        // What cannot be read is none that was taken.
+        let written: Option<Uuid> = row.try_get_by_index(last + 1).unwrap_or(Some(Uuid::nil()));
         let id = row.try_get_by_index(last)?;
         let moved = before.rows.get(&id).filter(|_| before.table == self.name);
         Ok(Read {
@@ -346,6 +383,28 @@ impl Table {
     }
 }
 
+/// A change to a row that was read, with the fingerprint that the row carries then.
+///
+/// # Errors
+/// As [`of`].
+pub fn changed<A: ActiveModelTrait>(read: A, mut change: A) -> Result<A, Foreign> {
+    let mut after = read;
+    for column in <A::Entity as EntityTrait>::Column::iter() {
+        if let ActiveValue::Set(value) = change.get(column) {
+            after.set(column, value);
+        }
+    }
+    let after = carried(after)?;
+    for column in <A::Entity as EntityTrait>::Column::iter() {
+        if column.as_str() == "fingerprint"
+            && let ActiveValue::Set(value) = after.get(column)
+        {
+            change.set(column, value);
+        }
+    }
+    Ok(change)
+}
+
 impl Kind {
     /// Texts of every kind are texts; what no table of ours has is read as one, and then refused.
     const fn of(kind: &ColumnType) -> Self {
@@ -397,6 +456,21 @@ pub fn of<A: ActiveModelTrait>(table: &Table, row: &A) -> Result<(Uuid, Uuid), F
     }
     let id = id.ok_or_else(|| Foreign(format!("{}.id", table.name)))?;
     Ok((id, print.finished()))
+}
+
+/// A row that is about to be written with the fingerprint that it carries itself; as it is in a table whose rows carry none.
+///
+/// # Errors
+/// As [`of`].
+pub fn carried<A: ActiveModelTrait>(mut row: A) -> Result<A, Foreign> {
+    let table = table(A::Entity::default().table_name()).filter(|one| one.carries_its_own);
+    let column =
+        <A::Entity as EntityTrait>::Column::iter().find(|column| column.as_str() == "fingerprint");
+    if let Some((table, column)) = table.zip(column) {
+        let (_, print) = of(table, &row)?;
+        row.set(column, Value::Uuid(Some(print)));
+    }
+    Ok(row)
 }
 
 /// The fingerprints of rows that are about to be written; nothing for a table without.

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// The advisory lock of a run; any number that nobody else uses.
-const LOCK: i64 = 0x656e_7365_6d62_6c65;
+pub const LOCK: i64 = 0x656e_7365_6d62_6c65;
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]

@@ -37,6 +37,8 @@ pub fn start_log(format: LogFormat, filter: &str) -> Result<(), TelemetryFault> 
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter)?)
         .with_writer(stderr)
+        // Its reports go to standard error by a macro that panics when that is closed.
+        .log_internal_errors(false)
         .with_ansi(stderr().is_terminal());
     match format {
         LogFormat::Text => log.finish().try_init()?,

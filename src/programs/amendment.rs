@@ -1,17 +1,17 @@
 //! A change of a programme's rules, before it is known what it changes.
 
-use super::ProgramSettings;
-use crate::error::Faults;
+use crate::{
+    error::{Faults, Result},
+    rules::Documents,
+};
 
-/// Makes new rules out of the last ones; a new programme starts from the standard ones.
+/// Makes the new rules of a programme. The rules of all domains are changed together, so what composes them is above the
+/// programme.
 pub trait Amendment: std::fmt::Debug + Send + Sync {
-    /// The new rules, with a fault under `settings` for each value that cannot be read. What it leaves alone stays.
-    fn amend(&self, last: ProgramSettings, faults: &mut Faults) -> ProgramSettings;
-}
-
-/// A whole document takes the place of the last one.
-impl Amendment for ProgramSettings {
-    fn amend(&self, _last: Self, _faults: &mut Faults) -> Self {
-        self.clone()
-    }
+    /// The new rules, checked, with each fault under `settings`. What is left out stays as in the last version, or as in
+    /// the standard programme where there is none.
+    ///
+    /// # Errors
+    /// The last version cannot be read.
+    fn amend(&self, last: Option<&Documents>, faults: &mut Faults) -> Result<Documents>;
 }

@@ -83,6 +83,12 @@ impl Calendar {
         Some(bounds.into())
     }
 
+    /// The instant at which a day starts in a programme. None for an unknown programme, and beyond the calendar.
+    #[must_use]
+    pub fn start_of_day(&self, program: ProgramId, day: NaiveDate) -> Option<DateTime<Utc>> {
+        start_of_day(self.0.get(&program)?, day)
+    }
+
     /// The earliest day that an instant is on in some programme.
     #[must_use]
     pub fn earliest_day(&self, at: DateTime<Utc>) -> NaiveDate {

@@ -1,11 +1,11 @@
 //! The vendor opens a programme.
 
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
-use super::{Amendment, ProgramSettings};
+use super::Amendment;
 use crate::{
     access::Action,
     entity::{
@@ -15,7 +15,7 @@ use crate::{
     },
     error::{Code, Faults, Refusal, Result},
     events::Event,
-    platform::money::Currency,
+    rules::Documents,
     tx::Tx,
 };
 
@@ -40,10 +40,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProgramId> {
     tx.actor().may(Action::ProgramManage)?;
     let mut faults = Faults::default();
     let name = faults.text("name", &command.name, NAME);
-    let settings = command
-        .settings
-        .amend(ProgramSettings::default(), &mut faults);
-    check(&mut faults, &settings);
+    let settings = command.settings.amend(None, &mut faults)?;
     faults.check()?;
     let id: ProgramId = tx.id();
     let row = program::ActiveModel {
@@ -66,41 +63,13 @@ pub async fn create(tx: &Tx, command: Create) -> Result<ProgramId> {
     Ok(id)
 }
 
-/// Notes every fault of a settings document under `settings`, by the names of the API.
-pub(super) fn check(faults: &mut Faults, settings: &ProgramSettings) {
-    let known = |code: &str| Currency::from_str(code).is_ok();
-    for fault in settings.validate(known).err().unwrap_or_default() {
-        faults.add(
-            &format!("settings.{}", api_path(settings, &fault.path)),
-            fault.problem,
-        );
-    }
-}
-
-/// The document counts shares in parts per million and keeps minimum payouts by currency; the API speaks of percent
-/// and lists amounts of money.
-fn api_path(settings: &ProgramSettings, path: &str) -> String {
-    let path = path.strip_suffix("Ppm").unwrap_or(path);
-    match path.strip_prefix("minimumPayout.") {
-        Some(code) => {
-            let place = settings
-                .minimum_payout
-                .keys()
-                .position(|known| known == code)
-                .unwrap_or_default();
-            format!("minimumPayout.{place}.amount")
-        }
-        None => path.to_owned(),
-    }
-}
-
 /// Writes one version of a programme's rules.
 pub(super) async fn insert_version(
     tx: &Tx,
     program: ProgramId,
     number: i32,
     effective_from: DateTime<Utc>,
-    settings: ProgramSettings,
+    settings: Documents,
 ) -> Result<()> {
     tx.insert(program_version::ActiveModel {
         id: Set(tx.id::<ProgramVersionId>()),

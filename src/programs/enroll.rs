@@ -1,17 +1,22 @@
 //! A partner joins a programme, or changes its tier there.
 
-use sea_orm::{ActiveValue::Set, sea_query::LockType};
+use chrono::SecondsFormat;
+use sea_orm::{IntoActiveModel, sea_query::LockType};
 
-use super::{rules, store};
+use super::{
+    ProgramRules,
+    rules::{self, Rules},
+    store, tiers,
+};
 use crate::{
     access::Action,
     entity::{
         enrollment,
-        ids::{EnrollmentId, PartnerId, ProgramId},
+        ids::{PartnerId, ProgramId},
+        partner,
     },
     error::{Code, Error, Refusal, Result},
     events::Event,
-    partners::standing,
     tx::Tx,
 };
 
@@ -39,7 +44,7 @@ pub async fn enroll(tx: &Tx, command: Place) -> Result<PartnerId> {
     tx.actor().may(Action::ProgramManage)?;
     let partner = command.partner;
     // Held, so that the number of its programmes stands still.
-    standing::hold(tx, partner, "partnerId").await?;
+    tx.load_seen::<partner::Entity>(partner).await?;
     let program = open_tier(tx, command.program, &command.tier).await?;
     if store::count_enrollments(tx, partner).await? >= MAX_PROGRAMS {
         let message = format!("A partner may be in {MAX_PROGRAMS} programmes.");
@@ -47,22 +52,24 @@ pub async fn enroll(tx: &Tx, command: Place) -> Result<PartnerId> {
             .at("partnerId")
             .into());
     }
-    let row = enrollment::ActiveModel {
-        id: Set(tx.id::<EnrollmentId>()),
-        program_id: Set(program),
-        partner_id: Set(partner),
-        tier: Set(command.tier.clone()),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    let row = enrollment::Model {
+        id: tx.id(),
+        program_id: program,
+        partner_id: partner,
+        tier: command.tier.clone(),
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
     };
-    if !tx.insert_new(row).await? {
+    let given = tiers::given(tx, &row);
+    if !tx.insert_new(row.into_active_model()).await? {
         return Err(
             Refusal::new(Code::Duplicate, "The partner is in this programme already.")
                 .at("partnerId")
                 .into(),
         );
     }
+    tx.insert(given.into_active_model()).await?;
     tx.record(Event::PartnerEnrolled {
         partner_id: partner,
         program_id: program,
@@ -90,6 +97,12 @@ pub async fn change_tier(tx: &Tx, command: Place) -> Result<PartnerId> {
     if !store::change_tier(tx, place.id, place.version, &command.tier).await? {
         return Err(Error::stale());
     }
+    let given = enrollment::Model {
+        tier: command.tier.clone(),
+        ..place
+    };
+    tx.insert(tiers::given(tx, &given).into_active_model())
+        .await?;
     tx.record(Event::PartnerEnrolled {
         partner_id: partner,
         program_id: program,
@@ -98,19 +111,33 @@ pub async fn change_tier(tx: &Tx, command: Place) -> Result<PartnerId> {
     Ok(partner)
 }
 
-/// The programme, if its rules of now have this tier; they keep it until the end of the unit of work.
+/// The programme, if its rules of now and those that are scheduled have this tier; they keep it until the end of the unit
+/// of work.
 async fn open_tier(tx: &Tx, program: Option<ProgramId>, tier: &str) -> Result<ProgramId> {
     let program = rules::choose(tx, program).await?;
     store::hold(tx, program, LockType::Share).await?;
-    let rules = rules::in_force(tx, program, tx.now()).await?;
-    if rules.settings.tier(tier).is_none() {
+    let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
+    if rules.program.tier(tier).is_none() {
         let known: Vec<_> = rules
-            .settings
+            .program
             .tiers
             .iter()
             .map(|tier| tier.key.as_str())
             .collect();
         return Err(Refusal::input("tier", format!("must be one of {}", known.join(", "))).into());
+    }
+    for version in store::scheduled(tx, program).await? {
+        let coming: ProgramRules = version.settings.read()?;
+        if coming.tier(tier).is_none() {
+            let from = version
+                .effective_from
+                .to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let message = format!(
+                "is not among the tiers from {from} on; choose another tier or withdraw version {} of the rules",
+                version.number
+            );
+            return Err(Refusal::input("tier", message).into());
+        }
     }
     Ok(program)
 }

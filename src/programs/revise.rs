@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::sea_query::LockType;
 
-use super::{Amendment, ProgramSettings, create, store};
+use super::{Amendment, ProgramRules, create, store};
 use crate::{
     access::Action,
     entity::ids::ProgramId,
@@ -50,12 +50,15 @@ pub async fn revise(tx: &Tx, command: Revise) -> Result<ProgramId> {
         .ok_or_else(|| Error::internal("a programme has no rules"))?;
     let effective_from = command.effective_from.unwrap_or(tx.now());
     let mut faults = Faults::default();
-    let settings = command.settings.amend(last.settings, &mut faults);
-    create::check(&mut faults, &settings);
+    let settings = command.settings.amend(Some(&last.settings), &mut faults)?;
     check_beginning(&mut faults, effective_from, tx.now(), last.effective_from);
-    check_tiers(&mut faults, &settings, &store::tiers_taken(tx, id).await?);
+    check_tiers(
+        &mut faults,
+        &settings.read()?,
+        &store::tiers_taken(tx, id).await?,
+    );
     faults.check()?;
-    let number = last.number + 1;
+    let number = store::last_number(tx, id).await? + 1;
     create::insert_version(tx, id, number, effective_from, settings).await?;
     if !store::touch(tx, &program).await? {
         return Err(Error::stale());
@@ -84,11 +87,17 @@ fn check_beginning(
     }
 }
 
-fn check_tiers(faults: &mut Faults, settings: &ProgramSettings, taken: &[String]) {
-    for tier in taken.iter().filter(|tier| settings.tier(tier).is_none()) {
+fn check_tiers(faults: &mut Faults, rules: &ProgramRules, taken: &[String]) {
+    for tier in lost_tiers(rules, taken) {
         faults.add(
             "settings.tiers",
             format!("must keep {tier}, which partners have"),
         );
     }
+}
+
+/// The tiers that partners have and these rules leave out.
+pub(super) fn lost_tiers<'t>(rules: &ProgramRules, taken: &'t [String]) -> Vec<&'t str> {
+    let taken = taken.iter().map(String::as_str);
+    taken.filter(|tier| rules.tier(tier).is_none()).collect()
 }

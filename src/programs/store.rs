@@ -2,21 +2,22 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
-    sea_query::{Expr, LockType, SimpleExpr},
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, LockType, Query, SimpleExpr},
 };
 
 use crate::{
-    access::Scope,
+    access::{Scope, Visible},
     entity::{
         enrollment,
         ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId},
         program::{self, ProgramStatus},
         program_version,
+        program_version_outcome::{self, VersionOutcome},
+        tier_change,
     },
     error::Result,
-    partners::wall::only,
     platform::sql::any_of,
     tx::{CHUNK, Tx},
 };
@@ -24,13 +25,107 @@ use crate::{
 /// The enrolments that the caller may see: the vendor all, a partner its own.
 #[must_use]
 pub fn visible_enrollments(scope: Scope) -> Select<enrollment::Entity> {
-    enrollment::Entity::find().filter(only(scope, enrollment::Column::PartnerId))
+    enrollment::Entity::find().filter(enrollment::Entity::visible(scope))
 }
 
-/// The versions of a programme.
+/// The versions of a programme that hold, or will at their date.
 #[must_use]
 pub fn versions(program: ProgramId) -> Select<program_version::Entity> {
-    program_version::Entity::find().filter(program_version::Column::ProgramId.eq(program))
+    program_version::Entity::find()
+        .filter(program_version::Column::ProgramId.eq(program))
+        .filter(not_withdrawn())
+}
+
+/// Versions that were not withdrawn before their date.
+pub fn not_withdrawn() -> SimpleExpr {
+    use program_version_outcome::Column;
+    let withdrawn = Query::select()
+        .column(Column::VersionId)
+        .from(program_version_outcome::Entity)
+        .and_where(Column::Outcome.eq(VersionOutcome::Withdrawn))
+        .to_owned();
+    program_version::Column::Id.not_in_subquery(withdrawn)
+}
+
+/// What became of scheduled versions.
+///
+/// # Errors
+/// The database failed.
+pub async fn outcomes<C: ConnectionTrait>(
+    db: &C,
+    versions: &[ProgramVersionId],
+) -> Result<Vec<program_version_outcome::Model>> {
+    let of_these = any_of(
+        db,
+        program_version_outcome::Column::VersionId,
+        versions.iter().copied(),
+    );
+    let found = program_version_outcome::Entity::find().filter(of_these);
+    Ok(found.all(db).await?)
+}
+
+/// Whether it is settled what became of a version.
+pub(super) async fn has_outcome(tx: &Tx, version: ProgramVersionId) -> Result<bool> {
+    let found = program_version_outcome::Entity::find_by_id(version);
+    Ok(found.one(tx).await?.is_some())
+}
+
+/// Scheduled versions whose date has come and of which it is not settled what becomes, oldest first.
+pub(super) async fn due_versions(tx: &Tx, limit: u64) -> Result<Vec<program_version::Model>> {
+    use program_version::Column;
+    let settled = Query::select()
+        .column(program_version_outcome::Column::VersionId)
+        .from(program_version_outcome::Entity)
+        .to_owned();
+    let due = program_version::Entity::find()
+        .filter(Column::EffectiveFrom.lte(tx.now()))
+        .filter(Expr::col(Column::CreatedAt).lt(Expr::col(Column::EffectiveFrom)))
+        .filter(Column::Id.not_in_subquery(settled))
+        .order_by_asc(Column::EffectiveFrom)
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    Ok(due.all(tx).await?)
+}
+
+/// The versions of a programme that begin at an instant or later, latest first.
+pub(super) async fn versions_from(
+    tx: &Tx,
+    program: ProgramId,
+    from: DateTime<Utc>,
+) -> Result<Vec<program_version::Model>> {
+    use program_version::Column;
+    let later = versions(program).filter(Column::EffectiveFrom.gte(from));
+    Ok(later.order_by_desc(Column::EffectiveFrom).all(tx).await?)
+}
+
+/// The versions of a programme that are still to come.
+pub(super) async fn scheduled(tx: &Tx, program: ProgramId) -> Result<Vec<program_version::Model>> {
+    let coming = program_version::Column::EffectiveFrom.gt(tx.now());
+    Ok(versions(program).filter(coming).all(tx).await?)
+}
+
+/// The tiers that enrolments had until an instant, oldest first, under a scope.
+///
+/// # Errors
+/// The database failed.
+pub async fn tier_history<C: ConnectionTrait>(
+    db: &C,
+    scope: Scope,
+    enrollments: &[EnrollmentId],
+    until: DateTime<Utc>,
+) -> Result<Vec<tier_change::Model>> {
+    use tier_change::Column;
+    let history = tier_change::Entity::find()
+        .filter(tier_change::Entity::visible(scope))
+        .filter(any_of(
+            db,
+            Column::EnrollmentId,
+            enrollments.iter().copied(),
+        ))
+        .filter(Column::EffectiveFrom.lte(until))
+        .order_by_asc(Column::EffectiveFrom)
+        .order_by_asc(Column::Id);
+    Ok(history.all(db).await?)
 }
 
 /// One programme.
@@ -108,6 +203,7 @@ pub async fn all_in_force<C: ConnectionTrait>(
     use program_version::{Column, Entity};
     let begun = Entity::find()
         .filter(any_of(db, Column::ProgramId, programs.iter().copied()))
+        .filter(not_withdrawn())
         .order_by_asc(Column::EffectiveFrom);
     let mut found: Vec<program_version::Model> = Vec::new();
     for version in begun.all(db).await? {
@@ -136,6 +232,7 @@ pub async fn zones<C: ConnectionTrait>(db: &C) -> Result<Vec<(ProgramId, DateTim
         .column(Column::ProgramId)
         .column(Column::EffectiveFrom)
         .expr_as(zone, "zone")
+        .filter(not_withdrawn())
         .order_by_asc(Column::EffectiveFrom)
         .into_tuple()
         .all(db)
@@ -154,6 +251,20 @@ pub async fn last_version<C: ConnectionTrait>(
         .order_by_desc(program_version::Column::EffectiveFrom)
         .one(db)
         .await?)
+}
+
+/// The highest number of a programme's versions, those that were withdrawn included.
+pub(super) async fn last_number(tx: &Tx, program: ProgramId) -> Result<i32> {
+    use program_version::{Column, Entity};
+    let last: Option<i32> = Entity::find()
+        .select_only()
+        .column(Column::Number)
+        .filter(Column::ProgramId.eq(program))
+        .order_by_desc(Column::Number)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(last.unwrap_or(0))
 }
 
 /// Versions by id, in no order.

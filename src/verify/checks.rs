@@ -60,6 +60,13 @@ pub(super) const ALL: &[Check] = &[
               OR s.total <> p.amount_minor OR s.lines <> p.line_count OR s.foreign_lines <> 0 END",
     },
     Check {
+        promise: "nobody is paid by a payout run of which he is an exception in that currency",
+        prefix: PayoutId::PREFIX,
+        rows: "SELECT COUNT(*) FROM payout_exception",
+        sql: "SELECT p.id AS id, p.number || ' is of a partner who is an exception' AS detail FROM payout_exception x \
+              JOIN payout p ON p.run_id = x.run_id AND p.partner_id = x.partner_id AND p.currency = x.currency",
+    },
+    Check {
         promise: "a payout has a date of payment exactly when it is paid",
         prefix: PayoutId::PREFIX,
         rows: "SELECT COUNT(*) FROM payout",

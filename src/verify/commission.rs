@@ -54,11 +54,11 @@ struct Credit {
 type Credits = HashMap<Uuid, Vec<(Option<PartnerId>, u64)>>;
 type Plans = HashMap<IncentivePlanId, incentive_plan::Model>;
 
+/// What is promised.
+pub(super) const PROMISE: &str = "no deal pays more than its plans promise, whatever their numbers";
+
 pub(super) async fn within_terms<C: ConnectionTrait>(db: &C) -> Result<Finding> {
-    let mut finding = Finding::new(
-        "no deal pays more than its plans promise, whatever their numbers",
-        0,
-    );
+    let mut finding = Finding::new(PROMISE, 0);
     let plans = incentive_plan::Entity::find().all(db).await?;
     let plans: Plans = plans.into_iter().map(|plan| (plan.id, plan)).collect();
     let mut after = Uuid::nil();

@@ -28,11 +28,11 @@ struct Entry {
     partner_id: Option<Uuid>,
 }
 
+/// What is promised.
+pub(super) const PROMISE: &str = "every transaction says what was posted: kind, key, subject, dates, period, accounts and amounts";
+
 pub(super) async fn contents<C: ConnectionTrait>(db: &C) -> Result<Finding> {
-    let mut finding = Finding::new(
-        "every transaction says what was posted: kind, key, subject, dates, period, accounts and amounts",
-        0,
-    );
+    let mut finding = Finding::new(PROMISE, 0);
     let mut after = Uuid::nil();
     loop {
         let chunk = ledger_transaction::Entity::find()

@@ -175,9 +175,12 @@ struct Dangling {
     missing: Uuid,
 }
 
+/// What is promised.
+pub(super) const FOLLOWED: &str = "every row that another one refers to is there";
+
 /// Every row that another row is about is there.
 pub(super) async fn followed<C: ConnectionTrait>(db: &C) -> Result<Finding> {
-    let mut finding = Finding::new("every row that another one refers to is there", 0);
+    let mut finding = Finding::new(FOLLOWED, 0);
     let backend = db.get_database_backend();
     for (table, prefix, columns) in REFERENCES {
         finding.rows += count(db, &format!("SELECT COUNT(*) FROM {table}")).await?;
@@ -200,10 +203,13 @@ pub(super) async fn followed<C: ConnectionTrait>(db: &C) -> Result<Finding> {
     Ok(finding)
 }
 
+/// What is promised.
+pub(super) const OF_THE_TRAIL: &str = "everything that the audit trail speaks of is there";
+
 /// Everything that the audit trail speaks of is there.
 pub(super) async fn of_the_trail<C: ConnectionTrait>(db: &C) -> Result<Finding> {
     let rows = count(db, "SELECT COUNT(*) FROM audit_event").await?;
-    let mut finding = Finding::new("everything that the audit trail speaks of is there", rows);
+    let mut finding = Finding::new(OF_THE_TRAIL, rows);
     let mut known = String::new();
     for (subject, table) in SUBJECTS {
         let _ = write!(

@@ -11,6 +11,7 @@
     clippy::as_conversions,
     reason = "a test fails by panicking"
 )]
+#![expect(clippy::print_stderr, reason = "tests report to whoever runs them")]
 
 mod access;
 mod api;
@@ -28,6 +29,7 @@ mod notifications;
 mod observed;
 mod platform;
 mod races;
+mod rules;
 mod schema;
 mod speed;
 mod story;
@@ -72,6 +74,7 @@ fn main() {
         observed::cases(),
         platform::cases(),
         races::cases(),
+        rules::cases(),
         schema::cases(),
         speed::cases(),
         story::cases(),

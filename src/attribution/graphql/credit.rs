@@ -8,9 +8,9 @@ use sea_orm::Iterable;
 use crate::{
     access::{Action, Scope},
     attribution::{
+        computation::Outcome,
         explain::{self, Case},
         facts::out_of_bounds,
-        models::Outcome,
         store,
     },
     entity::{
@@ -21,7 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, List,
+        ContextExt, List, Objects,
         context::{LoadError, Rows},
         errors::top_level,
         scalars::{BigInt, DateTime, Decimal, Money, percent},
@@ -131,10 +131,7 @@ pub struct AttributionCredit {
 impl AttributionCredit {
     /// Who has it; null is the part that stays with the vendor.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.share.partner?)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.share.partner?).await
     }
 
     /// The share in percent with up to four decimals; all shares sum to exactly 100.

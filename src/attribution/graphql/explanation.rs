@@ -15,7 +15,7 @@ use crate::{
     entity::attribution_run::{AttributionBasis, AttributionModel},
     error::{Error, Result},
     graphql::{
-        ContextExt, List,
+        ContextExt, List, Objects, Shown,
         errors::top_level,
         scalars::{DateTime, Decimal, Money, percent},
     },
@@ -35,7 +35,7 @@ pub struct AttributionExplanation {
 impl AttributionExplanation {
     /// The deal.
     async fn deal(&self) -> Deal {
-        Deal(self.case.deal.clone())
+        Deal::of_row(self.case.deal.clone())
     }
 
     /// The programme's official model.
@@ -122,10 +122,7 @@ pub struct ExplainedCredit {
 impl ExplainedCredit {
     /// Whose part; null is what stays with the vendor.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.part.partner?)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.part.partner?).await
     }
 
     /// The weight, such as `0.5` of a total of `1.75`; at most 12 decimals.
@@ -173,7 +170,7 @@ pub struct ExplainedTouchpoint(Judged);
 impl ExplainedTouchpoint {
     /// The touchpoint.
     async fn touchpoint(&self) -> Touchpoint {
-        Touchpoint(self.0.row.clone())
+        Touchpoint::of_row(self.0.row.clone())
     }
 
     /// Whether it counts.

@@ -12,8 +12,7 @@ use crate::{
     entity::ids::PartnerId,
     error::{Error, Faults, Result},
     graphql::{
-        ContextExt, List,
-        errors::top_level,
+        ContextExt, List, Objects,
         scalars::{CurrencyCode, Money},
     },
     partners::graphql::Partner,
@@ -112,10 +111,7 @@ pub struct PartnerInfluence {
 impl PartnerInfluence {
     /// The partner.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.partner)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.partner).await
     }
 
     /// The values of the deals it influenced; partners overlap.

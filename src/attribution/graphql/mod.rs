@@ -23,7 +23,7 @@ use crate::{
     entity::ids::PartnerId,
     error::Error,
     graphql::{
-        ContextExt,
+        Changes, ContextExt, Shown,
         context::{self, KEPT_FOR_PAYOUTS},
         errors::top_level,
         scalars::Date,
@@ -89,17 +89,14 @@ impl AttributionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What happened.")] input: TouchpointRecordInput,
     ) -> async_graphql::Result<TouchpointRecordPayload> {
-        let result = async {
-            let command = input.command(ctx)?;
-            let id = ctx
-                .write_once("touchpointRecord", KEPT_FOR_PAYOUTS, move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { record::record(tx, command).await })
-                })
-                .await?;
-            Touchpoint::fresh(ctx, id).await
-        };
-        TouchpointRecordPayload::of(result.await)
+        let command = input.command(ctx);
+        ctx.change_once(
+            "touchpointRecord",
+            KEPT_FOR_PAYOUTS,
+            command,
+            record::record,
+        )
+        .await
     }
 
     /// Confirms a touchpoint. It then counts when the credit of the deal is computed, which happens once: when the deal is
@@ -110,17 +107,8 @@ impl AttributionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which touchpoint.")] input: TouchpointVerifyInput,
     ) -> async_graphql::Result<TouchpointVerifyPayload> {
-        let result = async {
-            let command = decide(&input.touchpoint_id, input.expected_version);
-            let id = ctx
-                .write("touchpointVerify", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { confirm::verify(tx, command).await })
-                })
-                .await?;
-            Touchpoint::fresh(ctx, id).await
-        };
-        TouchpointVerifyPayload::of(result.await)
+        ctx.change("touchpointVerify", input.command(), confirm::verify)
+            .await
     }
 
     /// Refuses a touchpoint; it stays in the record with the reason and does not count.
@@ -129,25 +117,8 @@ impl AttributionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which touchpoint, and why.")] input: TouchpointRejectInput,
     ) -> async_graphql::Result<TouchpointRejectPayload> {
-        let result = async {
-            let command = decide(&input.touchpoint_id, input.expected_version);
-            let reason = input.reason;
-            let id = ctx
-                .write("touchpointReject", move |tx| {
-                    let (command, reason) = (command.clone(), reason.clone());
-                    Box::pin(async move { confirm::reject(tx, command, &reason).await })
-                })
-                .await?;
-            Touchpoint::fresh(ctx, id).await
-        };
-        TouchpointRejectPayload::of(result.await)
-    }
-}
-
-fn decide(id: &ID, expected_version: Option<i32>) -> confirm::Decide {
-    confirm::Decide {
-        touchpoint: context::id(id),
-        expected_version: expected_version.map(i64::from),
+        ctx.change("touchpointReject", input.command(), confirm::reject)
+            .await
     }
 }
 

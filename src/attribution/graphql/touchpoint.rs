@@ -1,24 +1,20 @@
 //! Touchpoints in the API.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Description, ID, InputObject, Object};
-use sea_orm::Select;
 
 use crate::{
-    access::Action,
-    attribution::{record, store, touchpoint::TouchpointAction},
+    access::{Action, Visible},
+    attribution::{confirm, record, touchpoint::TouchpointAction},
     connection,
     deals::graphql::Deal,
-    entity::{
-        deal,
-        ids::TouchpointId,
-        touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
-    },
-    error::{Error, Result},
+    entity::touchpoint::{self, DealMilestone, JourneyPhase, TouchpointKind, TouchpointStatus},
+    error::Result,
     graphql::{
-        ContextExt,
-        context::{Rows, id},
-        errors::top_level,
-        paging::{self, Below, Direction, PageArgs, Sort},
+        ContextExt, Objects, Shown,
+        context::id,
+        paging::{Below, Direction, Page, PageArgs, Sort},
         scalars::DateTime,
     },
     partners::graphql::Partner,
@@ -29,7 +25,15 @@ use crate::{
 /// Something that a partner did for a deal. It is never changed: a correction is another touchpoint. The vendor sees
 /// all; a partner's people see those of their own partner, on shared deals too.
 #[derive(Clone, Debug, Description)]
-pub struct Touchpoint(pub touchpoint::Model);
+pub struct Touchpoint(Arc<touchpoint::Model>);
+
+impl Shown for Touchpoint {
+    type Entity = touchpoint::Entity;
+
+    fn of(row: Arc<touchpoint::Model>) -> Self {
+        Self(row)
+    }
+}
 
 #[Object(use_type_description)]
 impl Touchpoint {
@@ -40,18 +44,12 @@ impl Touchpoint {
 
     /// The deal it was done for; null when you cannot see the deal any more.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.deal_id).await
     }
 
     /// The partner who did it.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.partner_id).await
     }
 
     /// What the partner did.
@@ -120,37 +118,19 @@ impl Touchpoint {
     }
 }
 
-impl Touchpoint {
-    /// The touchpoint as it is stored now.
-    ///
-    /// # Errors
-    /// The database failed; it is hidden from the caller.
-    pub async fn fresh(ctx: &Context<'_>, id: TouchpointId) -> Result<Self> {
-        let row = store::touchpoints_by_id(ctx.db(), ctx.actor().scope(), &[id])
-            .await?
-            .pop();
-        row.map(Self)
-            .ok_or_else(|| Error::not_found("touchpointId"))
-    }
-}
-
 connection!(TouchpointConnection, TouchpointEdge, Touchpoint);
 
 /// The touchpoints of a deal that the caller may see, by time.
 ///
 /// # Errors
-/// `FORBIDDEN` for roles that do not read touchpoints; impossible paging arguments.
+/// `FORBIDDEN` for roles that do not read touchpoints.
 pub async fn touchpoints_for(
     ctx: &Context<'_>,
-    deal: &deal::Model,
+    deal: &Deal,
     args: PageArgs,
-) -> async_graphql::Result<TouchpointConnection> {
-    ctx.may(Action::TouchpointRead)?;
-    let page = paging::below(ctx, deal.id, Touchpoints, args).await;
-    Ok(TouchpointConnection::of(
-        page.map_err(top_level)?,
-        Touchpoint,
-    ))
+) -> Result<Page<Touchpoint>> {
+    touchpoint::Entity::may_read(ctx.actor())?;
+    ctx.below(deal.0.id, Touchpoints, args).await
 }
 
 /// The touchpoints of a deal.
@@ -170,10 +150,6 @@ impl Below for Touchpoints {
             id: touchpoint::Column::Id,
             direction: Direction::Asc,
         }
-    }
-
-    fn rows(&self, rows: &Rows) -> Select<touchpoint::Entity> {
-        store::visible_touchpoints(rows.scope())
     }
 }
 
@@ -219,20 +195,41 @@ impl TouchpointRecordInput {
 #[derive(Clone, Debug, InputObject)]
 pub struct TouchpointVerifyInput {
     /// The touchpoint.
-    pub(super) touchpoint_id: ID,
+    touchpoint_id: ID,
     /// The version that you saw; another one is refused with STALE_OBJECT. Not checked unless given.
-    pub(super) expected_version: Option<i32>,
+    expected_version: Option<i32>,
 }
 
 /// A touchpoint to be refused.
 #[derive(Clone, Debug, InputObject)]
 pub struct TouchpointRejectInput {
     /// The touchpoint.
-    pub(super) touchpoint_id: ID,
+    touchpoint_id: ID,
     /// Why; the partner reads it. 1 to 1,000 characters.
-    pub(super) reason: String,
+    reason: String,
     /// The version that you saw; another one is refused with STALE_OBJECT. Not checked unless given.
-    pub(super) expected_version: Option<i32>,
+    expected_version: Option<i32>,
+}
+
+impl TouchpointVerifyInput {
+    pub(super) fn command(self) -> Result<confirm::Decide> {
+        Ok(confirm::Decide {
+            touchpoint: id(&self.touchpoint_id),
+            expected_version: self.expected_version.map(i64::from),
+        })
+    }
+}
+
+impl TouchpointRejectInput {
+    pub(super) fn command(self) -> Result<confirm::Reject> {
+        Ok(confirm::Reject {
+            touchpoint: confirm::Decide {
+                touchpoint: id(&self.touchpoint_id),
+                expected_version: self.expected_version.map(i64::from),
+            },
+            reason: self.reason,
+        })
+    }
 }
 
 payload! {

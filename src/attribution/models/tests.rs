@@ -1,7 +1,14 @@
 use chrono::TimeDelta;
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
 use super::*;
 use crate::attribution::parameters::PhaseRule;
+use crate::{
+    entity::touchpoint::{DealMilestone, JourneyPhase, TouchpointKind},
+    platform::ppm::Ppm,
+};
 
 mod properties;
 

@@ -4,13 +4,9 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::product::{Product, ProductFamily};
 use crate::{
-    access::Action,
     catalog::{family, product},
     error::{Faults, Result},
-    graphql::{
-        context::{self, ContextExt},
-        scalars::MoneyInput,
-    },
+    graphql::{Changes, context, scalars::MoneyInput},
     payload,
 };
 
@@ -21,6 +17,15 @@ pub struct ProductFamilyCreateInput {
     code: String,
     /// Its name; at most 200 characters.
     name: String,
+}
+
+impl ProductFamilyCreateInput {
+    fn command(self) -> Result<family::Create> {
+        Ok(family::Create {
+            code: self.code,
+            name: self.name,
+        })
+    }
 }
 
 /// A product to be added.
@@ -127,21 +132,8 @@ impl CatalogMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The family.")] input: ProductFamilyCreateInput,
     ) -> async_graphql::Result<ProductFamilyCreatePayload> {
-        let result = async {
-            ctx.actor().may(Action::CatalogRead)?;
-            let command = family::Create {
-                code: input.code,
-                name: input.name,
-            };
-            let id = ctx
-                .write("productFamilyCreate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { family::create(tx, command).await })
-                })
-                .await?;
-            ProductFamily::fresh(ctx, id).await
-        };
-        ProductFamilyCreatePayload::of(result.await)
+        ctx.change("productFamilyCreate", input.command(), family::create)
+            .await
     }
 
     /// Adds a product, and its family where that is new. For administrators and alliance managers of the vendor.
@@ -150,18 +142,8 @@ impl CatalogMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The product.")] input: ProductCreateInput,
     ) -> async_graphql::Result<ProductCreatePayload> {
-        let result = async {
-            ctx.actor().may(Action::CatalogRead)?;
-            let command = input.command()?;
-            let id = ctx
-                .write("productCreate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { product::create(tx, command).await })
-                })
-                .await?;
-            Product::fresh(ctx, id).await
-        };
-        ProductCreatePayload::of(result.await)
+        ctx.change("productCreate", input.command(), product::create)
+            .await
     }
 
     /// Changes facts about a product. For administrators and alliance managers of the vendor.
@@ -170,17 +152,7 @@ impl CatalogMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which product, and its changes.")] input: ProductUpdateInput,
     ) -> async_graphql::Result<ProductUpdatePayload> {
-        let result = async {
-            ctx.actor().may(Action::CatalogRead)?;
-            let command = input.command()?;
-            let id = ctx
-                .write("productUpdate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { product::update(tx, command).await })
-                })
-                .await?;
-            Product::fresh(ctx, id).await
-        };
-        ProductUpdatePayload::of(result.await)
+        ctx.change("productUpdate", input.command(), product::update)
+            .await
     }
 }

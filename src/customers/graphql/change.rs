@@ -5,14 +5,11 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::Customer;
 use crate::{
     customers::{
+        claim::ClaimedCustomer,
         create::{self, Create},
-        resolve::ClaimedCustomer,
         update::{self, Patch, Update},
     },
-    graphql::{
-        context::{self, ContextExt},
-        scalars::CountryCode,
-    },
+    graphql::{Changes, context, scalars::CountryCode},
     payload,
 };
 
@@ -137,18 +134,8 @@ impl CustomerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The customer.")] input: CustomerCreateInput,
     ) -> async_graphql::Result<CustomerCreatePayload> {
-        let result = async {
-            ctx.actor().person()?;
-            let command = input.command();
-            let id = ctx
-                .write("customerCreate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { create::create(tx, command).await })
-                })
-                .await?;
-            Customer::fresh(ctx, id).await
-        };
-        CustomerCreatePayload::of(result.await)
+        ctx.change("customerCreate", Ok(input.command()), create::create)
+            .await
     }
 
     /// Changes facts about a customer. For administrators and alliance managers of the vendor.
@@ -157,17 +144,7 @@ impl CustomerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which customer, and its changes.")] input: CustomerUpdateInput,
     ) -> async_graphql::Result<CustomerUpdatePayload> {
-        let result = async {
-            ctx.actor().person()?;
-            let command = input.command();
-            let id = ctx
-                .write("customerUpdate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { update::update(tx, command).await })
-                })
-                .await?;
-            Customer::fresh(ctx, id).await
-        };
-        CustomerUpdatePayload::of(result.await)
+        ctx.change("customerUpdate", Ok(input.command()), update::update)
+            .await
     }
 }

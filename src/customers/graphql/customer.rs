@@ -1,27 +1,35 @@
 //! A customer as the API shows it, and the list of customers.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::Loader};
-use sea_orm::{QueryFilter, Select};
+use async_graphql::{Context, ID, InputObject, MergedObject, Object};
+use sea_orm::QueryFilter;
 
 use crate::{
-    access::{Action, Actor},
+    access::Visible,
     connection,
-    customers::{identity::registrable_domain, search::Wanted, store},
-    entity::{customer, ids::CustomerId},
-    error::{Error, Faults, Result},
+    customers::{identity::registrable_domain, search::Wanted},
+    entity::customer,
+    error::{Faults, Result},
     graphql::{
-        context::{self, ContextExt, LoadError, Rows},
-        errors::top_level,
-        paging::{self, Below, Direction, Page, PageArgs, Sort, TextFilter},
+        ContextExt, Objects, Shown, context,
+        paging::{Below, Direction, Page, PageArgs, Sort, TextFilter},
         scalars::{CountryCode, DateTime, counter},
     },
+    lists, order,
 };
 
 /// An end customer.
 #[derive(Clone, Debug)]
-pub struct Customer(pub customer::Model);
+pub struct Customer(pub Arc<customer::Model>);
+
+impl Shown for Customer {
+    type Entity = customer::Entity;
+
+    fn of(row: Arc<customer::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// An end customer: one record for each company, however its name is written. A partner sees the customers of its own
 /// registrations and of the deals it owns, is invited to or takes part in.
@@ -69,30 +77,12 @@ impl Customer {
 
     /// The company it belongs to; null when there is none or none for you.
     async fn parent(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Customer>> {
-        Self::load(ctx, self.0.parent_id?)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.parent_id?).await
     }
 
-    /// The customers that belong to it directly, as far as you may see them, by name.
-    async fn children(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-    ) -> async_graphql::Result<CustomerConnection> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = paging::below(ctx, self.0.id, Children, args).await;
-        Ok(CustomerConnection::of(page.map_err(top_level)?, Customer))
+    #[graphql(flatten)]
+    async fn lists(&self) -> CustomerLists<'_> {
+        CustomerLists(self)
     }
 
     /// Its key in another system of the vendor; null when there is none.
@@ -116,29 +106,19 @@ impl Customer {
     }
 }
 
-impl Customer {
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: CustomerId) -> Result<Option<Self>> {
-        Ok(ctx
-            .loaders()
-            .load_one(id)
-            .await
-            .map_err(context::unshared)?
-            .map(Self))
-    }
+async fn children(
+    ctx: &Context<'_>,
+    customer: &Customer,
+    args: PageArgs,
+) -> Result<Page<Customer>> {
+    ctx.below(customer.0.id, Children, args).await
+}
 
-    /// The object as stored now.
-    ///
-    /// # Errors
-    /// `NOT_FOUND` when it is hidden; the database failed.
-    pub async fn fresh(ctx: &Context<'_>, id: CustomerId) -> Result<Self> {
-        let found = store::find(ctx.db(), store::scope(ctx.actor()), id).await?;
-        found
-            .map(Self)
-            .ok_or_else(|| Error::not_found("customerId"))
+lists! {
+    /// The lists below a customer.
+    CustomerLists of Customer {
+        /// The customers that belong to it directly, as far as you may see them, by name.
+        children() -> async_graphql::Result<CustomerConnection> = children;
     }
 }
 
@@ -160,28 +140,9 @@ impl Below for Children {
             direction: Direction::Asc,
         }
     }
-
-    fn rows(&self, rows: &Rows) -> Select<customer::Entity> {
-        store::visible(store::scope(&rows.actor))
-    }
 }
 
 connection!(CustomerConnection, CustomerEdge, Customer);
-
-impl Loader<CustomerId> for Rows {
-    type Value = customer::Model;
-    type Error = LoadError;
-
-    async fn load(
-        &self,
-        keys: &[CustomerId],
-    ) -> Result<HashMap<CustomerId, customer::Model>, LoadError> {
-        let found = store::find_all(&self.db, store::scope(&self.actor), keys)
-            .await
-            .map_err(Arc::new)?;
-        Ok(found.into_iter().map(|row| (row.id, row)).collect())
-    }
-}
 
 /// Which customers to list; all fields must hold.
 #[derive(Clone, Debug, Default, InputObject)]
@@ -224,107 +185,60 @@ impl CustomerFilter {
     }
 }
 
-/// By what customers are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum CustomerOrderField {
-    /// The name, without legal form, case and accents.
-    Name,
-    /// When the customer was recorded.
-    CreatedAt,
-}
-
-/// A sort of customers; the id breaks ties.
-#[derive(Clone, Copy, Debug, InputObject)]
-pub struct CustomerOrder {
-    /// By what.
-    field: CustomerOrderField,
-    /// Which way.
-    #[graphql(default_with = "Direction::Asc")]
-    direction: Direction,
-}
-
-/// Who may ask for customers: a partner's people for theirs, the vendor's by their role.
-fn may_read(actor: &Actor) -> Result<()> {
-    match actor.partner_id() {
-        Some(_) => Ok(()),
-        None => actor.may(Action::CustomerReadAll),
+order! {
+    /// By what customers are sorted.
+    CustomerOrderField,
+    /// A sort of customers; the id breaks ties.
+    CustomerOrder of customer, by Name asc {
+        /// The name, without legal form, case and accents.
+        Name = Some(customer::Column::NameKey),
+        /// When the customer was recorded.
+        CreatedAt = None,
     }
 }
 
-async fn list(
+async fn customers(
     ctx: &Context<'_>,
-    wanted: &Wanted,
-    order: Option<CustomerOrder>,
+    filter: Option<CustomerFilter>,
+    order: Option<Vec<CustomerOrder>>,
     args: PageArgs,
-) -> Result<Page<customer::Model>> {
-    let order = order.unwrap_or(CustomerOrder {
-        field: CustomerOrderField::Name,
-        direction: Direction::Asc,
-    });
-    let column = match order.field {
-        CustomerOrderField::Name => Some(customer::Column::NameKey),
-        // Ids are ordered by the time of creation.
-        CustomerOrderField::CreatedAt => None,
+) -> Result<Page<Customer>> {
+    customer::Entity::may_read(ctx.actor())?;
+    let sort = CustomerOrder::sort(order)?;
+    let Some(wanted) = filter.unwrap_or_default().wanted()? else {
+        return Ok(Page::empty());
     };
-    let sort = Sort {
-        column,
-        id: customer::Column::Id,
-        direction: order.direction,
-    };
-    let select = store::visible(store::scope(ctx.actor())).filter(wanted.condition());
-    paging::page(ctx, ctx.db(), select, sort, args).await
+    let rows = customer::Entity::seen_by(ctx.actor()).filter(wanted.condition());
+    ctx.page(rows, sort, args).await
 }
 
-/// Reading customers.
+lists! {
+    /// The lists of customers.
+    CustomersLists {
+        /// The customers you may see, by name unless another order is asked for. Not for executives of the vendor.
+        customers(
+            filter: CustomerFilter = "Which customers; all unless given.",
+            order_by: Vec<CustomerOrder> = "The order: at most one entry; by name from A to Z unless given.",
+        ) -> async_graphql::Result<CustomerConnection> = customers;
+    }
+}
+
+/// Single customers.
 #[derive(Default)]
-pub struct CustomerQuery;
+pub struct CustomerObjects;
 
 #[Object]
-impl CustomerQuery {
+impl CustomerObjects {
     /// A customer by its id; null with `NOT_FOUND` when there is none for you.
     async fn customer(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The customer's id.")] id: ID,
     ) -> Option<async_graphql::Result<Customer>> {
-        let found = async {
-            may_read(ctx.actor())?;
-            let found = store::find(ctx.db(), store::scope(ctx.actor()), context::id(&id)).await?;
-            found.map(Customer).ok_or_else(|| Error::not_found("id"))
-        };
-        Some(found.await.map_err(top_level))
-    }
-
-    /// The customers you may see, by name unless another order is asked for. Not for executives of the vendor.
-    async fn customers(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-        #[graphql(desc = "Which customers; all unless given.")] filter: Option<CustomerFilter>,
-        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")]
-        order_by: Option<Vec<CustomerOrder>>,
-    ) -> async_graphql::Result<CustomerConnection> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = async {
-            may_read(ctx.actor())?;
-            let order = paging::one_order(order_by)?;
-            match filter.unwrap_or_default().wanted()? {
-                Some(wanted) => list(ctx, &wanted, order, args).await,
-                None => Ok(Page::empty()),
-            }
-        };
-        Ok(CustomerConnection::of(
-            page.await.map_err(top_level)?,
-            Customer,
-        ))
+        ctx.by_id(&id).await
     }
 }
+
+/// Reading customers.
+#[derive(MergedObject, Default)]
+pub struct CustomerQuery(CustomerObjects, CustomersLists);

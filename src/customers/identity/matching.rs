@@ -25,9 +25,9 @@ pub struct Facts<'a> {
     pub domain: Option<&'a str>,
     /// ISO 3166 country code.
     pub country: Option<&'a str>,
-    /// As [`super::registration_number_key`] gives it.
+    /// As [`crate::platform::company_number::registration_number_key`] gives it.
     pub registration_number: Option<&'a str>,
-    /// As [`super::phone_key`] gives it.
+    /// As [`crate::platform::company_number::phone_key`] gives it.
     pub phone: Option<&'a str>,
 }
 

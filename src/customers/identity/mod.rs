@@ -5,19 +5,18 @@
 //! its telephone (hints). Each has a canonical form here, and a comparison says how sure we are and why. What is known
 //! about the world, such as legal forms, mail services and hosts that many share, is in the lists under `data/`.
 
+mod block;
 mod data;
 mod domain;
 mod matching;
 mod name;
-mod number;
 mod similar;
-mod spelling;
 
+pub use block::block_keys;
 pub use domain::{DomainFault, registrable_domain};
 pub use matching::{Facts, Match, compare};
 pub use name::{name_key, name_tokens};
-pub use number::{phone_key, registration_number_key};
-pub use similar::{block_keys, similar_names};
+pub use similar::similar_names;
 
 /// The version of the canonical forms. Customers stored under an earlier one are rewritten when the program starts; raise
 /// it with every change of a form or of a list.

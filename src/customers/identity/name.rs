@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::data::{LEGAL_FORMS, LegalForm, Use, WORDS};
 use super::similar::similar_names;
-use super::spelling::{Word, imitated, join_initials, latin, read, written_out};
+use crate::platform::spelling::{Word, imitated, join_initials, latin, read, written_out};
 
 /// The canonical form of a company's name, as stored to sort and to find it: Latin letters but for Chinese characters,
 /// case, accents, invisible characters, punctuation and joining words out, spelled-out initials joined (`S.p.A.` is

@@ -5,9 +5,9 @@ use super::loaders::{
 };
 use crate::{
     access::{Action, Scope},
-    entity::deal,
+    entity::{customer, deal, partner},
     error::Result,
-    graphql::ahead::Ahead,
+    graphql::{ahead::Ahead, objects::ById},
     incentives::graphql::AccrualsOf,
 };
 
@@ -59,9 +59,11 @@ pub async fn deals(ahead: &Ahead<'_>, deals: &[&deal::Model]) -> Result<()> {
             .await?;
         ahead.load(plans, |_| ()).await?;
     }
+    let partners = partners.into_iter().map(ById::<partner::Entity>);
     ahead.load(partners, |_| ()).await?;
     if ahead.asks(&["customer"]) {
         let customers = deals.iter().filter_map(|deal| deal.customer_id);
+        let customers = customers.map(ById::<customer::Entity>);
         ahead.load(customers, |_| ()).await?;
     }
     if ahead.asks(&["stage", "probability", "programVersion"]) {

@@ -11,10 +11,9 @@ use super::{
     parts::{DealParticipant, DealRefund, DealStage, ProductLine, StageDwell, StageStay},
 };
 use crate::{
-    access::Action,
     attribution::graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
     customers::graphql::Customer,
-    deals::{pipeline, store},
+    deals::{pipeline, rules::Rules, store},
     entity::{
         attribution_run::AttributionModel,
         deal::{self, DealBusiness, LossReason, SalesStatus},
@@ -23,20 +22,28 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, List,
+        ContextExt, List, Objects, Shown,
         context::unshared,
         errors::top_level,
-        paging::PageArgs,
+        paging::{Answer, PageArgs},
         scalars::{BigInt, Date, DateTime, Decimal, Money},
     },
     incentives::graphql::{AccrualConnection, accruals_for},
     partners::graphql::Partner,
-    programs::{graphql::Program, rules::Rules},
+    programs::graphql::Program,
 };
 
 /// An opportunity and its pipeline.
 #[derive(Clone, Debug)]
-pub struct Deal(pub deal::Model);
+pub struct Deal(pub Arc<deal::Model>);
+
+impl Shown for Deal {
+    type Entity = deal::Entity;
+
+    fn of(row: Arc<deal::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// An opportunity and its pipeline. Visible to the vendor, to the partner that owns it, and to partners that take part
 /// in it or are invited to; whoever declined, was removed or let the invitation lapse sees it no more.
@@ -91,18 +98,12 @@ impl Deal {
         if ctx.actor().partner_id().is_some_and(|own| own != owner) {
             return None;
         }
-        Partner::load(ctx, owner)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(owner).await
     }
 
     /// The customer; null while it is not known, or when you may not see it.
     async fn customer(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Customer>> {
-        Customer::load(ctx, self.0.customer_id?)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.customer_id?).await
     }
 
     /// The registration it came from; null for deals without one, and for partners other than the registering one.
@@ -114,7 +115,7 @@ impl Deal {
         Ok(row
             .map_err(top_level)?
             .flatten()
-            .map(DealRegistration::from))
+            .map(DealRegistration::of_row))
     }
 
     /// What is to be sold. At most 50.
@@ -140,7 +141,7 @@ impl Deal {
     ) -> async_graphql::Result<List<DealParticipant>> {
         let rows = ctx.loaders().load_one(ParticipantsOf(self.0.id)).await;
         let rows = rows.map_err(top_level)?.unwrap_or_default();
-        Ok(rows.into_iter().map(DealParticipant).collect())
+        Ok(rows.into_iter().map(DealParticipant::of_row).collect())
     }
 
     /// How many other partners take part or are invited. 0 for the vendor, who sees them in `participants`.
@@ -290,7 +291,7 @@ impl Deal {
             first,
             last,
         };
-        Some(touchpoints_for(ctx, &self.0, args).await)
+        Some(Answer::of(touchpoints_for(ctx, self, args).await))
     }
 
     /// Who made the outcome happen: the official credit of a won deal, and beside it the models asked for. At most 9.
@@ -371,28 +372,13 @@ impl Deal {
         }
     }
 
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: DealId) -> Result<Option<Self>> {
-        if !ctx.actor().can(Action::DealRead) {
-            return Ok(None);
-        }
-        Ok(ctx
-            .loaders()
-            .load_one(id)
-            .await
-            .map_err(unshared)?
-            .map(Self))
-    }
-
     /// The object as it is after a mutation.
     ///
     /// # Errors
     /// The database failed; `NOT_FOUND` when the caller does not see it.
     pub async fn fresh(ctx: &Context<'_>, id: DealId) -> Result<Self> {
         let row = store::deal(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self).ok_or_else(|| Error::not_found("dealId"))
+        row.map(Self::of_row)
+            .ok_or_else(|| Error::not_found("dealId"))
     }
 }

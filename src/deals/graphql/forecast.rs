@@ -8,7 +8,8 @@ use crate::{
     access::Action,
     connection,
     deals::{
-        forecast::{self, Grouping, Outlook, Question},
+        forecast::{self, Outlook, Question},
+        pipeline::Grouping,
         pipeline::{Forecast, Unconverted},
     },
     entity::{
@@ -17,7 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, Objects,
         context::id,
         errors::top_level,
         paging::{self, PageArgs},
@@ -155,7 +156,7 @@ impl DealForecastGroup {
     /// The partner, when grouped by partner; null otherwise.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
         let id = PartnerId::parse(self.key.as_deref()?)?;
-        Partner::load(ctx, id).await.map_err(top_level).transpose()
+        ctx.object(id).await
     }
 
     /// How many deals.

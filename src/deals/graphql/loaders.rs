@@ -11,16 +11,16 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
     access::Scope,
-    deals::{participant_store, store},
+    deals::{participant_store, rules::Rules, store},
     entity::{
-        deal, deal_participant, deal_product, deal_refund, deal_registration,
-        deal_registration_product, deal_stage_change,
-        ids::{DealId, DealParticipantId, DealRegistrationId, PartnerId, ProgramVersionId},
+        deal_participant, deal_product, deal_refund, deal_registration, deal_registration_product,
+        deal_stage_change,
+        ids::{DealId, DealRegistrationId, PartnerId, ProgramVersionId},
     },
     error::Result,
     graphql::context::{LoadError, Rows},
     platform::sql::any_of,
-    programs::rules::{self, Rules},
+    programs::rules,
     tx::CHUNK,
 };
 
@@ -71,9 +71,6 @@ macro_rules! loader {
     };
 }
 
-loader!(DealId => deal::Model, deals);
-loader!(DealRegistrationId => deal_registration::Model, registrations);
-loader!(DealParticipantId => deal_participant::Model, participants);
 loader!(ParticipantsOf => Vec<deal_participant::Model>, participants_of);
 loader!(OthersOn => usize, others_on);
 loader!(ProductsOf => Vec<deal_product::Model>, products_of);
@@ -82,52 +79,6 @@ loader!(RefundsOf => Vec<deal_refund::Model>, refunds_of);
 loader!(RegistrationOf => Option<deal_registration::Model>, registrations_of);
 loader!(RegisteredProducts => Vec<deal_registration_product::Model>, registered_products);
 loader!(RulesOf => Arc<Rules>, rules_of);
-
-async fn deals(rows: &Rows, keys: &[DealId]) -> Result<HashMap<DealId, deal::Model>> {
-    let select =
-        deal::Entity::find().filter(any_of(&rows.db, deal::Column::Id, keys.iter().copied()));
-    let found = select
-        .filter(store::visible_deals(rows.scope()))
-        .all(&rows.db)
-        .await?;
-    Ok(found.into_iter().map(|deal| (deal.id, deal)).collect())
-}
-
-async fn registrations(
-    rows: &Rows,
-    keys: &[DealRegistrationId],
-) -> Result<HashMap<DealRegistrationId, deal_registration::Model>> {
-    let select = deal_registration::Entity::find()
-        .filter(any_of(
-            &rows.db,
-            deal_registration::Column::Id,
-            keys.iter().copied(),
-        ))
-        .filter(store::visible_registrations(rows.scope()));
-    Ok(select
-        .all(&rows.db)
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row))
-        .collect())
-}
-
-async fn participants(
-    rows: &Rows,
-    keys: &[DealParticipantId],
-) -> Result<HashMap<DealParticipantId, deal_participant::Model>> {
-    let select = participant_store::participants(rows.scope()).filter(any_of(
-        &rows.db,
-        deal_participant::Column::Id,
-        keys.iter().copied(),
-    ));
-    Ok(select
-        .all(&rows.db)
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row))
-        .collect())
-}
 
 async fn participants_of(
     rows: &Rows,
@@ -159,7 +110,7 @@ async fn others_on(rows: &Rows, keys: &[OthersOn]) -> Result<HashMap<OthersOn, u
             keys.iter().map(|key| key.0),
         ))
         .filter(deal_participant::Column::PartnerId.ne(own))
-        .filter(participant_store::live())
+        .filter(store::live_participants())
         .into_tuple()
         .all(&rows.db)
         .await?;

@@ -1,5 +1,7 @@
 //! The parts of registrations and deals: products, contacts, participants, moves and refunds.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::Deal;
@@ -19,8 +21,8 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        context::{ContextExt, unshared},
-        errors::top_level,
+        Objects, Shown,
+        context::ContextExt,
         scalars::{BigInt, DateTime, Decimal, EmailAddress, Money, percent},
     },
     partners::graphql::Partner,
@@ -41,10 +43,7 @@ pub struct ProductLine {
 impl ProductLine {
     /// The product.
     async fn product(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Product>> {
-        Product::load(ctx, self.product)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.product).await
     }
 
     /// How many; at least 1.
@@ -152,7 +151,15 @@ impl DealRefund {
 
 /// A partner's role on a deal.
 #[derive(Clone, Debug)]
-pub struct DealParticipant(pub deal_participant::Model);
+pub struct DealParticipant(pub Arc<deal_participant::Model>);
+
+impl Shown for DealParticipant {
+    type Entity = deal_participant::Entity;
+
+    fn of(row: Arc<deal_participant::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// A partner's role on a deal. The vendor sees all; a partner sees its own.
 #[Object]
@@ -164,10 +171,7 @@ impl DealParticipant {
 
     /// The partner.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.partner_id).await
     }
 
     /// What the partner does on the deal.
@@ -220,10 +224,7 @@ impl DealParticipant {
 
     /// The deal; null for a partner that is no longer on it.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.deal_id).await
     }
 
     /// Counts the changes.
@@ -250,20 +251,7 @@ impl DealParticipant {
     /// The database failed; `NOT_FOUND` when the caller does not see it.
     pub async fn fresh(ctx: &Context<'_>, id: DealParticipantId) -> Result<Self> {
         let row = participant_store::participant(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self)
+        row.map(Self::of_row)
             .ok_or_else(|| Error::not_found("participantId"))
-    }
-
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: DealParticipantId) -> Result<Option<Self>> {
-        Ok(ctx
-            .loaders()
-            .load_one(id)
-            .await
-            .map_err(unshared)?
-            .map(Self))
     }
 }

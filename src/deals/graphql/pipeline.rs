@@ -1,13 +1,13 @@
 //! What the open deals are worth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use sea_orm::{ColumnTrait, Condition};
 
 use crate::{
     access::Action,
-    deals::{pipeline::weighted, store},
+    deals::{pipeline::weighted, rules::Rules, store},
     entity::{
         deal,
         ids::{CustomerId, DealId, PartnerId, ProgramId},
@@ -93,7 +93,8 @@ impl DealPipelineFilter {
 async fn sum(ctx: &Context<'_>, filter: Condition) -> Result<Vec<DealPipeline>> {
     let sums = store::open_pipeline(ctx.db(), ctx.actor().scope(), filter).await?;
     let versions: BTreeSet<_> = sums.iter().map(|sum| sum.program_version_id).collect();
-    let rules = rules::by_version(ctx.db(), &versions.into_iter().collect::<Vec<_>>()).await?;
+    let rules: HashMap<_, Rules> =
+        rules::by_version(ctx.db(), &versions.into_iter().collect::<Vec<_>>()).await?;
     let mut currencies: BTreeMap<Currency, (i64, i128, i128)> = BTreeMap::new();
     for sum in sums {
         let stages = rules

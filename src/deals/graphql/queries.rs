@@ -15,7 +15,7 @@ use crate::{
     },
     error::Error,
     graphql::{
-        ContextExt,
+        ContextExt, Objects, Shown,
         ahead::Ahead,
         context::id,
         errors::top_level,
@@ -149,7 +149,7 @@ impl ListQuery {
         .await;
         Ok(DealRegistrationConnection::of(
             page.map_err(top_level)?,
-            DealRegistration::from,
+            DealRegistration::of_row,
         ))
     }
 
@@ -159,12 +159,7 @@ impl ListQuery {
         ctx: &Context<'_>,
         #[graphql(name = "id", desc = "The registration's id.")] key: ID,
     ) -> Option<async_graphql::Result<DealRegistration>> {
-        let found = async {
-            ctx.actor().may(Action::RegistrationRead)?;
-            let found = DealRegistration::load(ctx, id(&key)).await?;
-            found.ok_or_else(|| Error::not_found("id"))
-        };
-        Some(found.await.map_err(top_level))
+        ctx.by_id(&key).await
     }
 
     /// Deals, newest first: a partner's people see those that their partner owns, takes part in or is invited to.
@@ -184,7 +179,7 @@ impl ListQuery {
         let filter = filter.unwrap_or_default();
         let (statuses, stages) = (filter.status.clone(), filter.stage.clone());
         let Some((partner, filter)) = filter.condition(ctx.actor().partner_id()) else {
-            return Ok(DealConnection::of(Page::empty(), Deal));
+            return Ok(DealConnection::of(Page::empty(), Deal::of_row));
         };
         let rows = Branches::of(match (ctx.actor().scope(), partner) {
             // A partner's people name no partner but their own.
@@ -221,7 +216,7 @@ impl ListQuery {
                 .await
                 .map_err(top_level)?;
         }
-        Ok(DealConnection::of(page, Deal))
+        Ok(DealConnection::of(page, Deal::of_row))
     }
 
     /// A deal. `NOT_FOUND` when there is none, or your partner has nothing to do with it.

@@ -1,5 +1,7 @@
 //! A partner's claim as its partner and the vendor see it.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::{
@@ -18,8 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, List,
-        context::unshared,
+        ContextExt, List, Objects, Shown,
         errors::top_level,
         scalars::{CountryCode, Date, DateTime, Money},
     },
@@ -30,11 +31,13 @@ use crate::{
 
 /// A partner's claim on a deal.
 #[derive(Clone, Debug)]
-pub struct DealRegistration(pub Box<deal_registration::Model>);
+pub struct DealRegistration(pub Arc<deal_registration::Model>);
 
-impl From<deal_registration::Model> for DealRegistration {
-    fn from(row: deal_registration::Model) -> Self {
-        Self(Box::new(row))
+impl Shown for DealRegistration {
+    type Entity = deal_registration::Entity;
+
+    fn of(row: Arc<deal_registration::Model>) -> Self {
+        Self(row)
     }
 }
 
@@ -89,10 +92,7 @@ impl DealRegistration {
 
     /// The partner that claims.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.partner_id).await
     }
 
     /// The programme.
@@ -120,10 +120,7 @@ impl DealRegistration {
 
     /// The one record of the customer; null when you may not see it.
     async fn customer(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Customer>> {
-        Customer::load(ctx, self.0.customer_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.customer_id).await
     }
 
     /// The customer's name as the partner typed it.
@@ -252,10 +249,7 @@ impl DealRegistration {
 
     /// The deal that approval made; null before.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id?)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.deal_id?).await
     }
 
     /// Counts the changes; send it back as `expectedVersion`.
@@ -283,29 +277,13 @@ fn offered(actor: &Actor, action: RegistrationAction) -> bool {
 }
 
 impl DealRegistration {
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: DealRegistrationId) -> Result<Option<Self>> {
-        if !ctx.actor().can(Action::RegistrationRead) {
-            return Ok(None);
-        }
-        Ok(ctx
-            .loaders()
-            .load_one(id)
-            .await
-            .map_err(unshared)?
-            .map(Self::from))
-    }
-
     /// The object as it is after a mutation.
     ///
     /// # Errors
     /// The database failed; `NOT_FOUND` when the caller no longer sees it.
     pub async fn fresh(ctx: &Context<'_>, id: DealRegistrationId) -> Result<Self> {
         let row = store::registration(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self::from)
+        row.map(Self::of_row)
             .ok_or_else(|| Error::not_found("registrationId"))
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{ID, InputObject};
 
 use crate::{
-    customers::resolve::ClaimedCustomer,
+    customers::claim::ClaimedCustomer,
     deals::{
         extend::Extend,
         input::{Amount, Line},

@@ -17,6 +17,7 @@ pub struct Model {
     pub country: Option<String>,
     pub region: Option<String>,
     pub website: Option<String>,
+    pub registration_number: Option<String>,
     pub parent_id: Option<PartnerId>,
     pub status: PartnerStatus,
     pub dpa_valid_until: Option<Date>,

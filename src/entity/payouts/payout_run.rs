@@ -39,9 +39,9 @@ crate::text_enum! {
         Calculating,
         /// Calculated; waits for a second person.
         Review,
-        /// Approved; its amounts are payable.
+        /// Approved; its amounts are payable, those of thousands of payments within moments.
         Approved,
-        /// Handed to the provider.
+        /// Handed to the provider, its payments one after the other.
         Executing,
         /// Every payment is settled as paid.
         Completed,

@@ -5,3 +5,5 @@ pub mod product;
 pub mod product_family;
 pub mod program;
 pub mod program_version;
+pub mod program_version_outcome;
+pub mod tier_change;

@@ -13,7 +13,7 @@ pub struct Model {
     pub number: i32,
     pub effective_from: DateTimeUtc,
     #[sea_orm(column_type = "JsonBinary")]
-    pub settings: crate::programs::ProgramSettings,
+    pub settings: crate::rules::Documents,
     pub created_by: Option<UserId>,
     pub created_at: DateTimeUtc,
 }

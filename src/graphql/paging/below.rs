@@ -9,8 +9,8 @@ use std::{
 
 use async_graphql::{Context, dataloader::Loader};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, ModelTrait,
-    QueryFilter, QuerySelect, Select, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, ModelTrait, QueryFilter,
+    QuerySelect, Select, Value,
     sea_query::{Alias, Expr, JoinType, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use super::{
     read::{Window, counted, number, union},
 };
 use crate::{
+    access::Visible,
     error::{Error, Result},
     graphql::context::{ContextExt, LoadError, Rows},
     platform::{ids::TypedId, sql::padded},
@@ -31,9 +32,7 @@ const PARENTS: usize = 128;
 /// A list below an object. A value of the type says which rows of the list are wanted.
 pub trait Below: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// Its rows.
-    type Entity: EntityTrait<
-        Model: FromQueryResult + ModelTrait<Entity = Self::Entity> + Clone + Send + Sync,
-    >;
+    type Entity: Visible;
 
     /// The column that names the object.
     fn parent() -> <Self::Entity as EntityTrait>::Column;
@@ -42,7 +41,9 @@ pub trait Below: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     fn sort() -> Sort<<Self::Entity as EntityTrait>::Column>;
 
     /// The rows that the caller may see, of whichever object.
-    fn rows(&self, rows: &Rows) -> Select<Self::Entity>;
+    fn rows(&self, rows: &Rows) -> Select<Self::Entity> {
+        Self::Entity::seen_by(&rows.actor)
+    }
 }
 
 /// Reads a page of a list below an object.

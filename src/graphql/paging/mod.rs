@@ -9,6 +9,7 @@ pub use read::{Branches, cut, page};
 
 use async_graphql::{InputObject, SimpleObject};
 
+use super::errors::top_level;
 use crate::{
     error::{Faults, Refusal, Result},
     platform::text::Part,
@@ -70,6 +71,18 @@ impl<M> Page<M> {
             has_next: false,
             has_previous: false,
             total: Some(0),
+        }
+    }
+
+    /// The same page of what `wrap` makes of its rows.
+    #[must_use]
+    pub fn map<T>(self, wrap: impl Fn(M) -> T) -> Page<T> {
+        let rows = self.rows.into_iter();
+        Page {
+            rows: rows.map(|(cursor, row)| (cursor, wrap(row))).collect(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            total: self.total,
         }
     }
 }
@@ -139,6 +152,24 @@ pub fn one_order<T>(orders: Option<Vec<T>>) -> Result<Option<T>> {
     Ok(orders.pop())
 }
 
+/// What a list returns: its page, or an error; null with the error where the list below an object may be forbidden.
+pub trait Answer<T> {
+    /// The answer.
+    fn of(page: Result<Page<T>>) -> Self;
+}
+
+impl<T, C: From<Page<T>>> Answer<T> for async_graphql::Result<C> {
+    fn of(page: Result<Page<T>>) -> Self {
+        page.map(C::from).map_err(top_level)
+    }
+}
+
+impl<T, C: From<Page<T>>> Answer<T> for Option<async_graphql::Result<C>> {
+    fn of(page: Result<Page<T>>) -> Self {
+        Some(Answer::of(page))
+    }
+}
+
 /// Declares the connection and edge of an object type.
 #[macro_export]
 macro_rules! connection {
@@ -201,6 +232,12 @@ macro_rules! connection {
                 page: $crate::graphql::paging::Page<M>,
                 wrap: impl Fn(M) -> $node,
             ) -> Self {
+                page.map(wrap).into()
+            }
+        }
+
+        impl From<$crate::graphql::paging::Page<$node>> for $connection {
+            fn from(page: $crate::graphql::paging::Page<$node>) -> Self {
                 Self {
                     page_info: $crate::graphql::paging::PageInfo {
                         has_previous_page: page.has_previous,
@@ -211,13 +248,149 @@ macro_rules! connection {
                     edges: page
                         .rows
                         .into_iter()
-                        .map(|(cursor, model)| $edge {
-                            cursor,
-                            node: wrap(model),
-                        })
+                        .map(|(cursor, node)| $edge { cursor, node })
                         .collect(),
                     total_count: page.total,
                 }
+            }
+        }
+    };
+}
+
+/// Declares lists: fields that take the paging arguments, and others of their own, and return a connection.
+///
+/// ```ignore
+/// lists! {
+///     /// The lists of the catalogue.
+///     CatalogLists {
+///         /// The products, by stock-keeping number unless another order is asked for.
+///         products(filter: ProductFilter = "Which products; all unless given.")
+///             -> async_graphql::Result<ProductConnection> = products;
+///     }
+/// }
+/// ```
+///
+/// `products` is the function that reads a page: it takes the context, the arguments in this order, each an `Option`, and
+/// the [`PageArgs`], and returns a `Result<Page<Product>>`. The type declared becomes a member of the domain's merged
+/// query. Lists below an object are declared as `PartnerLists of Partner { … }`; their functions take the object after the
+/// context, and the object returns the type from a `#[graphql(flatten)]` method.
+#[macro_export]
+macro_rules! lists {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)+ }) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub struct $name;
+
+        $crate::lists! { @fields ($name) () $($fields)+ }
+    };
+    ($(#[$doc:meta])* $name:ident of $object:ident { $($fields:tt)+ }) => {
+        $(#[$doc])*
+        pub struct $name<'a>(pub &'a $object);
+
+        $crate::lists! { @fields ($name<'_>) (0) $($fields)+ }
+    };
+    (@fields ($name:ty) $object:tt $(
+        $(#[$doc:meta])*
+        $field:ident($($arg:ident: $type:ty = $desc:tt),* $(,)?) -> $answer:ty = $read:path;
+    )+) => {
+        #[async_graphql::Object]
+        impl $name {
+            $(
+                $(#[$doc])*
+                async fn $field(
+                    &self,
+                    ctx: &async_graphql::Context<'_>,
+                    $(#[graphql(desc = $desc)] $arg: Option<$type>,)*
+                    #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+                    #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+                    #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")]
+                    first: Option<i32>,
+                    #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+                    last: Option<i32>,
+                ) -> $answer {
+                    let args = $crate::graphql::paging::PageArgs { after, before, first, last };
+                    let page = $crate::lists!(@read $read, self, ctx, $object, ($($arg,)* args));
+                    $crate::graphql::paging::Answer::of(page.await)
+                }
+            )+
+        }
+    };
+    (@read $read:path, $self:ident, $ctx:ident, (), ($($arg:ident),*)) => {
+        $read($ctx, $($arg),*)
+    };
+    (@read $read:path, $self:ident, $ctx:ident, (0), ($($arg:ident),*)) => {
+        $read($ctx, $self.0, $($arg),*)
+    };
+}
+
+/// Declares by what a list is sorted.
+///
+/// ```ignore
+/// order! {
+///     /// By what products are sorted.
+///     ProductOrderField,
+///     /// A sort of products; the id breaks ties.
+///     ProductOrder of product, by Sku asc {
+///         /// The stock-keeping number.
+///         Sku = Some(product::Column::Sku),
+///         /// When the product was added.
+///         CreatedAt = None,
+///     }
+/// }
+/// ```
+///
+/// Each field names its column, which must be indexed together with the id and not nullable; `None` is the order of the
+/// ids, which is that of creation. `ProductOrder::sort` reads the argument `orderBy`; the list above is sorted by
+/// stock-keeping number when it is left out, and each field ascending unless a direction is given.
+#[macro_export]
+macro_rules! order {
+    ($(#[$field_doc:meta])* $field:ident, $(#[$doc:meta])* $order:ident of $table:ident, by $first:ident asc $fields:tt) => {
+        $crate::order! { @ "crate::graphql::paging::Direction::Asc" Asc
+            $(#[$field_doc])* $field, $(#[$doc])* $order, $table, $first, $fields }
+    };
+    ($(#[$field_doc:meta])* $field:ident, $(#[$doc:meta])* $order:ident of $table:ident, by $first:ident desc $fields:tt) => {
+        $crate::order! { @ "crate::graphql::paging::Direction::Desc" Desc
+            $(#[$field_doc])* $field, $(#[$doc])* $order, $table, $first, $fields }
+    };
+    (@ $default:tt $direction:ident $(#[$field_doc:meta])* $field:ident, $(#[$doc:meta])* $order:ident, $table:ident,
+        $first:ident, { $($(#[$variant_doc:meta])* $variant:ident = $column:expr,)+ }) => {
+        $(#[$field_doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+        pub enum $field {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, async_graphql::InputObject)]
+        pub struct $order {
+            /// By what.
+            field: $field,
+            /// Which way.
+            #[graphql(default_with = $default)]
+            direction: $crate::graphql::paging::Direction,
+        }
+
+        impl $order {
+            /// The order asked for, or the usual one.
+            ///
+            /// # Errors
+            /// `BAD_USER_INPUT` at `orderBy` for more than one.
+            pub fn sort(
+                orders: Option<Vec<Self>>,
+            ) -> $crate::error::Result<$crate::graphql::paging::Sort<$table::Column>> {
+                let usual = Self {
+                    field: $field::$first,
+                    direction: $crate::graphql::paging::Direction::$direction,
+                };
+                let order = $crate::graphql::paging::one_order(orders)?.unwrap_or(usual);
+                let column = match order.field {
+                    $($field::$variant => $column,)+
+                };
+                Ok($crate::graphql::paging::Sort {
+                    column,
+                    id: $table::Column::Id,
+                    direction: order.direction,
+                })
             }
         }
     };

@@ -1,12 +1,26 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use axum::extract::ws::Message;
 use futures_util::{Stream, sink, stream};
 use serde_json::json;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
 
 use super::*;
-use crate::graphql::{refusal::RequestId, ws::serve};
+use crate::graphql::{
+    refusal::RequestId,
+    transport::{AuthFailure, Authenticate, Execute, RequestData, Transport},
+    ws::serve,
+};
 
 /// The client's end of a connection.
 struct Client {
@@ -26,7 +40,7 @@ fn connect(spoken: bool, adapt: impl FnOnce(&mut Settings)) -> Client {
     over(tiny::transport(adapt), spoken)
 }
 
-fn over(transport: crate::graphql::transport::Transport, spoken: bool) -> Client {
+fn over(transport: Transport, spoken: bool) -> Client {
     let (out, theirs) = unbounded_channel();
     let (sender, input) = unbounded_channel::<Message>();
     let sink = Box::pin(sink::unfold(sender, |sender, message| async move {
@@ -286,6 +300,67 @@ async fn pings_are_answered_sent_and_expected_to_be_answered() {
         client.out.send(Message::Pong(Vec::new().into())).unwrap();
     }
     assert_eq!(client.closed().await, 0);
+}
+
+/// From the third look on, that of a ping, the session is never found.
+#[derive(Default)]
+struct Tardy {
+    looks: AtomicU32,
+    looking: Notify,
+}
+
+#[async_trait]
+impl Authenticate for Tardy {
+    async fn authenticate(&self, _: &HeaderMap) -> Result<RequestData, AuthFailure> {
+        if self.looks.fetch_add(1, Ordering::Relaxed) == 2 {
+            self.looking.notify_one();
+            std::future::pending::<()>().await;
+        }
+        Ok(RequestData::new("ada", |request| request))
+    }
+}
+
+/// An operation that ends while a ping looks at the session.
+struct Patient {
+    door: Arc<Tardy>,
+    done: UnboundedSender<()>,
+}
+
+#[async_trait]
+impl Execute for Patient {
+    async fn execute(&self, _: async_graphql::Request) -> async_graphql::Response {
+        self.door.looking.notified().await;
+        self.done.send(()).unwrap();
+        async_graphql::Response::new(async_graphql::Value::Null)
+    }
+
+    fn execute_stream(
+        &self,
+        _: async_graphql::Request,
+    ) -> stream::BoxStream<'static, async_graphql::Response> {
+        Box::pin(stream::empty())
+    }
+}
+
+#[tokio::test]
+async fn an_operation_goes_on_while_a_ping_looks_at_the_session() {
+    let (door, (done, mut ended)) = (Arc::new(Tardy::default()), unbounded_channel());
+    let executor = Arc::new(Patient {
+        door: Arc::clone(&door),
+        done,
+    });
+    let settings = Settings {
+        limits: tiny::limits(),
+        ping: Duration::from_millis(20),
+        ..Settings::default()
+    };
+    let transport = Transport::new(executor, &tiny::schema().sdl(), door, settings).unwrap();
+    let mut client = over(transport, true);
+    client.say(json!({"type": "connection_init"}));
+    assert_eq!(client.hear().await["type"], "connection_ack");
+    client.subscribe("1", "{version}");
+    let ended = tokio::time::timeout(Duration::from_secs(10), ended.recv());
+    assert_eq!(ended.await, Ok(Some(())));
 }
 
 #[tokio::test]

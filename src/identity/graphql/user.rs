@@ -14,6 +14,7 @@ use crate::{
     },
     error::{Error, Refusal, Result},
     graphql::{
+        Objects,
         context::{ContextExt, LoadError, Rows, Viewer, id},
         errors::top_level,
         paging::{self, Branches, Direction, PageArgs, Sort},
@@ -64,10 +65,7 @@ impl User {
 
     /// The partner that the person works for; null for the vendor's people, and where the caller may not see it.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        let partner = Partner::load(ctx, self.row.partner_id?)
-            .await
-            .map_err(top_level);
-        partner.transpose()
+        ctx.object(self.row.partner_id?).await
     }
 
     /// The id of the person's partner; null for the vendor's people.

@@ -174,6 +174,7 @@ fn create(
         version: 1,
         created_at: now,
         updated_at: now,
+        fingerprint: None,
     };
     // Where another column says that the deal is closed, the stage is the one from which it was.
     let from = facts
@@ -182,7 +183,7 @@ fn create(
         .filter(|key| **key != deal.stage);
     let opening = match facts.opening_stage.as_ref().or(from) {
         Some(key) if closed_at.is_some() => Some(stage(ground, rules.id, key, "opening_stage")?),
-        _ if closed_at.is_some() => first(&rules.settings.stages),
+        _ if closed_at.is_some() => first(&rules.settings.pipeline.stages),
         _ => Some(current),
     };
     writes.stages.extend(history(tx, &deal, opening));

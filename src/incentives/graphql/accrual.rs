@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, Objects,
         context::{LoadError, Rows},
         errors::top_level,
         paging::{self, Below, Direction, PageArgs, Sort},
@@ -53,10 +53,7 @@ impl Accrual {
     /// The deal that it was earned on; null when you may not see it, such as a partner that took no part but had
     /// influence.
     async fn deal(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Deal>> {
-        Deal::load(ctx, self.0.deal_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.deal_id).await
     }
 
     /// The plan that pays it.
@@ -79,10 +76,7 @@ impl Accrual {
 
     /// Whose it is.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.partner_id).await
     }
 
     /// The amount; negative for what was taken back.

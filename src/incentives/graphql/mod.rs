@@ -39,6 +39,7 @@ use crate::{
         scalars::BigInt,
     },
     payload,
+    programs::rules::{self, Rules},
 };
 
 /// Queries of incentives.
@@ -178,7 +179,7 @@ impl IncentivesMutation {
         let result = async {
             ctx.actor().may(Action::PlanActivate)?;
             let program = id::<ProgramId>(&input.program_id);
-            crate::programs::rules::in_force(ctx.db(), program, ctx.app().clock().now()).await?;
+            let _: Rules = rules::in_force(ctx.db(), program, ctx.app().clock().now()).await?;
             let report = ctx.finish("accrualRun", |app, call| async move {
                 batch::run_as(&app, call, program, |_| {}).await
             });

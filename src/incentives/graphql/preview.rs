@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Faults, Refusal, Result},
     graphql::{
-        ContextExt, List,
+        ContextExt, List, Objects, Shown,
         context::id,
         errors::top_level,
         scalars::{DateTime, Decimal, Money, MoneyInput},
@@ -81,10 +81,7 @@ impl PayoutPreviewLine {
 
     /// Whose it would be; null for an imagined deal.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.line.partner?)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.line.partner?).await
     }
 
     /// The amount.

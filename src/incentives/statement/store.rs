@@ -9,10 +9,10 @@ use sea_orm::{
 
 use super::{Period, Span, Subject, Sums};
 use crate::{
-    access::Scope,
+    access::{Action, Scope, Visible, of_partner},
     entity::{
         accrual,
-        ids::{PartnerId, PartnerStatementId, ProgramId},
+        ids::{PartnerId, ProgramId},
         partner_statement, payout, payout_run, statement_publication,
     },
     error::Result,
@@ -21,7 +21,7 @@ use crate::{
     platform::{
         ids::TypedId,
         money::Currency,
-        sql::{any_of, padded, rows},
+        sql::{padded, rows},
     },
     programs::calendar::Bound,
     tx::Tx,
@@ -185,24 +185,14 @@ pub(super) async fn save_publication(tx: &Tx, row: statement_publication::Model)
     Ok(())
 }
 
-/// The published statements that the scope shows: a partner's people see their own.
-pub(super) fn published(scope: Scope) -> Select<partner_statement::Entity> {
-    use partner_statement::Column;
-    partner_statement::Entity::find().filter(match scope {
-        Scope::All => Condition::all(),
-        Scope::Partner(partner) => Condition::all().add(Column::PartnerId.eq(partner)),
-        Scope::Nothing => Condition::all().add(Expr::value(false)),
-    })
-}
+impl Visible for partner_statement::Entity {
+    const ID: Self::Column = partner_statement::Column::Id;
+    const ARGUMENT: &'static str = "statementId";
+    const READ: Action = Action::PayoutRead;
 
-/// Published statements by id under a scope.
-pub(super) async fn published_by_id<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    ids: &[PartnerStatementId],
-) -> Result<Vec<partner_statement::Model>> {
-    let of_ids = any_of(db, partner_statement::Column::Id, ids.iter().copied());
-    Ok(published(scope).filter(of_ids).all(db).await?)
+    fn visible(scope: Scope) -> Condition {
+        of_partner(scope, partner_statement::Column::PartnerId)
+    }
 }
 
 /// The commission lines of statements about a span, of whichever partner.

@@ -4,10 +4,9 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::Partner;
 use crate::{
-    access::Action,
     entity::partner::PartnerSize,
     graphql::{
-        context::{self, ContextExt},
+        Changes, context,
         scalars::{CountryCode, Date},
     },
     partners::{
@@ -37,6 +36,9 @@ pub struct PartnerCreateInput {
     region: Option<String>,
     /// Its website, such as `https://acme.com`.
     website: Option<String>,
+    /// Its number in a public register; letters and digits are kept. Placeholders count as none. No two partners of one
+    /// country have the same.
+    registration_number: Option<String>,
     /// The industries it serves, in your words. At most 50, of 80 characters each.
     industries: Option<Vec<String>>,
     /// What it is good at, in your words. At most 50, of 80 characters each.
@@ -61,6 +63,7 @@ impl PartnerCreateInput {
             countries: self.countries.map(codes),
             region: self.region,
             website: self.website,
+            registration_number: self.registration_number,
             industries: self.industries.unwrap_or_default(),
             competencies: self.competencies.unwrap_or_default(),
             parent: self.parent_id.map(|id| context::id(&id)),
@@ -95,6 +98,8 @@ pub struct PartnerUpdateInput {
     region: MaybeUndefined<String>,
     /// Its website, such as `https://acme.com`.
     website: MaybeUndefined<String>,
+    /// Its number in a public register; letters and digits are kept. Placeholders count as none.
+    registration_number: MaybeUndefined<String>,
     /// The industries it serves, all anew. At most 50.
     industries: MaybeUndefined<Vec<String>>,
     /// What it is good at, all anew. At most 50.
@@ -118,6 +123,7 @@ impl PartnerUpdateInput {
             countries: self.countries.map_value(codes),
             region: self.region,
             website: self.website,
+            registration_number: self.registration_number,
             industries: self.industries,
             competencies: self.competencies,
             parent: self.parent_id.map_value(|id| context::id(&id)),
@@ -164,18 +170,8 @@ impl PartnerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The partner.")] input: PartnerCreateInput,
     ) -> async_graphql::Result<PartnerCreatePayload> {
-        let result = async {
-            ctx.actor().may(Action::PartnerRead)?;
-            let command = input.command();
-            let id = ctx
-                .write("partnerCreate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { create::create(tx, command).await })
-                })
-                .await?;
-            Partner::fresh(ctx, id).await
-        };
-        PartnerCreatePayload::of(result.await)
+        ctx.change("partnerCreate", Ok(input.command()), create::create)
+            .await
     }
 
     /// Changes facts about a partner. For administrators and alliance managers of the vendor, and for the partner's
@@ -185,17 +181,7 @@ impl PartnerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which partner, and its changes.")] input: PartnerUpdateInput,
     ) -> async_graphql::Result<PartnerUpdatePayload> {
-        let result = async {
-            ctx.actor().may(Action::PartnerRead)?;
-            let command = input.command();
-            let id = ctx
-                .write("partnerUpdate", move |tx| {
-                    let command = command.clone();
-                    Box::pin(async move { update::update(tx, command).await })
-                })
-                .await?;
-            Partner::fresh(ctx, id).await
-        };
-        PartnerUpdatePayload::of(result.await)
+        ctx.change("partnerUpdate", Ok(input.command()), update::update)
+            .await
     }
 }

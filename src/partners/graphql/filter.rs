@@ -1,6 +1,6 @@
 //! Filters and sorts of the directory.
 
-use async_graphql::{Enum, ID, InputObject};
+use async_graphql::{ID, InputObject};
 use sea_orm::ActiveEnum;
 
 use crate::{
@@ -9,12 +9,10 @@ use crate::{
         partner_attribute::AttributeKind,
     },
     error::{Faults, Result},
-    graphql::{
-        context,
-        paging::{self, Direction, Sort, TextFilter},
-        scalars::CountryCode,
-    },
+    graphql::{context, paging::TextFilter, scalars::CountryCode},
+    order,
     partners::{PartnerType, search::Wanted},
+    platform::company_number::registration_number_key,
 };
 
 /// How deep `and`, `or` and `not` may stand in each other.
@@ -39,6 +37,8 @@ pub struct PartnerFilter {
     pub status: Option<PartnerStatus>,
     /// Its display name.
     pub name: Option<TextFilter>,
+    /// It has this number in a public register; compared by letters and digits.
+    pub registration_number: Option<String>,
     /// It belongs to this company directly.
     pub parent_id: Option<ID>,
     /// All of these hold. At most 20.
@@ -86,6 +86,9 @@ impl PartnerFilter {
             .unwrap_or_default()
             .read(faults, &format!("{path}.name"));
         all.extend(name.into_iter().map(Wanted::Name));
+        all.extend(self.registration_number.map(|number| {
+            registration_number_key(&number).map_or(Wanted::Nobody, Wanted::RegistrationNumber)
+        }));
         all.extend(self.parent_id.map(|id| Wanted::Parent(context::id(&id))));
         let mut nested = |filters: Vec<Self>, name: &str| -> Vec<Wanted> {
             let numbered = filters.into_iter().enumerate();
@@ -105,45 +108,14 @@ impl PartnerFilter {
     }
 }
 
-/// By what partners are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum PartnerOrderField {
-    /// The display name, whatever the case.
-    Name,
-    /// When the partner entered the directory.
-    CreatedAt,
-}
-
-/// A sort of partners; the id breaks ties.
-#[derive(Clone, Copy, Debug, InputObject)]
-pub struct PartnerOrder {
-    /// By what.
-    pub field: PartnerOrderField,
-    /// Which way.
-    #[graphql(default_with = "Direction::Asc")]
-    pub direction: Direction,
-}
-
-impl PartnerOrder {
-    /// The sort asked for; by name from A to Z unless another is.
-    ///
-    /// # Errors
-    /// `BAD_USER_INPUT` for more than one.
-    pub fn sort(orders: Option<Vec<Self>>) -> Result<Sort<partner::Column>> {
-        let first = paging::one_order(orders)?;
-        let order = first.unwrap_or(Self {
-            field: PartnerOrderField::Name,
-            direction: Direction::Asc,
-        });
-        let column = match order.field {
-            PartnerOrderField::Name => Some(partner::Column::NameKey),
-            // Ids are ordered by the time of creation.
-            PartnerOrderField::CreatedAt => None,
-        };
-        Ok(Sort {
-            column,
-            id: partner::Column::Id,
-            direction: order.direction,
-        })
+order! {
+    /// By what partners are sorted.
+    PartnerOrderField,
+    /// A sort of partners; the id breaks ties.
+    PartnerOrder of partner, by Name asc {
+        /// The display name, whatever the case.
+        Name = Some(partner::Column::NameKey),
+        /// When the partner entered the directory.
+        CreatedAt = None,
     }
 }

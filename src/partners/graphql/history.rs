@@ -1,5 +1,7 @@
 //! A partner's moves, as the API shows them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use crate::{
@@ -8,12 +10,20 @@ use crate::{
         partner::PartnerStatus,
         partner_lifecycle_event::{self, PartnerAction},
     },
-    graphql::{ContextExt, scalars::DateTime},
+    graphql::{ContextExt, Shown, scalars::DateTime},
 };
 
 /// A move in a partner's life.
 #[derive(Clone, Debug)]
-pub struct LifecycleEvent(pub partner_lifecycle_event::Model);
+pub struct LifecycleEvent(Arc<partner_lifecycle_event::Model>);
+
+impl Shown for LifecycleEvent {
+    type Entity = partner_lifecycle_event::Entity;
+
+    fn of(row: Arc<partner_lifecycle_event::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// A move in a partner's life, kept for good.
 #[Object]

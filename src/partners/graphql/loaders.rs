@@ -1,53 +1,27 @@
 //! Reading partners in batches, under the scope of who asks.
 
-use std::{collections::HashMap, sync::Arc};
-
-use async_graphql::dataloader::Loader;
+use std::collections::HashMap;
 
 use crate::{
-    entity::{ids::PartnerId, partner, partner_attribute},
-    graphql::context::{LoadError, Rows},
+    entity::{ids::PartnerId, partner_attribute},
+    error::Result,
+    graphql::{
+        context::Rows,
+        objects::{Key, listed},
+    },
     partners::store,
 };
-
-impl Loader<PartnerId> for Rows {
-    type Value = Arc<partner::Model>;
-    type Error = LoadError;
-
-    async fn load(&self, keys: &[PartnerId]) -> Result<HashMap<PartnerId, Self::Value>, LoadError> {
-        let found = store::find_all(&self.db, self.scope(), keys)
-            .await
-            .map_err(Arc::new)?;
-        Ok(found
-            .into_iter()
-            .map(|row| (row.id, Arc::new(row)))
-            .collect())
-    }
-}
 
 /// What a partner has several of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttributesOf(pub PartnerId);
 
-impl Loader<AttributesOf> for Rows {
+impl Key for AttributesOf {
     type Value = Vec<partner_attribute::Model>;
-    type Error = LoadError;
 
-    async fn load(
-        &self,
-        keys: &[AttributesOf],
-    ) -> Result<HashMap<AttributesOf, Self::Value>, LoadError> {
+    async fn load(rows: &Rows, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for row in store::attributes(&self.db, self.scope(), &ids)
-            .await
-            .map_err(Arc::new)?
-        {
-            found
-                .entry(AttributesOf(row.partner_id))
-                .or_default()
-                .push(row);
-        }
-        Ok(found)
+        let found = store::attributes(&rows.db, rows.scope(), &ids).await?;
+        Ok(listed(keys, found, |row| Self(row.partner_id)))
     }
 }

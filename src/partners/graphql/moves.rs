@@ -5,8 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::Partner;
 use crate::{
     entity::partner_lifecycle_event::PartnerAction,
-    error::Result,
-    graphql::context::{self, ContextExt},
+    graphql::{Changes, context},
     partners::lifecycle::{self, Move},
     payload,
 };
@@ -47,7 +46,12 @@ macro_rules! moves {
                     ctx: &Context<'_>,
                     #[graphql(desc = "Which partner, and why.")] input: $input,
                 ) -> async_graphql::Result<$payload> {
-                    $payload::of(apply(ctx, $name, PartnerAction::$action, &input.partner_id, input.reason).await)
+                    let command = Move {
+                        partner: context::id(&input.partner_id),
+                        action: PartnerAction::$action,
+                        reason: input.reason,
+                    };
+                    ctx.change($name, Ok(command), lifecycle::apply).await
                 }
             )+
         }
@@ -78,26 +82,4 @@ moves! {
     partner_offboarding_start = "partnerOffboardingStart": StartOffboarding, PartnerOffboardingStartInput, PartnerOffboardingStartPayload;
     /// Closes a partner's file for good.
     partner_retire = "partnerRetire": Retire, PartnerRetireInput, PartnerRetirePayload;
-}
-
-async fn apply(
-    ctx: &Context<'_>,
-    name: &'static str,
-    action: PartnerAction,
-    partner: &ID,
-    reason: Option<String>,
-) -> Result<Partner> {
-    ctx.actor().may(crate::access::Action::PartnerRead)?;
-    let command = Move {
-        partner: context::id(partner),
-        action,
-        reason,
-    };
-    let id = ctx
-        .write(name, move |tx| {
-            let command = command.clone();
-            Box::pin(async move { lifecycle::apply(tx, command).await })
-        })
-        .await?;
-    Partner::fresh(ctx, id).await
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
-use sea_orm::{ActiveEnum, QueryFilter, Select};
+use async_graphql::{Context, ID, MergedObject, Object};
+use sea_orm::{ActiveEnum, QueryFilter};
 
 use super::{
     PaymentDetails,
@@ -12,34 +12,43 @@ use super::{
     loaders::AttributesOf,
 };
 use crate::{
-    access::Action,
+    access::{self, Action, Visible},
     connection,
     entity::{
-        ids::PartnerId,
+        ids::{PartnerId, ProgramId},
         partner::{self, PartnerSize, PartnerStatus},
         partner_attribute::AttributeKind,
         partner_lifecycle_event::{self, PartnerAction},
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, List,
-        context::{self, Rows},
+        ContextExt, List, Objects, Shown, context,
         errors::top_level,
-        paging::{self, Below, Direction, PageArgs, Sort},
+        paging::{Below, Direction, Page, PageArgs, Sort},
         scalars::{CountryCode, CurrencyCode, Date, DateTime, counter},
     },
     incentives::statement::graphql::{
-        PartnerStatement, PublishedStatementConnection, published_statements, statement,
+        PartnerStatement, PublishedStatement, PublishedStatementConnection, published_statements,
+        statement,
     },
     ledger::{self, graphql::PartnerBalance},
-    partners::{PartnerType, store},
+    lists,
+    partners::PartnerType,
     platform::transition::StateMachine,
-    programs::graphql::{Enrollment, EnrollmentsOf},
+    programs::graphql::{Enrollment, EnrollmentsOf, tier_on},
 };
 
 /// A partner.
 #[derive(Clone, Debug)]
 pub struct Partner(pub Arc<partner::Model>);
+
+impl Shown for Partner {
+    type Entity = partner::Entity;
+
+    fn of(row: Arc<partner::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// A company that sells, builds or advises together with the vendor. A partner's people see their own.
 #[Object]
@@ -99,6 +108,11 @@ impl Partner {
         self.0.website.as_deref()
     }
 
+    /// The letters and digits of its number in a public register; null when not known.
+    fn registration_number(&self) -> Option<&str> {
+        self.0.registration_number.as_deref()
+    }
+
     /// The industries it serves, in the vendor's words, in alphabetical order. At most 50.
     async fn industries(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<String>> {
         self.values(ctx, AttributeKind::Industry).await
@@ -111,28 +125,12 @@ impl Partner {
 
     /// The company it belongs to; null when there is none, and for the partner's own people.
     async fn parent(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        let parent = Self::load(ctx, self.0.parent_id?).await;
-        parent.map_err(top_level).transpose()
+        ctx.object(self.0.parent_id?).await
     }
 
-    /// The partners that belong to it directly, by name; empty for the partner's own people.
-    async fn children(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-    ) -> async_graphql::Result<PartnerConnection> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = paging::below(ctx, self.0.id, Children, args).await;
-        Ok(PartnerConnection::of(page.map_err(top_level)?, Partner::of))
+    #[graphql(flatten)]
+    async fn lists(&self) -> PartnerLists<'_> {
+        PartnerLists(self)
     }
 
     /// Where it stands with the vendor.
@@ -150,29 +148,6 @@ impl Partner {
         }
     }
 
-    /// Its moves through life, oldest first.
-    async fn lifecycle_events(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-    ) -> async_graphql::Result<LifecycleEventConnection> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = paging::below(ctx, self.0.id, Moves, args).await;
-        Ok(LifecycleEventConnection::of(
-            page.map_err(top_level)?,
-            LifecycleEvent,
-        ))
-    }
-
     /// Its places in programmes, oldest first. At most 20.
     #[graphql(directive = crate::graphql::cost::list_size::apply(2, None))]
     async fn enrollments(&self, ctx: &Context<'_>) -> async_graphql::Result<List<Enrollment>> {
@@ -186,6 +161,35 @@ impl Partner {
             .into_iter()
             .map(Enrollment)
             .collect())
+    }
+
+    /// The key of its tier in a programme at the end of a day, in the programme's time zone, such as `GOLD`. Null before it
+    /// joined the programme, and when it is in several programmes and none is named. A coming day shows the tier of now. For
+    /// the vendor and the partner itself.
+    async fn tier_on(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day.")] date: Date,
+        #[graphql(
+            desc = "The programme; may be left out when the partner is in one programme only."
+        )]
+        program_id: Option<ID>,
+    ) -> async_graphql::Result<Option<String>> {
+        let tier = async {
+            let places = ctx.loaders().load_one(EnrollmentsOf(self.0.id)).await;
+            let places = places.map_err(context::unshared)?.unwrap_or_default();
+            let wanted = program_id.map(|id| context::id::<ProgramId>(&id));
+            let place = match (wanted, places.as_slice()) {
+                (Some(program), _) => places.iter().find(|place| place.program_id == program),
+                (None, [only]) => Some(only),
+                (None, _) => None,
+            };
+            match place {
+                Some(place) => tier_on(ctx, place, date.0).await,
+                None => Ok(None),
+            }
+        };
+        tier.await.map_err(top_level)
     }
 
     /// The last day of the data processing agreement on file, after which it is not paid; null when there is none to
@@ -243,26 +247,6 @@ impl Partner {
         Some(statement(ctx, self.0.id, period_start, period_end, currency).await)
     }
 
-    /// The statements that were published, the latest period first. For those who see `balance`.
-    async fn published_statements(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, 25 unless given, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100; not together with first.")] last: Option<
-            i32,
-        >,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Option<async_graphql::Result<PublishedStatementConnection>> {
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        Some(published_statements(ctx, self.0.id, args).await)
-    }
-
     /// The account to which it is paid, masked; null where none is set. Administrators, alliance managers, finance and
     /// auditors see every partner's, a partner's administrators their own; null with `FORBIDDEN` for others.
     async fn payment_details(
@@ -284,31 +268,14 @@ impl Partner {
 }
 
 impl Partner {
-    fn of(row: partner::Model) -> Self {
-        Self(Arc::new(row))
-    }
-
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: PartnerId) -> Result<Option<Self>> {
-        Ok(ctx
-            .loaders()
-            .load_one(id)
-            .await
-            .map_err(context::unshared)?
-            .map(Self))
-    }
-
     /// The object as stored now.
     ///
     /// # Errors
     /// `NOT_FOUND` when it is hidden; the database failed.
     pub async fn fresh(ctx: &Context<'_>, id: PartnerId) -> Result<Self> {
-        let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
+        let found = access::find::<partner::Entity>(ctx.db(), ctx.actor(), id).await?;
         found
-            .map(Self::of)
+            .map(Self::of_row)
             .ok_or_else(|| Error::not_found("partnerId"))
     }
 
@@ -330,6 +297,41 @@ impl Partner {
     }
 }
 
+async fn children(ctx: &Context<'_>, partner: &Partner, args: PageArgs) -> Result<Page<Partner>> {
+    ctx.below(partner.0.id, Children, args).await
+}
+
+async fn moves(
+    ctx: &Context<'_>,
+    partner: &Partner,
+    args: PageArgs,
+) -> Result<Page<LifecycleEvent>> {
+    ctx.below(partner.0.id, Moves, args).await
+}
+
+async fn statements(
+    ctx: &Context<'_>,
+    partner: &Partner,
+    args: PageArgs,
+) -> Result<Page<PublishedStatement>> {
+    published_statements(ctx, partner.0.id, args).await
+}
+
+lists! {
+    /// The lists below a partner.
+    PartnerLists of Partner {
+        /// The partners that belong to it directly, by name; empty for the partner's own people.
+        children() -> async_graphql::Result<PartnerConnection> = children;
+
+        /// Its moves through life, oldest first.
+        lifecycle_events() -> async_graphql::Result<LifecycleEventConnection> = moves;
+
+        /// The statements that were published, the latest period first. For those who see `balance`.
+        published_statements()
+            -> Option<async_graphql::Result<PublishedStatementConnection>> = statements;
+    }
+}
+
 /// The partners that belong to another one directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Children;
@@ -347,10 +349,6 @@ impl Below for Children {
             id: partner::Column::Id,
             direction: Direction::Asc,
         }
-    }
-
-    fn rows(&self, rows: &Rows) -> Select<partner::Entity> {
-        store::visible(rows.scope())
     }
 }
 
@@ -372,68 +370,49 @@ impl Below for Moves {
             direction: Direction::Asc,
         }
     }
-
-    fn rows(&self, rows: &Rows) -> Select<partner_lifecycle_event::Entity> {
-        store::moves(rows.scope())
-    }
 }
 
 connection!(PartnerConnection, PartnerEdge, Partner);
 
-/// Reading the directory.
+async fn partners(
+    ctx: &Context<'_>,
+    filter: Option<PartnerFilter>,
+    order: Option<Vec<PartnerOrder>>,
+    args: PageArgs,
+) -> Result<Page<Partner>> {
+    partner::Entity::may_read(ctx.actor())?;
+    let wanted = filter.unwrap_or_default().wanted()?;
+    let rows = partner::Entity::seen_by(ctx.actor()).filter(wanted.condition());
+    ctx.page(rows, PartnerOrder::sort(order)?, args).await
+}
+
+lists! {
+    /// The lists of the directory.
+    DirectoryLists {
+        /// The directory, by name unless another order is asked for. A partner's people find their own company only.
+        partners(
+            filter: PartnerFilter = "Which partners; all unless given.",
+            order_by: Vec<PartnerOrder> = "The order: at most one entry; by name from A to Z unless given.",
+        ) -> async_graphql::Result<PartnerConnection> = partners;
+    }
+}
+
+/// Single partners.
 #[derive(Default)]
-pub struct PartnerQuery;
+pub struct PartnerObjects;
 
 #[Object]
-impl PartnerQuery {
+impl PartnerObjects {
     /// A partner by its id; null with `NOT_FOUND` when there is none for you.
     async fn partner(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The partner's id.")] id: ID,
     ) -> Option<async_graphql::Result<Partner>> {
-        let found = async {
-            ctx.actor().may(Action::PartnerRead)?;
-            Self::of(ctx, context::id(&id)).await
-        };
-        Some(found.await.map_err(top_level))
-    }
-
-    /// The directory, by name unless another order is asked for. A partner's people find their own company only.
-    async fn partners(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
-        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
-        last: Option<i32>,
-        #[graphql(desc = "Which partners; all unless given.")] filter: Option<PartnerFilter>,
-        #[graphql(desc = "The order: at most one entry; by name from A to Z unless given.")]
-        order_by: Option<Vec<PartnerOrder>>,
-    ) -> async_graphql::Result<PartnerConnection> {
-        ctx.may(Action::PartnerRead)?;
-        let args = PageArgs {
-            after,
-            before,
-            first,
-            last,
-        };
-        let page = async {
-            let wanted = filter.unwrap_or_default().wanted()?;
-            let select = store::visible(ctx.actor().scope()).filter(wanted.condition());
-            paging::page(ctx, ctx.db(), select, PartnerOrder::sort(order_by)?, args).await
-        };
-        Ok(PartnerConnection::of(
-            page.await.map_err(top_level)?,
-            Partner::of,
-        ))
+        ctx.by_id(&id).await
     }
 }
 
-impl PartnerQuery {
-    async fn of(ctx: &Context<'_>, id: PartnerId) -> Result<Partner, Error> {
-        let found = store::find(ctx.db(), ctx.actor().scope(), id).await?;
-        found.map(Partner::of).ok_or_else(|| Error::not_found("id"))
-    }
-}
+/// Reading the directory.
+#[derive(MergedObject, Default)]
+pub struct PartnerQuery(PartnerObjects, DirectoryLists);

@@ -2,19 +2,20 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, Description, ID, InputObject, Object, dataloader::Loader};
+use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use crate::{
-    access::{Action, Scope},
+    access::Action,
     entity::{
         ids::{PartnerId, PaymentDetailsId},
         payment_details::{self, PaymentAccountKind},
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, UserError,
-        context::{self, LoadError, Rows},
+        ContextExt, Shown, UserError,
+        context::{self, Rows},
         errors::{self, top_level},
+        objects::Key,
         scalars::{CountryCode, DateTime},
     },
     identity::graphql::User,
@@ -28,7 +29,15 @@ use crate::{
 /// The account to which a partner is paid, masked: the account itself is shown to nobody, and stands in the payment file
 /// only. Administrators, alliance managers, finance and auditors see every partner's, a partner's administrators their own.
 #[derive(Clone, Debug, Description)]
-pub struct PaymentDetails(payment_details::Model);
+pub struct PaymentDetails(Arc<payment_details::Model>);
+
+impl Shown for PaymentDetails {
+    type Entity = payment_details::Entity;
+
+    fn of(row: Arc<payment_details::Model>) -> Self {
+        Self(row)
+    }
+}
 
 #[Object(use_type_description)]
 impl PaymentDetails {
@@ -82,7 +91,7 @@ impl PaymentDetails {
     ) -> async_graphql::Result<Option<Self>> {
         ctx.may(Action::PaymentDetailsRead)?;
         let row = ctx.loaders().load_one(DetailsOf(partner)).await;
-        Ok(row.map_err(top_level)?.map(Self))
+        Ok(row.map_err(top_level)?.map(Self::of_row))
     }
 
     /// The details that a payment goes to; none where the partner had none.
@@ -96,8 +105,7 @@ impl PaymentDetails {
         // First: whether there is an account is nobody else's to know.
         ctx.may(Action::PaymentDetailsRead)?;
         let Some(id) = id else { return Ok(None) };
-        let row = ctx.loaders().load_one(id).await.map_err(top_level)?;
-        Ok(row.map(Self))
+        Self::load(ctx, id).await.map_err(top_level)
     }
 }
 
@@ -105,42 +113,14 @@ impl PaymentDetails {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DetailsOf(PartnerId);
 
-fn scope(rows: &Rows) -> Scope {
-    if rows.actor.can(Action::PaymentDetailsRead) {
-        rows.scope()
-    } else {
-        Scope::Nothing
-    }
-}
-
-impl Loader<DetailsOf> for Rows {
+impl Key for DetailsOf {
     type Value = payment_details::Model;
-    type Error = LoadError;
 
-    async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>, LoadError> {
-        let visible = |partner: &PartnerId| match scope(self) {
-            Scope::All => true,
-            Scope::Partner(own) => own == *partner,
-            Scope::Nothing => false,
-        };
-        let partners: Vec<PartnerId> = keys.iter().map(|key| key.0).filter(visible).collect();
-        let rows = store::current_details(&self.db, &partners).await;
-        let rows = rows.map_err(Arc::new)?.into_iter();
-        Ok(rows.map(|row| (DetailsOf(row.partner_id), row)).collect())
-    }
-}
-
-impl Loader<PaymentDetailsId> for Rows {
-    type Value = payment_details::Model;
-    type Error = LoadError;
-
-    async fn load(
-        &self,
-        ids: &[PaymentDetailsId],
-    ) -> Result<HashMap<PaymentDetailsId, Self::Value>, LoadError> {
-        let rows = store::details(&self.db, scope(self), ids).await;
-        let rows = rows.map_err(Arc::new)?.into_iter();
-        Ok(rows.map(|row| (row.id, row)).collect())
+    async fn load(rows: &Rows, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let partners: Vec<PartnerId> = keys.iter().map(|key| key.0).collect();
+        let current = store::current_details(&rows.db, &rows.actor, &partners).await?;
+        let current = current.into_iter();
+        Ok(current.map(|row| (Self(row.partner_id), row)).collect())
     }
 }
 
@@ -194,7 +174,7 @@ pub struct PartnerPaymentDetailsSetPayload {
 
 /// The other partners that are paid to an account; a partner's people do not learn of others.
 async fn shared_with(ctx: &Context<'_>, row: &payment_details::Model) -> Result<Vec<ID>> {
-    if ctx.actor().scope() != Scope::All {
+    if !ctx.actor().is_vendor() {
         return Ok(Vec::new());
     }
     let seals = ctx.app().tokens().seals();
@@ -232,11 +212,10 @@ impl PaymentMutation {
                     Box::pin(async move { payment::set(tx, &seals, command).await })
                 })
                 .await?;
-            let rows = store::details(ctx.db(), ctx.actor().scope(), &[id]).await?;
-            let row = rows.into_iter().next();
-            let row = row.ok_or_else(|| Error::not_found("partnerId"))?;
-            let shared = shared_with(ctx, &row).await?;
-            Ok((PaymentDetails(row), shared))
+            let details = PaymentDetails::load(ctx, id).await?;
+            let details = details.ok_or_else(|| Error::not_found("partnerId"))?;
+            let shared = shared_with(ctx, &details.0).await?;
+            Ok((details, shared))
         };
         let (payment_details, shared_with, user_errors) = match result.await {
             Ok((details, shared)) => (Some(details), shared, Vec::new()),

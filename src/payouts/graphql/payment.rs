@@ -14,7 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, Shown,
         context::{self, LoadError, Rows},
         errors::top_level,
         paging::{self, Direction, Page, PageArgs, Sort},

@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt,
+        ContextExt, Shown,
         context::{self, LoadError, Rows},
         errors::top_level,
         paging::{self, Below, Direction, PageArgs, Sort},

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Statement, UpdateMany,
-    sea_query::{Expr, LockBehavior, LockType},
+    QueryOrder, QuerySelect, Statement, UpdateMany,
+    sea_query::{Expr, LockBehavior, LockType, SimpleExpr},
 };
 
 use crate::{
@@ -20,7 +20,12 @@ use crate::{
     incentives::belonging,
     partners::Chunk,
     payouts::{select::Due, status::PayoutAction},
-    platform::{ids::TypedId, money::Currency, sql::any_of, transition::StateMachine},
+    platform::{
+        ids::TypedId,
+        money::Currency,
+        sql::{self, any_of},
+        transition::StateMachine,
+    },
     tx::Tx,
 };
 
@@ -236,13 +241,8 @@ async fn guarded(tx: &Tx, update: UpdateMany<payout_run::Entity>) -> Result<()> 
     }
 }
 
-/// Takes an action on those payments of a run whose state allows it, all or only some.
-pub async fn move_payments(
-    tx: &Tx,
-    run_id: PayoutRunId,
-    only: Option<&[PayoutId]>,
-    action: PayoutAction,
-) -> Result<()> {
+/// Takes an action on those of some payments whose state allows it.
+pub async fn move_payments(tx: &Tx, payments: &[PayoutId], action: PayoutAction) -> Result<()> {
     use payout::Column;
     for from in PayoutStatus::iter() {
         let Some(to) = from.target(action) else {
@@ -252,34 +252,51 @@ pub async fn move_payments(
             .col_expr(Column::Status, Expr::value(to))
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
             .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
-            .filter(Column::RunId.eq(run_id))
+            .filter(any_of(tx, Column::Id, payments.iter().copied()))
             .filter(Column::Status.eq(from))
-            .apply_if(only, |update, only| {
-                update.filter(any_of(tx, Column::Id, only.iter().copied()))
-            })
             .exec(tx)
             .await?;
     }
     Ok(())
 }
 
-/// The payments of a run in which earnings and clawbacks cancel out.
-pub async fn payments_of_nothing(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<PayoutId>> {
+/// Those of some payments in which earnings and clawbacks cancel out.
+pub async fn payments_of_nothing(tx: &Tx, payments: &[PayoutId]) -> Result<Vec<PayoutId>> {
     let payments = payout::Entity::find()
         .select_only()
         .column(payout::Column::Id)
-        .filter(payout::Column::RunId.eq(run_id))
+        .filter(any_of(tx, payout::Column::Id, payments.iter().copied()))
         .filter(payout::Column::AmountMinor.eq(0_i64));
     Ok(payments.into_tuple().all(tx).await?)
 }
 
+/// The first payments of a run in a state, so many at most, in the order of their ids.
+pub async fn payments_in(
+    tx: &Tx,
+    run_id: PayoutRunId,
+    status: PayoutStatus,
+    limit: u64,
+) -> Result<Vec<PayoutId>> {
+    payments_where(tx, run_id, payout::Column::Status.eq(status), limit).await
+}
+
 /// Payments of a run that are not cancelled yet, so many at most.
 pub async fn uncancelled(tx: &Tx, run_id: PayoutRunId, limit: u64) -> Result<Vec<PayoutId>> {
+    let status = payout::Column::Status.ne(PayoutStatus::Cancelled);
+    payments_where(tx, run_id, status, limit).await
+}
+
+async fn payments_where(
+    tx: &Tx,
+    run_id: PayoutRunId,
+    condition: SimpleExpr,
+    limit: u64,
+) -> Result<Vec<PayoutId>> {
     let payments = payout::Entity::find()
         .select_only()
         .column(payout::Column::Id)
         .filter(payout::Column::RunId.eq(run_id))
-        .filter(payout::Column::Status.ne(PayoutStatus::Cancelled))
+        .filter(condition)
         .order_by_asc(payout::Column::Id)
         .limit(limit);
     Ok(payments.into_tuple().all(tx).await?)
@@ -306,22 +323,27 @@ pub async fn pays_to_details_of(tx: &Tx, run_id: PayoutRunId, person: UserId) ->
 }
 
 /// How many holdbacks are released at a time.
-const HOLDBACKS: usize = 2_000;
+pub const HOLDBACKS: usize = 1_000;
 
-/// Some holdback lines of a run whose release was not posted, in the order of their ids; none when all are.
-pub async fn unreleased_holdbacks(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<accrual::Model>> {
+/// Some holdback lines of payments whose release was not posted, in the order of their ids; none when all are.
+pub async fn unreleased_holdbacks(tx: &Tx, payments: &[PayoutId]) -> Result<Vec<accrual::Model>> {
     let sql = format!(
-        "SELECT a.* FROM accrual a JOIN payout p ON p.id = a.payout_id WHERE p.run_id = $1 AND a.kind = 'HOLDBACK' \
+        "SELECT a.* FROM accrual a WHERE a.payout_id IN {} AND a.kind = 'HOLDBACK' \
          AND NOT EXISTS (SELECT 1 FROM ledger_transaction t WHERE t.subject_id = a.id AND t.kind = 'HOLDBACK_RELEASE') \
-         LIMIT {HOLDBACKS}"
+         LIMIT {HOLDBACKS}",
+        sql::rows(1, payments.len())
     );
-    let statement = Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()]);
     let mut lines = accrual::Entity::find()
-        .from_raw_sql(statement)
+        .from_raw_sql(of_payments(tx, &sql, payments))
         .all(tx)
         .await?;
     lines.sort_unstable_by_key(|line| line.id);
     Ok(lines)
+}
+
+fn of_payments(tx: &Tx, sql: &str, payments: &[PayoutId]) -> Statement {
+    let ids = payments.iter().map(|id| id.uuid().into());
+    Statement::from_sql_and_values(tx.backend(), sql, ids)
 }
 
 /// What the lines of one payment come to.
@@ -339,13 +361,16 @@ pub struct Netting {
     pub taken_back_minor: i64,
 }
 
-/// The payments of a run with what their lines come to, in the order of their ids.
-pub async fn nettings(tx: &Tx, run_id: PayoutRunId) -> Result<Vec<Netting>> {
-    let sql = "SELECT p.id AS id, p.partner_id AS partner_id, p.currency AS currency, \
+/// Payments with what their lines come to, in the order of their ids.
+pub async fn nettings(tx: &Tx, payments: &[PayoutId]) -> Result<Vec<Netting>> {
+    let sql = format!(
+        "SELECT p.id AS id, p.partner_id AS partner_id, p.currency AS currency, \
          CAST(SUM(CASE WHEN a.amount_minor > 0 THEN a.amount_minor ELSE 0 END) AS BIGINT) AS earned_minor, \
          CAST(SUM(CASE WHEN a.amount_minor < 0 THEN -a.amount_minor ELSE 0 END) AS BIGINT) AS taken_back_minor \
-         FROM payout p JOIN accrual a ON a.payout_id = p.id WHERE p.run_id = $1 \
-         GROUP BY p.id, p.partner_id, p.currency ORDER BY p.id";
-    let statement = Statement::from_sql_and_values(tx.backend(), sql, [run_id.uuid().into()]);
-    Ok(Netting::find_by_statement(statement).all(tx).await?)
+         FROM payout p JOIN accrual a ON a.payout_id = p.id WHERE p.id IN {} \
+         GROUP BY p.id, p.partner_id, p.currency ORDER BY p.id",
+        sql::rows(1, payments.len())
+    );
+    let found = Netting::find_by_statement(of_payments(tx, &sql, payments));
+    Ok(found.all(tx).await?)
 }

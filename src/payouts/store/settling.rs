@@ -19,17 +19,37 @@ use crate::{
     payouts::{
         provider::Payment,
         settle::{self, Settled},
+        status::PayoutAction,
     },
-    platform::{auth::seal::Seals, ids::TypedId, money::Money, sql},
+    platform::{
+        auth::seal::Seals,
+        ids::TypedId,
+        money::Money,
+        sql::{self, any_of},
+    },
     tx::{CHUNK, Tx},
 };
 
 /// The states in which the provider owes an answer.
 const OPEN: [PayoutStatus; 2] = [PayoutStatus::Executing, PayoutStatus::Unknown];
 
+/// The states of payments that an executed run has not handed over yet.
+const TO_START: [PayoutStatus; 2] = [PayoutStatus::Review, PayoutStatus::Approved];
+
 /// A run.
 pub async fn run<C: ConnectionTrait>(db: &C, id: PayoutRunId) -> Result<Option<payout_run::Model>> {
     Ok(payout_run::Entity::find_by_id(id).one(db).await?)
+}
+
+/// Whether payments of a run were not handed over yet.
+pub async fn has_payments_to_start<C: ConnectionTrait>(
+    db: &C,
+    run_id: PayoutRunId,
+) -> Result<bool> {
+    let left = payout::Entity::find()
+        .filter(payout::Column::RunId.eq(run_id))
+        .filter(payout::Column::Status.is_in(TO_START));
+    Ok(left.count(db).await? > 0)
 }
 
 /// The payments of a run that the provider owes an answer for, in the order of their ids.
@@ -51,15 +71,25 @@ pub async fn payments<C: ConnectionTrait>(db: &C, ids: &[PayoutId]) -> Result<Ve
         .await?)
 }
 
-/// Notes which provider the approved payments of a run are handed to.
-pub async fn choose_provider(tx: &Tx, run_id: PayoutRunId, provider: &str) -> Result<()> {
+/// Marks approved payments as handed over to a provider; returns them as they are then.
+pub async fn start_payments(
+    tx: &Tx,
+    payments: &[PayoutId],
+    provider: &str,
+) -> Result<Vec<payout::Model>> {
+    let of_these = || any_of(tx, payout::Column::Id, payments.iter().copied());
     payout::Entity::update_many()
         .col_expr(payout::Column::Provider, Expr::value(provider))
-        .filter(payout::Column::RunId.eq(run_id))
+        .filter(of_these())
         .filter(payout::Column::Status.eq(PayoutStatus::Approved))
         .exec(tx)
         .await?;
-    Ok(())
+    super::move_payments(tx, payments, PayoutAction::Start).await?;
+    Ok(payout::Entity::find()
+        .filter(of_these())
+        .order_by_asc(payout::Column::Id)
+        .all(tx)
+        .await?)
 }
 
 /// Payments as the provider is told them.

@@ -12,7 +12,7 @@ use std::sync::{
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Argon2, Params};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 
 /// The fewest characters of a password.
@@ -67,6 +67,7 @@ impl Cost {
 pub struct Passwords {
     argon: Argon2<'static>,
     slots: Arc<Semaphore>,
+    places: u32,
     computed: Arc<AtomicU64>,
 }
 
@@ -74,11 +75,23 @@ impl Passwords {
     /// Passwords at this cost, as many at once as the machine has processors.
     pub fn new(cost: Cost) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let places = u32::try_from(processors).unwrap_or(1);
         Self {
             argon: Argon2::from(cost.0),
-            slots: Arc::new(Semaphore::new(processors)),
+            slots: Arc::new(Semaphore::new(places.try_into().unwrap_or(1))),
+            places,
             computed: Arc::default(),
         }
+    }
+
+    /// Takes every place for work; what is asked meanwhile waits until the guard is dropped.
+    ///
+    /// # Errors
+    /// The program is stopping.
+    pub async fn occupy(&self) -> Result<OwnedSemaphorePermit, PasswordError> {
+        Ok(Arc::clone(&self.slots)
+            .acquire_many_owned(self.places)
+            .await?)
     }
 
     /// How many hashes were computed since the start, for whatever purpose.

@@ -14,6 +14,7 @@ use super::database;
 use super::secret_file;
 use super::source::Source;
 use super::words::Mode;
+use crate::platform::files::{Bucket, Keys, Location};
 use crate::platform::proxies::AddressRange;
 
 /// The fewest bytes of a master secret.
@@ -211,17 +212,104 @@ pub(super) fn smtp_url(source: &mut Source, mode: Mode) -> Option<SecretString> 
     Some(url.into())
 }
 
+/// Where payment files are kept: the data folder, unless a bucket is named. No fault repeats a URL or a key.
+pub(super) fn files(source: &mut Source, mode: Mode, data_dir: &Path) -> Location {
+    let url = source.text("files_url");
+    let endpoint = endpoint(source, mode);
+    let region = source.text("s3_region");
+    let keys = keys(source);
+    let Some(url) = url else {
+        for key in S3_SETTINGS {
+            if source.text(key).is_some() {
+                source.wrong(key, "is of no use without files_url");
+            }
+        }
+        return Location::Folder(data_dir.to_owned());
+    };
+    let Some((name, prefix)) = bucket(&url) else {
+        source.wrong("files_url", "is not a bucket such as s3://bucket/prefix");
+        return Location::Folder(data_dir.to_owned());
+    };
+    Location::Bucket(Bucket {
+        name,
+        prefix,
+        endpoint,
+        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        keys,
+    })
+}
+
+/// The settings of a bucket beside its URL.
+const S3_SETTINGS: [&str; 4] = [
+    "s3_endpoint",
+    "s3_region",
+    "s3_access_key_id",
+    "s3_secret_access_key",
+];
+
+/// The name and the prefix of the bucket at a URL.
+fn bucket(url: &str) -> Option<(String, String)> {
+    let rest = url.strip_prefix("s3://")?;
+    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_name = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        !part.is_empty() && part.chars().all(plain) && part.chars().any(|c| c != '.')
+    };
+    let prefix = prefix.trim_end_matches('/');
+    let is_sound = is_name(name) && (prefix.is_empty() || prefix.split('/').all(is_name));
+    is_sound.then(|| (name.to_owned(), prefix.to_owned()))
+}
+
+fn endpoint(source: &mut Source, mode: Mode) -> Option<Url> {
+    let text = source.text("s3_endpoint")?;
+    let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.username().is_empty();
+    let Some(url) = Url::parse(text.trim()).ok().filter(is_web) else {
+        let expected = "is not a service such as https://minio.example.com:9000";
+        source.wrong("s3_endpoint", expected);
+        return None;
+    };
+    if mode == Mode::Production && url.scheme() != "https" && !is_local(&url) {
+        let why = "production needs https, unless the service is this machine";
+        source.wrong("s3_endpoint", why);
+    }
+    Some(url)
+}
+
+/// The access key, of which both parts are needed.
+fn keys(source: &mut Source) -> Option<Keys> {
+    let (id, secret) = ("s3_access_key_id", "s3_secret_access_key");
+    match (source.text(id), source.text(secret)) {
+        (Some(id), Some(secret)) => Some(Keys {
+            id,
+            secret: secret.into(),
+        }),
+        (None, None) => None,
+        (Some(_), None) => {
+            source.wrong(id, format_args!("needs {secret} beside it"));
+            None
+        }
+        (None, Some(_)) => {
+            source.wrong(secret, format_args!("needs {id} beside it"));
+            None
+        }
+    }
+}
+
+/// Whether a URL names this machine.
+fn is_local(url: &Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+}
+
 /// Whether mail and password are encrypted on the way, whoever stands in between. A relay on this machine has no way.
 fn is_encrypted(smtp_url: &str) -> bool {
     let Ok(url) = Url::parse(smtp_url) else {
         return false;
     };
-    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let required = || {
         url.query_pairs()
             .any(|(key, value)| key == "tls" && (value == "required" || value == "wrapper"))
     };
-    local || url.scheme() == "smtps" || required()
+    is_local(&url) || url.scheme() == "smtps" || required()
 }
 
 pub(super) fn trusted_proxies(source: &mut Source, mode: Mode) -> Vec<AddressRange> {

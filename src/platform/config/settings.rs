@@ -9,13 +9,13 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use url::Url;
 
 use super::rules::{
-    self, cors_origins, database_url, log, mail_from, public_url, secret, smtp_url, strong,
+    self, cors_origins, database_url, files, log, mail_from, public_url, secret, smtp_url, strong,
     trusted_proxies,
 };
 use super::secret_file;
 use super::source::{Options, Source};
 use super::words::{LogFormat, Mode, Statements};
-use crate::platform::proxies::AddressRange;
+use crate::platform::{files::Location, proxies::AddressRange};
 
 /// The checked configuration. Printing it shows no secret.
 #[derive(Clone, Debug)]
@@ -37,8 +37,11 @@ pub struct Config {
     pub database_connections: u32,
     /// From which time on a statement is told in the log. `ENSEMBLE_SLOW_STATEMENT_MS`; default 250.
     pub slow_statement: Duration,
-    /// The folder for everything kept in files. `ENSEMBLE_DATA_DIR`; default `data`.
+    /// The folder for everything kept in files on this machine. `ENSEMBLE_DATA_DIR`; default `data`.
     pub data_dir: PathBuf,
+    /// Where payment files are kept. `ENSEMBLE_FILES_URL`, such as `s3://bucket/prefix`, with `ENSEMBLE_S3_ENDPOINT`,
+    /// `ENSEMBLE_S3_REGION`, `ENSEMBLE_S3_ACCESS_KEY_ID` and `ENSEMBLE_S3_SECRET_ACCESS_KEY`; default `data_dir`.
+    pub files: Location,
     /// The master secret, at least 32 bytes. `ENSEMBLE_SECRET`; in development made once and kept in `data_dir`.
     pub secret: SecretSlice<u8>,
     /// The secret before the last rotation, or none. `ENSEMBLE_PREVIOUS_SECRET`.
@@ -105,6 +108,7 @@ impl Config {
             SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
         );
         let data_dir = PathBuf::from(from.text("data_dir").unwrap_or_else(|| "data".to_owned()));
+        let files = files(from, mode, &data_dir);
         let metrics_listen = from.optional("metrics_listen", address);
         let public_url = public_url(from, mode, listen);
         let database_url = database_url(from, mode, &data_dir);
@@ -137,6 +141,7 @@ impl Config {
             database_connections,
             slow_statement: Duration::from_millis(slow_statement),
             data_dir,
+            files,
             secret,
             previous_secret,
             cors_origins,
@@ -422,12 +427,88 @@ mod tests {
         assert_eq!(first.secret.expose_secret().len(), 64);
     }
 
+    const BUCKET: (&str, &str) = ("ENSEMBLE_FILES_URL", "s3://files/prm/eu");
+
+    #[test]
+    fn files_are_kept_in_the_data_folder_unless_a_bucket_is_named() {
+        let of = |settings: &[(&str, &str)]| check(settings).unwrap().files;
+        assert!(
+            matches!(of(&[("ENSEMBLE_DATA_DIR", "kept")]), Location::Folder(path) if path.as_os_str() == "kept")
+        );
+        let Location::Bucket(bucket) = of(&[BUCKET]) else {
+            panic!("a folder");
+        };
+        assert_eq!((&*bucket.name, &*bucket.prefix), ("files", "prm/eu"));
+        assert_eq!(bucket.region, "us-east-1");
+        assert!(bucket.endpoint.is_none() && bucket.keys.is_none());
+        let Location::Bucket(bucket) = of(&[
+            ("ENSEMBLE_FILES_URL", "s3://files"),
+            ("ENSEMBLE_S3_ENDPOINT", "https://minio.example:9000"),
+            ("ENSEMBLE_S3_REGION", "eu-central-1"),
+            ("ENSEMBLE_S3_ACCESS_KEY_ID", "prm"),
+            ("ENSEMBLE_S3_SECRET_ACCESS_KEY", "hunter2"),
+        ]) else {
+            panic!("a folder");
+        };
+        assert_eq!((&*bucket.name, &*bucket.prefix), ("files", ""));
+        assert_eq!(
+            bucket.endpoint.unwrap().as_str(),
+            "https://minio.example:9000/"
+        );
+        let keys = bucket.keys.unwrap();
+        assert_eq!((&*keys.id, keys.secret.expose_secret()), ("prm", "hunter2"));
+    }
+
+    #[test]
+    fn a_bucket_whose_settings_do_not_fit_is_refused() {
+        let expected = "files_url: is not a bucket such as s3://bucket/prefix (ENSEMBLE_FILES_URL)";
+        for url in [
+            "files",
+            "file:///srv",
+            "s3:///prefix",
+            "s3://user:hunter2@files",
+            "s3://files?region=x",
+            "s3://files/a/../b//c",
+        ] {
+            let faults = check(&[("ENSEMBLE_FILES_URL", url)]).unwrap_err();
+            assert_eq!(faults, [expected], "{url}");
+        }
+        let endpoint = |url| check(&production(&[BUCKET, ("ENSEMBLE_S3_ENDPOINT", url)]));
+        assert!(endpoint("http://localhost:9000").is_ok());
+        assert_eq!(
+            endpoint("http://minio:9000").unwrap_err(),
+            [
+                "s3_endpoint: production needs https, unless the service is this machine (ENSEMBLE_S3_ENDPOINT)"
+            ]
+        );
+        assert_eq!(
+            endpoint("minio:9000").unwrap_err(),
+            [
+                "s3_endpoint: is not a service such as https://minio.example.com:9000 (ENSEMBLE_S3_ENDPOINT)"
+            ]
+        );
+        assert_eq!(
+            check(&[BUCKET, ("ENSEMBLE_S3_ACCESS_KEY_ID", "prm")]).unwrap_err(),
+            ["s3_access_key_id: needs s3_secret_access_key beside it (ENSEMBLE_S3_ACCESS_KEY_ID)"]
+        );
+        assert_eq!(
+            check(&[("ENSEMBLE_S3_SECRET_ACCESS_KEY", "hunter2")]).unwrap_err(),
+            [
+                "s3_secret_access_key: needs s3_access_key_id beside it (ENSEMBLE_S3_SECRET_ACCESS_KEY)",
+                "s3_secret_access_key: is of no use without files_url (ENSEMBLE_S3_SECRET_ACCESS_KEY)",
+            ]
+        );
+    }
+
     #[test]
     fn printing_shows_no_secret() {
-        let printed = format!(
-            "{:?}",
-            check(&production(&[("ENSEMBLE_PREVIOUS_SECRET", SECRET)])).unwrap()
-        );
+        let settings = [
+            ("ENSEMBLE_PREVIOUS_SECRET", SECRET),
+            BUCKET,
+            ("ENSEMBLE_S3_ACCESS_KEY_ID", "prm"),
+            ("ENSEMBLE_S3_SECRET_ACCESS_KEY", "hunter2"),
+        ];
+        let printed = format!("{:?}", check(&production(&settings)).unwrap());
         assert!(
             !printed.contains("hunter2")
                 && !printed.contains("53, 99")

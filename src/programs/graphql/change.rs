@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::{program::Program, settings_input::ProgramSettingsInput};
+use super::program::Program;
 use crate::{
     access::Action,
     graphql::{
@@ -15,9 +15,11 @@ use crate::{
     payload,
     programs::{
         create::{self, Create},
+        effect::{self, Withdraw},
         enroll::{self, Place},
         revise::{self, Revise},
     },
+    settings::input::ProgramSettingsInput,
 };
 
 /// A programme to be opened.
@@ -54,6 +56,15 @@ pub struct PartnerEnrollInput {
     tier: String,
 }
 
+/// A version of a programme's rules to be withdrawn.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProgramVersionWithdrawInput {
+    /// The version.
+    version_id: ID,
+    /// The `version` of the programme you read; `STALE_OBJECT` when it has changed since. Not checked unless given.
+    expected_version: Option<i32>,
+}
+
 /// Another tier for a partner in a programme.
 #[derive(Clone, Debug, InputObject)]
 pub struct PartnerTierChangeInput {
@@ -84,6 +95,14 @@ payload!(
 payload!(
     /// The programme whose rules were changed.
     ProgramSettingsChangePayload {
+        /// The programme; null when nothing was changed.
+        program: Program
+    }
+);
+
+payload!(
+    /// The programme whose version was withdrawn.
+    ProgramVersionWithdrawPayload {
         /// The programme; null when nothing was changed.
         program: Program
     }
@@ -158,6 +177,30 @@ impl ProgramMutation {
             Program::fresh(ctx, id).await
         };
         ProgramSettingsChangePayload::of(result.await)
+    }
+
+    /// Withdraws a version of a programme's rules before it takes effect; the version before it holds on. Only the last
+    /// version can be withdrawn. For administrators and alliance managers of the vendor.
+    async fn program_version_withdraw(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The version to withdraw.")] input: ProgramVersionWithdrawInput,
+    ) -> async_graphql::Result<ProgramVersionWithdrawPayload> {
+        let result = async {
+            ctx.actor().may(Action::ProgramRead)?;
+            let command = Withdraw {
+                version: context::id(&input.version_id),
+                expected_version: input.expected_version.map(i64::from),
+            };
+            let id = ctx
+                .write("programVersionWithdraw", move |tx| {
+                    let command = command.clone();
+                    Box::pin(async move { effect::withdraw(tx, command).await })
+                })
+                .await?;
+            Program::fresh(ctx, id).await
+        };
+        ProgramVersionWithdrawPayload::of(result.await)
     }
 
     /// Enrols a partner in a programme at a tier. For administrators and alliance managers of the vendor.

@@ -3,11 +3,10 @@
 mod calendar;
 pub mod change;
 pub mod program;
-pub mod settings;
-pub mod settings_input;
 
 pub use calendar::calendar;
 pub use change::ProgramMutation;
 pub use program::{
     Enrollment, EnrollmentsOf, Program, ProgramConnection, ProgramQuery, ProgramVersion,
+    TierChange, tier_on,
 };

@@ -6,28 +6,31 @@ use std::{
 };
 
 use async_graphql::{Context, ID, Object, dataloader::Loader};
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 use sea_orm::{EntityTrait, Select};
 
-use super::settings::ProgramSettings;
 use crate::{
     access::Action,
     connection,
     entity::{
         enrollment,
-        ids::{PartnerId, ProgramId},
+        ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId},
         program::{self, ProgramStatus},
         program_version,
+        program_version_outcome::{self, VersionOutcome},
+        tier_change,
     },
     error::{Error, Result},
     graphql::{
+        Objects,
         context::{self, ContextExt, LoadError, Rows},
         errors::top_level,
         paging::{self, Below, Direction, PageArgs, Sort},
-        scalars::{DateTime, counter},
+        scalars::{Date, DateTime, counter},
     },
     partners::graphql::Partner,
-    programs::store,
+    programs::{rules::Part, store, tiers},
+    settings::{self, graphql::ProgramSettings},
 };
 
 /// A partner programme.
@@ -69,7 +72,7 @@ impl Program {
             .map_err(top_level)?;
         let version =
             version.ok_or_else(|| top_level(Error::internal("a programme has no rules")))?;
-        Ok(ProgramSettings(version.settings))
+        shown(&version)
     }
 
     /// The versions of its rules, latest first; those to come included.
@@ -160,6 +163,13 @@ impl Program {
     }
 }
 
+/// The rules of a version as one object.
+fn shown(version: &program_version::Model) -> async_graphql::Result<ProgramSettings> {
+    settings::ProgramSettings::read(&version.settings)
+        .map(ProgramSettings)
+        .map_err(|error| top_level(Error::from(error)))
+}
+
 /// One version of a programme's rules.
 #[derive(Clone, Debug)]
 pub struct ProgramVersion(pub program_version::Model);
@@ -183,13 +193,38 @@ impl ProgramVersion {
     }
 
     /// The rules.
-    fn settings(&self) -> ProgramSettings {
-        ProgramSettings(self.0.settings.clone())
+    fn settings(&self) -> async_graphql::Result<ProgramSettings> {
+        shown(&self.0)
     }
 
     /// When it was written.
     fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
+    }
+
+    /// When it was withdrawn before it took effect; null unless it was. A withdrawn version never holds.
+    async fn withdrawn_at(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<DateTime>> {
+        let outcome = self.withdrawal(ctx).await.map_err(top_level)?;
+        Ok(outcome.map(|outcome| DateTime(outcome.at)))
+    }
+
+    /// Why the server withdrew it: what no longer fitted when it was checked again at its date. Null unless it did, and for
+    /// a partner's people.
+    async fn withdrawal_reason(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let outcome = self.withdrawal(ctx).await.map_err(top_level)?;
+        let outcome = outcome.filter(|_| ctx.actor().is_vendor());
+        Ok(outcome.and_then(|outcome| outcome.reason))
+    }
+}
+
+impl ProgramVersion {
+    async fn withdrawal(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<Option<program_version_outcome::Model>> {
+        let found = ctx.loaders().load_one(OutcomeOf(self.0.id)).await;
+        let found = found.map_err(context::unshared)?;
+        Ok(found.filter(|outcome| outcome.outcome == VersionOutcome::Withdrawn))
     }
 }
 
@@ -215,15 +250,45 @@ impl Enrollment {
 
     /// The partner; null only when it cannot be read.
     async fn partner(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Partner>> {
-        Partner::load(ctx, self.0.partner_id)
-            .await
-            .map_err(top_level)
-            .transpose()
+        ctx.object(self.0.partner_id).await
     }
 
     /// The key of the partner's tier, such as `GOLD`; the programme's settings tell what it gives.
     fn tier(&self) -> &str {
         &self.0.tier
+    }
+
+    /// The key of the tier that the partner had at the end of a day, in the programme's time zone; null before it joined.
+    /// A coming day shows the tier of now.
+    async fn tier_on(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day.")] date: Date,
+    ) -> async_graphql::Result<Option<String>> {
+        tier_on(ctx, &self.0, date.0).await.map_err(top_level)
+    }
+
+    /// The tiers that the partner has had in the programme, latest first.
+    async fn tier_changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first so many rows: 0 to 100, 25 unless given.")] first: Option<i32>,
+        #[graphql(desc = "The last so many rows: 0 to 100; not together with `first`.")]
+        last: Option<i32>,
+    ) -> async_graphql::Result<TierChangeConnection> {
+        let args = PageArgs {
+            after,
+            before,
+            first,
+            last,
+        };
+        let page = paging::below(ctx, self.0.id, History, args).await;
+        Ok(TierChangeConnection::of(
+            page.map_err(top_level)?,
+            TierChange,
+        ))
     }
 
     /// Counts the changes of tier, from 1.
@@ -239,6 +304,75 @@ impl Enrollment {
     /// When the tier last changed.
     fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
+    }
+}
+
+/// The tier of an enrolment at the end of a day.
+///
+/// # Errors
+/// The database failed.
+pub async fn tier_on(
+    ctx: &Context<'_>,
+    enrollment: &enrollment::Model,
+    day: NaiveDate,
+) -> Result<Option<String>> {
+    let calendar = super::calendar(ctx).await?;
+    let Some(at) = tiers::end_of(&calendar, enrollment.program_id, day) else {
+        return Ok(None);
+    };
+    let key = TierAt {
+        enrollment: enrollment.id,
+        at,
+    };
+    ctx.loaders().load_one(key).await.map_err(context::unshared)
+}
+
+/// A tier that a partner has in a programme from an instant on.
+#[derive(Clone, Debug)]
+pub struct TierChange(pub tier_change::Model);
+
+/// A tier that a partner has in a programme from an instant on, until the next change.
+#[Object]
+impl TierChange {
+    /// The change's id, such as `tierchange_01j9z3k7e8f9g0h1j2k3m4n5p6`.
+    fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The key of the tier, such as `GOLD`.
+    fn tier(&self) -> &str {
+        &self.0.tier
+    }
+
+    /// When the partner got it.
+    fn effective_from(&self) -> DateTime {
+        DateTime(self.0.effective_from)
+    }
+
+    /// The id of the user who gave it; null for imported data, and for a partner's people.
+    fn decided_by(&self, ctx: &Context<'_>) -> Option<ID> {
+        let decided_by = self.0.decided_by.filter(|_| ctx.actor().is_vendor());
+        decided_by.map(ID::from)
+    }
+}
+
+/// The tiers that a partner has had in a programme.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct History;
+
+impl Below for History {
+    type Entity = tier_change::Entity;
+
+    fn parent() -> tier_change::Column {
+        tier_change::Column::EnrollmentId
+    }
+
+    fn sort() -> Sort<tier_change::Column> {
+        Sort {
+            column: Some(tier_change::Column::EffectiveFrom),
+            id: tier_change::Column::Id,
+            direction: Direction::Desc,
+        }
     }
 }
 
@@ -293,6 +427,7 @@ impl Below for Places {
 connection!(ProgramConnection, ProgramEdge, Program);
 connection!(ProgramVersionConnection, ProgramVersionEdge, ProgramVersion);
 connection!(EnrollmentConnection, EnrollmentEdge, Enrollment);
+connection!(TierChangeConnection, TierChangeEdge, TierChange);
 
 impl Loader<ProgramId> for Rows {
     type Value = program::Model;
@@ -339,6 +474,59 @@ impl Loader<InForce> for Rows {
             }));
         }
         Ok(found)
+    }
+}
+
+/// What became of a scheduled version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct OutcomeOf(ProgramVersionId);
+
+impl Loader<OutcomeOf> for Rows {
+    type Value = program_version_outcome::Model;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[OutcomeOf]) -> Result<HashMap<OutcomeOf, Self::Value>, LoadError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let found = store::outcomes(&self.db, &ids).await.map_err(Arc::new)?;
+        Ok(found
+            .into_iter()
+            .map(|outcome| (OutcomeOf(outcome.version_id), outcome))
+            .collect())
+    }
+}
+
+/// The tier of an enrolment at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TierAt {
+    enrollment: EnrollmentId,
+    at: chrono::DateTime<Utc>,
+}
+
+impl Loader<TierAt> for Rows {
+    type Value = String;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[TierAt]) -> Result<HashMap<TierAt, String>, LoadError> {
+        let Some(until) = keys.iter().map(|key| key.at).max() else {
+            return Ok(HashMap::new());
+        };
+        let ids: Vec<_> = keys.iter().map(|key| key.enrollment).collect();
+        let history = store::tier_history(&self.db, self.scope(), &ids, until)
+            .await
+            .map_err(Arc::new)?;
+        let mut of_enrollment: HashMap<_, Vec<_>> = HashMap::new();
+        for change in history {
+            of_enrollment
+                .entry(change.enrollment_id)
+                .or_default()
+                .push(change);
+        }
+        let tier = |key: &TierAt| {
+            let changes = of_enrollment.get(&key.enrollment)?;
+            let change = changes.iter().rfind(|one| one.effective_from <= key.at)?;
+            Some((*key, change.tier.clone()))
+        };
+        Ok(keys.iter().filter_map(tier).collect())
     }
 }
 

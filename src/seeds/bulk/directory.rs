@@ -13,7 +13,7 @@ use crate::{
         customer, customer_block_key, enrollment,
         ids::{
             CustomerId, EnrollmentId, IncentivePlanId, LifecycleEventId, PartnerId,
-            ProductFamilyId, ProductId, ProgramVersionId, UserId,
+            ProductFamilyId, ProductId, ProgramVersionId, TierChangeId, UserId,
         },
         incentive_plan::{self, PlanStatus},
         partner::{self, PartnerSize, PartnerStatus},
@@ -21,7 +21,7 @@ use crate::{
         partner_lifecycle_event::{self, PartnerAction},
         product, product_family,
         program::{self, ProgramStatus},
-        program_version,
+        program_version, tier_change,
         user::{self, Role, UserStatus},
     },
     error::Result,
@@ -32,7 +32,7 @@ use crate::{
     },
     partners::{self, PartnerType},
     platform::{audit, money::Currency, ppm::Ppm},
-    programs::ProgramSettings,
+    settings::ProgramSettings,
     tx::{Tx, Work},
 };
 
@@ -162,7 +162,7 @@ pub async fn foundation(tx: &Tx, mint: Mint, password_hash: &str) -> Result<()> 
         program_id: mint.program(),
         number: 1,
         effective_from: start,
-        settings: ProgramSettings::default(),
+        settings: ProgramSettings::default().documents()?,
         created_by: Some(vendor_user(mint, 0)),
         created_at: start,
     };
@@ -316,7 +316,20 @@ pub fn partners(tx: &Tx, mint: Mint, from: u64, until: u64) -> Work<'_, ()> {
             created_at: start,
             updated_at: start,
         });
-        tx.insert_models(enrollments.collect()).await?;
+        let enrollments: Vec<_> = enrollments.collect();
+        let tiers = enrollments.iter().map(|row| tier_change::Model {
+            id: TierChangeId(row.id.0),
+            enrollment_id: row.id,
+            program_id: row.program_id,
+            partner_id: row.partner_id,
+            tier: row.tier.clone(),
+            effective_from: start,
+            decided_by: None,
+            created_at: start,
+        });
+        let tiers: Vec<_> = tiers.collect();
+        tx.insert_models(enrollments).await?;
+        tx.insert_models(tiers).await?;
         let people = numbers.map(|number| {
             let person = Person {
                 id: partner_user(mint, number),
@@ -381,6 +394,7 @@ fn partner_row(mint: Mint, number: u64) -> partner::Model {
         country: dice.pick(&COUNTRIES).map(str::to_owned),
         region: None,
         website: None,
+        registration_number: None,
         parent_id: None,
         status: PartnerStatus::Active,
         dpa_valid_until: Some((END + TimeDelta::days(3_650)).date_naive()),

@@ -126,6 +126,7 @@ impl Draft {
             version: 1,
             created_at: opened_at,
             updated_at: until,
+            fingerprint: None,
         };
         Self {
             number,

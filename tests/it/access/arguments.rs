@@ -264,6 +264,10 @@ pub fn arguments(world: &World, column: &Column) -> Vec<(&'static str, Value)> {
             input(json!({"programId": id("program"), "settings": {"reviewSlaHours": 48}})),
         ),
         (
+            "programVersionWithdraw",
+            input(json!({"versionId": id("version")})),
+        ),
+        (
             "userInvite",
             input(
                 json!({"email": format!("new-{unique}@people.example"), "name": "Uma Neu",

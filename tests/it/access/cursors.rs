@@ -80,6 +80,7 @@ impl List {
                 let period = "periodStart: \"2025-09-01\", periodEnd: \"2026-03-31\"";
                 below("Partner", &format!("statement({period}) {{ {here} }}"))
             }
+            "Enrollment" => below("Partner", &format!("enrollments {{ {here} }}")),
             parent if sdl.is_node(parent) => below(parent, &here),
             parent => panic!("say how one comes to a {parent}"),
         };

@@ -29,9 +29,10 @@ cases!(
 );
 
 /// What a field with a required argument is given.
-const GIVEN: [(&str, &str, &str); 2] = [
+const GIVEN: [(&str, &str, &str); 3] = [
     ("statement", "periodStart", "\"2025-09-01\""),
     ("statement", "periodEnd", "\"2026-03-31\""),
+    ("tierOn", "date", "\"2026-03-31\""),
 ];
 
 /// Types that are the frame of lists and mutations; what is inside them has rows of its own.

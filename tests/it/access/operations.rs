@@ -16,7 +16,10 @@ use ensemble::entity::user::Role;
 cases!(every_operation_answers_each_caller_as_the_table_says,);
 
 /// Mutations whose happy end lies beyond this world, with the refusal that shows that the door was open.
-const BEYOND: [(&str, &str); 1] = [("payoutRetry", "ILLEGAL_TRANSITION")];
+const BEYOND: [(&str, &str); 2] = [
+    ("payoutRetry", "ILLEGAL_TRANSITION"),
+    ("programVersionWithdraw", "ILLEGAL_TRANSITION"),
+];
 
 /// Lists of what the server did, by the field that tells the kind of a row: how many rows each kind has says who sees
 /// what, where one number of hundreds would not.

@@ -242,6 +242,7 @@ fn under(t: &TestApp, current: &[u8], previous: Option<&[u8]>) -> App {
         .unwrap(),
         tokens: OpaqueTokens::new(current, previous),
         mail: t.app.mail().clone(),
+        files: t.app.files().clone(),
         site: t.app.site().clone(),
         wake: Arc::default(),
         tasks: t.app.tasks().clone(),

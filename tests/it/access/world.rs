@@ -186,13 +186,14 @@ impl World {
     async fn look_around(&mut self) {
         let admin = self.t.admin().await;
         let document =
-            "{ partners(first: 100) { nodes { id displayName } } programs { nodes { id } }
+            "{ partners(first: 100) { nodes { id displayName } } programs { nodes { id versions(first: 1) { nodes { id } } } }
             products(first: 1) { nodes { id } } productFamilies(first: 1) { nodes { id } }
             incentivePlans { nodes { id } } payoutRuns { nodes { id } }
             deals(first: 100) { nodes { id name registration { id } customer { id } } } }";
         let answer = self.t.ask(&admin, document, json!({})).await;
         for (name, path) in [
             ("program", "programs/nodes/0/id"),
+            ("version", "programs/nodes/0/versions/nodes/0/id"),
             ("product", "products/nodes/0/id"),
             ("family", "productFamilies/nodes/0/id"),
             ("plan", "incentivePlans/nodes/0/id"),

@@ -14,14 +14,16 @@ use serde_json::json;
 use super::{Door, Reply, faults::Busy, partners, token};
 use crate::{
     cases,
+    identity::{PASSWORD, member},
     money::operator,
-    support::{TestApp, export},
+    support::{TestApp, export, until},
 };
 
 cases!(
     a_mutation_without_a_connection_answers_retry_later_and_succeeds_on_retry,
     a_mutation_that_meets_a_lock_every_time_answers_retry_later,
     a_query_without_a_connection_answers_retry_later_and_the_server_lives_on,
+    a_sign_in_that_waits_for_its_verification_holds_no_connection,
 );
 
 const CREATE: &str = r#"mutation { partnerCreate(input: {legalName: "Late", types: [SI]}) @idempotent(key: "k") { partner { legalName } userErrors { code } } }"#;
@@ -155,4 +157,33 @@ async fn a_query_without_a_connection_answers_retry_later_and_the_server_lives_o
         let answer = door.ask(&bearer, LOOK, json!({})).await;
         assert_eq!(answer.data(), &json!({ "partners": { "nodes": [] } }));
     }
+}
+
+async fn a_sign_in_that_waits_for_its_verification_holds_no_connection(t: TestApp) {
+    member(&t, "ada@vendor.example", Role::Administrator, None).await;
+    let door = Door::open(&t, |_| ());
+    let others = t.app.passwords().occupy().await.unwrap();
+    t.statements();
+    let sign_in = "mutation($password: String!) { login(input: {email: \"ada@vendor.example\", password: $password}) \
+                   { accessToken userErrors { code } } }";
+    let asked = tokio::spawn({
+        let door = door.clone();
+        async move { door.ask("", sign_in, json!({ "password": PASSWORD })).await }
+    });
+    until("the look at the account", || async {
+        let sent = t.statements();
+        sent.iter().any(|one| one.sql.contains("\"password_hash\""))
+    })
+    .await;
+    // Each of these fails after five seconds without a connection.
+    let readers = all_of(t.app.db().reader()).await;
+    let writers = all_of(t.app.db().maintenance()).await;
+    assert!(!asked.is_finished());
+    drop((readers, writers, others));
+    let answer = asked.await.unwrap();
+    assert!(
+        answer.data()["login"]["accessToken"].is_string(),
+        "{}",
+        answer.text
+    );
 }

@@ -23,6 +23,7 @@ cases!(
     a_client_that_takes_nothing_is_given_up,
     connections_beyond_the_limit_wait_for_their_turn,
     a_stop_lets_what_runs_finish,
+    a_slow_client_gets_its_whole_answer_during_a_stop,
     a_websocket_is_closed_with_the_code_of_its_fault,
     a_close_is_answered_with_its_code_and_loses_nothing,
     operations_and_messages_of_a_websocket_are_bounded,
@@ -192,6 +193,34 @@ async fn a_stop_lets_what_runs_finish(t: TestApp) {
     let answer = rest(&mut busy).await;
     assert!(answer.contains("ADMINISTRATOR"), "{answer}");
     server.stop().await;
+}
+
+async fn a_slow_client_gets_its_whole_answer_during_a_stop(t: TestApp) {
+    let patience = Patience {
+        farewell: Duration::from_millis(5),
+        ..Patience::default()
+    };
+    // More than the buffers between a server and its client hold.
+    let text = "x".repeat(32 << 20);
+    let length = text.len();
+    let routes = axum::Router::new().route("/", axum::routing::get(|| async move { text }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(listen::serve(listener, routes, patience, stop.clone()));
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    assert_eq!(client.read_u8().await.unwrap(), b'H');
+    stop.cancel();
+    // A connection that asks nothing is closed after this time, twenty times over.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!running.is_finished());
+    let answer = rest(&mut client).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body.len(), length);
+    running.await.unwrap();
+    t.settle().await;
 }
 
 /// A client of graphql-transport-ws that writes its frames itself.

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use ensemble::{
+    attribution::settings::{PhaseWeights, RoleWeight},
     entity::{
         attribution_run::AttributionModel,
         deal_participant::ParticipantRole,
@@ -10,7 +11,6 @@ use ensemble::{
         user::Role,
     },
     platform::ids::TypedId,
-    programs::settings::{PhaseWeights, RoleWeight},
 };
 use serde_json::json;
 
@@ -102,8 +102,8 @@ async fn roles_share_by_their_points(t: TestApp) {
     use ParticipantRole as R;
     let roles = [(R::Influencer, 20), (R::Reseller, 50), (R::Implementer, 30)];
     let w = World::with(&t, |settings| {
-        settings.official_model = AttributionModel::RoleWeighted;
-        settings.roles = roles
+        settings.attribution.official_model = AttributionModel::RoleWeighted;
+        settings.attribution.roles = roles
             .iter()
             .map(|(role, weight)| RoleWeight {
                 role: *role,
@@ -182,14 +182,14 @@ async fn yen_have_no_decimals(t: TestApp) {
 
 async fn phases_have_their_own_points(t: TestApp) {
     let phased = |redistribute: bool| {
-        move |settings: &mut ensemble::programs::ProgramSettings| {
-            settings.official_model = AttributionModel::Linear;
-            settings.attribution.phase_weights = Some(PhaseWeights {
+        move |settings: &mut ensemble::settings::ProgramSettings| {
+            settings.attribution.official_model = AttributionModel::Linear;
+            settings.attribution.models.phase_weights = Some(PhaseWeights {
                 pre_sales: 30,
                 transaction: 40,
                 post_sales: 30,
             });
-            settings.attribution.redistribute_empty_phases = redistribute;
+            settings.attribution.models.redistribute_empty_phases = redistribute;
         }
     };
     let w = World::with(&t, phased(false)).await;

@@ -114,9 +114,9 @@ async fn what_happens_after_the_close_earns_nothing(t: TestApp) {
 }
 
 async fn a_touch_later_on_the_day_of_a_close_without_a_time_counts(t: TestApp) {
-    let berlin = |settings: &mut ensemble::programs::ProgramSettings| {
-        settings.official_model = AttributionModel::Last;
-        settings.default_time_zone = "Europe/Berlin".parse().unwrap();
+    let berlin = |settings: &mut ensemble::settings::ProgramSettings| {
+        settings.attribution.official_model = AttributionModel::Last;
+        settings.program.default_time_zone = "Europe/Berlin".parse().unwrap();
     };
     let w = World::with(&t, berlin).await;
     let deal = w.deal(10_000_000, "USD").await;

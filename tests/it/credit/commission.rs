@@ -12,7 +12,7 @@ use ensemble::{
         ledger_entry, ledger_transaction, product, product_family,
         user::Role,
     },
-    incentives::accrue,
+    incentives::batch,
     platform::ids::{self, TypedId},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel, PaginatorTrait};
@@ -425,13 +425,13 @@ async fn deals_won_before_the_plan_are_caught_up_with(t: TestApp) {
         ["1428.57", "2857.14", "5714.29"]
     );
     assert_eq!(w.amounts(bare, "EARNED").await, ["20000.00"]);
-    let again = accrue::run(&t.app, w.program).await.unwrap();
+    let again = batch::run(&t.app, w.program).await.unwrap();
     assert_eq!((again.deals, again.lines), (2, 0));
 
     // Chunk by chunk it comes to the same, and goes on where it stopped.
     let program = w.program;
     let chunk = |after| {
-        t.write(move |tx| Box::pin(async move { accrue::catch_up(tx, program, after, 1).await }))
+        t.write(move |tx| Box::pin(async move { batch::catch_up(tx, program, after, 1).await }))
     };
     let (first, next) = chunk(None).await.unwrap();
     let (second, next) = chunk(next).await.unwrap();
@@ -448,7 +448,7 @@ async fn a_refund_before_the_commission_is_taken_back_with_it(t: TestApp) {
     let mut input = pool();
     input["effectiveFrom"] = json!(w.ago(400).to_rfc3339());
     w.plan(input).await;
-    assert_eq!(accrue::run(&t.app, w.program).await.unwrap().lines, 6);
+    assert_eq!(batch::run(&t.app, w.program).await.unwrap().lines, 6);
     assert_eq!(
         w.amounts(deal, "CLAWBACK").await,
         ["-357.14", "-714.29", "-1428.57"]

@@ -26,8 +26,8 @@ cases!(
 /// A programme in a time zone that pays a tenth by credit, holding back a tenth of that for 30 days.
 async fn paying_in(t: &TestApp, zone: &str, rebate: bool) -> World {
     let w = World::with(t, |settings| {
-        settings.official_model = AttributionModel::Linear;
-        settings.default_time_zone = zone.parse().unwrap();
+        settings.attribution.official_model = AttributionModel::Linear;
+        settings.program.default_time_zone = zone.parse().unwrap();
     })
     .await;
     let component = if rebate {

@@ -7,6 +7,7 @@ mod days;
 mod once;
 mod plans;
 mod rebates;
+mod recomputed;
 mod touchpoints;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,11 +28,8 @@ use ensemble::{
         user::Role,
     },
     incentives::accrue,
-    platform::{
-        ids::{self, TypedId},
-        money::Currency,
-    },
-    programs::ProgramSettings,
+    platform::ids::{self, TypedId},
+    settings::ProgramSettings,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
@@ -50,6 +48,7 @@ pub fn cases() -> Vec<Case> {
         commission::cases(),
         once::cases(),
         rebates::cases(),
+        recomputed::cases(),
         closing::cases(),
         days::cases(),
     ]
@@ -70,17 +69,14 @@ pub struct World {
 impl World {
     /// A programme that pays by this model.
     pub async fn paying_by(t: &TestApp, model: AttributionModel) -> Self {
-        Self::with(t, |settings| settings.official_model = model).await
+        Self::with(t, |settings| settings.attribution.official_model = model).await
     }
 
     /// A programme with these settings.
     pub async fn with(t: &TestApp, change: impl FnOnce(&mut ProgramSettings)) -> Self {
         let mut settings = ProgramSettings::default();
         change(&mut settings);
-        assert_eq!(
-            settings.validate(|code| code.parse::<Currency>().is_ok()),
-            Ok(())
-        );
+        assert_eq!(settings.faults(), []);
         let now = t.app.clock().now();
         let (program, version) = (
             ProgramId::of(ids::mint(now)),
@@ -103,7 +99,7 @@ impl World {
                     program_id: program,
                     number: 1,
                     effective_from: now - TimeDelta::days(1_000),
-                    settings,
+                    settings: settings.documents()?,
                     created_by: None,
                     created_at: now,
                 };
@@ -196,6 +192,7 @@ impl World {
             version: 1,
             created_at: self.now(),
             updated_at: self.now(),
+            fingerprint: None,
         };
         self.insert(row.into_active_model()).await;
         id

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::World;
 use crate::{
     cases,
+    money::operator,
     support::{Answer, Person, TestApp},
 };
 
@@ -22,6 +23,7 @@ cases!(
     a_new_number_takes_over_from_its_first_day,
     partners_do_not_see_drafts,
     a_retired_plan_pays_nothing_more,
+    an_active_plan_cannot_be_changed_in_the_database,
 );
 
 const CREATE: &str = "mutation($input: IncentivePlanCreateInput!) { incentivePlanCreate(input: $input) \
@@ -303,4 +305,21 @@ async fn a_retired_plan_pays_nothing_more(t: TestApp) {
     );
     w.won_by_three().await;
     assert_eq!(w.booked().await, [0, 0, 0]);
+}
+
+async fn an_active_plan_cannot_be_changed_in_the_database(t: TestApp) {
+    let w = World::paying_by(&t, AttributionModel::Linear).await;
+    w.plan(pool()).await;
+    let all = || incentive_plan::Entity::find().all(t.app.db().reader());
+    let before = all().await.unwrap();
+    for change in [
+        "UPDATE incentive_plan SET terms = '{}'",
+        "UPDATE incentive_plan SET effective_from = '2020-01-01 00:00:00+00:00'",
+        "UPDATE incentive_plan SET currency = 'EUR'",
+        "DELETE FROM incentive_plan",
+    ] {
+        let refused = operator(&t, change).await.unwrap_err();
+        assert!(refused.contains("append-only"), "{change}: {refused}");
+    }
+    assert_eq!(all().await.unwrap(), before);
 }

@@ -10,9 +10,11 @@ use ensemble::{
         ledger_account::LedgerAccountKind,
         rebate_entry, rebate_volume,
     },
-    platform::ids::TypedId,
+    platform::{fingerprint, ids::TypedId},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+};
 use serde_json::{Value, json};
 
 use super::{World, plans::pool};
@@ -60,8 +62,13 @@ impl World {
             .write(move |tx| {
                 let value: sea_orm::Value = value.clone().into();
                 Box::pin(async move {
-                    let change = deal::Entity::update_many().col_expr(column, Expr::value(value));
-                    change.filter(deal::Column::Id.eq(deal)).exec(tx).await?;
+                    let row = deal::Entity::find_by_id(deal).one(tx).await?.unwrap();
+                    let mut change = <deal::ActiveModel as Default>::default();
+                    change.set(column, value);
+                    let row = row.into_active_model().reset_all();
+                    let change = fingerprint::changed(row, change).unwrap();
+                    let update = deal::Entity::update_many().set(change);
+                    update.filter(deal::Column::Id.eq(deal)).exec(tx).await?;
                     Ok(())
                 })
             })

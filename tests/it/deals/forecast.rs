@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use ensemble::{
     entity::{exchange_rate, ids::PartnerId, partner::PartnerStatus, user::Role},
     platform::ids::TypedId,
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -383,10 +383,8 @@ async fn groups_of_won(t: &TestApp, person: &Person) -> Vec<(Option<String>, Str
 }
 
 async fn the_day_of_a_rate_is_one_of_the_programme(t: TestApp) {
-    let settings = ProgramSettings {
-        default_time_zone: "Asia/Tokyo".parse().unwrap(),
-        ..ProgramSettings::default()
-    };
+    let mut settings = ProgramSettings::default();
+    settings.program.default_time_zone = "Asia/Tokyo".parse().unwrap();
     let market = market_with(&t, settings).await;
     let (manager, finance) = (
         t.vendor(Role::AllianceManager).await,

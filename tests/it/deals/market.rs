@@ -14,7 +14,7 @@ use ensemble::{
         user::Role,
     },
     platform::ids::{self, TypedId},
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ pub async fn market_with(t: &TestApp, settings: ProgramSettings) -> Market {
                 program_id: Set(program),
                 number: Set(1),
                 effective_from: Set(now),
-                settings: Set(settings),
+                settings: Set(settings.documents()?),
                 created_by: Set(None),
                 created_at: Set(now),
             })
@@ -143,6 +143,7 @@ pub async fn seller(
             country: Set(Some("DE".to_owned())),
             region: Set(None),
             website: Set(None),
+            registration_number: Set(None),
             parent_id: Set(None),
             status: Set(status),
             dpa_valid_until: Set(None),

@@ -4,7 +4,7 @@ use ensemble::{
     access::Actor,
     entity::{deal_registration, partner::PartnerStatus},
     platform::ids::TypedId,
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -102,6 +102,7 @@ fn path(field: &Value) -> String {
 async fn the_limit_of_the_tier_holds(t: TestApp) {
     let mut settings = ProgramSettings::default();
     settings
+        .program
         .tiers
         .iter_mut()
         .for_each(|tier| tier.max_open_registrations = 2);

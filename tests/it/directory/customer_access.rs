@@ -2,7 +2,7 @@
 
 use ensemble::{
     entity::{
-        deal::{self, SalesStatus},
+        deal::{self, DealBusiness, SalesStatus},
         deal_participant::{self, ParticipantRole, ParticipantStatus},
         ids::{CustomerId, DealId, DealParticipantId, PartnerId, ProgramId},
         program_version,
@@ -50,6 +50,7 @@ async fn deal(
                 program_version_id: Set(version.id),
                 customer_id: Set(Some(customer)),
                 partner_id: Set(owner),
+                business: Set(DealBusiness::NewBusiness),
                 value_minor: Set(100),
                 currency: Set(Currency::USD),
                 stage: Set("PROSPECT".to_owned()),

@@ -1,8 +1,12 @@
 //! Who takes part in a programme, at which tier.
 
 use chrono::TimeDelta;
-use ensemble::{entity::user::Role, programs::rules};
-use serde_json::json;
+use ensemble::{
+    entity::user::Role,
+    platform::ids::TypedId,
+    programs::rules::{self, Rules},
+};
+use serde_json::{Value, json};
 
 use super::{
     fields, partner, partner_id,
@@ -15,6 +19,7 @@ cases!(
     a_tier_that_partners_have_stays,
     partners_are_enrolled_at_a_tier,
     a_partner_sees_its_own_place_only,
+    the_tier_of_a_day_is_that_of_its_end,
 );
 
 async fn a_tier_that_partners_have_stays(t: TestApp) {
@@ -98,7 +103,7 @@ async fn partners_are_enrolled_at_a_tier(t: TestApp) {
         &expected
     );
     let db = t.app.db().reader();
-    let rules = rules::in_force(db, program_id(&program), t.app.clock().now())
+    let rules: Rules = rules::in_force(db, program_id(&program), t.app.clock().now())
         .await
         .unwrap();
     assert_eq!(
@@ -143,4 +148,65 @@ async fn a_partner_sees_its_own_place_only(t: TestApp) {
             .at("programs/nodes/0/enrollments/totalCount"),
         2
     );
+}
+
+async fn the_tier_of_a_day_is_that_of_its_end(t: TestApp) {
+    let ada = t.admin().await;
+    let tokyo = json!({ "name": "Programme", "settings": { "defaultTimeZone": "Asia/Tokyo" } });
+    run(&t, &ada, "programCreate", tokyo, "program { id }")
+        .await
+        .done("programCreate");
+    let [own, other] = [
+        partner(&t, &ada, "Northwind").await,
+        partner(&t, &ada, "Fabrikam").await,
+    ];
+    let give = async |mutation: &str, partner: &str, tier: &str| {
+        let input = json!({ "partnerId": partner, "tier": tier });
+        run(&t, &ada, mutation, input, "partner { id }")
+            .await
+            .done(mutation);
+    };
+    // 1 March, 18:00 in Tokyo; twice on 11 March, once just before the midnight of Tokyo and once after.
+    give("partnerEnroll", &own, "SILVER").await;
+    give("partnerEnroll", &other, "GOLD").await;
+    t.advance(TimeDelta::days(10) + TimeDelta::hours(5));
+    give("partnerTierChange", &own, "GOLD").await;
+    t.advance(TimeDelta::hours(2));
+    give("partnerTierChange", &own, "REGISTERED").await;
+
+    let document = "query($id: ID!) { partner(id: $id) { a: tierOn(date: \"2026-02-28\") b: tierOn(date: \"2026-03-01\")
+        c: tierOn(date: \"2026-03-10\") d: tierOn(date: \"2026-03-11\") e: tierOn(date: \"2026-03-12\")
+        f: tierOn(date: \"2027-01-01\") enrollments { tier tierOn(date: \"2026-03-11\")
+        tierChanges { totalCount nodes { tier effectiveFrom decidedBy } } } } }";
+    let place = |decided_by: Value| {
+        let change = |tier: &str, at: &str| json!({ "tier": tier, "effectiveFrom": at, "decidedBy": decided_by });
+        json!({
+            "a": null, "b": "SILVER", "c": "SILVER", "d": "GOLD", "e": "REGISTERED", "f": "REGISTERED",
+            "enrollments": [{ "tier": "REGISTERED", "tierOn": "GOLD", "tierChanges": { "totalCount": 3, "nodes": [
+                change("REGISTERED", "2026-03-11T16:00:00Z"),
+                change("GOLD", "2026-03-11T14:00:00Z"),
+                change("SILVER", "2026-03-01T09:00:00Z"),
+            ] } }],
+        })
+    };
+    let shown = t.ask(&ada, document, json!({ "id": own })).await;
+    assert_eq!(shown.at("partner"), &place(json!(ada.id.text())));
+    let nora = t.person(Role::PartnerMember, Some(partner_id(&own))).await;
+    let shown = t.ask(&nora, document, json!({ "id": own })).await;
+    assert_eq!(shown.at("partner"), &place(json!(null)));
+    let hidden = t.ask(&nora, document, json!({ "id": other })).await;
+    assert_eq!(hidden.error(), "NOT_FOUND");
+
+    let second = open(&t, &ada, "Second").await;
+    let input = json!({ "partnerId": own, "programId": second, "tier": "GOLD" });
+    run(&t, &ada, "partnerEnroll", input, "partner { id }")
+        .await
+        .done("partnerEnroll");
+    let of = "query($id: ID!, $program: ID) { partner(id: $id) { tierOn(date: \"2026-03-12\", programId: $program) } }";
+    let named = t
+        .ask(&ada, of, json!({ "id": own, "program": second }))
+        .await;
+    assert_eq!(named.at("partner/tierOn"), "GOLD");
+    let unnamed = t.ask(&ada, of, json!({ "id": own })).await;
+    assert_eq!(unnamed.at("partner/tierOn"), &json!(null));
 }

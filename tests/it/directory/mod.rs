@@ -7,7 +7,7 @@ mod enrollment;
 mod lifecycle;
 mod partner_changes;
 mod partners;
-mod programs;
+pub mod programs;
 mod resolve;
 
 use ensemble::{
@@ -51,7 +51,7 @@ async fn run(
 }
 
 /// A new partner's id.
-async fn partner(t: &TestApp, person: &Person, name: &str) -> String {
+pub async fn partner(t: &TestApp, person: &Person, name: &str) -> String {
     let input = json!({ "legalName": name, "types": ["SI"] });
     let made = run(t, person, "partnerCreate", input, "partner { id }").await;
     made.done("partnerCreate").text("partnerCreate/partner/id")

@@ -13,6 +13,7 @@ use crate::{
 cases!(
     all_faults_of_a_partner_are_told_at_once,
     an_external_id_is_given_once,
+    a_registration_number_belongs_to_one_partner_of_a_country,
     what_is_absent_stays_and_null_clears,
     a_stale_change_is_refused,
     companies_form_no_circle_and_no_endless_tree,
@@ -99,6 +100,61 @@ async fn an_external_id_is_given_once(t: TestApp) {
         ("DUPLICATE", vec!["externalId".to_owned()])
     );
     assert_eq!(traces(&t).await, before);
+}
+
+async fn a_registration_number_belongs_to_one_partner_of_a_country(t: TestApp) {
+    let ada = t.admin().await;
+    let company = |name: &str, country: Option<&str>, number: Option<&str>| json!({ "legalName": name, "types": ["SI"], "country": country, "registrationNumber": number });
+    let number = Some("hrb 48-210");
+    let northwind = enter(&t, &ada, company("Northwind", Some("DE"), number)).await;
+    // Registers are kept by countries, and placeholders are no numbers.
+    let austrian = enter(&t, &ada, company("Fabrikam", Some("AT"), number)).await;
+    enter(&t, &ada, company("Contoso", Some("DE"), Some("n/a"))).await;
+    let proseware = enter(&t, &ada, company("Proseware", Some("DE"), Some("0000"))).await;
+    let before = traces(&t).await;
+    let refused = async |operation: &str, input: Value| {
+        let answer = run(&t, &ada, operation, input, "partner { id }").await;
+        let told = (answer.refusal(operation), fields(&answer, operation));
+        assert_eq!(
+            told,
+            (
+                "DUPLICATE".to_owned(),
+                vec!["registrationNumber".to_owned()]
+            )
+        );
+        assert_eq!(traces(&t).await, before);
+    };
+    let create = "partnerCreate";
+    refused(create, company("Tailspin", Some("DE"), Some("HRB 48210"))).await;
+    refused(create, company("Tailspin", None, Some("ＨＲＢ ４８２１０"))).await;
+    let update = "partnerUpdate";
+    let taken = json!({ "partnerId": proseware, "registrationNumber": "HRB48210" });
+    refused(update, taken).await;
+    refused(update, json!({ "partnerId": austrian, "country": "DE" })).await;
+    // One that is given up is free.
+    let given_up = json!({ "partnerId": northwind, "registrationNumber": null });
+    run(&t, &ada, update, given_up, "partner { id }")
+        .await
+        .done(update);
+    let input = company("Tailspin", Some("DE"), Some("HRB 48210"));
+    let entered = run(&t, &ada, create, input, "partner { registrationNumber }").await;
+    let shown = entered.done(create).at("partnerCreate/partner").clone();
+    assert_eq!(shown, json!({ "registrationNumber": "HRB48210" }));
+    let found = async |filter: Value| {
+        let list =
+            "query($filter: PartnerFilter) { partners(filter: $filter) { nodes { legalName } } }";
+        let answer = t.ask(&ada, list, json!({ "filter": filter })).await;
+        answer.at("partners/nodes").clone()
+    };
+    let names = json!([{ "legalName": "Fabrikam" }, { "legalName": "Tailspin" }]);
+    assert_eq!(
+        found(json!({ "registrationNumber": "HRB 48-210" })).await,
+        names
+    );
+    assert_eq!(
+        found(json!({ "registrationNumber": "none" })).await,
+        json!([])
+    );
 }
 
 const FACTS: &str = "partner { legalName displayName types size country countries region website industries competencies

@@ -1,17 +1,23 @@
 //! Programmes, their rules in time, and who takes part.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ensemble::{
     entity::{enrollment, ids::ProgramId, program, program_version, user::Role},
-    error::Code,
+    error::{Code, Result},
     platform::ids::TypedId,
-    programs::{ProgramSettings, rules},
+    programs::{
+        ProgramRules,
+        rules::{self, Part, Rules},
+    },
+    settings::ProgramSettings,
 };
 
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
-use super::{fields, run, traces};
+use super::{fields, partner, run, traces};
 use crate::{
     cases,
     support::{Person, TestApp},
@@ -23,6 +29,8 @@ cases!(
     versions_follow_each_other_in_time,
     every_fault_of_the_rules_is_told_in_the_words_of_the_api,
     the_only_programme_needs_no_name,
+    a_scheduled_version_can_be_withdrawn_until_it_takes_effect,
+    a_scheduled_version_that_no_longer_fits_does_not_take_effect,
 );
 
 pub async fn open(t: &TestApp, person: &Person, name: &str) -> String {
@@ -35,6 +43,11 @@ pub async fn open(t: &TestApp, person: &Person, name: &str) -> String {
     )
     .await;
     made.done("programCreate").text("programCreate/program/id")
+}
+
+/// All rules of a programme at an instant.
+async fn in_force(t: &TestApp, id: &str, at: DateTime<Utc>) -> Result<Rules<ProgramSettings>> {
+    rules::in_force(t.app.db().reader(), program_id(id), at).await
 }
 
 pub fn program_id(text: &str) -> ProgramId {
@@ -101,7 +114,10 @@ async fn a_programme_starts_from_the_standard_rules(t: TestApp) {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(stored.settings, ProgramSettings::default());
+    assert_eq!(
+        ProgramSettings::read(&stored.settings).unwrap(),
+        ProgramSettings::default()
+    );
 
     let before = (traces(&t).await, written(&t).await);
     let again = run(
@@ -161,9 +177,9 @@ async fn rules_hold_from_their_beginning_on(t: TestApp) {
         (begins + step, 2, 24),
         (begins + TimeDelta::days(1_000), 2, 24),
     ] {
-        let rules = rules::in_force(db, program_id(&id), at).await.unwrap();
+        let rules = in_force(&t, &id, at).await.unwrap();
         assert_eq!(
-            (rules.number, rules.settings.review_sla_hours),
+            (rules.number, rules.settings.pipeline.review_sla_hours),
             (number, hours),
             "{at}"
         );
@@ -171,25 +187,31 @@ async fn rules_hold_from_their_beginning_on(t: TestApp) {
         let shown = t.ask(&ada, document, json!({ "id": id, "at": at })).await;
         assert_eq!(shown.at("program/settings/reviewSlaHours"), hours, "{at}");
     }
-    let second = rules::in_force(db, program_id(&id), begins).await.unwrap();
+    let second = in_force(&t, &id, begins).await.unwrap();
     assert_eq!(
-        second.settings.minimum_payout,
+        second.settings.payouts.minimum_payout,
         [("JPY".to_owned(), 100)].into()
     );
     assert_eq!(
-        second.settings.attribution.phase_weights.unwrap().pre_sales,
+        second
+            .settings
+            .attribution
+            .models
+            .phase_weights
+            .unwrap()
+            .pre_sales,
         50
     );
-    assert_eq!(second.settings.tiers, ProgramSettings::default().tiers);
-    let first = rules::in_force(db, program_id(&id), start).await.unwrap();
-    let both = rules::by_version(db, &[second.version_id, first.version_id, first.version_id])
-        .await
-        .unwrap();
+    assert_eq!(second.program, ProgramRules::default());
+    let first = in_force(&t, &id, start).await.unwrap();
+    let both: HashMap<_, Rules<ProgramSettings>> =
+        rules::by_version(db, &[second.version_id, first.version_id, first.version_id])
+            .await
+            .unwrap();
     assert_eq!(both.len(), 2);
     assert_eq!(both[&second.version_id], second);
-    let unknown = rules::in_force(db, ProgramId(uuid::Uuid::nil()), start)
-        .await
-        .unwrap_err();
+    let unknown = ProgramId(uuid::Uuid::nil()).text();
+    let unknown = in_force(&t, &unknown, start).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
 }
 
@@ -304,4 +326,155 @@ async fn the_only_programme_needs_no_name(t: TestApp) {
         Code::BadUserInput
     );
     assert_eq!(rules::choose(db, Some(second)).await.unwrap(), second);
+}
+
+const VERSIONS: &str = "query($id: ID!) { program(id: $id) { version settings { reviewSlaHours }
+    versions { nodes { id number withdrawnAt withdrawalReason settings { reviewSlaHours } } } } }";
+
+/// Schedules review hours from an instant on; the id of the version.
+async fn schedule(t: &TestApp, person: &Person, id: &str, from: &str, hours: u16) -> String {
+    let input =
+        json!({ "programId": id, "effectiveFrom": from, "settings": { "reviewSlaHours": hours } });
+    change(t, person, input).await.done("programSettingsChange");
+    let found = t.ask(person, VERSIONS, json!({ "id": id })).await;
+    found.text("program/versions/nodes/0/id")
+}
+
+async fn withdraw(t: &TestApp, person: &Person, version: &str) -> crate::support::Answer {
+    let input = json!({ "versionId": version });
+    let selection = "program { version }";
+    run(t, person, "programVersionWithdraw", input, selection).await
+}
+
+async fn a_scheduled_version_can_be_withdrawn_until_it_takes_effect(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let id = open(&t, &ada, "Programme").await;
+    let july = schedule(&t, &ada, &id, "2026-07-01T00:00:00Z", 24).await;
+    let august = schedule(&t, &ada, &id, "2026-08-01T00:00:00Z", 12).await;
+
+    let before = (traces(&t).await, written(&t).await);
+    let refused = withdraw(&t, &ada, &july).await;
+    assert_eq!(
+        (
+            refused.refusal("programVersionWithdraw").as_str(),
+            fields(&refused, "programVersionWithdraw")
+        ),
+        ("ILLEGAL_TRANSITION", vec!["versionId".to_owned()])
+    );
+    let finance = t.vendor(Role::Finance).await;
+    let refused = withdraw(&t, &finance, &august).await;
+    assert_eq!(refused.refusal("programVersionWithdraw"), "FORBIDDEN");
+    let refused = withdraw(&t, &ada, &id).await;
+    assert_eq!(refused.refusal("programVersionWithdraw"), "NOT_FOUND");
+    assert_eq!((traces(&t).await, written(&t).await), before);
+
+    let withdrawn = withdraw(&t, &ada, &august).await;
+    assert_eq!(
+        withdrawn
+            .done("programVersionWithdraw")
+            .at("programVersionWithdraw/program/version"),
+        4
+    );
+    let again = withdraw(&t, &ada, &august).await;
+    assert_eq!(
+        again.refusal("programVersionWithdraw"),
+        "ILLEGAL_TRANSITION"
+    );
+    // Its date is free again.
+    let corrected = schedule(&t, &ada, &id, "2026-08-01T00:00:00Z", 6).await;
+    for (at, number, hours) in [
+        ("2026-07-31T23:59:59Z", 2, 24),
+        ("2026-08-01T00:00:00Z", 4, 6),
+    ] {
+        let rules = in_force(&t, &id, at.parse().unwrap()).await.unwrap();
+        let found = (rules.number, rules.settings.pipeline.review_sla_hours);
+        assert_eq!(found, (number, hours), "{at}");
+    }
+    let shown = t.ask(&ada, VERSIONS, json!({ "id": id })).await;
+    let withdrawn: Vec<_> = shown
+        .at("program/versions/nodes")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["number"].clone(), row["withdrawnAt"].clone()))
+        .collect();
+    assert_eq!(
+        withdrawn,
+        [
+            (json!(4), json!(null)),
+            (json!(3), json!("2026-03-01T09:00:00Z")),
+            (json!(2), json!(null)),
+            (json!(1), json!(null)),
+        ]
+    );
+
+    t.advance(TimeDelta::days(200));
+    t.settle().await;
+    for version in [&july, &corrected] {
+        let refused = withdraw(&t, &ada, version).await;
+        assert_eq!(
+            refused.refusal("programVersionWithdraw"),
+            "ILLEGAL_TRANSITION"
+        );
+    }
+    let shown = t.ask(&ada, VERSIONS, json!({ "id": id })).await;
+    assert_eq!(shown.at("program/settings/reviewSlaHours"), 6);
+}
+
+async fn a_scheduled_version_that_no_longer_fits_does_not_take_effect(t: TestApp) {
+    let ada = t.admin().await;
+    let id = open(&t, &ada, "Programme").await;
+    let northwind = partner(&t, &ada, "Northwind").await;
+    let place = json!({ "partnerId": northwind, "tier": "SILVER" });
+    run(&t, &ada, "partnerEnroll", place.clone(), "partner { id }")
+        .await
+        .done("partnerEnroll");
+    let silver = json!([{ "key": "SILVER", "name": "Silver", "rank": 1, "protectionDays": 30, "maxOpenRegistrations": 5 }]);
+    let input = json!({ "programId": id, "effectiveFrom": "2026-07-01T00:00:00Z", "settings": { "tiers": silver } });
+    change(&t, &ada, input).await.done("programSettingsChange");
+    schedule(&t, &ada, &id, "2026-08-01T00:00:00Z", 12).await;
+
+    // A tier that scheduled rules leave out is not given.
+    let before = (traces(&t).await, written(&t).await);
+    let gold = json!({ "partnerId": northwind, "tier": "GOLD" });
+    let refused = run(&t, &ada, "partnerTierChange", gold, "partner { id }").await;
+    assert_eq!(
+        (
+            refused.refusal("partnerTierChange").as_str(),
+            fields(&refused, "partnerTierChange")
+        ),
+        ("BAD_USER_INPUT", vec!["tier".to_owned()])
+    );
+    assert_eq!((traces(&t).await, written(&t).await), before);
+
+    // Past the API it is given all the same.
+    crate::money::operator(&t, "UPDATE enrollment SET tier = 'GOLD'")
+        .await
+        .unwrap();
+    t.advance(TimeDelta::days(122));
+    t.settle().await;
+    let shown = t.ask(&ada, VERSIONS, json!({ "id": id })).await;
+    let reasons: Vec<_> = shown
+        .at("program/versions/nodes")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["withdrawalReason"].clone())
+        .collect();
+    let reason = "settings.tiers must keep GOLD, which partners have";
+    assert_eq!(
+        reasons,
+        [json!(reason), json!(reason), json!(null)],
+        "both, since the second builds on the first"
+    );
+    let rules = in_force(&t, &id, t.app.clock().now()).await.unwrap();
+    assert_eq!(rules.number, 1);
+    let nora = t
+        .person(Role::PartnerMember, Some(super::partner_id(&northwind)))
+        .await;
+    let shown = t.ask(&nora, VERSIONS, json!({ "id": id })).await;
+    assert_eq!(
+        shown.at("program/versions/nodes/0/withdrawalReason"),
+        &json!(null)
+    );
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use ensemble::{
     customers::{
+        claim::ClaimedCustomer,
         forms,
-        resolve::{self, ClaimedCustomer, Resolved},
+        resolve::{self, Resolved},
     },
     entity::{
         customer,

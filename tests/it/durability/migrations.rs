@@ -1,7 +1,12 @@
 //! Migrating databases that are new, old, half done or too new, by one process or several at once.
 
+use ensemble::{
+    entity::{ids::ProgramId, tier_change},
+    platform::ids::TypedId,
+    settings::ProgramSettings,
+};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryOrder, Statement};
 
 use super::account::{number, observer};
 use crate::{
@@ -13,6 +18,7 @@ cases!(
     a_migration_killed_half_way_runs_again,
     four_processes_migrate_an_empty_and_an_older_database_at_once,
     a_database_of_a_newer_version_is_refused_and_left_as_it_is,
+    the_past_of_tiers_comes_from_the_audit_trail,
 );
 
 /// How many migrations there are.
@@ -124,7 +130,7 @@ const ROWS: [(&str, i64, &str); 13] = [
         "program_version",
         4,
         "(id, program_id, number, effective_from, settings, created_at) VALUES \
-      ({id}, {id}, 1, {at}, '{}', {at})",
+      ({id}, {id}, 1, {at}, '{settings}', {at})",
     ),
     (
         "deal",
@@ -173,10 +179,15 @@ const ROWS: [(&str, i64, &str); 13] = [
 
 /// The last version whose rows got no fingerprint.
 fn before_fingerprints() -> i64 {
+    before("m0020_fingerprints")
+}
+
+/// The version before a migration.
+fn before(name: &str) -> i64 {
     let migrations = Migrator::migrations();
     let first = migrations
         .iter()
-        .position(|migration| migration.name() == "m0020_fingerprints");
+        .position(|migration| migration.name() == name);
     i64::try_from(first.unwrap()).unwrap()
 }
 
@@ -198,6 +209,10 @@ async fn age(db: &DatabaseConnection, version: i64) {
         let row = row
             .replace("{id}", &id)
             .replace("{other}", &other)
+            .replace(
+                "{settings}",
+                &serde_json::to_string(&ProgramSettings::default().documents().unwrap()).unwrap(),
+            )
             .replace("{at}", "'2026-01-01 00:00:00+00:00'");
         db.execute_unprepared(&format!("INSERT INTO {table} {row}"))
             .await
@@ -276,4 +291,93 @@ async fn a_database_of_a_newer_version_is_refused_and_left_as_it_is(t: TestApp) 
     }
     assert_eq!(applied(&db).await, all() + 1);
     assert_eq!(number(&db, "SELECT count(*) FROM \"user\"").await, 0);
+}
+
+async fn the_past_of_tiers_comes_from_the_audit_trail(t: TestApp) {
+    let url = t.fresh_database().await;
+    let db = observer(&url).await;
+    age(&db, before("m0042_tier_changes")).await;
+    let id = |n: u32| match db.get_database_backend() {
+        DbBackend::Postgres => format!("'01900000-0000-7000-8000-0000000000{n:02}'"),
+        _ => format!("x'01900000000070008000000000000{n:03}'"),
+    };
+    let at = |day: u32| format!("'2026-02-{day:02} 10:00:00+00:00'");
+    // The programme and the first partner are those of the older rows; the third was imported, and the tier of the
+    // second was last changed without an event.
+    for (partner, tier, joined, changed) in
+        [(1, "GOLD", 1, 20), (2, "GOLD", 3, 25), (3, "SILVER", 4, 4)]
+    {
+        if partner > 1 {
+            let row = format!(
+                "INSERT INTO partner (id, legal_name, display_name, name_key, status, version, created_at, updated_at) \
+                 VALUES ({}, 'P', 'P', 'p', 'ACTIVE', 1, {at}, {at})",
+                id(partner),
+                at = at(1)
+            );
+            db.execute_unprepared(&row).await.unwrap();
+        }
+        let row = format!(
+            "INSERT INTO enrollment (id, program_id, partner_id, tier, version, created_at, updated_at) \
+             VALUES ({}, {}, {}, '{tier}', 2, {}, {})",
+            id(10 + partner),
+            id(1),
+            id(partner),
+            at(joined),
+            at(changed)
+        );
+        db.execute_unprepared(&row).await.unwrap();
+    }
+    let program = ProgramId(uuid::Uuid::from_u128(
+        0x0190_0000_0000_7000_8000_0000_0000_0001,
+    ))
+    .text();
+    for (event, partner, tier, day) in [
+        (21, 1, "REGISTERED", 1),
+        (22, 2, "SILVER", 3),
+        (23, 1, "GOLD", 20),
+    ] {
+        let details =
+            format!(r#"{{"type":"partner.enrolled","programId":"{program}","tier":"{tier}"}}"#);
+        let row = format!(
+            "INSERT INTO audit_event (id, at, actor_kind, actor_id, action, subject_type, subject_id, details) \
+             VALUES ({}, {}, 'USER', {}, 'partner.enrolled', 'partner', {}, '{details}')",
+            id(event),
+            at(day),
+            id(1),
+            id(partner)
+        );
+        db.execute_unprepared(&row).await.unwrap();
+    }
+    up(&db, 1).await;
+    let history = tier_change::Entity::find()
+        .order_by_asc(tier_change::Column::PartnerId)
+        .order_by_asc(tier_change::Column::EffectiveFrom)
+        .all(&db)
+        .await
+        .unwrap();
+    let history: Vec<_> = history
+        .iter()
+        .map(|change| {
+            let partner = change.partner_id.uuid().as_u128() & 0xf;
+            let day = change.effective_from.format("%m-%d").to_string();
+            (
+                partner,
+                change.tier.as_str(),
+                day,
+                change.decided_by.is_some(),
+            )
+        })
+        .collect();
+    let change = |partner, tier, day: &str, by| (partner, tier, day.to_owned(), by);
+    assert_eq!(
+        history,
+        [
+            change(1, "REGISTERED", "02-01", true),
+            change(1, "GOLD", "02-20", true),
+            change(2, "SILVER", "02-03", true),
+            change(2, "GOLD", "02-25", false),
+            change(3, "SILVER", "02-04", false),
+        ]
+    );
+    db.close().await.unwrap();
 }

@@ -12,10 +12,13 @@ mod mail;
 mod migrations;
 mod operation;
 mod operator;
+mod payouts;
+mod pipes;
 mod post;
 mod proxy;
 mod steps;
 mod stop;
+mod waiting;
 
 use crate::support::Case;
 
@@ -32,7 +35,10 @@ pub fn cases() -> Vec<Case> {
         steps::cases(),
         operator::cases(),
         operation::cases(),
+        payouts::cases(),
+        pipes::cases(),
         stop::cases(),
+        waiting::cases(),
     ]
     .concat()
 }

@@ -74,6 +74,7 @@ async fn company(t: &TestApp, name: &str) -> PartnerId {
         country: Set(None),
         region: Set(None),
         website: Set(None),
+        registration_number: Set(None),
         parent_id: Set(None),
         status: Set(PartnerStatus::Active),
         dpa_valid_until: Set(None),

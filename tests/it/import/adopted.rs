@@ -12,6 +12,7 @@ use crate::{
 
 cases!(
     a_partner_recorded_by_hand_is_taken_over_and_not_doubled,
+    a_partner_recorded_by_hand_is_taken_over_by_its_registration_number,
     a_customer_recorded_by_hand_is_taken_over_by_its_registration_number,
     a_domain_moves_between_customers_whatever_the_order_of_rows,
 );
@@ -91,6 +92,61 @@ columns = { external_id = "id", legal_name = "name", website = "web" }
     // Again it is known by its external id.
     let again = files.import(&t).await;
     assert_eq!((counts(&again), again.notes.count), (vec![[0, 0, 4, 1]], 0));
+}
+
+async fn a_partner_recorded_by_hand_is_taken_over_by_its_registration_number(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    for (name, country, number) in [
+        ("Northwind Consulting", "DE", "HRB 48210"),
+        ("Harbour Resale", "GB", "07495895"),
+        ("Harbour Resale Ireland", "IE", "07495895"),
+    ] {
+        let input = json!({ "legalName": name, "types": ["SI"], "country": country, "registrationNumber": number });
+        create(&t, &ada, "Partner", input).await;
+    }
+    let mapping = r#"
+program = "Partner programme"
+[[files]]
+file = "partners.csv"
+format = "csv"
+entity = "partner"
+columns = { external_id = "id", legal_name = "name", country = "country", registration_number = "number" }
+"#;
+    // The number decides, whatever the name; the name of the last one is that of another company.
+    let rows = "id,name,country,number\n\
+        p1,NW Holding,DE,HRB-48 210\n\
+        p2,Irish Resellers,IE,07495895\n\
+        p3,Fresh Partner,FR,n/a\n\
+        p4,Late Partner,GB,7495 895\n\
+        p5,Northwind Consulting,AT,FN 1234 x\n\
+        p6,Second Partner,AT,FN 1234x\n\
+        p7,Somewhere,,HRB48210\n";
+    let files = Files::new(mapping, &[("partners.csv", rows)]);
+    let before = contents(&t).await;
+    let dry = files.try_import(&t, true, None).await.unwrap();
+    assert_eq!(contents(&t).await, before);
+    let report = files.import(&t).await;
+    assert_eq!(
+        (counts(&dry), told(&dry.notes), refusals(&dry)),
+        (counts(&report), told(&report.notes), refusals(&report))
+    );
+    assert_eq!(counts(&report), [[3, 2, 0, 2]]);
+    assert_eq!(
+        told(&report.notes),
+        [
+            "partners.csv:2 \"p1\" takes over the partner \"Northwind Consulting\", which was recorded without an external id (same registration number); it stays PROSPECT.",
+            "partners.csv:3 \"p2\" takes over the partner \"Harbour Resale Ireland\", which was recorded without an external id (same registration number); it stays PROSPECT.",
+        ]
+    );
+    assert_eq!(
+        refusals(&report),
+        [
+            "7 registration_number: belongs to the partner \"Northwind Consulting\"",
+            "8 registration_number: belongs to the partner \"NW Holding\"",
+        ]
+    );
+    let again = files.import(&t).await;
+    assert_eq!(counts(&again), [[0, 0, 5, 2]]);
 }
 
 async fn a_customer_recorded_by_hand_is_taken_over_by_its_registration_number(t: TestApp) {

@@ -72,7 +72,7 @@ async fn paid_partner(t: &TestApp, books: &Books) -> (PartnerId, Person) {
 
 /// The rows of the only payment file, without its header.
 fn file(t: &TestApp) -> Vec<String> {
-    let folder = t.app.site().data_dir.join("payouts");
+    let folder = t.folder().join("payouts");
     let mut files = std::fs::read_dir(folder).unwrap();
     let path = files.next().unwrap().unwrap().path();
     assert!(files.next().is_none());

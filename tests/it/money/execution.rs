@@ -68,7 +68,7 @@ async fn the_export_file_is_exact(t: TestApp) {
         .await;
     let file = answer.text("payoutRun/exportFile");
     assert_eq!(file, format!("{}.csv", answer.text("payoutRun/number")));
-    let folder = t.app.site().data_dir.join("payouts");
+    let folder = t.folder().join("payouts");
     assert_eq!(
         std::fs::read_to_string(folder.join(&file)).unwrap(),
         expected

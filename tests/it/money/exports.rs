@@ -18,19 +18,28 @@ use ensemble::{
         payout_export, payout_run,
     },
     payouts::{execute, export, provider},
-    platform::{audit, files::Files, ids::TypedId},
+    platform::{
+        audit,
+        files::{Bucket, Files, Location},
+        ids::TypedId,
+    },
     tx::Call,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{Books, earned};
-use crate::{cases, support::TestApp};
+use crate::{
+    cases,
+    support::{TestApp, s3},
+};
 
 cases!(
     a_file_that_is_there_already_stays_as_it_is,
     processes_with_folders_of_their_own_write_one_file_of_each_run,
     a_file_that_cannot_be_written_leaves_nothing_and_is_written_later,
     a_file_that_cannot_be_written_whole_is_removed,
+    files_are_kept_in_a_bucket,
+    bucket: [files_are_kept_in_a_bucket_of_a_real_service],
 );
 
 /// A future that ends after so many polls, as the work of a process does that is killed.
@@ -98,7 +107,7 @@ async fn processes_with_folders_of_their_own_write_one_file_of_each_run(t: TestA
     let partner = books.partner("Alpha").await;
     let beside = t.beside().await;
     let folder = t.folder().join("other");
-    let other = beside.app.with_data_dir(folder.clone());
+    let other = beside.app.with_files(Files::folder(folder.clone()));
     for round in 0..15 {
         books
             .win("2026-03-01T08:00:00Z", &[earned(partner, 1_000 + round)])
@@ -136,7 +145,7 @@ async fn processes_with_folders_of_their_own_write_one_file_of_each_run(t: TestA
         .map(|row| (row.name, row.content_hash))
         .collect();
     assert_eq!(
-        files([&t.app.site().data_dir, &folder]),
+        files([&t.folder(), &folder]),
         expected.into_iter().collect::<Vec<_>>()
     );
     let paid = payout::Entity::find().filter(payout::Column::Status.eq(PayoutStatus::Paid));
@@ -152,13 +161,13 @@ async fn a_file_that_cannot_be_written_leaves_nothing_and_is_written_later(t: Te
         .win("2026-03-01T08:00:00Z", &[earned(partner, 1_000)])
         .await;
     let run = started(&books).await;
-    let in_the_way = t.app.site().data_dir.join("payouts");
+    let in_the_way = t.folder().join("payouts");
     std::fs::write(&in_the_way, "").unwrap();
     t.settle().await;
     let state = payout::Entity::find().one(t.app.db().reader());
     assert_eq!(state.await.unwrap().unwrap().status, PayoutStatus::Unknown);
-    let exports = payout_export::Entity::find().count(t.app.db().reader());
-    assert_eq!(exports.await.unwrap(), 0);
+    let export = payout_export::Entity::find().one(t.app.db().reader());
+    assert_eq!(export.await.unwrap().unwrap().written_at, None);
     let waiting = job::Entity::find()
         .filter(job::Column::Topic.eq("payout.resume"))
         .one(t.app.db().reader())
@@ -175,7 +184,7 @@ async fn a_file_that_cannot_be_written_leaves_nothing_and_is_written_later(t: Te
     t.advance(TimeDelta::hours(1));
     t.settle().await;
     assert_eq!(books.balance(partner).await.paid, 1_000);
-    let found = files([&t.app.site().data_dir, Path::new("")]);
+    let found = files([&t.folder(), Path::new("")]);
     let row = payout_run::Entity::find_by_id(run).one(t.app.db().reader());
     let number = row.await.unwrap().unwrap().number;
     assert_eq!(found.len(), 1);
@@ -191,12 +200,12 @@ async fn a_file_that_is_there_already_stays_as_it_is(t: TestApp) {
     let run = started(&books).await;
     let row = payout_run::Entity::find_by_id(run).one(t.app.db().reader());
     let name = format!("{}.csv", row.await.unwrap().unwrap().number);
-    let folder = t.app.site().data_dir.join("payouts");
+    let folder = t.folder().join("payouts");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join(&name), "as the bank has it").unwrap();
     go_on(&t.app, run).await;
     let expected = [(name, audit::digest("as the bank has it"))];
-    assert_eq!(files([&t.app.site().data_dir, Path::new("")]), expected);
+    assert_eq!(files([&t.folder(), Path::new("")]), expected);
     let stored = payout_export::Entity::find().one(t.app.db().reader());
     assert_eq!(stored.await.unwrap().unwrap().content_hash, expected[0].1);
     assert_eq!(books.balance(partner).await.paid, 1_000);
@@ -205,14 +214,14 @@ async fn a_file_that_is_there_already_stays_as_it_is(t: TestApp) {
 
 async fn a_file_that_cannot_be_written_whole_is_removed(t: TestApp) {
     let folder = t.folder().join("store");
-    let files = Files::folder(&folder, &["payouts"]).unwrap();
-    std::fs::create_dir(folder.join("payouts/taken.part")).unwrap();
-    let refused = files.write("payouts/taken.part", b"1".to_vec()).await;
-    assert!(refused.is_err());
+    let files = Files::folder(folder.clone());
     files
         .write("payouts/whole.part", b"2".to_vec())
         .await
         .unwrap();
+    std::fs::create_dir(folder.join("payouts/taken.part")).unwrap();
+    let refused = files.write("payouts/taken.part", b"1".to_vec()).await;
+    assert!(refused.is_err());
     files
         .rename("payouts/whole.part", "payouts/whole.csv")
         .await
@@ -229,9 +238,63 @@ async fn a_file_that_cannot_be_written_whole_is_removed(t: TestApp) {
         assert_eq!(mode("payouts") & 0o007, 0, "others cannot enter the folder");
     }
     assert!(!files.exists("payouts/whole.part").await.unwrap());
-    let again = Files::folder(&folder, &[]).unwrap();
+    let again = Files::folder(folder);
     assert_eq!(
         files.identity().await.unwrap(),
         again.identity().await.unwrap()
     );
+}
+
+async fn files_are_kept_in_a_bucket(t: TestApp) {
+    let service = s3::Service::open("files").await;
+    kept_in(&t, service.bucket("files", "prm/eu")).await;
+    let names: Vec<_> = service.objects().into_keys().collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names[0].starts_with("prm/eu/payouts/PR-"), "{names:?}");
+    assert_eq!(names[1], "prm/eu/store-id");
+    let stranger = Bucket {
+        keys: s3::keys("someone", "else"),
+        ..service.bucket("files", "prm/eu")
+    };
+    let stranger = Files::at(&Location::Bucket(stranger)).unwrap();
+    assert!(stranger.read("store-id").await.is_err());
+}
+
+async fn files_are_kept_in_a_bucket_of_a_real_service(t: TestApp) {
+    kept_in(&t, s3::service().unwrap()).await;
+}
+
+/// Two processes keep their files in one bucket and write one file of a run.
+async fn kept_in(t: &TestApp, bucket: Bucket) {
+    let process = || Files::at(&Location::Bucket(bucket.clone())).unwrap();
+    let (one, two) = (process(), process());
+    let (first, second) = tokio::join!(one.identity(), two.identity());
+    assert_eq!(first.unwrap(), second.unwrap());
+    assert_eq!(two.list("payouts").await.unwrap(), [""; 0]);
+    assert_eq!(two.read("payouts/none.csv").await.unwrap(), None);
+    two.remove("payouts/none.csv").await.unwrap();
+
+    let books = Books::open(t, 0).await;
+    let partner = books.partner("Alpha").await;
+    books
+        .win("2026-03-01T08:00:00Z", &[earned(partner, 1_000)])
+        .await;
+    let run = started(&books).await;
+    let (here, beside) = (t.app.with_files(one), t.beside().await);
+    let there = beside.app.with_files(two.clone());
+    tokio::join!(go_on(&here, run), go_on(&there, run));
+    assert_eq!(books.balance(partner).await.paid, 1_000);
+    let stored = payout_export::Entity::find().one(t.app.db().reader());
+    let stored = stored.await.unwrap().unwrap();
+    let path = format!("payouts/{}", stored.name);
+    assert_eq!(two.list("payouts").await.unwrap(), [path.as_str()]);
+    let content = String::from_utf8(two.read(&path).await.unwrap().unwrap()).unwrap();
+    assert_eq!(audit::digest(&content), stored.content_hash);
+
+    two.write("left.part", b"1".to_vec()).await.unwrap();
+    assert!(two.exists("left.part").await.unwrap());
+    two.remove("left.part").await.unwrap();
+    assert!(!two.exists("left.part").await.unwrap());
+    let _ = beside.app.db().clone().close().await;
+    t.settle().await;
 }

@@ -48,7 +48,7 @@ use ensemble::{
         money::Currency,
         ppm::Ppm,
     },
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
@@ -108,10 +108,8 @@ impl Books {
             ProgramVersionId::of(ids::mint(now)),
             IncentivePlanId::of(ids::mint(now)),
         );
-        let settings = ProgramSettings {
-            minimum_payout: BTreeMap::from([("USD".to_owned(), minimum)]),
-            ..ProgramSettings::default()
-        };
+        let mut settings = ProgramSettings::default();
+        settings.payouts.minimum_payout = BTreeMap::from([("USD".to_owned(), minimum)]);
         let terms = PlanTerms {
             currency: Currency::USD,
             components: vec![Component {
@@ -140,7 +138,7 @@ impl Books {
                 program_id: program,
                 number: 1,
                 effective_from: now,
-                settings,
+                settings: settings.documents().unwrap(),
                 created_by: None,
                 created_at: now,
             },
@@ -201,6 +199,7 @@ impl Books {
             country: None,
             region: None,
             website: None,
+            registration_number: None,
             parent_id: None,
             status: PartnerStatus::Active,
             dpa_valid_until: None,
@@ -338,6 +337,46 @@ impl Books {
             .unwrap();
     }
 
+    /// So many more deals that hold this back, in one unit of work.
+    pub async fn hold(&self, won_at: &str, held: &Earned, deals: usize) {
+        let (books, held, won_at) = (self.clone(), *held, at(won_at));
+        self.t
+            .write(move |tx| {
+                let books = books.clone();
+                Box::pin(async move {
+                    let usd = Currency::USD;
+                    let deals: Vec<DealId> = (0..deals).map(|_| tx.id()).collect();
+                    let won = deals.iter().map(|deal| books.deal(*deal, usd, won_at));
+                    let line = |deal: &DealId| accrual::Model {
+                        available_at: at(held.held_until),
+                        ..books.line(
+                            tx.id(),
+                            *deal,
+                            held.partner,
+                            AccrualKind::Holdback,
+                            held.held,
+                            usd,
+                            won_at,
+                        )
+                    };
+                    let posted = deals.iter().map(|deal| NewTransaction {
+                        kind: LedgerTransactionKind::Commission,
+                        key: format!("deal:{deal}:commission"),
+                        subject_type: DealId::PREFIX,
+                        subject_id: deal.uuid(),
+                        effective_at: won_at,
+                        currency: usd,
+                        postings: rules::won(held.partner.uuid(), 0, held.held).unwrap(),
+                    });
+                    tx.insert_models(won.collect()).await?;
+                    tx.insert_models(deals.iter().map(line).collect()).await?;
+                    post::post(tx, posted.collect()).await.map(|_| ())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
     /// A refund that takes these amounts back, booked as refunding books it.
     pub async fn refund(
         &self,
@@ -428,6 +467,7 @@ impl Books {
             version: 1,
             created_at: won_at,
             updated_at: won_at,
+            fingerprint: None,
         }
     }
 

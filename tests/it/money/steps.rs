@@ -1,21 +1,26 @@
-//! Runs of more partners than one unit of work takes on: calculated and freed in steps, by whoever is there.
+//! Runs of more partners than one unit of work takes on: calculated, freed, approved and started in steps, by whoever is
+//! there.
 
 use ensemble::{
     entity::{
         ids::{PartnerId, PayoutRunId},
+        ledger_transaction::{self, LedgerTransactionKind},
         payout::{self, PayoutStatus},
     },
     payouts::{
         advance::{self, Step},
-        cancel, create,
+        approve, cancel, create, execute,
+        provider::{Outcome, PayoutProvider},
     },
     platform::ids::TypedId,
     tx::Call,
 };
+use std::sync::Arc;
+
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
-use super::{Books, at, day, earned, mailed};
+use super::{Books, Earned, at, day, earned, execution::Scripted, mailed};
 use crate::{
     api::faults::Busy,
     cases,
@@ -30,6 +35,10 @@ cases!(
     whoever_creates_a_run_brings_the_ones_before_it_on,
     a_run_is_given_up_while_it_is_calculated,
     a_run_that_nobody_waits_for_is_freed_by_a_worker,
+    the_payments_of_an_approved_run_are_approved_and_started_by_a_worker,
+    a_run_is_executed_while_its_payments_are_being_approved,
+    processes_approve_and_start_a_run_together,
+    holdbacks_of_one_payment_are_released_in_steps_of_their_own,
     postgres: [an_answer_does_not_wait_for_a_large_run],
 );
 
@@ -313,6 +322,196 @@ async fn a_run_that_nobody_waits_for_is_freed_by_a_worker(t: TestApp) {
     assert_eq!(payments(&t, PayoutStatus::Cancelled).await, 1_100);
     t.settle().await;
     assert_eq!(shown(&books, id).await["status"], "CANCELLED");
+}
+
+/// A calculated run of 1,100 payments of a cent.
+async fn reviewed(books: &Books) -> PayoutRunId {
+    let id = opened(books).await;
+    steps(&books.t, id).await;
+    id
+}
+
+/// The approval of a run whose approver's process ended right after it.
+async fn approved(books: &Books, run: PayoutRunId) {
+    let call = Call::of("payoutRunApprove", books.checker.actor.clone());
+    let approved = books
+        .t
+        .app
+        .write(call, move |tx| Box::pin(approve::approve(tx, run)));
+    approved.await.unwrap();
+}
+
+/// The start of a run whose process ended right after it.
+async fn started(books: &Books, run: PayoutRunId, provider: &'static str) {
+    let call = Call::of("payoutRunExecute", books.checker.actor.clone());
+    let started = books
+        .t
+        .app
+        .write(call, move |tx| Box::pin(execute::start(tx, run, provider)));
+    started.await.unwrap();
+}
+
+/// How many payments wait for approval, are approved, handed over and paid.
+async fn stages(t: &TestApp) -> [u64; 4] {
+    [
+        payments(t, PayoutStatus::Review).await,
+        payments(t, PayoutStatus::Approved).await,
+        payments(t, PayoutStatus::Executing).await,
+        payments(t, PayoutStatus::Paid).await,
+    ]
+}
+
+async fn posted(t: &TestApp, kind: LedgerTransactionKind) -> u64 {
+    let of_kind = ledger_transaction::Column::Kind.eq(kind);
+    let posted = ledger_transaction::Entity::find().filter(of_kind);
+    posted.count(t.app.db().reader()).await.unwrap()
+}
+
+/// Every payment was approved, started and settled once.
+async fn whole(t: &TestApp) {
+    for kind in [
+        LedgerTransactionKind::PayoutApproval,
+        LedgerTransactionKind::PayoutStart,
+        LedgerTransactionKind::PayoutSettlement,
+    ] {
+        assert_eq!(posted(t, kind).await, 1_100, "{kind:?}");
+    }
+    assert_eq!(stages(t).await, [0, 0, 0, 1_100]);
+}
+
+/// Nobody gives the run up or approves it again.
+async fn decided(books: &Books, run: PayoutRunId) {
+    let before = books.rows().await;
+    let cancelled = books
+        .t
+        .ask(&books.maker, CANCEL, json!({ "id": run.text() }))
+        .await;
+    assert_eq!(cancelled.refusal("payoutRunCancel"), "ILLEGAL_TRANSITION");
+    let again = books.approve(&books.checker, &run.text()).await;
+    assert_eq!(again.refusal("payoutRunApprove"), "ILLEGAL_TRANSITION");
+    assert_eq!(books.rows().await, before);
+}
+
+async fn the_payments_of_an_approved_run_are_approved_and_started_by_a_worker(t: TestApp) {
+    let (books, _) = crowded(&t).await;
+    let id = reviewed(&books).await;
+    approved(&books, id).await;
+    assert_eq!(
+        shown(&books, id).await,
+        run("APPROVED", 1_100, "11.00", &["EXECUTE"])
+    );
+    assert_eq!(stages(&t).await, [900, 200, 0, 0]);
+    t.check_books().await.unwrap();
+    decided(&books, id).await;
+    assert_eq!(step(&t, id).await, Step::Taken);
+    assert_eq!(stages(&t).await, [700, 400, 0, 0]);
+    // Another process goes on where the first one stopped.
+    let other = t.beside().await;
+    other.settle().await;
+    assert_eq!(stages(&t).await, [0, 1_100, 0, 0]);
+    assert_eq!(step(&t, id).await, Step::Last);
+
+    started(&books, id, "FILE_EXPORT").await;
+    assert_eq!(stages(&t).await, [0, 900, 200, 0]);
+    assert_eq!(shown(&books, id).await["status"], "EXECUTING");
+    t.check_books().await.unwrap();
+    decided(&books, id).await;
+    other.settle().await;
+    whole(&t).await;
+    assert_eq!(shown(&books, id).await["status"], "COMPLETED");
+    let _ = other.app.db().clone().close().await;
+}
+
+async fn a_run_is_executed_while_its_payments_are_being_approved(t: TestApp) {
+    let (books, _) = crowded(&t).await;
+    let id = reviewed(&books).await;
+    approved(&books, id).await;
+    started(&books, id, "SCRIPTED").await;
+    assert_eq!(stages(&t).await, [700, 400, 0, 0]);
+    t.check_books().await.unwrap();
+    // The provider is told of all payments at once, after all of them were started.
+    let paid = |place| Outcome::Paid {
+        reference: format!("r{place}"),
+    };
+    let provider = Scripted::new((0..1_100).map(paid).collect());
+    let port = Arc::clone(&provider) as Arc<dyn PayoutProvider>;
+    let call = Call::of("payoutRunExecute", books.checker.actor.clone());
+    execute::go_on(&t.app, &call, &port, id, None)
+        .await
+        .unwrap();
+    let told: Vec<usize> = provider
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|batch| batch.payments.len())
+        .collect();
+    assert_eq!(told, [1_100]);
+    whole(&t).await;
+    // The jobs that were left find nothing to do.
+    t.settle().await;
+    whole(&t).await;
+    assert_eq!(shown(&books, id).await["status"], "COMPLETED");
+}
+
+async fn processes_approve_and_start_a_run_together(t: TestApp) {
+    let (books, _) = crowded(&t).await;
+    let other = t.beside().await;
+    let id = reviewed(&books).await;
+    approved(&books, id).await;
+    let (one, two) = tokio::join!(advance::go_on(&t.app, id), advance::go_on(&other.app, id));
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(stages(&t).await, [0, 1_100, 0, 0]);
+    started(&books, id, "FILE_EXPORT").await;
+    let provider = ensemble::payouts::provider::configured(&t.app);
+    let call = Call::of("payoutRunExecute", books.checker.actor.clone());
+    let (one, two) = tokio::join!(
+        execute::go_on(&t.app, &call, &provider, id, None),
+        execute::go_on(&other.app, &call, &provider, id, None)
+    );
+    one.unwrap();
+    two.unwrap();
+    t.settle().await;
+    whole(&t).await;
+    assert_eq!(shown(&books, id).await["status"], "COMPLETED");
+    let _ = other.app.db().clone().close().await;
+}
+
+async fn holdbacks_of_one_payment_are_released_in_steps_of_their_own(t: TestApp) {
+    t.clock.set(at("2026-01-05T08:00:00Z"));
+    let books = Books::open(&t, 0).await;
+    let partner = books.partner("Alpha").await;
+    let held = Earned {
+        partner,
+        amount: 1,
+        held: 1,
+        held_until: "2026-01-20T08:00:00Z",
+    };
+    books.win("2026-01-10T08:00:00Z", &[held]).await;
+    books.hold("2026-01-10T08:00:00Z", &held, 1_100).await;
+    t.clock.set(at("2026-02-01T00:00:00Z"));
+    let id = reviewed(&books).await;
+    assert_eq!(
+        shown(&books, id).await["totals"],
+        json!([{ "amount": "11.02" }])
+    );
+    approved(&books, id).await;
+    // The run is approved, its only payment not yet.
+    assert_eq!(
+        posted(&t, LedgerTransactionKind::HoldbackRelease).await,
+        1_000
+    );
+    assert_eq!(stages(&t).await, [1, 0, 0, 0]);
+    t.check_books().await.unwrap();
+    assert_eq!(step(&t, id).await, Step::Last);
+    assert_eq!(
+        posted(&t, LedgerTransactionKind::HoldbackRelease).await,
+        1_101
+    );
+    assert_eq!(stages(&t).await, [0, 1, 0, 0]);
+    t.settle().await;
+    assert_eq!(books.balance(partner).await.payable, 1_102);
 }
 
 async fn an_answer_does_not_wait_for_a_large_run(t: TestApp) {

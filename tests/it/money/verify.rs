@@ -12,7 +12,7 @@ use ensemble::{
 };
 use sea_orm::{DbBackend, EntityTrait};
 
-use super::{Books, Earned, earned, operator, whole};
+use super::{Books, Earned, at, earned, operator, whole};
 use crate::{cases, support::TestApp};
 
 cases!(
@@ -20,6 +20,8 @@ cases!(
     an_altered_row_is_named,
     a_deal_paid_again_under_another_number_of_its_plan_is_found,
     a_line_that_a_run_left_out_is_found,
+    a_run_that_was_given_up_hides_only_what_it_held,
+    an_exception_is_of_all_that_waits,
 );
 
 async fn paid(t: &TestApp) -> Books {
@@ -40,7 +42,7 @@ async fn books_in_order_are_reported_clean(t: TestApp) {
     paid(&t).await;
     let report = verify::verify(t.app.db().reader()).await.unwrap();
     assert!(report.is_clean(), "{report}");
-    assert_eq!(report.findings.len(), 26);
+    assert_eq!(report.findings.len(), 30);
     assert!(report.audit_head.position > 0);
 }
 
@@ -241,6 +243,70 @@ async fn a_line_that_a_run_left_out_is_found(t: TestApp) {
         broken(&t).await,
         [(
             "every line that was due when a payout run was calculated is paid, or its partner is an exception of the run",
+            vec![format!("{run} leaves out 5.00 USD of {partner}")]
+        )]
+    );
+}
+
+const CANCEL: &str = "mutation($id: ID!) { payoutRunCancel(input: {payoutRunId: $id}) { payoutRun { status } userErrors { code } } }";
+
+async fn a_run_that_was_given_up_hides_only_what_it_held(t: TestApp) {
+    t.leaves_books_altered();
+    t.clock.set(at("2026-04-01T08:00:00Z"));
+    let books = Books::open(&t, 0).await;
+    let partner = books.partner("Alpha").await;
+    let won = "2026-03-01T08:00:00Z";
+    let deal = books.win(won, &[earned(partner, 100_000)]).await;
+    t.advance(chrono::TimeDelta::hours(1));
+    let given_up = books.created("2026-03-01", "2026-03-31").await;
+    t.advance(chrono::TimeDelta::hours(1));
+    let run = books.created("2026-03-01", "2026-03-31").await;
+    t.advance(chrono::TimeDelta::hours(1));
+    let cancelled = t
+        .ask(&books.maker, CANCEL, serde_json::json!({ "id": given_up }))
+        .await;
+    cancelled.done("payoutRunCancel");
+    t.settle().await;
+    // What the first one held was not free for the second.
+    assert_eq!(broken(&t).await, []);
+    // A line of before both that neither of them held.
+    t.clock.set(at("2026-04-01T08:30:00Z"));
+    let held = Earned {
+        held: 500,
+        ..earned(partner, 0)
+    };
+    books.more(deal, won, &held).await;
+    let promise = "every line that was due when a payout run was calculated is paid, or its partner is an exception of the run";
+    assert_eq!(
+        broken(&t).await,
+        [(
+            promise,
+            vec![format!("{run} leaves out 5.00 USD of {partner}")]
+        )]
+    );
+}
+
+async fn an_exception_is_of_all_that_waits(t: TestApp) {
+    t.leaves_books_altered();
+    t.clock.set(at("2026-04-01T08:00:00Z"));
+    let books = Books::open(&t, 200_000).await;
+    let partner = books.partner("Alpha").await;
+    let won = "2026-03-01T08:00:00Z";
+    let deal = books.win(won, &[earned(partner, 100_000)]).await;
+    t.advance(chrono::TimeDelta::hours(1));
+    let run = books.created("2026-03-01", "2026-03-31").await;
+    assert_eq!(broken(&t).await, []);
+    t.clock.set(at("2026-04-01T08:30:00Z"));
+    let held = Earned {
+        held: 500,
+        ..earned(partner, 0)
+    };
+    books.more(deal, won, &held).await;
+    let promise = "every line that was due when a payout run was calculated is paid, or its partner is an exception of the run";
+    assert_eq!(
+        broken(&t).await,
+        [(
+            promise,
             vec![format!("{run} leaves out 5.00 USD of {partner}")]
         )]
     );

@@ -20,7 +20,7 @@ use ensemble::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use secrecy::ExposeSecret;
@@ -71,6 +71,7 @@ pub async fn partner(t: &TestApp, name: &str) -> PartnerId {
         country: Set(None),
         region: Set(None),
         website: Set(None),
+        registration_number: Set(None),
         parent_id: Set(None),
         status: Set(PartnerStatus::Active),
         dpa_valid_until: Set(None),
@@ -138,6 +139,7 @@ impl World {
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
+            fingerprint: Set(None),
         };
         insert(t, row).await;
     }
@@ -240,7 +242,7 @@ async fn program(t: &TestApp) -> (ProgramId, ProgramVersionId) {
         program_id: Set(id),
         number: Set(1),
         effective_from: Set(now),
-        settings: Set(ProgramSettings::default()),
+        settings: Set(ProgramSettings::default().documents().unwrap()),
         created_by: Set(None),
         created_at: Set(now),
     };

@@ -12,7 +12,7 @@ use ensemble::{
         user::Role,
     },
     platform::{ids::TypedId, jobs::NewJob},
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
 use serde_json::json;
@@ -193,7 +193,7 @@ async fn of_parallel_approvals_of_one_name_none_goes_through_without_a_decision(
 
 async fn a_tier_s_limit_holds_under_parallel_claims(t: TestApp) {
     let mut settings = ProgramSettings::default();
-    for tier in &mut settings.tiers {
+    for tier in &mut settings.program.tiers {
         tier.max_open_registrations = 5;
     }
     let market = market_with(&t, settings).await;

@@ -17,22 +17,22 @@ use ensemble::{
     },
     verify,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter,
-    Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::facts::everything_happened;
+use super::{
+    client::{Client, FOREIGN},
+    facts::everything_happened,
+};
 use crate::{cases, durability::account::observer, support::TestApp};
 
 cases!(
     every_column_that_decides_money_is_checked_or_listed_with_its_reason,
-    sqlite: [what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found],
+    sqlite: [
+        what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found,
+        what_takes_the_place_of_a_row_under_another_id_is_found,
+    ],
 );
-
-/// An id of no row, for columns of ids.
-const FOREIGN: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0bad;
 
 /// Tables that decide money, and columns that other checks than fingerprints find.
 const CHECKED: &[(&str, &[&str])] = &[
@@ -58,7 +58,7 @@ const CHECKED: &[(&str, &[&str])] = &[
     ("exchange_rate", &[]),
     (
         "incentive_plan",
-        &["status", "activated_by", "activated_at"],
+        &["status", "effective_to", "activated_by", "activated_at"],
     ),
     (
         "ledger_account",
@@ -121,38 +121,6 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
         "sealed_at",
         "when the chain was extended decides nothing; the rows say when they happened",
     ),
-    ("deal", "external_id", "the number of another system"),
-    ("deal", "number", "for people"),
-    ("deal", "name", "for people"),
-    (
-        "deal",
-        "customer_id",
-        "whose deal it is decides no amount and no payee",
-    ),
-    (
-        "deal",
-        "partner_id",
-        "decides who is paid until the deal is won; the lines that followed have fingerprints",
-    ),
-    (
-        "deal",
-        "business",
-        "decides which components pay until the deal is won; the lines that followed have fingerprints",
-    ),
-    (
-        "deal",
-        "stage",
-        "moves until the deal is closed; the status says that",
-    ),
-    ("deal", "time_zone", "of the protection; decides no money"),
-    ("deal", "expected_close_on", "a forecast"),
-    ("deal", "opened_at", "decides no money"),
-    ("deal", "loss_reason", "of deals that pay nothing"),
-    ("deal", "loss_detail", "of deals that pay nothing"),
-    ("deal", "competitor", "decides no money"),
-    ("deal", "version", "counts changes"),
-    ("deal", "created_at", "shown only"),
-    ("deal", "updated_at", "shown only"),
     ("ledger_account", "created_at", "shown only"),
     ("ledger_account", "updated_at", "shown only"),
     (
@@ -173,6 +141,10 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     (
         "customer_number",
+        "registration numbers that were claimed, so that parallel claims wait for each other",
+    ),
+    (
+        "partner_number",
         "registration numbers that were claimed, so that parallel claims wait for each other",
     ),
     (
@@ -206,8 +178,13 @@ const OTHERS: &[(&str, &str)] = &[
     ("product", "what is sold"),
     ("product_family", "what is sold"),
     ("program", "a name and a status"),
+    (
+        "program_version_outcome",
+        "whether a version ever held; what was computed keeps its version",
+    ),
     ("protection", "decides who may register, not what is paid"),
     ("refresh_token", "sign-in"),
+    ("rule_document", "decides no amount yet"),
     ("schedule_run", "when jobs ran"),
     ("seaql_migrations", "the schema"),
     ("session", "sign-in"),
@@ -219,213 +196,12 @@ const OTHERS: &[(&str, &str)] = &[
         "user",
         "who signs in; what a person decided is in the audit trail",
     ),
+    ("tier_change", "decides limits of registrations"),
     ("user_token", "sign-in"),
 ];
 
-/// A client with every right, past all triggers, references and checks.
-struct Client {
-    db: DatabaseConnection,
-}
-
-impl Client {
-    async fn open(t: &TestApp) -> Self {
-        let client = Self {
-            db: observer(t.url()).await,
-        };
-        match client.db.get_database_backend() {
-            DbBackend::Postgres => {
-                client.run("SET session_replication_role = replica").await;
-                let checks = "SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname AS name \
-                     FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0";
-                for sql in client.texts(checks).await {
-                    client.run(&sql).await;
-                }
-            }
-            _ => {
-                client.run("PRAGMA foreign_keys = OFF").await;
-                client.run("PRAGMA ignore_check_constraints = ON").await;
-                let triggers = "SELECT 'DROP TRIGGER ' || name AS name FROM sqlite_master WHERE type = 'trigger'";
-                for sql in client.texts(triggers).await {
-                    client.run(&sql).await;
-                }
-            }
-        }
-        client
-    }
-
-    async fn run(&self, sql: &str) -> u64 {
-        let done = self.db.execute_unprepared(sql).await;
-        done.unwrap_or_else(|error| panic!("{sql}: {error}"))
-            .rows_affected()
-    }
-
-    async fn texts(&self, sql: &str) -> Vec<String> {
-        let rows = Statement::from_string(self.db.get_database_backend(), sql);
-        let rows = self.db.query_all_raw(rows).await.unwrap();
-        let text = |row: &sea_orm::QueryResult| row.try_get("", "name").unwrap();
-        rows.iter().map(text).collect()
-    }
-
-    fn is_postgres(&self) -> bool {
-        self.db.get_database_backend() == DbBackend::Postgres
-    }
-
-    async fn tables(&self) -> BTreeSet<String> {
-        let sql = if self.is_postgres() {
-            "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'"
-        } else {
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        };
-        self.texts(sql).await.into_iter().collect()
-    }
-
-    async fn columns(&self, table: &str) -> Vec<String> {
-        let sql = if self.is_postgres() {
-            format!(
-                "SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
-            )
-        } else {
-            format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid")
-        };
-        self.texts(&sql).await
-    }
-
-    /// The ids in one row of a table, as they are named without their prefix.
-    async fn names(&self, table: &str, row: &str) -> Vec<String> {
-        let mut names = Vec::new();
-        for column in self.columns(table).await {
-            if column != "id" && !column.ends_with("_id") && column != "row_id" {
-                continue;
-            }
-            let hex = if self.is_postgres() {
-                format!("COALESCE(replace({column}::text, '-', ''), '')")
-            } else {
-                format!("COALESCE(lower(hex({column})), '')")
-            };
-            let sql = format!("SELECT {hex} AS name FROM \"{table}\" WHERE {row}");
-            let texts = self.texts(&sql).await;
-            assert_eq!(texts.len(), 1, "{sql}");
-            names.extend(texts.iter().filter_map(|text| Uuid::parse_str(text).ok()));
-        }
-        names.iter().map(|id| ids::encode("", *id)).collect()
-    }
-
-    /// Another value than the one that a row has.
-    fn other(&self, table: &str, column: &str) -> String {
-        let fixed = match (table, column) {
-            ("ledger_transaction", "kind") => Some("'HOLDBACK_RELEASE'"),
-            ("ledger_account", "kind") => Some("'CASH'"),
-            ("payout_run", "status") => Some("'REVIEW'"),
-            ("incentive_plan", "status") => Some("'RETIRED'"),
-            ("payout", "status") => Some("'APPROVED'"),
-            ("deal", "status") => Some("'LOST'"),
-            (_, "currency" | "from_currency" | "to_currency") => Some("'CHF'"),
-            (_, "country") => Some("'XX'"),
-            ("audit_seal", "position") => Some("position + 1000000"),
-            (_, "period") => Some("'1999-01'"),
-            (_, "official") => Some("NOT official"),
-            (_, "period_start" | "period_end" | "rate_on") => Some("'1999-01-01'"),
-            (_, "at" | "as_of" | "effective_from") => Some("'1999-01-01 00:00:00+00:00'"),
-            _ => None,
-        };
-        if let Some(fixed) = fixed {
-            return fixed.to_owned();
-        }
-        if column.ends_with("_at") {
-            return "'1999-01-01 00:00:00+00:00'".to_owned();
-        }
-        if ["terms", "settings", "details"].contains(&column) {
-            return if self.is_postgres() {
-                format!("jsonb_set({column}, '{{clawback_days}}', '7')")
-            } else {
-                format!("json_set({column}, '$.clawback_days', 7)")
-            };
-        }
-        let is_id = column == "id"
-            || column.ends_with("_id") && column != "external_id"
-            || column.ends_with("_by")
-            || column == "recorded_by_partner"
-            || (table, column) == ("row_fingerprint", "fingerprint");
-        if is_id {
-            return self.id(FOREIGN);
-        }
-        let is_number = column.ends_with("_minor")
-            || column.ends_with("_ppm")
-            || [
-                "component",
-                "weight",
-                "position",
-                "touches",
-                "number",
-                "line_count",
-            ]
-            .contains(&column)
-                && !(column == "number" && table.starts_with("payout"));
-        if is_number {
-            format!("COALESCE({column}, 0) + 1")
-        } else {
-            format!("COALESCE({column}, '') || 'x'")
-        }
-    }
-
-    fn id(&self, id: u128) -> String {
-        let id = Uuid::from_u128(id);
-        if self.is_postgres() {
-            format!("'{id}'")
-        } else {
-            format!("x'{}'", id.simple())
-        }
-    }
-
-    /// Which row of a table is altered: one that was paid, or taken back, where there are several.
-    fn row(&self, table: &str) -> String {
-        let first = |key: &str, only: &str| {
-            format!("{key} = (SELECT {key} FROM \"{table}\" WHERE {only} ORDER BY {key} LIMIT 1)")
-        };
-        match table {
-            "accrual" => first("id", "payout_id IS NOT NULL"),
-            "attribution_run" => first("id", "official"),
-            "deal" => first("id", "refunded_minor > 0"),
-            "payout" => first("id", "status = 'PAID'"),
-            "payout_run" => first("id", "status = 'COMPLETED'"),
-            "incentive_plan" => first("id", "activated_at IS NOT NULL"),
-            "ledger_account" => first("id", "partner_id IS NOT NULL AND balance_minor <> 0"),
-            "audit_event" => first("id", "id IN (SELECT audit_event_id FROM audit_seal)"),
-            "audit_seal" => first("position", "position > 2"),
-            "row_fingerprint" => first("row_id", "table_name = 'accrual'"),
-            "rebate_volume" => "volume_minor > 0".to_owned(),
-            _ => first("id", "TRUE"),
-        }
-    }
-
-    async fn keep(&self, table: &str) {
-        self.run(&format!(
-            "CREATE TABLE kept_{table} AS SELECT * FROM \"{table}\""
-        ))
-        .await;
-    }
-
-    async fn restore(&self, table: &str) {
-        self.run(&format!("DELETE FROM \"{table}\"")).await;
-        self.run(&format!(
-            "INSERT INTO \"{table}\" SELECT * FROM kept_{table}"
-        ))
-        .await;
-        self.run(&format!("DROP TABLE kept_{table}")).await;
-    }
-
-    async fn alter(&self, table: &str, column: &str) {
-        let sql = format!(
-            "UPDATE \"{table}\" SET {column} = {} WHERE {}",
-            self.other(table, column),
-            self.row(table)
-        );
-        assert_eq!(self.run(&sql).await, 1, "{sql}");
-    }
-}
-
 /// Rows in those tables that the other tests have no need of.
-async fn what_else_there_is(t: &TestApp) {
+pub(super) async fn what_else_there_is(t: &TestApp) {
     let db = t.app.db().reader();
     let plan = incentive_plan::Entity::find()
         .one(db)
@@ -443,10 +219,23 @@ async fn what_else_there_is(t: &TestApp) {
         .await
         .unwrap()
         .unwrap();
-    let (plan_id, deal_id, partner_id) = (plan.id, deal.id, partner.id);
+    let (plan_id, partner_id) = (plan.id, partner.id);
     let by = plan.created_by;
     t.write(move |tx| {
+        let deal = deal.clone();
         Box::pin(async move {
+            // A deal that nothing was computed from yet.
+            let deal_id = tx.id();
+            tx.insert_models(vec![deal::Model {
+                id: deal_id,
+                number: "D-OPEN".to_owned(),
+                external_id: None,
+                status: deal::SalesStatus::Open,
+                closed_at: None,
+                refunded_minor: 0,
+                ..deal
+            }])
+            .await?;
             tx.insert_models(vec![exchange_rate::Model {
                     id: tx.id(),
                     from_currency: "EUR".parse().unwrap(),
@@ -504,7 +293,7 @@ async fn what_else_there_is(t: &TestApp) {
     .unwrap();
 }
 
-async fn found(t: &TestApp) -> Vec<String> {
+pub(super) async fn found(t: &TestApp) -> Vec<String> {
     let report = verify::verify(t.app.db().reader()).await.unwrap();
     let findings = report.findings.into_iter();
     findings.flat_map(|finding| finding.offenders).collect()
@@ -689,4 +478,52 @@ async fn what_another_client_puts_in_the_place_of_a_fact_is_refused_or_found(t: 
     let offenders = found(&t).await;
     let expected = format!("{strange} in audit_event was altered");
     assert!(offenders.contains(&expected), "{offenders:#?}");
+}
+
+async fn what_takes_the_place_of_a_row_under_another_id_is_found(t: TestApp) {
+    t.leaves_books_altered();
+    everything_happened(&t).await;
+    what_else_there_is(&t).await;
+    t.settle().await;
+    let client = Client::open(&t).await;
+    assert_eq!(found(&t).await, [""; 0]);
+    // The whole row under another id: where it has a unique key beside the id, the old one goes.
+    let mut replaced = BTreeSet::new();
+    for (table, _) in CHECKED {
+        let columns = client.columns(table).await;
+        if !columns.iter().any(|column| column == "id") {
+            continue;
+        }
+        let row = client.row(table);
+        let values = columns.iter().map(|column| match column.as_str() {
+            "id" => client.id(FOREIGN),
+            _ => format!("\"{column}\""),
+        });
+        let values: Vec<String> = values.collect();
+        let count = format!("SELECT CAST(COUNT(*) AS TEXT) AS name FROM \"{table}\"");
+        let before = client.texts(&count).await;
+        client.keep(table).await;
+        let replace = format!(
+            "REPLACE INTO \"{table}\" SELECT {} FROM \"{table}\" WHERE {row}",
+            values.join(",")
+        );
+        client.run(&replace).await;
+        if client.texts(&count).await == before {
+            replaced.insert(*table);
+        }
+        let offenders = found(&t).await;
+        assert!(!offenders.is_empty(), "{replace}");
+        client.restore(table).await;
+    }
+    for table in [
+        "ledger_transaction",
+        "ledger_account",
+        "accrual",
+        "deal",
+        "payout",
+        "payout_run",
+    ] {
+        assert!(replaced.contains(table), "{table}: {replaced:?}");
+    }
+    assert_eq!(found(&t).await, [""; 0]);
 }

@@ -24,17 +24,19 @@ cases!(
 );
 
 /// Tables whose rows are facts; the last three only in what was said, not in what becomes of it.
-const FACTS: [&str; 13] = [
+const FACTS: [&str; 15] = [
     "attribution_credit",
     "audit_event",
     "audit_seal",
     "deal_refund",
     "deal_stage_change",
+    "incentive_plan",
     "ledger_entry",
     "ledger_transaction",
     "partner_lifecycle_event",
     "partner_statement",
     "payout_exception",
+    "program_version",
     "accrual",
     "deal_registration",
     "touchpoint",

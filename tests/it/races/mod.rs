@@ -3,11 +3,13 @@
 mod books;
 mod bounds;
 mod claims;
+mod client;
 mod columns;
 mod decisions;
 mod facts;
 mod keys;
 mod model;
+mod unreadable;
 mod verify;
 mod volume;
 mod work;
@@ -27,7 +29,7 @@ use ensemble::{
         ids::{self, TypedId},
         money::Currency,
     },
-    programs::ProgramSettings,
+    settings::ProgramSettings,
 };
 use sea_orm::ActiveValue::Set;
 use serde_json::json;
@@ -48,6 +50,7 @@ pub fn cases() -> Vec<Case> {
         facts::cases(),
         keys::cases(),
         model::cases(),
+        unreadable::cases(),
         verify::cases(),
         volume::cases(),
         work::cases(),
@@ -137,6 +140,7 @@ async fn many(t: &TestApp, market: Market, count: usize) -> Vec<Seller> {
             country: Set(None),
             region: Set(None),
             website: Set(None),
+            registration_number: Set(None),
             parent_id: Set(None),
             status: Set(PartnerStatus::Active),
             dpa_valid_until: Set(None),
@@ -205,7 +209,11 @@ impl Realm {
             ProgramId::of(ids::mint(now)),
             ProgramVersionId::of(ids::mint(now)),
         );
+        let mut settings = ProgramSettings::default();
+        settings.payouts.minimum_payout.clear();
+        let settings = settings.documents().unwrap();
         t.write(move |tx| {
+            let settings = settings.clone();
             Box::pin(async move {
                 tx.insert(program::ActiveModel {
                     id: Set(program),
@@ -221,10 +229,7 @@ impl Realm {
                     program_id: Set(program),
                     number: Set(1),
                     effective_from: Set(now),
-                    settings: Set(ProgramSettings {
-                        minimum_payout: Default::default(),
-                        ..ProgramSettings::default()
-                    }),
+                    settings: Set(settings),
                     created_by: Set(None),
                     created_at: Set(now),
                 })

@@ -7,7 +7,7 @@ use ensemble::{
     entity::{
         accrual::{self, AccrualKind},
         attribution_run, deal,
-        ids::RebateEntryId,
+        ids::{LedgerAccountId, RebateEntryId},
         ledger_account::{self, LedgerAccountKind},
         ledger_entry, ledger_transaction,
         payout::{self, PayoutStatus},
@@ -65,6 +65,13 @@ const UNPAID: &str = "every line that was due when a payout run was calculated i
 const REFERENCES: &str = "every row that another one refers to is there";
 const TRAIL: &str = "everything that the audit trail speaks of is there";
 const WRITTEN: &str = "every row that decides money says what was written";
+const READABLE: &str =
+    "every value is one that Ensemble can read: a number, a day, an id or a word it knows";
+const EXCEPTED: &str =
+    "nobody is paid by a payout run of which he is an exception in that currency";
+const ENDS: &str = "every plan ends when its draft and the activation of later numbers say";
+const EXACT: &str =
+    "every deal with credit earned and gave back exactly what its plans and its credit say";
 const MISSING: &str = "every row that decided money is still there";
 
 /// A way to break one promise and to mend it again.
@@ -132,6 +139,7 @@ async fn each_promise_broken_alone_is_found_alone_and_names_its_row(t: TestApp) 
     t.settle().await;
     assert_eq!(found(&t).await, []);
     for (table, verb) in [
+        ("incentive_plan", "update"),
         ("ledger_entry", "update"),
         ("ledger_transaction", "delete"),
         ("accrual", "update"),
@@ -143,6 +151,7 @@ async fn each_promise_broken_alone_is_found_alone_and_names_its_row(t: TestApp) 
         ("payout", "update"),
         ("row_fingerprint", "delete"),
         ("ledger_transaction", "update"),
+        ("payout_exception", "delete"),
     ] {
         drop_guard(&t, table, verb).await;
     }
@@ -368,7 +377,7 @@ async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
         ),
         Break {
             promise: COUNTED,
-            beside: &[WRITTEN],
+            beside: &[WRITTEN, EXACT],
             rows: vec![format!("{} rebate 4, lines 0", RebateEntryId::of(lonely))],
             break_it: vec![
                 format!(
@@ -430,7 +439,7 @@ async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
             mend_it: recolour("USD"),
         },
         Break {
-            beside: &[WRITTEN, COMMISSION],
+            beside: &[WRITTEN, COMMISSION, EXACT],
             ..one(
                 TIED,
                 format!("{} HELD USD differs by 1", a.partner),
@@ -449,7 +458,7 @@ async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
         },
         // A line of somebody else.
         Break {
-            beside: &[WRITTEN],
+            beside: &[WRITTEN, EXACT],
             ..one(
                 PAYOUTS,
                 paid.id.to_string(),
@@ -511,12 +520,68 @@ async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
             "UPDATE audit_seal SET position = -4 WHERE position = 4".to_owned(),
             "UPDATE audit_seal SET position = 4 WHERE position = -4".to_owned(),
         ),
+        Break {
+            beside: &[WRITTEN],
+            ..one(
+                OFFICIAL,
+                deal.id.to_string(),
+                add("deal", "value_minor", "+ 1", deal.id.uuid()),
+                add("deal", "value_minor", "- 1", deal.id.uuid()),
+            )
+        },
         one(
-            OFFICIAL,
-            deal.id.to_string(),
-            add("deal", "value_minor", "+ 1", deal.id.uuid()),
-            add("deal", "value_minor", "- 1", deal.id.uuid()),
+            READABLE,
+            format!(
+                "{} in ledger_account: currency cannot be read",
+                LedgerAccountId::of(lonely)
+            ),
+            format!(
+                "INSERT INTO ledger_account (id, kind, currency, balance_minor, created_at, updated_at) \
+                 VALUES ({}, 'CASH', 'XXX', 0, '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z')",
+                id(lonely)
+            ),
+            format!("DELETE FROM ledger_account WHERE id = {}", id(lonely)),
         ),
+        Break {
+            beside: &[WRITTEN],
+            ..one(
+                EXCEPTED,
+                paid.id.to_string(),
+                format!(
+                    "INSERT INTO payout_exception (id, run_id, partner_id, currency, amount_minor, reason) \
+                     VALUES ({}, {}, {}, 'USD', 0, 'BELOW_MINIMUM')",
+                    id(lonely),
+                    id(paid.run_id.uuid()),
+                    id(paid.partner_id.uuid())
+                ),
+                format!("DELETE FROM payout_exception WHERE id = {}", id(lonely)),
+            )
+        },
+        one(
+            ENDS,
+            format!("{} ends 2099-01-01", line.plan_id),
+            set(
+                "incentive_plan",
+                "effective_to",
+                "'2099-01-01 00:00:00+00:00'",
+                line.plan_id.uuid(),
+            ),
+            set(
+                "incentive_plan",
+                "effective_to",
+                "NULL",
+                line.plan_id.uuid(),
+            ),
+        ),
+        Break {
+            beside: &[WRITTEN],
+            ..one(
+                EXACT,
+                format!("{} under {}", line.deal_id, line.plan_id),
+                add("accrual", "weight", "+ 1", line.id.uuid()),
+                add("accrual", "weight", "- 1", line.id.uuid()),
+            )
+        },
         one(
             ONE_COUNTS,
             format!("{} has 0", credit.deal_id),
@@ -530,7 +595,7 @@ async fn breaks(t: &TestApp, a: &Seller, b: &Seller) -> Vec<Break> {
         ),
         Break {
             promise: OF_DEAL,
-            beside: &[],
+            beside: &[WRITTEN],
             rows: lines_of_deal
                 .iter()
                 .map(|line| line.id.to_string())

@@ -1,7 +1,7 @@
 //! A database in which every object has company: `n` of each kind, and at least three of each below it.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use ensemble::{entity::ids::PartnerId, programs::ProgramSettings, tx::CHUNK};
+use ensemble::{entity::ids::PartnerId, settings::ProgramSettings, tx::CHUNK};
 use sea_orm::{
     ConnectionTrait, Value,
     sea_query::{Alias, Query},
@@ -104,7 +104,7 @@ pub async fn gather(t: &TestApp, n: u32) {
     let now = t.app.clock().now();
     let at = |i: u32| now - TimeDelta::seconds(i64::from(i));
     let none = None::<DateTime<Utc>>;
-    let settings = serde_json::to_value(ProgramSettings::default()).unwrap();
+    let settings = serde_json::to_value(ProgramSettings::default().documents().unwrap()).unwrap();
     let terms = json!({
         "currency": "USD", "holdback": {"days": 0, "rate_ppm": 0}, "clawback_days": 90,
         "components": [{"kind": "INFLUENCE_POOL", "rate_ppm": 100_000, "cap_minor": null}],

@@ -12,7 +12,7 @@ use ensemble::{
         ids::{CustomerId, DealId, PartnerId, PayoutRunId, ProgramId, UserId},
         user::Role,
     },
-    incentives::accrue,
+    incentives::batch,
     platform::ids::TypedId,
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
@@ -79,7 +79,11 @@ const LISTS: &[(&str, &[&str], &[&str])] = &[
             "field: NAME, direction: DESC",
             "field: CREATED_AT, direction: DESC",
         ],
-        &["status: ONBOARDING", "parentId: \"$partner\""],
+        &[
+            "status: ONBOARDING",
+            "parentId: \"$partner\"",
+            "registrationNumber: \"HRB 48210\"",
+        ],
     ),
     (
         "users",
@@ -241,7 +245,7 @@ async fn chunks_are_read_on_from_an_index(t: TestApp) {
     );
     t.statements();
     t.write(move |tx| {
-        Box::pin(async move { accrue::catch_up(tx, program, Some(behind), 10).await })
+        Box::pin(async move { batch::catch_up(tx, program, Some(behind), 10).await })
     })
     .await
     .unwrap();

@@ -7,6 +7,7 @@ pub mod http;
 pub mod keysets;
 pub mod logs;
 pub mod program;
+pub mod s3;
 
 use std::{
     collections::BTreeSet,
@@ -39,6 +40,7 @@ use ensemble::{
         clock::{Clock, ManualClock},
         config::Statements,
         db::{Db, Fault, Limits, Step},
+        files::Files,
         ids::{self, TypedId},
         mail::{MailTransport, Mailer, MemoryMail},
         migrations,
@@ -78,7 +80,8 @@ impl Case {
 
 /// Lists test functions as cases; one that is left out is an unused function, which the lints refuse. Those that run
 /// somewhere only stand in a list after the place: `sqlite: [..]`, `postgres: [..]`, `dump: [..]` for what needs the
-/// tools of PostgreSQL, `disk: [..]` for what needs a disk that fails, `long: [..]` for the long form.
+/// tools of PostgreSQL, `disk: [..]` for what needs a disk that fails, `bucket: [..]` for what needs an S3-compatible
+/// service, `long: [..]` for the long form.
 #[macro_export]
 macro_rules! cases {
     ($($test:ident $(: [$($of:ident),+ $(,)?])?),+ $(,)?) => {
@@ -103,6 +106,9 @@ macro_rules! cases_of {
     };
     (disk $($test:ident)+) => {
         $crate::cases_of!(@ Some(sea_orm::DbBackend::Sqlite), !$crate::durability::disk::available(), $($test)+)
+    };
+    (bucket $($test:ident)+) => {
+        $crate::cases_of!(@ None, $crate::support::s3::service().is_none(), $($test)+)
     };
     (long $($test:ident)+) => {
         $crate::cases_of!(@ None, !$crate::support::long_form(), $($test)+)
@@ -287,9 +293,9 @@ impl TestApp {
             keys: Keys::new(&secret(), None, "http://localhost:8080", "ensemble").unwrap(),
             tokens: OpaqueTokens::new(secret(), None),
             mail,
+            files: Files::folder(database.folder()),
             site: Site {
                 public_url: "http://localhost:8080".to_owned(),
-                data_dir: database.folder(),
                 worker_concurrency: 4,
                 statements: publishing,
             },

@@ -1,9 +1,8 @@
 //! Comparison of single facts; `pairs` measures names on a labelled set.
 
-use super::super::{
-    block_keys, name_key, name_tokens, phone_key, registration_number_key, similar_names,
-};
+use super::super::{block_keys, name_key, name_tokens, similar_names};
 use super::*;
+use crate::platform::company_number::{phone_key, registration_number_key};
 use proptest::prelude::*;
 
 const THRESHOLD: i32 = 920_000;

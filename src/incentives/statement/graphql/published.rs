@@ -1,27 +1,22 @@
 //! Statements as they were published.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, dataloader::Loader};
-use sea_orm::Select;
+use async_graphql::{Context, ID, InputObject, Object};
 
 use super::visible;
 use crate::{
-    access::{Action, Scope},
+    access::Action,
     connection,
-    entity::{
-        ids::{PartnerId, PartnerStatementId},
-        partner_statement,
-    },
+    entity::{ids::PartnerId, partner_statement},
     error::{Error, Result},
     graphql::{
-        ContextExt,
-        context::{self, LoadError, Rows, unshared},
+        ContextExt, Objects, Shown,
         errors::top_level,
-        paging::{self, Below, Direction, PageArgs, Sort},
+        paging::{Below, Direction, Page, PageArgs, Sort},
         scalars::{CurrencyCode, Date, DateTime, Money},
     },
-    incentives::statement::{Period, Sums, publish, store},
+    incentives::statement::{Period, Sums, publish},
     partners::graphql::Partner,
     payload,
     programs::graphql::calendar,
@@ -30,7 +25,15 @@ use crate::{
 /// A statement as it was published and mailed: it stays as it was told. What was booked later for one of its days is in
 /// `Partner.statement` and in the opening of the next one. Whoever sees a partner's `statement` sees it.
 #[derive(Clone, Debug)]
-pub struct PublishedStatement(partner_statement::Model);
+pub struct PublishedStatement(Arc<partner_statement::Model>);
+
+impl Shown for PublishedStatement {
+    type Entity = partner_statement::Entity;
+
+    fn of(row: Arc<partner_statement::Model>) -> Self {
+        Self(row)
+    }
+}
 
 /// A statement as it was published and mailed: it stays as it was told. What was booked later for one of its days is in
 /// `Partner.statement` and in the opening of the next one. Whoever sees a partner's `statement` sees it.
@@ -86,7 +89,7 @@ impl PublishedStatement {
 
     /// Owed at the end of the last day: opening + earned + adjustments − paid.
     fn closing(&self) -> Money {
-        self.money(Sums::from(&self.0).closing())
+        self.money(Sums::from(&*self.0).closing())
     }
 
     /// When it was published.
@@ -98,15 +101,6 @@ impl PublishedStatement {
 impl PublishedStatement {
     fn money(&self, minor: i64) -> Money {
         Money::minor(minor, self.0.currency)
-    }
-
-    /// The object under the caller's scope; none when it is absent or hidden.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn load(ctx: &Context<'_>, id: PartnerStatementId) -> Result<Option<Self>> {
-        let row = ctx.loaders().load_one(id).await.map_err(unshared)?;
-        Ok(row.map(Self))
     }
 }
 
@@ -134,10 +128,6 @@ impl Below for Published {
             direction: Direction::Desc,
         }
     }
-
-    fn rows(&self, rows: &Rows) -> Select<partner_statement::Entity> {
-        store::published(rows.scope())
-    }
 }
 
 /// The published statements of a partner, the latest period first.
@@ -149,32 +139,10 @@ pub async fn published_statements(
     ctx: &Context<'_>,
     partner: PartnerId,
     args: PageArgs,
-) -> async_graphql::Result<PublishedStatementConnection> {
-    ctx.may(Action::PayoutRead)?;
-    visible(ctx, partner).map_err(top_level)?;
-    let page = paging::below(ctx, partner, Published, args)
-        .await
-        .map_err(top_level)?;
-    Ok(PublishedStatementConnection::of(page, PublishedStatement))
-}
-
-impl Loader<PartnerStatementId> for Rows {
-    type Value = partner_statement::Model;
-    type Error = LoadError;
-
-    async fn load(
-        &self,
-        ids: &[PartnerStatementId],
-    ) -> Result<HashMap<PartnerStatementId, Self::Value>, LoadError> {
-        let scope = if self.actor.can(Action::PayoutRead) {
-            self.scope()
-        } else {
-            Scope::Nothing
-        };
-        let rows = store::published_by_id(&self.db, scope, ids).await;
-        let rows = rows.map_err(Arc::new)?.into_iter();
-        Ok(rows.map(|row| (row.id, row)).collect())
-    }
+) -> Result<Page<PublishedStatement>> {
+    ctx.actor().may(Action::PayoutRead)?;
+    visible(ctx, partner)?;
+    ctx.below(partner, Published, args).await
 }
 
 /// Queries of published statements.
@@ -189,13 +157,7 @@ impl StatementQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The statement's id.")] id: ID,
     ) -> Option<async_graphql::Result<PublishedStatement>> {
-        let found = async {
-            ctx.actor().may(Action::PayoutRead)?;
-            PublishedStatement::load(ctx, context::id(&id))
-                .await?
-                .ok_or_else(|| Error::not_found("id"))
-        };
-        Some(found.await.map_err(top_level))
+        ctx.by_id(&id).await
     }
 }
 

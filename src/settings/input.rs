@@ -4,22 +4,27 @@ use std::collections::BTreeMap;
 
 use async_graphql::{InputObject, MaybeUndefined};
 
+use super::ProgramSettings;
 use crate::{
-    deals::stage::{Stage, StageKind},
+    attribution::{
+        AttributionRules,
+        settings::{AttributionSettings, KindWeight, PhaseWeights, RoleWeight},
+    },
+    deals::{
+        PipelineRules,
+        rules::ConflictSettings,
+        stage::{Stage, StageKind},
+    },
     entity::{
         attribution_run::AttributionModel, deal_participant::ParticipantRole,
         touchpoint::TouchpointKind,
     },
-    error::Faults,
+    error::{Faults, Result},
     graphql::scalars::{CurrencyCode, Decimal, MoneyInput},
+    payouts::PayoutRules,
     platform::ppm::Ppm,
-    programs::{
-        Amendment,
-        settings::{
-            AttributionSettings, ConflictSettings, KindWeight, PhaseWeights, ProgramSettings,
-            RoleWeight, Tier,
-        },
-    },
+    programs::{Amendment, ProgramRules, rules::Part, settings::Tier},
+    rules::Documents,
 };
 
 /// How many minimum payouts a programme may name.
@@ -159,56 +164,84 @@ pub struct ConflictSettingsInput {
 }
 
 impl Amendment for ProgramSettingsInput {
-    fn amend(&self, last: ProgramSettings, faults: &mut Faults) -> ProgramSettings {
-        let given = self.clone();
-        let zone = given.default_time_zone.and_then(|name| {
+    fn amend(&self, last: Option<&Documents>, faults: &mut Faults) -> Result<Documents> {
+        let last = last.map(ProgramSettings::read).transpose()?;
+        self.clone()
+            .over(last.unwrap_or_default(), faults)
+            .checked(faults)
+    }
+}
+
+impl ProgramSettingsInput {
+    /// The rules with what is given in the place of the last, and a fault for each value that cannot be read.
+    fn over(self, last: ProgramSettings, faults: &mut Faults) -> ProgramSettings {
+        let ProgramSettings {
+            program,
+            pipeline,
+            attribution,
+            payouts,
+        } = last;
+        let zone = self.default_time_zone.and_then(|name| {
             let zone = name.parse().map_err(|_| "is not an IANA time zone");
             faults.take("settings.defaultTimeZone", zone)
         });
         ProgramSettings {
-            reporting_currency: given
-                .reporting_currency
-                .map_or(last.reporting_currency, |code| code.0),
-            default_time_zone: zone.unwrap_or(last.default_time_zone),
-            tiers: given.tiers.map_or(last.tiers, |tiers| {
-                tiers.into_iter().map(Tier::from).collect()
-            }),
-            stages: given
-                .stages
-                .map_or(last.stages, |stages| read_stages(stages, faults)),
-            roles: given.roles.map_or(last.roles, |roles| {
-                roles.into_iter().map(RoleWeight::from).collect()
-            }),
-            official_model: given.official_model.unwrap_or(last.official_model),
-            attribution: given
-                .attribution
-                .unwrap_or_default()
-                .amend(last.attribution),
-            conflict: given
-                .conflict
-                .map_or(last.conflict, |conflict| ConflictSettings {
-                    name_similarity_ppm: parts(
-                        faults,
-                        "settings.conflict.nameSimilarity",
-                        &conflict.name_similarity,
-                    ),
+            program: ProgramRules {
+                reporting_currency: self
+                    .reporting_currency
+                    .map_or(program.reporting_currency, |code| code.0),
+                rate_max_age_days: self.rate_max_age_days.unwrap_or(program.rate_max_age_days),
+                default_time_zone: zone.unwrap_or(program.default_time_zone),
+                tiers: self.tiers.map_or(program.tiers, |tiers| {
+                    tiers.into_iter().map(Tier::from).collect()
                 }),
-            reminder_days: given.reminder_days.unwrap_or(last.reminder_days),
-            rate_max_age_days: given.rate_max_age_days.unwrap_or(last.rate_max_age_days),
-            review_sla_hours: given.review_sla_hours.unwrap_or(last.review_sla_hours),
-            invitation_days: given.invitation_days.unwrap_or(last.invitation_days),
-            minimum_payout: given.minimum_payout.map_or(last.minimum_payout, |amounts| {
-                read_minimums(&amounts, faults)
-            }),
-            requires_payment_details: given
-                .requires_payment_details
-                .unwrap_or(last.requires_payment_details),
+            },
+            pipeline: PipelineRules {
+                stages: self
+                    .stages
+                    .map_or(pipeline.stages, |stages| read_stages(stages, faults)),
+                conflict: self
+                    .conflict
+                    .map_or(pipeline.conflict, |conflict| conflict.read(faults)),
+                reminder_days: self.reminder_days.unwrap_or(pipeline.reminder_days),
+                review_sla_hours: self.review_sla_hours.unwrap_or(pipeline.review_sla_hours),
+                invitation_days: self.invitation_days.unwrap_or(pipeline.invitation_days),
+            },
+            attribution: AttributionRules {
+                roles: self.roles.map_or(attribution.roles, |roles| {
+                    roles.into_iter().map(RoleWeight::from).collect()
+                }),
+                official_model: self.official_model.unwrap_or(attribution.official_model),
+                models: self
+                    .attribution
+                    .unwrap_or_default()
+                    .over(attribution.models),
+            },
+            payouts: PayoutRules {
+                minimum_payout: self
+                    .minimum_payout
+                    .map_or(payouts.minimum_payout, |amounts| {
+                        read_minimums(&amounts, faults)
+                    }),
+                requires_payment_details: self
+                    .requires_payment_details
+                    .unwrap_or(payouts.requires_payment_details),
+            },
+        }
+    }
+}
+
+impl ConflictSettingsInput {
+    fn read(&self, faults: &mut Faults) -> ConflictSettings {
+        let path = "settings.conflict.nameSimilarity";
+        ConflictSettings {
+            name_similarity_ppm: parts(faults, path, &self.name_similarity),
         }
     }
 }
 
 impl AttributionSettingsInput {
-    fn amend(self, last: AttributionSettings) -> AttributionSettings {
+    fn over(self, last: AttributionSettings) -> AttributionSettings {
         let phases = |phases: PhaseWeightsInput| PhaseWeights {
             pre_sales: phases.pre_sales,
             transaction: phases.transaction,

@@ -3,6 +3,7 @@
 use async_graphql::{Object, SimpleObject};
 
 use crate::{
+    attribution,
     deals::stage,
     entity::{
         attribution_run::AttributionModel, deal_participant::ParticipantRole,
@@ -10,49 +11,50 @@ use crate::{
     },
     graphql::scalars::{Decimal, Money, percent},
     platform::{money::Currency, ppm::Ppm},
-    programs::settings,
+    programs,
 };
 
 /// The rules of a programme.
 #[derive(Clone, Debug)]
-pub struct ProgramSettings(pub settings::ProgramSettings);
+pub struct ProgramSettings(pub super::ProgramSettings);
 
 /// The rules of a programme: one document, changed as a whole version.
 #[Object]
 impl ProgramSettings {
     /// The currency in which sums over deals are shown, by ISO 4217.
     fn reporting_currency(&self) -> &str {
-        &self.0.reporting_currency
+        &self.0.program.reporting_currency
     }
 
     /// Days by which an exchange rate may be older than the day it is wanted for: rates rest at weekends.
     fn rate_max_age_days(&self) -> u16 {
-        self.0.rate_max_age_days
+        self.0.program.rate_max_age_days
     }
 
     /// The programme's IANA time zone, such as `Europe/Berlin`. Its days are the business days of the programme: dates
     /// without a time, periods of statements, payout runs and rebates, the daily cap of touchpoints and days of exchange
     /// rates. Windows of days end at the same time of day. Registrations that bring no zone of their own have it too.
     fn default_time_zone(&self) -> &str {
-        self.0.default_time_zone.name()
+        self.0.program.default_time_zone.name()
     }
 
     /// The levels of partnership, as listed. At most 20.
     #[graphql(directive = crate::graphql::cost::list_size::apply(5, None))]
     fn tiers(&self) -> Vec<Tier> {
-        self.0.tiers.iter().map(Tier::of).collect()
+        self.0.program.tiers.iter().map(Tier::of).collect()
     }
 
     /// The pipeline, as listed. At most 30.
     #[graphql(directive = crate::graphql::cost::list_size::apply(10, None))]
     fn stages(&self) -> Vec<Stage> {
-        self.0.stages.iter().map(Stage::of).collect()
+        self.0.pipeline.stages.iter().map(Stage::of).collect()
     }
 
     /// What each role on a deal weighs; a role that is not listed weighs nothing. At most 7.
     #[graphql(directive = crate::graphql::cost::list_size::apply(7, None))]
     fn roles(&self) -> Vec<RoleWeight> {
         self.0
+            .attribution
             .roles
             .iter()
             .map(|entry| RoleWeight {
@@ -64,40 +66,40 @@ impl ProgramSettings {
 
     /// The model whose credit is paid; others may be looked at beside it.
     fn official_model(&self) -> AttributionModel {
-        self.0.official_model
+        self.0.attribution.official_model
     }
 
     /// Parameters of the models.
     fn attribution(&self) -> AttributionSettings {
-        AttributionSettings::of(&self.0.attribution)
+        AttributionSettings::of(&self.0.attribution.models)
     }
 
     /// When two customers are taken for possibly the same.
     fn conflict(&self) -> ConflictSettings {
         ConflictSettings {
-            name_similarity: percent(Ppm::new(self.0.conflict.name_similarity_ppm)),
+            name_similarity: percent(Ppm::new(self.0.pipeline.conflict.name_similarity_ppm)),
         }
     }
 
     /// Days before the end of protection on which the partner is reminded. At most 10.
     fn reminder_days(&self) -> &[u16] {
-        &self.0.reminder_days
+        &self.0.pipeline.reminder_days
     }
 
     /// Hours in which a registration is to be decided.
     fn review_sla_hours(&self) -> u16 {
-        self.0.review_sla_hours
+        self.0.pipeline.review_sla_hours
     }
 
     /// Days for which an invitation to a deal stands.
     fn invitation_days(&self) -> u16 {
-        self.0.invitation_days
+        self.0.pipeline.invitation_days
     }
 
     /// The smallest payout by currency; less is carried forward. A currency that is not listed has none. At most 30.
     #[graphql(directive = crate::graphql::cost::list_size::apply(3, None))]
     fn minimum_payout(&self) -> Vec<Money> {
-        let amounts = self.0.minimum_payout.iter();
+        let amounts = self.0.payouts.minimum_payout.iter();
         amounts
             .filter_map(|(code, minor)| Some(Money::minor(*minor, code.parse::<Currency>().ok()?)))
             .collect()
@@ -106,7 +108,7 @@ impl ProgramSettings {
     /// Whether only partners with payment details are paid; what others earned is listed as an exception of each run and
     /// waits until they have set them.
     fn requires_payment_details(&self) -> bool {
-        self.0.requires_payment_details
+        self.0.payouts.requires_payment_details
     }
 }
 
@@ -130,7 +132,7 @@ pub struct Tier {
 }
 
 impl Tier {
-    fn of(tier: &settings::Tier) -> Self {
+    fn of(tier: &programs::settings::Tier) -> Self {
         Self {
             key: tier.key.clone(),
             name: tier.name.clone(),
@@ -216,7 +218,7 @@ pub struct KindWeight {
 }
 
 impl AttributionSettings {
-    fn of(parameters: &settings::AttributionSettings) -> Self {
+    fn of(parameters: &attribution::settings::AttributionSettings) -> Self {
         Self {
             half_life_days: parameters.half_life_days,
             lookback_days: parameters.lookback_days,

@@ -6,29 +6,29 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_security::skeleton;
 
-use crate::platform::text::visible;
+use super::text::visible;
 
 /// A word of a name, and how it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
+pub struct Word {
     /// Folded: lower case, without accents, in its own script.
-    pub(super) text: String,
+    pub text: String,
     /// Dots or slashes between its letters, or capitals after small ones: `S.p.A.`, `A/S`, `SpA`.
-    pub(super) spelled: bool,
+    pub spelled: bool,
     /// All of it in capitals.
-    pub(super) capitals: bool,
+    pub capitals: bool,
     /// The number of the brackets it is in; 0 outside.
-    pub(super) bracket: usize,
+    pub bracket: usize,
 }
 
 /// The folded words of a text.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     read(text).into_iter().map(|word| word.text).collect()
 }
 
 /// The words of a text: compatibility characters unified (NFKC), invisible ones out, case and accents folded,
 /// punctuation out, spelled-out initials joined (`S. p. A.` is `spa`).
-pub(super) fn read(text: &str) -> Vec<Word> {
+pub fn read(text: &str) -> Vec<Word> {
     let unified: String = visible(text).nfkc().collect();
     let mut words = Vec::new();
     let (mut raw, mut bracket, mut brackets) = (String::new(), 0, 0);
@@ -89,7 +89,7 @@ fn fold(letters: &str) -> String {
 }
 
 /// Initials that follow each other are one word; `spelled` when that is how they were written.
-pub(super) fn join_initials(words: Vec<Word>, spelled: bool) -> Vec<Word> {
+pub fn join_initials(words: Vec<Word>, spelled: bool) -> Vec<Word> {
     let is_initial = |word: &Word| {
         let mut letters = word.text.chars();
         let only = letters.next().filter(|_| letters.next().is_none());
@@ -112,7 +112,7 @@ pub(super) fn join_initials(words: Vec<Word>, spelled: bool) -> Vec<Word> {
 }
 
 /// A folded word in Latin letters. Chinese characters stay: their sound is shared by many.
-pub(super) fn latin(word: &str) -> String {
+pub fn latin(word: &str) -> String {
     if word.is_ascii() {
         return word.to_owned();
     }
@@ -142,7 +142,7 @@ fn is_han(c: char) -> bool {
 }
 
 /// A Latin word with letters written out in one way: `ae`, `oe`, `ue` and `aa` for `ä`, `ö`, `ü` and `å`.
-pub(super) fn written_out(word: &str) -> String {
+pub fn written_out(word: &str) -> String {
     let mut plain = String::with_capacity(word.len());
     let mut before = ' ';
     let mut rest = word.chars().peekable();
@@ -164,7 +164,7 @@ pub(super) fn written_out(word: &str) -> String {
 
 /// The text that letters of other scripts imitate, where all of them look like Latin ones: `Аcme` with a Cyrillic А
 /// reads `acme`. Nothing for any other text.
-pub(super) fn imitated(text: &str) -> Option<String> {
+pub fn imitated(text: &str) -> Option<String> {
     let text: String = visible(text).nfkc().collect();
     let mut imitates = false;
     let mut read = String::with_capacity(text.len());

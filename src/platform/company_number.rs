@@ -3,9 +3,17 @@
 //!
 //! Pure: decides from facts alone.
 
-use super::data::WORDS;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::spelling::{latin, words};
-use crate::platform::text::visible;
+use super::text::visible;
+
+/// The words that people and exports write where there is no number.
+static NO_VALUES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let lines = include_str!("data/no_values.txt").lines();
+    lines.filter(|line| !line.starts_with('#')).collect()
+});
 
 /// The fewest digits of a telephone number that can tell two companies apart, and the most there are (E.164).
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
@@ -25,7 +33,7 @@ pub fn registration_number_key(number: &str) -> Option<String> {
     let made_up = if letters.is_empty() {
         is_repeated(&digits) || counts(&digits)
     } else {
-        WORDS.empty.contains(letters.as_str()) || digits.bytes().all(|digit| digit == b'0')
+        NO_VALUES.contains(letters.as_str()) || digits.bytes().all(|digit| digit == b'0')
     };
     (key.chars().count() >= 4 && !digits.is_empty() && !made_up).then(|| key.to_uppercase())
 }
@@ -79,8 +87,8 @@ fn is_rounded(text: &str) -> bool {
 /// A word that stands for no value.
 fn is_empty(text: &str) -> bool {
     let words = words(text);
-    WORDS.empty.contains(words.join(" ").as_str())
-        || words.iter().all(|word| WORDS.empty.contains(word.as_str()))
+    NO_VALUES.contains(words.join(" ").as_str())
+        || words.iter().all(|word| NO_VALUES.contains(word.as_str()))
 }
 
 fn is_repeated(digits: &str) -> bool {

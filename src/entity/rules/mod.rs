@@ -1,0 +1,3 @@
+//! Tables of `rules`.
+
+pub mod rule_document;
