@@ -173,8 +173,8 @@ events! {
     PayoutRunExecuting = "payout_run.executing" on run_id: PayoutRunId {}
     /// Every payment of a run is settled.
     PayoutRunCompleted = "payout_run.completed" on run_id: PayoutRunId {}
-    /// A partner was paid.
-    PayoutPaid = "payout.paid" on payout_id: PayoutId { partner_id: PartnerId }
+    /// A partner was paid; the provider names the payment by this reference. Events of before have none.
+    PayoutPaid = "payout.paid" on payout_id: PayoutId { partner_id: PartnerId, reference: Option<String> }
     /// A payment failed; its amount is payable again.
     PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }
     /// A failed payment was handed to the provider again.

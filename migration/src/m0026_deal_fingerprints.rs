@@ -1,4 +1,5 @@
-//! A deal carries a fingerprint of what it is worth, to whom and under which rules; deals of before are listed without one.
+//! A deal carries a fingerprint of what it is worth, to whom, under which rules, and how and when it ended; deals of
+//! before are listed without one.
 
 use crate::ddl;
 use sea_orm_migration::{

@@ -7,8 +7,8 @@
 use std::ops::Deref;
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    Iterable, ModelTrait, QueryFilter, QuerySelect, QueryTrait, Select, Value,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, ModelTrait, QueryFilter, QuerySelect, QueryTrait, Select, Value,
     sea_query::{LockType, Query},
 };
 
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    platform::fingerprint,
     tx::Tx,
 };
 
@@ -135,17 +136,23 @@ impl Tx {
         let before = &held.0;
         let mut after = before.clone();
         edit(&mut after);
+        let version = held.version()?;
+        after.set(E::VERSION, (version + 1).into());
+        if let Some(column) = E::UPDATED_AT {
+            after.set(column, self.now().into());
+        }
+        let mut row = <E::ActiveModel as ActiveModelTrait>::default();
+        for column in E::Column::iter() {
+            row.set(column, after.get(column));
+        }
+        let after = fingerprint::carried(row).map_err(|error| Error::Internal(Box::new(error)))?;
         let mut change = <E::ActiveModel as ActiveModelTrait>::default();
         for column in E::Column::iter() {
-            let value = after.get(column);
-            if value != before.get(column) {
+            if let ActiveValue::Set(value) = after.get(column)
+                && value != before.get(column)
+            {
                 change.set(column, value);
             }
-        }
-        let version = held.version()?;
-        change.set(E::VERSION, (version + 1).into());
-        if let Some(column) = E::UPDATED_AT {
-            change.set(column, self.now().into());
         }
         let mut update = E::update_many()
             .set(change)

@@ -78,6 +78,7 @@ pub async fn record(tx: &Tx, command: Record) -> Result<Held<touchpoint::Entity>
         verified_at: tx.actor().user_id().is_none().then(|| tx.now()),
         rejection_reason: None,
         version: 1,
+        fingerprint: None,
     };
     tx.record(Event::TouchpointRecorded {
         touchpoint_id: row.id,

@@ -4,10 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, UnionType},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, sea_query::UnionType,
 };
 
 use crate::{
@@ -112,19 +110,19 @@ pub async fn partners_on<C: ConnectionTrait>(db: &C, deal: DealId) -> Result<BTr
 pub async fn await_approval(tx: &Tx, deal: DealId, after: DateTime<Utc>) -> Result<()> {
     use touchpoint::Column;
     let open = [TouchpointStatus::Claimed, TouchpointStatus::Verified];
-    touchpoint::Entity::update_many()
-        .set(touchpoint::ActiveModel {
-            status: Set(TouchpointStatus::AwaitingApproval),
-            verified_by: Set(None),
-            verified_at: Set(None),
-            ..Default::default()
-        })
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+    let late = touchpoint::Entity::find()
         .filter(Column::DealId.eq(deal))
         .filter(Column::OccurredAt.gt(after))
         .filter(Column::Status.is_in(open))
-        .exec(tx)
+        .order_by_asc(Column::Id);
+    for late in tx.lock(late).await? {
+        tx.save(&late, |row| {
+            row.status = TouchpointStatus::AwaitingApproval;
+            row.verified_by = None;
+            row.verified_at = None;
+        })
         .await?;
+    }
     Ok(())
 }
 

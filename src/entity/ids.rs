@@ -73,6 +73,8 @@ crate::typed_ids! {
     LedgerEntryId = "entry";
     /// A payout run.
     PayoutRunId = "payoutrun";
+    /// A payment file.
+    PayoutExportId = "payoutexport";
     /// A payment to one partner.
     PayoutId = "payout";
     /// A reason why a partner is not paid by a run.

@@ -208,6 +208,7 @@ fn decide(
         verified_at: (!is_late).then(|| tx.now()),
         rejection_reason: None,
         version: 1,
+        fingerprint: None,
     };
     match stored.touchpoints.get(&draft.external_id) {
         Some(known) if same(known, &told) => Fate::Unchanged,

@@ -95,6 +95,7 @@ fn decide(
             tx.record(Event::PayoutPaid {
                 payout_id,
                 partner_id,
+                reference: Some(reference.clone()),
             });
             let postings = rules::settled(partner_id.uuid(), payment.amount_minor);
             let posted = transaction(

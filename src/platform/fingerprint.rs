@@ -38,10 +38,20 @@ pub struct Table {
     pub prefix: &'static str,
     /// What is not in the fingerprint, and why.
     pub left_out: LeftOut,
-    /// Whether the fingerprint is a column of the table itself, as where rows may say something else later, or where every
-    /// change would write one row more.
-    pub carries_its_own: bool,
+    /// Where the fingerprints are.
+    pub kept: Kept,
     columns: Vec<(String, Kind)>,
+}
+
+/// Where the fingerprints of a table are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Beside the table, one row each: a row that is gone is missed.
+    Beside,
+    /// In a column of the table, where every change would write one row more.
+    InTheRow,
+    /// Both: rows may say something else later, and one that is gone is missed.
+    Both,
 }
 
 /// What a column holds, as far as reading it differs.
@@ -88,7 +98,8 @@ pub struct Before {
     pub rows: HashMap<Uuid, Moved>,
 }
 
-/// What a deal may change without a new fingerprint. What it is worth, to whom and under which rules changes only with one.
+/// What a deal may change without a new fingerprint. What it is worth, to whom, under which rules, and how and when it
+/// ended changes only with one.
 const DEAL: LeftOut = &[
     ("external_id", "the number of another system"),
     ("number", "for people"),
@@ -101,14 +112,9 @@ const DEAL: LeftOut = &[
         "stage",
         "moves until the deal is closed; the status says that",
     ),
-    (
-        "status",
-        "moves; compared with the credit and the commission that follow",
-    ),
     ("time_zone", "of the protection; decides no money"),
     ("expected_close_on", "a forecast"),
     ("opened_at", "decides no money"),
-    ("closed_at", "set later; compared with the credit"),
     ("loss_reason", "of deals that pay nothing"),
     ("loss_detail", "of deals that pay nothing"),
     ("competitor", "decides no money"),
@@ -140,14 +146,14 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             )],
         ),
         Table {
-            carries_its_own: true,
+            kept: Kept::InTheRow,
             ..Table::of::<entity::audit_event::Entity>(
                 "audit",
                 &[("fingerprint", "the fingerprint itself")],
             )
         },
         Table {
-            carries_its_own: true,
+            kept: Kept::InTheRow,
             ..Table::of::<entity::deal::Entity>("deal", DEAL)
         },
         Table::of::<entity::deal_refund::Entity>("refund", &[]),
@@ -193,12 +199,12 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
                 ),
                 (
                     "provider_reference",
-                    "evidence from the provider; decides no amount and no payee",
+                    "set when the payment is settled; compared with the audit trail",
                 ),
                 ("failure", "the provider's words; decides nothing"),
                 (
                     "attempt",
-                    "counts retries for the provider's key; decides no amount and no payee",
+                    "counted up by a retry; compared with the audit trail",
                 ),
                 (
                     "paid_at",
@@ -209,6 +215,13 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             ],
         ),
         Table::of::<entity::payout_exception::Entity>("exception", &[]),
+        Table {
+            kept: Kept::Both,
+            ..Table::of::<entity::payout_export::Entity>(
+                "payoutexport",
+                &[("fingerprint", "the fingerprint itself")],
+            )
+        },
         Table::of::<entity::payout_run::Entity>(
             "payoutrun",
             &[
@@ -231,19 +244,13 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
         ),
         Table::of::<entity::program_version::Entity>("programversion", &[]),
         Table::of::<entity::rebate_entry::Entity>("rebate", &[]),
-        Table::of::<entity::touchpoint::Entity>(
-            "touchpoint",
-            &[
-                (
-                    "status",
-                    "moves until the deal is won; the credit that was computed then has fingerprints",
-                ),
-                ("verified_by", "set with the status"),
-                ("verified_at", "set with the status"),
-                ("rejection_reason", "set with the status"),
-                COUNTS,
-            ],
-        ),
+        Table {
+            kept: Kept::Both,
+            ..Table::of::<entity::touchpoint::Entity>(
+                "touchpoint",
+                &[COUNTS, ("fingerprint", "the fingerprint itself")],
+            )
+        },
     ]
 });
 
@@ -267,7 +274,7 @@ impl Table {
             name: E::default().table_name(),
             prefix,
             left_out,
-            carries_its_own: false,
+            kept: Kept::Beside,
             columns,
         }
     }
@@ -294,15 +301,17 @@ impl Table {
         for (name, _) in &self.columns {
             let _ = write!(select, "t.\"{name}\", ");
         }
-        let own = if self.carries_its_own {
-            "t.fingerprint"
-        } else {
-            "f.fingerprint"
-        };
-        let known = if self.carries_its_own {
-            "(t.fingerprint IS NOT NULL OR f.row_id IS NOT NULL)"
-        } else {
-            "(f.row_id IS NOT NULL)"
+        let (own, known) = match self.kept {
+            Kept::Beside => ("f.fingerprint", "(f.row_id IS NOT NULL)"),
+            Kept::InTheRow => (
+                "t.fingerprint",
+                "(t.fingerprint IS NOT NULL OR f.row_id IS NOT NULL)",
+            ),
+            // The one beside is that of the first day: the row that lost its own is altered, not older.
+            Kept::Both => (
+                "COALESCE(t.fingerprint, f.fingerprint)",
+                "(f.row_id IS NOT NULL)",
+            ),
         };
         let sql = format!(
             "SELECT {select}t.id AS id_of_row, {own} AS written, {known} AS known FROM \"{table}\" t \
@@ -463,7 +472,7 @@ pub fn of<A: ActiveModelTrait>(table: &Table, row: &A) -> Result<(Uuid, Uuid), F
 /// # Errors
 /// As [`of`].
 pub fn carried<A: ActiveModelTrait>(mut row: A) -> Result<A, Foreign> {
-    let table = table(A::Entity::default().table_name()).filter(|one| one.carries_its_own);
+    let table = table(A::Entity::default().table_name()).filter(|one| one.kept != Kept::Beside);
     let column =
         <A::Entity as EntityTrait>::Column::iter().find(|column| column.as_str() == "fingerprint");
     if let Some((table, column)) = table.zip(column) {
@@ -478,7 +487,8 @@ pub fn carried<A: ActiveModelTrait>(mut row: A) -> Result<A, Foreign> {
 /// # Errors
 /// As [`of`].
 pub fn of_all<A: ActiveModelTrait>(rows: &[A]) -> Result<Vec<row_fingerprint::Model>, Foreign> {
-    let Some(table) = table(A::Entity::default().table_name()).filter(|one| !one.carries_its_own)
+    let Some(table) =
+        table(A::Entity::default().table_name()).filter(|one| one.kept != Kept::InTheRow)
     else {
         return Ok(Vec::new());
     };

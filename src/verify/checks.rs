@@ -167,6 +167,12 @@ pub(super) const ALL: &[Check] = &[
               AND t.kind = 'PAYOUT_SETTLEMENT' AND t.effective_at = p.paid_at)",
     },
     Check {
+        promise: "every payment has the attempts and the reference that the audit trail says",
+        prefix: PayoutId::PREFIX,
+        rows: "SELECT COUNT(*) FROM payout",
+        sql: ATTEMPTS,
+    },
+    Check {
         promise: "every partner is paid to the account that was set last",
         prefix: PaymentDetailsId::PREFIX,
         rows: "SELECT COUNT(*) FROM payment_details",
@@ -214,6 +220,19 @@ const RUNS: &str = "SELECT r.id AS id, r.number || ' is ' || r.status || ' and d
        OR (f.fingerprint IS NOT NULL AND (r.executed_at IS NOT NULL OR r.executed_by IS NOT NULL) \
          AND NOT EXISTS (SELECT 1 FROM audit_event e WHERE e.subject_id = r.id AND e.action = 'payout_run.executing' \
            AND e.at = r.executed_at AND e.actor_id IS NOT DISTINCT FROM r.executed_by))";
+
+/// A payment is tried once, and once more with every retry; the provider's reference came with its answer.
+const ATTEMPTS: &str = "SELECT p.id AS id, CASE WHEN p.attempt <> 1 + COALESCE(r.retries, 0) \
+       THEN 'counts ' || CAST(p.attempt AS TEXT) || ' attempts instead of ' || CAST(1 + COALESCE(r.retries, 0) AS TEXT) \
+       ELSE 'was paid under another reference than ' || COALESCE(p.provider_reference, 'none') END AS detail \
+     FROM payout p \
+     JOIN row_fingerprint f ON f.row_id = p.id AND f.table_name = 'payout' AND f.fingerprint IS NOT NULL \
+     LEFT JOIN (SELECT subject_id, COUNT(*) AS retries FROM audit_event WHERE action = 'payout.retried' \
+       GROUP BY subject_id) r ON r.subject_id = p.id \
+     LEFT JOIN audit_event e ON e.subject_id = p.id AND e.action = 'payout.paid' \
+     WHERE p.attempt <> 1 + COALESCE(r.retries, 0) \
+       OR (p.status = 'PAID' AND e.details ->> 'reference' IS DISTINCT FROM p.provider_reference \
+         AND e.details ->> 'reference' IS NOT NULL)";
 
 /// The same for plans.
 const PLANS: &str = "SELECT p.id AS id, p.status || ' ' || p.name || ' differs from the audit trail' AS detail \

@@ -26,6 +26,7 @@ pub struct Model {
     pub verified_at: Option<DateTimeUtc>,
     pub rejection_reason: Option<String>,
     pub version: i64,
+    pub fingerprint: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
 };
 use uuid::Uuid;
 
 use crate::{
     app::App,
     entity::{ids::PayoutRunId, payout_export},
-    error::Result,
+    error::{Error, Result},
+    platform::fingerprint,
     tx::{CHUNK, Call, Tx},
 };
 
@@ -59,14 +61,10 @@ pub(super) async fn take(app: &App, wanted: &Wanted) -> Result<Claim> {
 }
 
 async fn claim(tx: &Tx, wanted: Wanted) -> Result<Claim> {
-    use payout_export::Column;
     let claim_id = Uuid::from_u128(rand::random());
-    let found = payout_export::Entity::find_by_id(wanted.name.clone())
-        .lock_exclusive()
-        .one(tx)
-        .await?;
-    let Some(row) = found else {
+    let Some(row) = locked(tx, &wanted.name).await? else {
         let row = payout_export::Model {
+            id: tx.id(),
             name: wanted.name,
             run_id: wanted.run,
             store_id: wanted.store,
@@ -75,6 +73,7 @@ async fn claim(tx: &Tx, wanted: Wanted) -> Result<Claim> {
             payments: i64::try_from(wanted.payments).unwrap_or(i64::MAX),
             claimed_at: tx.now(),
             written_at: None,
+            fingerprint: None,
         };
         let is_new = tx.insert_new(row.into_active_model()).await?;
         return Ok(if is_new {
@@ -89,25 +88,39 @@ async fn claim(tx: &Tx, wanted: Wanted) -> Result<Claim> {
     if tx.now() < row.claimed_at + RESPECTED {
         return Ok(Claim::Theirs);
     }
-    let taken = payout_export::Entity::update_many()
-        .col_expr(Column::StoreId, Expr::value(wanted.store))
-        .col_expr(Column::ClaimId, Expr::value(claim_id))
-        .col_expr(Column::ContentHash, Expr::value(wanted.hash))
-        .col_expr(
-            Column::Payments,
-            Expr::value(i64::try_from(wanted.payments).unwrap_or(i64::MAX)),
-        )
-        .col_expr(Column::ClaimedAt, Expr::value(tx.now()))
-        .filter(Column::Name.eq(wanted.name))
-        .filter(Column::ClaimId.eq(row.claim_id))
-        .filter(Column::WrittenAt.is_null())
+    let taken = payout_export::ActiveModel {
+        store_id: Set(wanted.store),
+        claim_id: Set(claim_id),
+        content_hash: Set(wanted.hash),
+        payments: Set(i64::try_from(wanted.payments).unwrap_or(i64::MAX)),
+        claimed_at: Set(tx.now()),
+        ..Default::default()
+    };
+    change(tx, row, taken).await?;
+    Ok(Claim::Ours(claim_id))
+}
+
+/// The row of a file, which nobody else changes before the end of this unit of work.
+async fn locked(tx: &Tx, name: &str) -> Result<Option<payout_export::Model>> {
+    let of_name = payout_export::Entity::find().filter(payout_export::Column::Name.eq(name));
+    Ok(of_name.lock_exclusive().one(tx).await?)
+}
+
+/// Writes what changes on a row that is locked, with the fingerprint of what it says then.
+async fn change(
+    tx: &Tx,
+    row: payout_export::Model,
+    change: payout_export::ActiveModel,
+) -> Result<()> {
+    let id = row.id;
+    let change = fingerprint::changed(row.into_active_model().reset_all(), change)
+        .map_err(|error| Error::Internal(Box::new(error)))?;
+    payout_export::Entity::update_many()
+        .set(change)
+        .filter(payout_export::Column::Id.eq(id))
         .exec(tx)
         .await?;
-    Ok(if taken.rows_affected == 1 {
-        Claim::Ours(claim_id)
-    } else {
-        Claim::Theirs
-    })
+    Ok(())
 }
 
 /// Records that the file of a claim is written, with the hash of what it holds; says whether the claim still held.
@@ -115,20 +128,22 @@ async fn claim(tx: &Tx, wanted: Wanted) -> Result<Claim> {
 /// # Errors
 /// The database failed.
 pub(super) async fn keep(app: &App, name: &str, claim: Uuid, hash: String) -> Result<bool> {
-    use payout_export::Column;
     let name = name.to_owned();
     app.write(Call::system("payoutExportKeep"), move |tx| {
         let (name, hash) = (name.clone(), hash.clone());
         Box::pin(async move {
-            let kept = payout_export::Entity::update_many()
-                .col_expr(Column::WrittenAt, Expr::value(tx.now()))
-                .col_expr(Column::ContentHash, Expr::value(hash))
-                .filter(Column::Name.eq(name))
-                .filter(Column::ClaimId.eq(claim))
-                .filter(Column::WrittenAt.is_null())
-                .exec(tx)
-                .await?;
-            Ok(kept.rows_affected == 1)
+            let held =
+                |row: &payout_export::Model| row.claim_id == claim && row.written_at.is_none();
+            let Some(row) = locked(tx, &name).await?.filter(held) else {
+                return Ok(false);
+            };
+            let kept = payout_export::ActiveModel {
+                written_at: Set(Some(tx.now())),
+                content_hash: Set(hash),
+                ..Default::default()
+            };
+            change(tx, row, kept).await?;
+            Ok(true)
         })
     })
     .await

@@ -228,6 +228,7 @@ impl Draft {
                 verified_at: verified.then(|| recorded_at + TimeDelta::hours(2)),
                 rejection_reason: None,
                 version: if verified { 2 } else { 1 },
+                fingerprint: None,
             }
         })
     }

@@ -307,12 +307,16 @@ impl Socket {
 
 async fn a_websocket_is_closed_with_the_code_of_its_fault(t: TestApp) {
     let ada = token(&t, &t.admin().await);
-    let server = Server::start(&t, Patience::default(), |settings| {
+    let hasty = Server::start(&t, Patience::default(), |settings| {
         settings.init_timeout = Duration::from_millis(150);
+    })
+    .await;
+    assert_eq!(Socket::open(&hasty).await.closed().await, 4408);
+
+    let server = Server::start(&t, Patience::default(), |settings| {
         settings.body = 64 * 1024;
     })
     .await;
-    assert_eq!(Socket::open(&server).await.closed().await, 4408);
 
     let mut forged = Socket::open(&server).await;
     forged

@@ -255,20 +255,11 @@ impl World {
     /// Marks a deal as won now, as a stage move does, without credit or commission.
     pub async fn close(&self, deal: DealId) {
         let now = self.now();
-        self.t
-            .write(move |tx| {
-                Box::pin(async move {
-                    deal::Entity::update_many()
-                        .col_expr(deal::Column::Status, Expr::value(SalesStatus::Won))
-                        .col_expr(deal::Column::ClosedAt, Expr::value(now))
-                        .filter(deal::Column::Id.eq(deal))
-                        .exec(tx)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
-            .unwrap();
+        let won = move |row: &mut deal::Model| {
+            row.status = SalesStatus::Won;
+            row.closed_at = Some(now);
+        };
+        self.t.change_deal(deal, won).await;
     }
 
     /// Wins a deal now: credit, commission and ledger entries in one unit of work.

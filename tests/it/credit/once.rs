@@ -5,7 +5,7 @@ use ensemble::{
     entity::{
         accrual,
         attribution_run::AttributionModel,
-        deal,
+        deal::DealBusiness,
         deal_participant::ParticipantRole,
         ids::{DealId, PartnerId},
         ledger_account::LedgerAccountKind,
@@ -14,7 +14,7 @@ use ensemble::{
     platform::ids::{self, TypedId},
 };
 use sea_orm::{ColumnTrait, QueryFilter};
-use sea_orm::{EntityTrait, PaginatorTrait, sea_query::Expr};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use super::{World, plans::pool};
@@ -424,18 +424,8 @@ async fn a_deal_that_pays_nothing_names_the_cause(t: TestApp) {
         w.brought(partner, 100_000).await,
     );
     w.join(resold, partner, ParticipantRole::Reseller, 5).await;
-    t.write(move |tx| {
-        Box::pin(async move {
-            deal::Entity::update_many()
-                .col_expr(deal::Column::Business, Expr::value("RENEWAL"))
-                .filter(deal::Column::Id.eq(renewal))
-                .exec(tx)
-                .await?;
-            Ok(())
-        })
-    })
-    .await
-    .unwrap();
+    t.change_deal(renewal, |row| row.business = DealBusiness::Renewal)
+        .await;
     let expected = [
         (early, w.ago(30), "NO_ACTIVE_PLAN"),
         (euros, w.now(), "NO_PLAN_IN_CURRENCY"),

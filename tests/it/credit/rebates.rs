@@ -10,11 +10,9 @@ use ensemble::{
         ledger_account::LedgerAccountKind,
         rebate_entry, rebate_volume,
     },
-    platform::{fingerprint, ids::TypedId},
+    platform::ids::TypedId,
 };
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use super::{World, plans::pool};
@@ -52,33 +50,11 @@ impl World {
         deal
     }
 
-    async fn set(
-        &self,
-        deal: DealId,
-        column: deal::Column,
-        value: impl Into<sea_orm::Value> + Clone + Send + Sync + 'static,
-    ) {
-        self.t
-            .write(move |tx| {
-                let value: sea_orm::Value = value.clone().into();
-                Box::pin(async move {
-                    let row = deal::Entity::find_by_id(deal).one(tx).await?.unwrap();
-                    let mut change = <deal::ActiveModel as Default>::default();
-                    change.set(column, value);
-                    let row = row.into_active_model().reset_all();
-                    let change = fingerprint::changed(row, change).unwrap();
-                    let update = deal::Entity::update_many().set(change);
-                    update.filter(deal::Column::Id.eq(deal)).exec(tx).await?;
-                    Ok(())
-                })
-            })
-            .await
-            .unwrap();
-    }
-
     async fn renewal(&self, partner: PartnerId, value_minor: i64) -> DealId {
         let deal = self.resold(partner, value_minor).await;
-        self.set(deal, deal::Column::Business, "RENEWAL").await;
+        self.t
+            .change_deal(deal, |row| row.business = DealBusiness::Renewal)
+            .await;
         assert_eq!(self.stored(deal).await.business, DealBusiness::Renewal);
         deal
     }
@@ -212,10 +188,12 @@ async fn the_owner_is_paid_where_nobody_resells_and_everybody_for_itself(t: Test
     w.plan(rebate("MARGINAL")).await;
     let (alpha, beta) = (w.partner("Alpha").await, w.partner("Beta").await);
     let owned = w.deal(12_000_000, "USD").await;
-    w.set(owned, deal::Column::PartnerId, alpha.uuid()).await;
+    w.t.change_deal(owned, move |row| row.partner_id = Some(alpha))
+        .await;
     assert_eq!(w.paid_for(owned).await, ["2600.00"]);
     let resold = w.resold(beta, 1_000_000).await;
-    w.set(resold, deal::Column::PartnerId, alpha.uuid()).await;
+    w.t.change_deal(resold, move |row| row.partner_id = Some(alpha))
+        .await;
     assert_eq!(w.paid_for(resold).await, ["200.00"]);
     assert_eq!(w.accrued(beta).await, 20_000);
     let nobody = w.deal(1_000_000, "USD").await;

@@ -184,6 +184,7 @@ async fn removing_a_partner_keeps_its_touchpoints(t: TestApp) {
             verified_by: Set(None),
             verified_at: Set(None),
             version: Set(1),
+            fingerprint: Set(None),
         };
         Box::pin(async move { tx.insert(row).await })
     })

@@ -71,15 +71,16 @@ impl World {
             let world = world.clone();
             Box::pin(async move {
                 let id: AccrualId = tx.id();
-                let deal = deal::Entity::find_by_id(world.deal).one(tx).await?.unwrap();
-                let won_at = deal.closed_at.unwrap_or(tx.now());
-                let closed = deal::ActiveModel {
-                    id: Set(world.deal),
-                    status: Set(SalesStatus::Won),
-                    closed_at: Set(Some(won_at)),
-                    ..Default::default()
-                };
-                deal::Entity::update(closed).exec(tx).await?;
+                let held = tx
+                    .lock(deal::Entity::find_by_id(world.deal))
+                    .await?
+                    .remove(0);
+                let won_at = held.closed_at.unwrap_or(tx.now());
+                tx.save(&held, |row| {
+                    row.status = SalesStatus::Won;
+                    row.closed_at = Some(won_at);
+                })
+                .await?;
                 tx.insert(world.accrual(id, line, won_at)).await?;
                 let partner = line.partner.uuid();
                 let (kind, postings) = match line.kind {

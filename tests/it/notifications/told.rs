@@ -330,6 +330,7 @@ async fn a_failed_payment_is_explained_to_finance_only(t: TestApp) {
         Event::PayoutPaid {
             payout_id: paid,
             partner_id: world.acme,
+            reference: None,
         },
     )
     .await;

@@ -149,6 +149,8 @@ impl Client {
                 "touches",
                 "number",
                 "line_count",
+                "payments",
+                "attempt",
             ]
             .contains(&column)
                 && !(column == "number" && table.starts_with("payout"));

@@ -49,8 +49,6 @@ const CHECKED: &[(&str, &[&str])] = &[
             "program_version_id",
             "value_minor",
             "currency",
-            "status",
-            "closed_at",
             "refunded_minor",
         ],
     ),
@@ -85,7 +83,11 @@ const CHECKED: &[(&str, &[&str])] = &[
     ),
     ("partner_statement", &[]),
     ("payment_details", &["replaced_at"]),
-    ("payout", &["status", "paid_at"]),
+    (
+        "payout",
+        &["status", "paid_at", "attempt", "provider_reference"],
+    ),
+    ("payout_export", &[]),
     ("payout_exception", &[]),
     (
         "payout_run",
@@ -171,10 +173,6 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("partner_attribute", "what a partner does"),
     ("partner_lifecycle_event", "a history of the partner"),
-    (
-        "payout_export",
-        "which process wrote a payment file; payments have fingerprints",
-    ),
     ("product", "what is sold"),
     ("product_family", "what is sold"),
     ("program", "a name and a status"),
@@ -502,6 +500,9 @@ async fn what_takes_the_place_of_a_row_under_another_id_is_found(t: TestApp) {
         let values: Vec<String> = values.collect();
         let count = format!("SELECT CAST(COUNT(*) AS TEXT) AS name FROM \"{table}\"");
         let before = client.texts(&count).await;
+        let mut names = client.names(table, &row).await;
+        names.push(ids::encode("", Uuid::from_u128(FOREIGN)));
+        let named = |offender: &String| names.iter().any(|name| offender.contains(name.as_str()));
         client.keep(table).await;
         let replace = format!(
             "REPLACE INTO \"{table}\" SELECT {} FROM \"{table}\" WHERE {row}",
@@ -512,7 +513,10 @@ async fn what_takes_the_place_of_a_row_under_another_id_is_found(t: TestApp) {
             replaced.insert(*table);
         }
         let offenders = found(&t).await;
-        assert!(!offenders.is_empty(), "{replace}");
+        assert!(
+            *table == "ledger_entry" && !offenders.is_empty() || offenders.iter().any(named),
+            "{replace}: {offenders:#?}"
+        );
         client.restore(table).await;
     }
     for table in [

@@ -18,7 +18,10 @@ use ensemble::{
     access::{Actor, SignedIn},
     entity::{
         enrollment,
-        ids::{EnrollmentId, PartnerId, ProgramId, ProgramVersionId, SessionId, UserId},
+        ids::{
+            EnrollmentId, IncentivePlanId, PartnerId, ProgramId, ProgramVersionId, SessionId,
+            UserId,
+        },
         partner::{self, PartnerStatus},
         program::{self, ProgramStatus},
         program_version,
@@ -32,7 +35,7 @@ use ensemble::{
     settings::ProgramSettings,
 };
 use sea_orm::ActiveValue::Set;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     deals::market::*,
@@ -245,17 +248,21 @@ impl Realm {
             maker: t.vendor(Role::Finance).await,
             checker: t.vendor(Role::Finance).await,
         };
-        realm.plan().await;
+        realm
+            .plan(json!({
+                "name": "Ten percent", "clawbackDays": 3_660,
+                "components": [{ "kind": "REFERRAL_FEE", "ratePercent": "10" }],
+                "holdback": { "percent": "25", "days": 30 },
+            }))
+            .await;
         realm
     }
 
-    async fn plan(&self) {
+    /// A plan in dollars that pays from now on.
+    async fn plan(&self, mut input: Value) -> IncentivePlanId {
         let create = "mutation($input: IncentivePlanCreateInput!) { incentivePlanCreate(input: $input) { incentivePlan { id } userErrors { code field message } } }";
-        let input = json!({
-            "programId": self.market.program.text(), "name": "Ten percent", "currency": "USD", "clawbackDays": 3_660,
-            "components": [{ "kind": "REFERRAL_FEE", "ratePercent": "10" }],
-            "holdback": { "percent": "25", "days": 30 },
-        });
+        input["programId"] = json!(self.market.program.text());
+        input["currency"] = json!("USD");
         let made = self
             .t
             .ask(&self.manager, create, json!({ "input": input }))
@@ -268,6 +275,7 @@ impl Realm {
             .ask(&self.checker, activate, json!({ "id": plan }))
             .await
             .done("incentivePlanActivate");
+        IncentivePlanId::parse(&plan).unwrap()
     }
 
     async fn seller(&self, name: &str) -> Seller {
@@ -358,7 +366,7 @@ impl Realm {
     }
 }
 
-fn refund_of(deal: &str, cents: i64) -> serde_json::Value {
+fn refund_of(deal: &str, cents: i64) -> Value {
     json!({ "dealId": deal, "amount": { "amount": decimal(cents), "currency": "USD" }, "reason": "returned goods" })
 }
 

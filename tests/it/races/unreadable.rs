@@ -132,6 +132,8 @@ async fn what_an_open_deal_is_worth_does_not_change_unseen(t: TestApp) {
         ("value_minor", "value_minor + 1"),
         ("currency", "'CHF'"),
         ("business", "'RENEWAL'"),
+        ("status", "'WON'"),
+        ("closed_at", "opened_at"),
         ("partner_id", "(SELECT id FROM partner ORDER BY id LIMIT 1)"),
         // Without its fingerprint it is no deal of Ensemble.
         ("fingerprint", "NULL"),

@@ -16,7 +16,7 @@ use ensemble::{
     ledger::{Posting, content::Content},
     platform::{
         audit,
-        fingerprint::{Before, TABLES},
+        fingerprint::{Before, Kept, TABLES},
         ids::TypedId,
         money::Currency,
     },
@@ -26,6 +26,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
+use serde_json::json;
 
 use super::{Realm, from_environment};
 use crate::{cases, deals::market::market, money::operator, support::TestApp};
@@ -529,7 +530,7 @@ impl Press<'_> {
                         reverses: row.reverses_id,
                     };
                     (row.input_hash == "none")
-                        .then(|| format!("({}, '{}')", self.id_literal(row.id), content.hash()))
+                        .then(|| format!("({}, '{}')", self.uuid(row.id.uuid()), content.hash()))
                 })
                 .collect();
             if !hashes.is_empty() {
@@ -541,7 +542,7 @@ impl Press<'_> {
             }
             after = last;
         }
-        for table in TABLES.iter().filter(|table| !table.carries_its_own) {
+        for table in TABLES.iter().filter(|table| table.name != "audit_event") {
             let mut after = uuid::Uuid::nil();
             loop {
                 let rows = table
@@ -552,6 +553,23 @@ impl Press<'_> {
                     break;
                 };
                 let unknown = rows.into_iter().filter(|row| row.written.is_none());
+                if table.kept == Kept::InTheRow {
+                    let prints = unknown.filter_map(|row| {
+                        let (id, print) = (self.uuid(row.id), self.uuid(row.now?));
+                        Some(format!("({id}, {print})"))
+                    });
+                    let prints: Vec<_> = prints.collect();
+                    if !prints.is_empty() {
+                        self.run(&format!(
+                            "UPDATE {} SET fingerprint = p.column2 FROM (VALUES {}) AS p WHERE id = p.column1",
+                            table.name,
+                            prints.join(",")
+                        ))
+                        .await;
+                    }
+                    after = last;
+                    continue;
+                }
                 let prints: Vec<_> = unknown
                     .map(|row| row_fingerprint::Model {
                         row_id: row.id,
@@ -568,10 +586,11 @@ impl Press<'_> {
         }
     }
 
-    fn id_literal(&self, id: impl TypedId) -> String {
+    /// An id in a list of values, which PostgreSQL takes for a text otherwise.
+    fn uuid(&self, id: uuid::Uuid) -> String {
         match self.t.app.db().backend() {
-            DbBackend::Postgres => format!("'{}'::uuid", id.uuid()),
-            _ => self.literal(id.uuid()),
+            DbBackend::Postgres => format!("'{id}'::uuid"),
+            _ => self.literal(id),
         }
     }
 }
@@ -590,15 +609,15 @@ const OF_THE_HOUSE: [(&str, &str); 3] = [
 ];
 
 async fn a_million_entries_are_verified_within_a_minute(t: TestApp) {
-    t.leaves_books_altered();
     let entries = from_environment("ENSEMBLE_TEST_ENTRIES").unwrap_or(ENTRIES);
     let realm = Realm::open(&t, market(&t).await).await;
     let db = t.app.db().reader();
-    let plan = ensemble::entity::incentive_plan::Entity::find()
-        .one(db)
-        .await
-        .unwrap()
-        .unwrap();
+    let plan = realm
+        .plan(json!({
+            "name": "A tenth by credit", "clawbackDays": 3_660,
+            "components": [{ "kind": "INFLUENCE_POOL", "ratePercent": "10" }],
+        }))
+        .await;
     let version = ensemble::entity::program_version::Entity::find()
         .all(db)
         .await
@@ -616,7 +635,7 @@ async fn a_million_entries_are_verified_within_a_minute(t: TestApp) {
     };
     press.program = press.literal(realm.market.program.uuid());
     press.version = press.literal(version.id.uuid());
-    press.plan = press.literal(plan.id.uuid());
+    press.plan = press.literal(plan.uuid());
     press.user = press.literal(realm.maker.id.uuid());
     let made = Instant::now();
     press
@@ -642,19 +661,7 @@ async fn a_million_entries_are_verified_within_a_minute(t: TestApp) {
     let started = Instant::now();
     let report = verify::verify(db).await.unwrap();
     let took = started.elapsed();
-    // These rows were written by SQL: no plan computed the lines, and no fingerprint came with the deals.
-    let broken = report
-        .findings
-        .iter()
-        .filter(|finding| !finding.offenders.is_empty());
-    assert_eq!(
-        broken.map(|finding| finding.promise).collect::<Vec<_>>(),
-        [
-            "every deal with credit earned and gave back exactly what its plans and its credit say",
-            "every row that decides money says what was written",
-        ],
-        "{report}"
-    );
+    assert!(report.is_clean(), "{report}");
     let events = audit_event::Entity::find().count(db).await.unwrap();
     assert_eq!(report.audit_head.position, i64::try_from(events).unwrap());
     assert!(events >= u64::from(entries));

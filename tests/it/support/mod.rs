@@ -26,7 +26,8 @@ use ensemble::{
     access::{Actor, SignedIn},
     app::{App, Parts, Site},
     entity::{
-        ids::{PartnerId, SessionId, UserId},
+        deal,
+        ids::{DealId, PartnerId, SessionId, UserId},
         session,
         user::{self, Role, UserStatus},
     },
@@ -48,7 +49,7 @@ use ensemble::{
     tx::{Call, Tx, Work},
     worker,
 };
-use sea_orm::{ActiveValue::Set, DbBackend, Statement};
+use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait, Statement};
 use secrecy::SecretSlice;
 use serde_json::Value;
 
@@ -331,6 +332,25 @@ impl TestApp {
         F: for<'t> Fn(&'t Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
         self.app.write(Call::system("test"), body).await
+    }
+
+    /// Changes a deal past its use cases, as a write of Ensemble.
+    pub async fn change_deal(
+        &self,
+        id: DealId,
+        edit: impl Fn(&mut deal::Model) + Send + Sync + 'static,
+    ) {
+        let edit = Arc::new(edit);
+        self.write(move |tx| {
+            let edit = Arc::clone(&edit);
+            Box::pin(async move {
+                let held = tx.lock(deal::Entity::find_by_id(id)).await?.remove(0);
+                tx.save(&held, |row| edit(row)).await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
     }
 
     /// Somebody of the vendor.
