@@ -28,6 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(20);
 
 /// How long a pooled connection may rest before it is asked whether it is still there.
 const RESTED: Duration = Duration::from_secs(1);
+/// A connection that is older is replaced when it is taken, as the memory of a session only grows.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// What the database may take, at most.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +145,9 @@ impl Line {
     ) -> bool {
         let broken = lock(&self.broken).map(|at| at.elapsed());
         if broken.is_some_and(|since| rested.idle_for >= since) {
+            return false;
+        }
+        if rested.age > LIFETIME {
             return false;
         }
         if rested.idle_for < RESTED {

@@ -236,17 +236,24 @@ fn custom(fault: impl std::fmt::Display) -> DbErr {
     DbErr::Custom(fault.to_string())
 }
 
-fn options(url: &str, size: u32) -> ConnectOptions {
+/// The one way to a pool. sqlx's own maintenance is off: it visits as many connections as it believes to be idle, and that
+/// number passes zero for a moment when one is given back while another is taken. It then visits 2^64 of them, on a thread
+/// that never comes back. What rests too long or is too old is found when it is taken ([`Line::is_alive`]).
+#[must_use]
+pub fn pool(url: &str, size: u32) -> ConnectOptions {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(size)
         .acquire_timeout(PATIENCE)
-        .test_before_acquire(false);
+        .test_before_acquire(false)
+        .max_lifetime(None)
+        .idle_timeout(None);
     options
 }
 
 fn sqlite(url: &str, size: u32, read_only: bool) -> ConnectOptions {
-    let mut options = options(url, size);
+    let mut options = pool(url, size);
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options
             .create_if_missing(!read_only)
@@ -261,13 +268,11 @@ fn sqlite(url: &str, size: u32, read_only: bool) -> ConnectOptions {
             options.pragma("journal_mode", "WAL")
         }
     });
-    // A pooled SQLite connection has nothing to gain from being recycled.
-    options.max_lifetime(None).idle_timeout(None);
     options
 }
 
 fn postgres(url: &str, size: u32, read_only: bool, line: &Arc<Line>) -> ConnectOptions {
-    let mut options = options(url, size);
+    let mut options = pool(url, size);
     let limits = line.limits;
     options.map_sqlx_postgres_opts(move |options| {
         let read_only = if read_only { "on" } else { "off" };

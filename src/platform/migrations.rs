@@ -11,14 +11,13 @@ use std::{
 };
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
-};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
 use sqlx::{
     ConnectOptions as _, Connection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
 };
 
 use super::{
+    db::pool,
     lock::{self, LockFault},
     place::Place,
 };
@@ -252,9 +251,9 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
 }
 
 async fn connect_to(url: &str, create: bool) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(url);
+    let mut options = pool(url, 1);
     options
-        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(30))
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| {
             let options = options

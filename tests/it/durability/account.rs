@@ -1,7 +1,8 @@
 //! What a database holds, counted, to be compared with what was acknowledged.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use ensemble::platform::db::pool;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
 /// Counts by name.
@@ -9,8 +10,10 @@ pub type Counts = BTreeMap<String, i64>;
 
 /// A connection of an observer.
 pub async fn observer(url: &str) -> DatabaseConnection {
-    let mut options = sea_orm::ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false);
+    let mut options = pool(url, 1);
+    options
+        .acquire_timeout(Duration::from_secs(30))
+        .sqlx_logging(false);
     Database::connect(options).await.unwrap()
 }
 
