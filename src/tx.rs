@@ -16,8 +16,9 @@ use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, Insert,
-    IntoActiveModel, ModelTrait, QueryResult, Statement,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, IdenStatic,
+    Insert, IntoActiveModel, Iterable, ModelTrait, PrimaryKeyToColumn, QueryResult, Statement,
+    sea_query::{Alias, Expr, ExprTrait, OnConflict},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -258,16 +259,37 @@ impl Tx {
     {
         let row = with_its_own(row)?;
         let prints = fingerprints(std::slice::from_ref(&row))?;
-        let insert = Insert::one(row).on_conflict(
-            sea_orm::sea_query::OnConflict::new()
-                .do_nothing()
-                .to_owned(),
-        );
+        let insert = Insert::one(row).on_conflict(OnConflict::new().do_nothing().to_owned());
         let written = insert.exec_without_returning(self).await? == 1;
         if written {
             self.keep_fingerprints(prints);
         }
         Ok(written)
+    }
+
+    /// Puts these rows in the place of those with the same keys, in bulk; each must still have the version before.
+    ///
+    /// # Errors
+    /// `STALE_OBJECT` when somebody else changed one of them.
+    pub async fn replace_all<M>(&self, rows: Vec<M>) -> Result<()>
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity>,
+    {
+        let conflict = replacing::<M::Entity>()?;
+        for chunk in rows.chunks(CHUNK) {
+            let rows = chunk
+                .iter()
+                .map(|row| with_its_own(row.clone().into_active_model().reset_all()));
+            let replaced = Insert::many(rows.collect::<Result<Vec<_>>>()?)
+                .on_conflict(conflict.clone())
+                .exec_without_returning(self)
+                .await?;
+            if replaced != sql::count(chunk.len()) {
+                return Err(Error::stale());
+            }
+        }
+        Ok(())
     }
 
     fn keep_fingerprints(&self, prints: Vec<row_fingerprint::Model>) {
@@ -326,6 +348,22 @@ impl Tx {
             _ => Some(error.clone()),
         }
     }
+}
+
+/// What happens where a row has its key already: all other columns are replaced, one version after the other.
+fn replacing<E: EntityTrait>() -> Result<OnConflict> {
+    let keys: Vec<E::Column> = E::PrimaryKey::iter()
+        .map(PrimaryKeyToColumn::into_column)
+        .collect();
+    let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
+    let version = E::Column::iter().find(|column| column.as_str() == "version");
+    let version =
+        version.ok_or_else(|| Error::internal("a table without versions cannot be replaced"))?;
+    let theirs = Expr::col((Alias::new("excluded"), version)).sub(1);
+    Ok(OnConflict::columns(keys.clone())
+        .update_columns(E::Column::iter().filter(|column| !is_key(column)))
+        .action_and_where(Expr::col((E::default(), version)).eq(theirs))
+        .to_owned())
 }
 
 fn with_its_own<A: ActiveModelTrait>(row: A) -> Result<A> {

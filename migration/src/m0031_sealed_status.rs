@@ -1,5 +1,5 @@
-//! A touchpoint carries a fingerprint of how far it is confirmed, a payment file one of what it holds. Those of before are
-//! listed without one.
+//! A touchpoint carries a fingerprint of how far it is confirmed, a participant of a deal one of its role and status, a
+//! payment file one of what it holds. Those of before are listed without one.
 
 use crate::ddl;
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};
@@ -37,6 +37,10 @@ ALTER TABLE touchpoint ADD COLUMN fingerprint {id}
 ;;
 UPDATE row_fingerprint SET fingerprint = NULL WHERE table_name = 'touchpoint'
 ;;
+ALTER TABLE deal_participant ADD COLUMN fingerprint {id}
+;;
+INSERT INTO row_fingerprint (row_id, table_name, fingerprint) SELECT id, 'deal_participant', NULL FROM deal_participant
+;;
 ALTER TABLE payout_export RENAME TO payout_export_before
 ;;
 DROP INDEX payout_export_run
@@ -69,7 +73,9 @@ CREATE INDEX payout_export_store ON payout_export (store_id, name)
 "#;
 
 const DOWN: &str = r#"
-DELETE FROM row_fingerprint WHERE table_name = 'payout_export'
+DELETE FROM row_fingerprint WHERE table_name IN ('payout_export', 'deal_participant')
+;;
+ALTER TABLE deal_participant DROP COLUMN fingerprint
 ;;
 ALTER TABLE touchpoint DROP COLUMN fingerprint
 ;;

@@ -124,6 +124,28 @@ impl Tx {
         Ok(written.then_some(Held(row)))
     }
 
+    /// Writes what `edit` changes on many rows, in bulk.
+    ///
+    /// # Errors
+    /// `STALE_OBJECT` when one of them was saved since it was loaded.
+    pub async fn save_all<E>(&self, held: &[Held<E>], edit: impl Fn(&mut E::Model)) -> Result<()>
+    where
+        E: Versioned,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+    {
+        let mut rows = Vec::with_capacity(held.len());
+        for one in held {
+            let mut row = one.0.clone();
+            edit(&mut row);
+            row.set(E::VERSION, (one.version()? + 1).into());
+            if let Some(column) = E::UPDATED_AT {
+                row.set(column, self.now().into());
+            }
+            rows.push(row);
+        }
+        self.replace_all(rows).await
+    }
+
     /// Writes what `edit` changes on a row, counts its version up and returns it as it is stored now.
     ///
     /// # Errors

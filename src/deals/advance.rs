@@ -6,10 +6,9 @@ use super::{
     participant_store, refusal,
     rules::Rules,
     stage::{self, Position},
-    store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{deal, deal_stage_change, ids::DealId},
     error::Result,
     events::Event,
@@ -34,10 +33,11 @@ pub struct Advance {
 /// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`; `BAD_USER_INPUT` for an unknown stage; `ILLEGAL_TRANSITION` for a closed
 /// deal, the same stage or a closing one; `ROLES_INCOMPLETE` when the move passes a stage that asks for accepted roles
 /// and an invitation stands open. Records `deal.stage_changed`.
-pub async fn advance(tx: &Tx, command: Advance) -> Result<DealId> {
-    tx.actor().may(Action::DealManage)?;
-    let deal = store::lock_deal(tx, command.deal, "dealId").await?;
-    refusal::check_version(command.expected_version, deal.version)?;
+pub async fn advance(tx: &Tx, command: Advance) -> Result<Held<deal::Entity>> {
+    let deal = tx
+        .load::<deal::Entity>(command.deal, Action::DealManage)
+        .await?;
+    deal.at_version(command.expected_version)?;
     let rules = rules_of(tx, &deal).await?;
     let unanswered = participant_store::unanswered(tx, deal.id).await?;
     let next = stage::advance(
@@ -46,18 +46,13 @@ pub async fn advance(tx: &Tx, command: Advance) -> Result<DealId> {
         &command.stage,
     )
     .map_err(|refused| refusal::stage_move(&refused))?;
-    let change = deal::ActiveModel {
-        stage: Set(next.key.clone()),
-        ..Default::default()
-    };
-    store::save_deal(tx, &deal, change).await?;
     log(tx, &deal, &next.key, tx.now()).await?;
     tx.record(Event::DealStageChanged {
         deal_id: deal.id,
-        from: deal.stage,
+        from: deal.stage.clone(),
         to: next.key.clone(),
     });
-    Ok(deal.id)
+    tx.save(&deal, |row| row.stage.clone_from(&next.key)).await
 }
 
 /// The rules that a deal remembers.

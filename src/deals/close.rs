@@ -1,9 +1,5 @@
 //! A deal ends: it is won, and its partners earn; or it is lost, and somebody says why.
 
-use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use sea_orm::ActiveValue::Set;
-
 use super::{
     advance,
     input::{self, Amount},
@@ -12,10 +8,10 @@ use super::{
     stage, store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         deal::{self, LossReason, SalesStatus},
-        deal_registration::{self, RegistrationStatus},
+        deal_registration::RegistrationStatus,
         ids::DealId,
     },
     error::{Error, Faults, Result},
@@ -23,6 +19,8 @@ use crate::{
     platform::{money::Money, transition::StateMachine},
     tx::Tx,
 };
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 /// A deal that the customer bought.
 #[derive(Clone, Debug)]
@@ -52,11 +50,11 @@ pub struct Lose {
     pub expected_version: Option<i64>,
 }
 
-/// A deal that was just won, still held by the transaction.
-#[derive(Clone, Debug)]
+/// A deal that was just won.
+#[derive(Debug)]
 pub struct Won {
     /// The deal.
-    pub deal: deal::Model,
+    pub deal: Held<deal::Entity>,
     /// The time zone of the rules that it follows.
     pub zone: Tz,
 }
@@ -69,9 +67,10 @@ pub struct Won {
 /// invitation stands open and a stage ahead asks for accepted roles; `BAD_USER_INPUT` for a day that is not between the
 /// opening and now, or a value in another currency. Records `deal.won`.
 pub async fn win(tx: &Tx, command: Win) -> Result<Won> {
-    tx.actor().may(Action::DealManage)?;
-    let deal = store::lock_deal(tx, command.deal, "dealId").await?;
-    refusal::check_version(command.expected_version, deal.version)?;
+    let deal = tx
+        .load::<deal::Entity>(command.deal, Action::DealManage)
+        .await?;
+    deal.at_version(command.expected_version)?;
     let rules = advance::rules_of(tx, &deal).await?;
     let unanswered = participant_store::unanswered(tx, deal.id).await?;
     let stage = stage::win(&rules.settings.stages, advance::position(&deal, unanswered))
@@ -90,15 +89,14 @@ pub async fn win(tx: &Tx, command: Win) -> Result<Won> {
         stage: &stage.key,
         at: won_at,
     };
-    let change = deal::ActiveModel {
-        value_minor: Set(value.map_or(deal.value_minor, Money::minor)),
-        ..Default::default()
+    let won = |row: &mut deal::Model| {
+        row.value_minor = value.map_or(row.value_minor, Money::minor);
     };
-    close.save(tx, &deal, change).await?;
+    let deal = close.save(tx, &deal, won).await?;
     settle_registration(tx, deal.id, RegistrationAction::Win).await?;
     tx.record(Event::DealWon { deal_id: deal.id });
     Ok(Won {
-        deal: store::lock_deal(tx, deal.id, "dealId").await?,
+        deal,
         zone: rules.program.default_time_zone,
     })
 }
@@ -119,14 +117,14 @@ fn final_value(faults: &mut Faults, value: &Amount, deal: &deal::Model) -> Optio
 /// # Errors
 /// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`; `ILLEGAL_TRANSITION` for a closed deal; `REASON_REQUIRED` without a reason;
 /// `BAD_USER_INPUT` without a competitor. Records `deal.lost`.
-pub async fn lose(tx: &Tx, command: Lose) -> Result<DealId> {
+pub async fn lose(tx: &Tx, command: Lose) -> Result<Held<deal::Entity>> {
     tx.actor().may(Action::DealManage)?;
     let mut faults = Faults::default();
     let detail = faults.optional_text("detail", command.detail.as_deref(), 4_000);
     let competitor = faults.optional_text("competitor", command.competitor.as_deref(), 200);
-    let deal = store::lock_deal(tx, command.deal, "dealId").await?;
+    let deal = tx.load_seen::<deal::Entity>(command.deal).await?;
     faults.check()?;
-    refusal::check_version(command.expected_version, deal.version)?;
+    deal.at_version(command.expected_version)?;
     let rules = advance::rules_of(tx, &deal).await?;
     let stages = &rules.settings.stages;
     let stage = stage::lose(
@@ -142,16 +140,15 @@ pub async fn lose(tx: &Tx, command: Lose) -> Result<DealId> {
         stage: &stage.key,
         at: tx.now(),
     };
-    let change = deal::ActiveModel {
-        loss_reason: Set(command.reason),
-        loss_detail: Set(detail),
-        competitor: Set(competitor),
-        ..Default::default()
+    let lost = |row: &mut deal::Model| {
+        row.loss_reason = command.reason;
+        row.loss_detail = detail;
+        row.competitor = competitor;
     };
-    close.save(tx, &deal, change).await?;
+    let deal = close.save(tx, &deal, lost).await?;
     settle_registration(tx, deal.id, RegistrationAction::Lose).await?;
     tx.record(Event::DealLost { deal_id: deal.id });
-    Ok(deal.id)
+    Ok(deal)
 }
 
 /// How a deal ends.
@@ -162,31 +159,38 @@ struct Close<'a> {
 }
 
 impl Close<'_> {
-    async fn save(&self, tx: &Tx, deal: &deal::Model, mut change: deal::ActiveModel) -> Result<()> {
-        // A deal may be told as won days later; the log of its stages still runs forward.
+    async fn save(
+        &self,
+        tx: &Tx,
+        deal: &Held<deal::Entity>,
+        edit: impl FnOnce(&mut deal::Model),
+    ) -> Result<Held<deal::Entity>> {
+        // A win may be entered days later; the log of the stages still runs forward.
         let entered = self.at.max(store::last_move_at(tx, deal).await?);
-        change.status = Set(self.status);
-        change.stage = Set(self.stage.to_owned());
-        change.closed_at = Set(Some(self.at));
-        store::save_deal(tx, deal, change).await?;
-        advance::log(tx, deal, self.stage, entered).await
+        advance::log(tx, deal, self.stage, entered).await?;
+        tx.save(deal, |row| {
+            edit(row);
+            row.status = self.status;
+            self.stage.clone_into(&mut row.stage);
+            row.closed_at = Some(self.at);
+        })
+        .await
     }
 }
 
 /// Closes the registration of a deal with it, whether its protection still runs or not.
 async fn settle_registration(tx: &Tx, deal: DealId, action: RegistrationAction) -> Result<()> {
-    let Some(registration) = store::lock_registration_of(tx, deal).await? else {
+    let Some(registration) = tx.lock(store::registration_of(deal)).await?.pop() else {
         return Ok(());
     };
     let status: RegistrationStatus = registration
         .status
         .apply(action)
         .map_err(|illegal| Error::Internal(Box::new(illegal)))?;
-    let change = deal_registration::ActiveModel {
-        status: Set(status),
-        reminder_due_at: Set(None),
-        ..Default::default()
-    };
-    store::save_registration(tx, &registration, change).await?;
+    let closed = tx.save(&registration, |row| {
+        row.status = status;
+        row.reminder_due_at = None;
+    });
+    closed.await?;
     occupy::free(tx, &[registration.id]).await
 }

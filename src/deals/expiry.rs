@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     entity::{
-        deal_participant::{self, ParticipantStatus},
+        deal_participant::ParticipantStatus,
         deal_registration::{self, RegistrationStatus},
-        ids::{CustomerId, DealParticipantId, DealRegistrationId},
+        ids::{CustomerId, DealRegistrationId},
     },
     error::{Error, Result},
     events::Event,
@@ -152,25 +152,14 @@ async fn plan(
 /// # Errors
 /// The database failed. Records `deal_participant.expired` for each.
 pub async fn lapse_invitations(tx: &Tx) -> Result<bool> {
-    let lapsed = participant_store::lock_lapsed_invitations(tx).await?;
-    let ids: Vec<DealParticipantId> = lapsed.iter().map(|row| row.id).collect();
-    if ids.is_empty() {
-        return Ok(false);
-    }
-    deal_participant::Entity::update_many()
-        .set(deal_participant::ActiveModel {
-            status: Set(ParticipantStatus::Expired),
-            ended_at: Set(Some(tx.now())),
-            updated_at: Set(tx.now()),
-            ..Default::default()
-        })
-        .col_expr(
-            deal_participant::Column::Version,
-            Expr::col(deal_participant::Column::Version).add(1),
-        )
-        .filter(deal_participant::Column::Id.is_in(ids))
-        .exec(tx)
+    let lapsed = tx
+        .lock(participant_store::lapsed_invitations(tx.now()))
         .await?;
+    tx.save_all(&lapsed, |row| {
+        row.status = ParticipantStatus::Expired;
+        row.ended_at = Some(tx.now());
+    })
+    .await?;
     for row in &lapsed {
         tx.record(Event::ParticipantExpired {
             participant_id: row.id,

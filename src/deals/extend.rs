@@ -1,8 +1,6 @@
 //! A partner asks for longer protection: once (or as often as the tier allows), in time, and with a deal that has
 //! moved forward.
 
-use sea_orm::ActiveValue::Set;
-
 use super::{
     input, occupy,
     protection::{self, Extension, ExtensionRefusal},
@@ -12,7 +10,7 @@ use super::{
     store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         deal_registration::{self, RegistrationStatus},
         ids::DealRegistrationId,
@@ -39,13 +37,15 @@ pub struct Extend {
 /// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`, `BAD_USER_INPUT` without evidence; `ILLEGAL_TRANSITION` unless approved;
 /// `EXTENSION_REFUSED` after the end, beyond the tier's number of extensions, or when the deal has not reached a
 /// higher stage since the approval or the last extension. Records `deal_registration.extended`.
-pub async fn extend(tx: &Tx, command: Extend) -> Result<DealRegistrationId> {
+pub async fn extend(tx: &Tx, command: Extend) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationExtend)?;
     let mut faults = Faults::default();
     let evidence = faults.text("evidence", &command.evidence, 4_000);
-    let registration = store::lock_registration(tx, command.registration).await?;
+    let registration = tx
+        .load_seen::<deal_registration::Entity>(command.registration)
+        .await?;
     faults.check()?;
-    refusal::check_version(command.expected_version, registration.version)?;
+    registration.at_version(command.expected_version)?;
     let until = protected_until(&registration)?;
     let rules = review::rules_of(tx, &registration).await?;
     let zone = input::stored_zone(&registration.time_zone)?;
@@ -55,20 +55,18 @@ pub async fn extend(tx: &Tx, command: Extend) -> Result<DealRegistrationId> {
     let days = &rules.settings.reminder_days;
     let reminders = protection::reminders(tx.now(), until, zone, days);
     occupy::grant(tx, registration.id, until).await?;
-    let change = deal_registration::ActiveModel {
-        protected_until: Set(Some(until)),
-        reminder_due_at: Set(reminders.first().map(|reminder| reminder.due_at)),
-        extensions: Set(registration.extensions + 1),
-        extended_at: Set(Some(tx.now())),
-        extension_evidence: Set(Some(evidence)),
-        ..Default::default()
-    };
-    store::save_registration(tx, &registration, change).await?;
     tx.record(Event::RegistrationExtended {
         registration_id: registration.id,
         partner_id: registration.partner_id,
     });
-    Ok(registration.id)
+    tx.save(&registration, |row| {
+        row.protected_until = Some(until);
+        row.reminder_due_at = reminders.first().map(|reminder| reminder.due_at);
+        row.extensions += 1;
+        row.extended_at = Some(tx.now());
+        row.extension_evidence = Some(evidence);
+    })
+    .await
 }
 
 fn protected_until(

@@ -1,18 +1,18 @@
 //! Partners join a deal beside each other: the vendor invites them in a role, they accept or decline, and the vendor
 //! takes them off again. What a partner did on a deal stays when it leaves.
 
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
     advance,
     participant::{self, ParticipantAction},
-    participant_store, refusal, store,
+    participant_store, refusal,
 };
 use crate::{
-    access::{Action, Actor},
+    access::{Action, Actor, Held, Visible},
     entity::{
         deal::{self, SalesStatus},
-        deal_participant::{self, ParticipantRole, ParticipantStatus},
+        deal_participant::{self, Column, ParticipantRole, ParticipantStatus},
         ids::{DealId, DealParticipantId, PartnerId},
     },
     error::{Code, Error, Faults, Refusal, Result},
@@ -21,6 +21,9 @@ use crate::{
     platform::transition::StateMachine,
     tx::Tx,
 };
+
+/// A participant under its lock.
+type Live = Held<deal_participant::Entity>;
 
 /// The most roles of partners on one deal, those who left included.
 pub const MAX_PARTICIPANTS: usize = 20;
@@ -61,62 +64,71 @@ pub struct Remove {
 /// `FORBIDDEN`; `NOT_FOUND`; `NOT_ELIGIBLE` by the partner's state; `ILLEGAL_TRANSITION` on a closed deal;
 /// `DUPLICATE` when the partner has this role or is invited to it; `CONFLICT` for a second reseller of record;
 /// `LIMIT_REACHED` beyond [`MAX_PARTICIPANTS`]. Records `deal_participant.invited`.
-pub async fn invite(tx: &Tx, command: Invite) -> Result<DealParticipantId> {
+pub async fn invite(tx: &Tx, command: Invite) -> Result<Live> {
     tx.actor().may(Action::ParticipantInvite)?;
     let mut faults = Faults::default();
     let scope = faults.optional_text("scope", command.scope.as_deref(), 1_000);
     faults.check()?;
-    let deal = store::lock_deal(tx, command.deal, "dealId").await?;
+    let deal = tx.load_seen::<deal::Entity>(command.deal).await?;
     require_open(&deal)?;
     standing::require(tx, command.partner, Ability::JoinDeals, "partnerId").await?;
-    let everybody = participant_store::all_participants(tx, deal.id).await?;
+    let everybody = tx.lock(participant_store::participants_of(deal.id)).await?;
     check_role(&command, &everybody)?;
 
     let rules = advance::rules_of(tx, &deal).await?;
     let days = rules.settings.invitation_days;
     let zone = rules.program.default_time_zone;
-    let invitation = deal_participant::ActiveModel {
-        status: Set(ParticipantStatus::Invited),
-        scope: Set(scope),
-        invited_by: Set(tx.actor().user_id()),
-        invited_at: Set(tx.now()),
-        expires_at: Set(Some(participant::invitation_expires_at(
-            tx.now(),
-            days,
-            zone,
-        ))),
-        accepted_at: Set(None),
-        ended_at: Set(None),
-        end_reason: Set(None),
-        ..Default::default()
+    let invitation = deal_participant::Model {
+        id: tx.id(),
+        deal_id: deal.id,
+        partner_id: command.partner,
+        role: command.role,
+        status: ParticipantStatus::Invited,
+        scope,
+        invited_by: tx.actor().user_id(),
+        invited_at: tx.now(),
+        expires_at: Some(participant::invitation_expires_at(tx.now(), days, zone)),
+        accepted_at: None,
+        ended_at: None,
+        end_reason: None,
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+        fingerprint: None,
     };
-    let id = match in_role(&everybody, &command) {
+    let invited = match in_role(&everybody, &command) {
         Some(before) => {
-            participant_store::save_participant(tx, before, invitation).await?;
-            before.id
+            let again = |row: &mut deal_participant::Model| {
+                *row = deal_participant::Model {
+                    id: row.id,
+                    version: row.version,
+                    created_at: row.created_at,
+                    ..invitation
+                };
+            };
+            tx.save(before, again).await?
         }
-        None => insert(tx, &command, invitation).await?,
+        None => tx.add_new(invitation).await?.ok_or_else(|| {
+            Refusal::new(Code::Conflict, participant::SecondReseller.to_string()).at("role")
+        })?,
     };
     tx.record(Event::ParticipantInvited {
-        participant_id: id,
+        participant_id: invited.id,
         deal_id: deal.id,
         partner_id: command.partner,
     });
-    Ok(id)
+    Ok(invited)
 }
 
 /// The row of the partner in the role: the live one, else the newest.
-fn in_role<'r>(
-    rows: &'r [deal_participant::Model],
-    command: &Invite,
-) -> Option<&'r deal_participant::Model> {
+fn in_role<'r>(rows: &'r [Live], command: &Invite) -> Option<&'r Live> {
     let same = rows
         .iter()
         .filter(|row| row.partner_id == command.partner && row.role == command.role);
     same.max_by_key(|row| row.status.is_live())
 }
 
-fn check_role(command: &Invite, everybody: &[deal_participant::Model]) -> Result<()> {
+fn check_role(command: &Invite, everybody: &[Live]) -> Result<()> {
     let before = in_role(everybody, command);
     if before.is_some_and(|row| row.status.apply(ParticipantAction::InviteAgain).is_err()) {
         return Err(Refusal::new(
@@ -137,77 +149,47 @@ fn check_role(command: &Invite, everybody: &[deal_participant::Model]) -> Result
     Ok(())
 }
 
-async fn insert(
-    tx: &Tx,
-    command: &Invite,
-    invitation: deal_participant::ActiveModel,
-) -> Result<DealParticipantId> {
-    let id = tx.id();
-    let row = deal_participant::ActiveModel {
-        id: Set(id),
-        deal_id: Set(command.deal),
-        partner_id: Set(command.partner),
-        role: Set(command.role),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
-        ..invitation
-    };
-    if tx.insert_new(row).await? {
-        Ok(id)
-    } else {
-        Err(
-            Refusal::new(Code::Conflict, participant::SecondReseller.to_string())
-                .at("role")
-                .into(),
-        )
-    }
-}
-
 /// The invited partner takes the role.
 ///
 /// # Errors
 /// `FORBIDDEN` for anybody but the invited partner's managers; `NOT_FOUND`; `ILLEGAL_TRANSITION` unless invited, after
 /// the invitation's time or on a closed deal. Records `deal_participant.accepted`.
-pub async fn accept(tx: &Tx, answer: Answer) -> Result<DealParticipantId> {
+pub async fn accept(tx: &Tx, answer: Answer) -> Result<Live> {
     let (deal, invited) = invitation(tx, answer.participant).await?;
     require_open(&deal)?;
     let status = moved(&invited, ParticipantAction::Accept, None)?;
     if invited.expires_at.is_some_and(|end| tx.now() >= end) {
         return Err(refusal::illegal_move("The invitation is no longer open."));
     }
-    let change = deal_participant::ActiveModel {
-        status: Set(status),
-        accepted_at: Set(Some(tx.now())),
-        ..Default::default()
-    };
-    participant_store::save_participant(tx, &invited, change).await?;
     tx.record(Event::ParticipantAccepted {
         participant_id: invited.id,
         deal_id: deal.id,
         partner_id: invited.partner_id,
     });
-    Ok(invited.id)
+    tx.save(&invited, |row| {
+        row.status = status;
+        row.accepted_at = Some(tx.now());
+    })
+    .await
 }
 
 /// The invited partner says no, and sees the deal no more.
 ///
 /// # Errors
 /// As for [`accept`], but a closed deal or a late answer does not matter. Records `deal_participant.declined`.
-pub async fn decline(tx: &Tx, answer: Answer) -> Result<DealParticipantId> {
+pub async fn decline(tx: &Tx, answer: Answer) -> Result<Live> {
     let (deal, invited) = invitation(tx, answer.participant).await?;
-    let change = deal_participant::ActiveModel {
-        status: Set(moved(&invited, ParticipantAction::Decline, None)?),
-        ended_at: Set(Some(tx.now())),
-        ..Default::default()
-    };
-    participant_store::save_participant(tx, &invited, change).await?;
+    let status = moved(&invited, ParticipantAction::Decline, None)?;
     tx.record(Event::ParticipantDeclined {
         participant_id: invited.id,
         deal_id: deal.id,
         partner_id: invited.partner_id,
     });
-    Ok(invited.id)
+    tx.save(&invited, |row| {
+        row.status = status;
+        row.ended_at = Some(tx.now());
+    })
+    .await
 }
 
 /// The vendor takes a partner off an open deal, or takes an invitation back. Touchpoints stay.
@@ -215,33 +197,29 @@ pub async fn decline(tx: &Tx, answer: Answer) -> Result<DealParticipantId> {
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND`; `REASON_REQUIRED`; `ILLEGAL_TRANSITION` when the partner is not on the deal, or the deal is
 /// closed. Records `deal_participant.removed`.
-pub async fn remove(tx: &Tx, command: Remove) -> Result<DealParticipantId> {
+pub async fn remove(tx: &Tx, command: Remove) -> Result<Live> {
     tx.actor().may(Action::ParticipantInvite)?;
     let mut faults = Faults::default();
     let reason = faults.optional_text("reason", command.reason.as_deref(), 1_000);
     faults.check()?;
     let (deal, live) = locked(tx, command.participant).await?;
     require_open(&deal)?;
-    let change = deal_participant::ActiveModel {
-        status: Set(moved(&live, ParticipantAction::Remove, reason.as_deref())?),
-        ended_at: Set(Some(tx.now())),
-        end_reason: Set(reason),
-        ..Default::default()
-    };
-    participant_store::save_participant(tx, &live, change).await?;
+    let status = moved(&live, ParticipantAction::Remove, reason.as_deref())?;
     tx.record(Event::ParticipantRemoved {
         participant_id: live.id,
         deal_id: deal.id,
         partner_id: live.partner_id,
     });
-    Ok(live.id)
+    tx.save(&live, |row| {
+        row.status = status;
+        row.ended_at = Some(tx.now());
+        row.end_reason = reason;
+    })
+    .await
 }
 
 /// An invitation of the actor's own partner: nobody answers for another, the vendor's people included.
-async fn invitation(
-    tx: &Tx,
-    id: DealParticipantId,
-) -> Result<(deal::Model, deal_participant::Model)> {
+async fn invitation(tx: &Tx, id: DealParticipantId) -> Result<(deal::Model, Live)> {
     tx.actor().may(Action::ParticipantAccept)?;
     let (deal, invited) = locked(tx, id).await?;
     let own = tx.actor().partner_id() == Some(invited.partner_id);
@@ -253,17 +231,14 @@ async fn invitation(
 }
 
 /// A participant that the actor sees. The deal is locked first, so that a role is not taken while it is being closed.
-async fn locked(tx: &Tx, id: DealParticipantId) -> Result<(deal::Model, deal_participant::Model)> {
-    let absent = || Error::not_found("participantId");
-    let scope = tx.actor().scope();
-    let seen = participant_store::participant(tx, scope, id)
-        .await?
-        .ok_or_else(absent)?;
-    let deal = store::lock_deal_of(tx, &seen).await?;
-    let current = participant_store::participant(tx, scope, id)
-        .await?
-        .ok_or_else(absent)?;
-    Ok((deal, current))
+async fn locked(tx: &Tx, id: DealParticipantId) -> Result<(deal::Model, Live)> {
+    let seen = deal_participant::Entity::seen_by(tx.actor()).filter(Column::Id.eq(id));
+    let seen = seen.one(tx).await?;
+    let seen = seen.ok_or_else(|| Error::not_found(deal_participant::Entity::ARGUMENT))?;
+    // Whether the participant still sees it or not.
+    let deal = tx.lock(deal::Entity::find_by_id(seen.deal_id)).await?.pop();
+    let deal = deal.ok_or_else(|| Error::internal("a participant without a deal"))?;
+    Ok((deal.into_row(), tx.load_seen(id).await?))
 }
 
 fn moved(

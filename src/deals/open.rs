@@ -10,18 +10,18 @@ use super::{
     store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         customer,
         deal::{self, DealBusiness, SalesStatus},
         deal_participant::{self, ParticipantRole, ParticipantStatus},
         deal_product, deal_registration, deal_stage_change,
-        ids::{CustomerId, DealId, PartnerId, ProductId, ProgramId},
+        ids::{CustomerId, DealId, PartnerId, ProductId, ProgramId, ProgramVersionId},
     },
     error::{Error, Faults, Result},
     events::Event,
     partners::standing::{self, Ability},
-    platform::ids,
+    platform::{ids, money::Money},
     programs::rules,
     tx::Tx,
 };
@@ -54,7 +54,7 @@ pub struct Create {
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND` for an unknown programme, customer, partner or product; `NOT_ELIGIBLE` by the partner's
 /// state; `BAD_USER_INPUT` with every fault at its field. Records `deal.created`.
-pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
+pub async fn create(tx: &Tx, command: Create) -> Result<Held<deal::Entity>> {
     tx.actor().may(Action::DealManage)?;
     let program = rules::choose(tx, command.program).await?;
     let rules: Rules = rules::in_force(tx, program, tx.now()).await?;
@@ -79,20 +79,18 @@ pub async fn create(tx: &Tx, command: Create) -> Result<DealId> {
     }
     faults.check()?;
     let value = value.ok_or_else(|| Error::internal("a missing value was not noted"))?;
-    let row = deal::ActiveModel {
-        name: Set(name),
-        program_id: Set(rules.program_id),
-        program_version_id: Set(rules.version_id),
-        customer_id: Set(command.customer),
-        partner_id: Set(command.owner),
-        business: Set(command.business),
-        value_minor: Set(value.minor()),
-        currency: Set(value.currency()),
-        time_zone: Set(zone.name().to_owned()),
-        expected_close_on: Set(command.expected_close_on),
-        ..Default::default()
+    let draft = Draft {
+        name,
+        program: (rules.program_id, rules.version_id),
+        customer: command.customer,
+        owner: command.owner,
+        business: command.business,
+        value,
+        time_zone: zone.name().to_owned(),
+        expected_close_on: command.expected_close_on,
+        competitor: None,
     };
-    insert(tx, row, &lines.products, &rules.settings.stages).await
+    insert(tx, draft, &lines.products, &rules.settings.stages).await
 }
 
 /// Opens the deal of a granted registration, with the partner as its owner and accepted sourcer.
@@ -109,61 +107,91 @@ pub(super) async fn from_registration(
         .iter()
         .map(|line| (line.product_id, line.quantity))
         .collect();
-    let row = deal::ActiveModel {
-        name: Set(registration.customer_name.clone()),
-        program_id: Set(registration.program_id),
-        program_version_id: Set(registration.program_version_id),
-        customer_id: Set(Some(registration.customer_id)),
-        partner_id: Set(Some(registration.partner_id)),
-        business: Set(registration.business),
-        value_minor: Set(registration.value_minor),
-        currency: Set(registration.currency),
-        time_zone: Set(registration.time_zone.clone()),
-        expected_close_on: Set(Some(registration.expected_close_on)),
-        competitor: Set(registration.competitor.clone()),
-        ..Default::default()
+    let value = Money::new(registration.value_minor, registration.currency);
+    let draft = Draft {
+        name: registration.customer_name.clone(),
+        program: (registration.program_id, registration.program_version_id),
+        customer: Some(registration.customer_id),
+        owner: Some(registration.partner_id),
+        business: registration.business,
+        value: value.map_err(|error| Error::Internal(Box::new(error)))?,
+        time_zone: registration.time_zone.clone(),
+        expected_close_on: Some(registration.expected_close_on),
+        competitor: registration.competitor.clone(),
     };
-    let deal = insert(tx, row, &products, stages).await?;
-    tx.insert(deal_participant::ActiveModel {
-        id: Set(tx.id()),
-        deal_id: Set(deal),
-        partner_id: Set(registration.partner_id),
-        role: Set(ParticipantRole::Sourcer),
-        status: Set(ParticipantStatus::Accepted),
-        invited_by: Set(tx.actor().user_id()),
-        invited_at: Set(tx.now()),
-        accepted_at: Set(Some(tx.now())),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    })
-    .await?;
-    Ok(deal)
+    let deal = insert(tx, draft, &products, stages).await?;
+    let sourcer = deal_participant::Model {
+        id: tx.id(),
+        deal_id: deal.id,
+        partner_id: registration.partner_id,
+        role: ParticipantRole::Sourcer,
+        status: ParticipantStatus::Accepted,
+        scope: None,
+        invited_by: tx.actor().user_id(),
+        invited_at: tx.now(),
+        expires_at: None,
+        accepted_at: Some(tx.now()),
+        ended_at: None,
+        end_reason: None,
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+        fingerprint: None,
+    };
+    tx.add(sourcer).await?;
+    Ok(deal.id)
+}
+
+/// What a deal is opened with.
+struct Draft {
+    name: String,
+    program: (ProgramId, ProgramVersionId),
+    customer: Option<CustomerId>,
+    owner: Option<PartnerId>,
+    business: DealBusiness,
+    value: Money,
+    time_zone: String,
+    expected_close_on: Option<NaiveDate>,
+    competitor: Option<String>,
 }
 
 async fn insert(
     tx: &Tx,
-    row: deal::ActiveModel,
+    draft: Draft,
     products: &[(ProductId, i64)],
     stages: &[Stage],
-) -> Result<DealId> {
+) -> Result<Held<deal::Entity>> {
     let first =
         stage::first(stages).ok_or_else(|| Error::internal("a programme without an open stage"))?;
     let id: DealId = tx.id();
-    tx.insert(deal::ActiveModel {
-        id: Set(id),
-        number: Set(ids::number("D", id.0)),
-        stage: Set(first.key.clone()),
-        status: Set(SalesStatus::Open),
-        opened_at: Set(tx.now()),
-        refunded_minor: Set(0),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
-        ..row
-    })
-    .await?;
+    let deal = deal::Model {
+        id,
+        external_id: None,
+        number: ids::number("D", id.0),
+        name: draft.name,
+        program_id: draft.program.0,
+        program_version_id: draft.program.1,
+        customer_id: draft.customer,
+        partner_id: draft.owner,
+        business: draft.business,
+        value_minor: draft.value.minor(),
+        currency: draft.value.currency(),
+        stage: first.key.clone(),
+        status: SalesStatus::Open,
+        time_zone: draft.time_zone,
+        expected_close_on: draft.expected_close_on,
+        opened_at: tx.now(),
+        closed_at: None,
+        loss_reason: None,
+        loss_detail: None,
+        competitor: draft.competitor,
+        refunded_minor: 0,
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+        fingerprint: None,
+    };
+    let deal = tx.add(deal).await?;
     tx.insert_all(lines(id, products)).await?;
     tx.insert(deal_stage_change::ActiveModel {
         id: Set(tx.id()),
@@ -175,7 +203,7 @@ async fn insert(
     })
     .await?;
     tx.record(Event::DealCreated { deal_id: id });
-    Ok(id)
+    Ok(deal)
 }
 
 fn lines(deal: DealId, products: &[(ProductId, i64)]) -> Vec<deal_product::ActiveModel> {

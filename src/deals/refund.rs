@@ -1,16 +1,14 @@
 //! Money goes back to the customer of a won deal, in parts or as a whole.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
-};
+use sea_orm::IntoActiveModel;
 
 use super::{
     input::{self, Amount},
-    refusal, store,
+    refusal,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         deal::{self, SalesStatus},
         deal_refund,
@@ -41,9 +39,10 @@ pub struct Refund {
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND`; `ILLEGAL_TRANSITION` unless the deal is won; `REASON_REQUIRED`; `BAD_USER_INPUT` with every
 /// fault at its field, an amount above what is left among them. Records `deal.refunded`.
-pub async fn refund(tx: &Tx, command: Refund) -> Result<(deal::Model, deal_refund::Model)> {
-    tx.actor().may(Action::DealRefund)?;
-    let deal = store::lock_deal(tx, command.deal, "dealId").await?;
+pub async fn refund(tx: &Tx, command: Refund) -> Result<(Held<deal::Entity>, deal_refund::Model)> {
+    let deal = tx
+        .load::<deal::Entity>(command.deal, Action::DealRefund)
+        .await?;
     let Some(closed_at) = deal.closed_at.filter(|_| deal.status == SalesStatus::Won) else {
         return Err(refusal::illegal_move("Only a won deal can be refunded."));
     };
@@ -67,7 +66,7 @@ pub async fn refund(tx: &Tx, command: Refund) -> Result<(deal::Model, deal_refun
     }
     faults.check()?;
     let amount = amount.ok_or_else(|| Error::internal("a missing amount was not noted"))?;
-    take_back(tx, &deal, amount).await?;
+    let deal = take_back(tx, &deal, amount).await?;
 
     let row = deal_refund::Model {
         id: tx.id(),
@@ -79,51 +78,29 @@ pub async fn refund(tx: &Tx, command: Refund) -> Result<(deal::Model, deal_refun
         actor_id: tx.actor().user_id(),
         created_at: tx.now(),
     };
-    tx.insert(insertable(&row)).await?;
+    tx.insert(row.clone().into_active_model()).await?;
     tx.record(Event::DealRefunded {
         deal_id: deal.id,
         refund_id: row.id,
     });
-    Ok((store::lock_deal(tx, deal.id, "dealId").await?, row))
+    Ok((deal, row))
 }
 
 /// Adds to what was refunded, unless that would exceed the value.
-async fn take_back(tx: &Tx, deal: &deal::Model, amount: Money) -> Result<()> {
-    let total = Expr::col(deal::Column::RefundedMinor).add(amount.minor());
-    let updated = deal::Entity::update_many()
-        .col_expr(deal::Column::RefundedMinor, total.clone())
-        .col_expr(
-            deal::Column::Version,
-            Expr::col(deal::Column::Version).add(1),
+async fn take_back(
+    tx: &Tx,
+    deal: &Held<deal::Entity>,
+    amount: Money,
+) -> Result<Held<deal::Entity>> {
+    let left = deal.value_minor - deal.refunded_minor;
+    if amount.minor() > left {
+        let left = deal.currency.decimal(left);
+        return Err(Refusal::input(
+            "amount.amount",
+            format!("must be at most {left}, which is what is left of the deal"),
         )
-        .col_expr(deal::Column::UpdatedAt, Expr::value(tx.now()))
-        .filter(deal::Column::Id.eq(deal.id))
-        .filter(deal::Column::Status.eq(SalesStatus::Won))
-        .filter(total.lte(Expr::col(deal::Column::ValueMinor)))
-        .exec(tx)
-        .await?;
-    if updated.rows_affected == 1 {
-        return Ok(());
+        .into());
     }
-    let left = deal
-        .currency
-        .decimal(deal.value_minor - deal.refunded_minor);
-    Err(Refusal::input(
-        "amount.amount",
-        format!("must be at most {left}, which is what is left of the deal"),
-    )
-    .into())
-}
-
-fn insertable(row: &deal_refund::Model) -> deal_refund::ActiveModel {
-    deal_refund::ActiveModel {
-        id: Set(row.id),
-        deal_id: Set(row.deal_id),
-        amount_minor: Set(row.amount_minor),
-        currency: Set(row.currency),
-        reason: Set(row.reason.clone()),
-        refunded_at: Set(row.refunded_at),
-        actor_id: Set(row.actor_id),
-        created_at: Set(row.created_at),
-    }
+    tx.save(deal, |row| row.refunded_minor += amount.minor())
+        .await
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     deals::stage::{LossRefusal, MoveRefusal},
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Error, Refusal},
     platform::transition,
 };
 
@@ -42,16 +42,5 @@ pub fn loss(refusal: &LossRefusal) -> Error {
             .at("reason")
             .into(),
         LossRefusal::CompetitorMissing => Refusal::input("competitor", refusal.to_string()).into(),
-    }
-}
-
-/// Refuses a change that was prepared on another version than the stored one.
-///
-/// # Errors
-/// `STALE_OBJECT`.
-pub fn check_version(expected: Option<i64>, stored: i64) -> Result<()> {
-    match expected {
-        Some(expected) if expected != stored => Err(Error::stale()),
-        _ => Ok(()),
     }
 }

@@ -13,7 +13,7 @@ use super::{
     store,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     customers::{claim::ClaimedCustomer, identity::registrable_domain, resolve},
     entity::{
         deal::DealBusiness,
@@ -67,7 +67,7 @@ pub struct Submit {
 /// the partner's state; `BAD_USER_INPUT` with every fault at its field; `LIMIT_REACHED` when the partner has as
 /// many open registrations as its tier allows; `CONFLICT` when somebody else holds the place, `DUPLICATE` when the
 /// partner itself does. Records `deal_registration.submitted`.
-pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
+pub async fn submit(tx: &Tx, command: Submit) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationSubmit)?;
     let submitted_by = tx.actor().person()?;
     let partner = claimant(tx, command.partner)?;
@@ -99,9 +99,9 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
         tier,
         verdict,
     };
-    let id = insert(tx, command.clone(), facts, &rules, &sound).await?;
+    let registration = insert(tx, command.clone(), facts, &rules, &sound).await?;
     let holder = occupy::Holder {
-        registration: id,
+        registration: registration.id,
         partner,
         customer: resolved.customer.id,
     };
@@ -109,10 +109,10 @@ pub async fn submit(tx: &Tx, command: Submit) -> Result<DealRegistrationId> {
         return Err(conflict::lost_race(tx, claim, &resolved).await?.into());
     }
     tx.record(Event::RegistrationSubmitted {
-        registration_id: id,
+        registration_id: registration.id,
         partner_id: partner,
     });
-    Ok(id)
+    Ok(registration)
 }
 
 /// The partner for whom is registered. Naming another partner answers as if there were none.
@@ -231,42 +231,53 @@ async fn insert(
     facts: Facts,
     rules: &Rules,
     sound: &Sound,
-) -> Result<DealRegistrationId> {
+) -> Result<Held<deal_registration::Entity>> {
     let id: DealRegistrationId = tx.id();
-    tx.insert(deal_registration::ActiveModel {
-        id: Set(id),
-        number: Set(ids::number("DR", id.0)),
-        program_id: Set(rules.program_id),
-        program_version_id: Set(rules.version_id),
-        partner_id: Set(facts.partner),
-        submitted_by: Set(facts.submitted_by),
-        customer_id: Set(facts.customer),
-        customer_name: Set(typed.customer.name.trim().to_owned()),
-        customer_domain: Set(typed.customer.domain),
-        customer_country: Set(typed.customer.country),
-        business: Set(typed.business),
-        value_minor: Set(sound.value.minor()),
-        currency: Set(sound.value.currency()),
-        expected_close_on: Set(typed.expected_close_on),
-        time_zone: Set(sound.zone.name().to_owned()),
-        need: Set(sound.need.clone()),
-        competitor: Set(sound.competitor.clone()),
-        contacts: Set(Contacts(typed.contacts)),
-        tier: Set(facts.tier),
-        status: Set(RegistrationStatus::Submitted),
-        conflict_outcome: Set(facts.verdict.outcome),
-        conflict_reasons: Set(facts.verdict.reasons),
-        submitted_at: Set(tx.now()),
-        review_due_at: Set(tx.now() + TimeDelta::hours(rules.settings.review_sla_hours.into())),
-        extensions: Set(0),
-        version: Set(1),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
-        ..Default::default()
-    })
-    .await?;
+    let registration = deal_registration::Model {
+        id: id,
+        number: ids::number("DR", id.0),
+        program_id: rules.program_id,
+        program_version_id: rules.version_id,
+        partner_id: facts.partner,
+        submitted_by: facts.submitted_by,
+        customer_id: facts.customer,
+        customer_name: typed.customer.name.trim().to_owned(),
+        customer_domain: typed.customer.domain,
+        customer_country: typed.customer.country,
+        business: typed.business,
+        value_minor: sound.value.minor(),
+        currency: sound.value.currency(),
+        expected_close_on: typed.expected_close_on,
+        time_zone: sound.zone.name().to_owned(),
+        need: sound.need.clone(),
+        competitor: sound.competitor.clone(),
+        contacts: Contacts(typed.contacts),
+        tier: facts.tier,
+        status: RegistrationStatus::Submitted,
+        conflict_outcome: facts.verdict.outcome,
+        conflict_reasons: facts.verdict.reasons,
+        submitted_at: tx.now(),
+        review_due_at: tx.now() + TimeDelta::hours(rules.settings.review_sla_hours.into()),
+        extensions: 0,
+        version: 1,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+        question: None,
+        question_at: None,
+        answer: None,
+        decided_by: None,
+        decided_at: None,
+        rejection_reason: None,
+        decision_note: None,
+        protected_until: None,
+        reminder_due_at: None,
+        extended_at: None,
+        extension_evidence: None,
+        deal_id: None,
+    };
+    let registration = tx.add(registration).await?;
     tx.insert_all(products(id, &sound.lines)).await?;
-    Ok(id)
+    Ok(registration)
 }
 
 fn products(

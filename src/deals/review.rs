@@ -1,13 +1,11 @@
 //! The vendor reviews a registration: takes it up, asks, approves or rejects; the partner answers or withdraws.
 
-use sea_orm::ActiveValue::Set;
-
 use super::{
     conflict, input, occupy, open, protection, refusal, register,
-    registration_status::RegistrationAction, rules::Rules, store,
+    registration_status::RegistrationAction, rules::Rules,
 };
 use crate::{
-    access::Action,
+    access::{Action, Held},
     entity::{
         deal_registration::{self, MatchOutcome, RegistrationStatus, RejectionReason},
         ids::DealRegistrationId,
@@ -55,46 +53,42 @@ pub struct Approve {
 ///
 /// # Errors
 /// `FORBIDDEN`, `NOT_FOUND`, `STALE_OBJECT`, `ILLEGAL_TRANSITION`. Records `deal_registration.review_started`.
-pub async fn start(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+pub async fn start(tx: &Tx, step: Step) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationReview)?;
     let moved = Moved::by(tx, &step, RegistrationAction::StartReview, None).await?;
-    moved
-        .save(tx, deal_registration::ActiveModel::default())
-        .await?;
     tx.record(Event::RegistrationReviewStarted {
         registration_id: moved.before.id,
         partner_id: moved.before.partner_id,
     });
-    Ok(moved.before.id)
+    moved.save(tx, |_| {}).await
 }
 
 /// A reviewer asks the partner for more; the review clock stands still until the answer.
 ///
 /// # Errors
 /// As for [`start`]; `REASON_REQUIRED` without a question. Records `deal_registration.info_requested`.
-pub async fn request_info(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+pub async fn request_info(tx: &Tx, step: Step) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationReview)?;
     let note = note(&step)?;
     let moved = Moved::by(tx, &step, RegistrationAction::RequestInfo, note.as_deref()).await?;
-    let change = deal_registration::ActiveModel {
-        question: Set(note),
-        question_at: Set(Some(tx.now())),
-        answer: Set(None),
-        ..Default::default()
-    };
-    moved.save(tx, change).await?;
     tx.record(Event::RegistrationInfoRequested {
         registration_id: moved.before.id,
         partner_id: moved.before.partner_id,
     });
-    Ok(moved.before.id)
+    moved
+        .save(tx, |row| {
+            row.question = note;
+            row.question_at = Some(tx.now());
+            row.answer = None;
+        })
+        .await
 }
 
 /// The partner answers; the time it took is added to the day of decision.
 ///
 /// # Errors
 /// As for [`start`]; `BAD_USER_INPUT` without an answer. Records `deal_registration.answered`.
-pub async fn answer(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+pub async fn answer(tx: &Tx, step: Step) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationSubmit)?;
     let mut faults = Faults::default();
     let answer = faults.text("note", step.note.as_deref().unwrap_or_default(), MAX_NOTE);
@@ -105,17 +99,16 @@ pub async fn answer(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
         .question_at
         .map(|asked| tx.now() - asked)
         .unwrap_or_default();
-    let change = deal_registration::ActiveModel {
-        answer: Set(Some(answer)),
-        review_due_at: Set(moved.before.review_due_at + waited),
-        ..Default::default()
-    };
-    moved.save(tx, change).await?;
     tx.record(Event::RegistrationAnswered {
         registration_id: moved.before.id,
         partner_id: moved.before.partner_id,
     });
-    Ok(moved.before.id)
+    moved
+        .save(tx, |row| {
+            row.answer = Some(answer);
+            row.review_due_at = moved.before.review_due_at + waited;
+        })
+        .await
 }
 
 /// A reviewer grants the claim: the partner is protected until the end of the tier's last day in the registration's
@@ -125,7 +118,7 @@ pub async fn answer(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
 /// As for [`start`]; `SAME_PERSON` for the person who submitted it; `CONFLICT` at `differentCustomer` when another open
 /// registration may be for the same customer and the reviewer has not decided that it is not. Records
 /// `deal_registration.approved` and `deal.created`, and `deal_registration.conflict_dismissed` for such a decision.
-pub async fn approve(tx: &Tx, command: Approve) -> Result<DealRegistrationId> {
+pub async fn approve(tx: &Tx, command: Approve) -> Result<Held<deal_registration::Entity>> {
     let step = command.step;
     tx.actor().may(Action::RegistrationReview)?;
     let approver = tx.actor().person()?;
@@ -148,23 +141,22 @@ pub async fn approve(tx: &Tx, command: Approve) -> Result<DealRegistrationId> {
 
     let deal = open::from_registration(tx, registration, &rules.settings.stages).await?;
     occupy::grant(tx, registration.id, until).await?;
-    let change = deal_registration::ActiveModel {
-        decided_by: Set(Some(approver)),
-        decided_at: Set(Some(tx.now())),
-        decision_note: Set(note),
-        protected_until: Set(Some(until)),
-        reminder_due_at: Set(reminders.first().map(|reminder| reminder.due_at)),
-        deal_id: Set(Some(deal)),
-        ..Default::default()
-    };
-    moved.save(tx, change).await?;
     let (registration_id, partner_id) = (registration.id, registration.partner_id);
     tx.record(Event::RegistrationApproved {
         registration_id,
         partner_id,
         deal_id: deal,
     });
-    Ok(registration_id)
+    moved
+        .save(tx, |row| {
+            row.decided_by = Some(approver);
+            row.decided_at = Some(tx.now());
+            row.decision_note = note;
+            row.protected_until = Some(until);
+            row.reminder_due_at = reminders.first().map(|reminder| reminder.due_at);
+            row.deal_id = Some(deal);
+        })
+        .await
 }
 
 /// Two customers that look alike are one or two by the decision of a person, never by an approval that did not look.
@@ -199,7 +191,7 @@ async fn decide_conflict(
 ///
 /// # Errors
 /// As for [`start`]; `REASON_REQUIRED` without a reason or without words. Records `deal_registration.rejected`.
-pub async fn reject(tx: &Tx, command: Reject) -> Result<DealRegistrationId> {
+pub async fn reject(tx: &Tx, command: Reject) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationReview)?;
     let decider = tx.actor().person()?;
     let note = note(&command.step)?;
@@ -217,41 +209,39 @@ pub async fn reject(tx: &Tx, command: Reject) -> Result<DealRegistrationId> {
                 .into(),
         );
     };
-    let change = deal_registration::ActiveModel {
-        decided_by: Set(Some(decider)),
-        decided_at: Set(Some(tx.now())),
-        rejection_reason: Set(Some(reason)),
-        decision_note: Set(note),
-        ..Default::default()
-    };
-    moved.save(tx, change).await?;
     occupy::free(tx, &[moved.before.id]).await?;
     tx.record(Event::RegistrationRejected {
         registration_id: moved.before.id,
         partner_id: moved.before.partner_id,
     });
-    Ok(moved.before.id)
+    moved
+        .save(tx, |row| {
+            row.decided_by = Some(decider);
+            row.decided_at = Some(tx.now());
+            row.rejection_reason = Some(reason);
+            row.decision_note = note;
+        })
+        .await
 }
 
 /// The partner takes the claim back before the decision; its place is free again.
 ///
 /// # Errors
 /// As for [`start`]. Records `deal_registration.withdrawn`.
-pub async fn withdraw(tx: &Tx, step: Step) -> Result<DealRegistrationId> {
+pub async fn withdraw(tx: &Tx, step: Step) -> Result<Held<deal_registration::Entity>> {
     tx.actor().may(Action::RegistrationWithdraw)?;
     let note = note(&step)?;
     let moved = Moved::by(tx, &step, RegistrationAction::Withdraw, None).await?;
-    let change = deal_registration::ActiveModel {
-        decision_note: Set(note),
-        ..Default::default()
-    };
-    moved.save(tx, change).await?;
     occupy::free(tx, &[moved.before.id]).await?;
     tx.record(Event::RegistrationWithdrawn {
         registration_id: moved.before.id,
         partner_id: moved.before.partner_id,
     });
-    Ok(moved.before.id)
+    moved
+        .save(tx, |row| {
+            row.decision_note = note;
+        })
+        .await
 }
 
 /// The rules under which a registration was handed in.
@@ -271,7 +261,7 @@ fn note(step: &Step) -> Result<Option<String>> {
 
 /// A registration under its lock, with the status it moves to.
 struct Moved {
-    before: deal_registration::Model,
+    before: Held<deal_registration::Entity>,
     status: RegistrationStatus,
 }
 
@@ -282,15 +272,24 @@ impl Moved {
         action: RegistrationAction,
         reason: Option<&str>,
     ) -> Result<Self> {
-        let before = store::lock_registration(tx, step.registration).await?;
-        refusal::check_version(step.expected_version, before.version)?;
+        let before = tx
+            .load_seen::<deal_registration::Entity>(step.registration)
+            .await?;
+        before.at_version(step.expected_version)?;
         let moved = before.status.apply_because(action, reason);
         let status = moved.map_err(|error| refusal::transition(&error, "note"))?;
         Ok(Self { before, status })
     }
 
-    async fn save(&self, tx: &Tx, mut change: deal_registration::ActiveModel) -> Result<()> {
-        change.status = Set(self.status);
-        store::save_registration(tx, &self.before, change).await
+    async fn save(
+        &self,
+        tx: &Tx,
+        edit: impl FnOnce(&mut deal_registration::Model),
+    ) -> Result<Held<deal_registration::Entity>> {
+        tx.save(&self.before, |row| {
+            row.status = self.status;
+            edit(row);
+        })
+        .await
     }
 }

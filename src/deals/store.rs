@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    IntoActiveModel, Iterable, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use crate::{
@@ -22,8 +21,8 @@ use crate::{
         },
         protection::{self, ProtectionStatus},
     },
-    error::{Error, Result},
-    platform::{fingerprint, money::Currency},
+    error::Result,
+    platform::money::Currency,
     tx::{CHUNK, Tx},
 };
 
@@ -117,88 +116,9 @@ pub fn deals_of(partner: PartnerId) -> Condition {
         .add(deal::Column::Id.in_subquery(joined.into_query()))
 }
 
-/// A registration.
-///
-/// # Errors
-/// The database failed.
-pub async fn registration<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    id: DealRegistrationId,
-) -> Result<Option<deal_registration::Model>> {
-    let select = deal_registration::Entity::find_by_id(id).filter(visible_registrations(scope));
-    Ok(select.one(db).await?)
-}
-
-/// A deal.
-///
-/// # Errors
-/// The database failed.
-pub async fn deal<C: ConnectionTrait>(
-    db: &C,
-    scope: Scope,
-    id: DealId,
-) -> Result<Option<deal::Model>> {
-    Ok(deal::Entity::find_by_id(id)
-        .filter(visible_deals(scope))
-        .one(db)
-        .await?)
-}
-
-/// A registration that the actor sees, locked until the end of the unit of work.
-///
-/// # Errors
-/// `NOT_FOUND` at `registrationId`.
-pub async fn lock_registration(
-    tx: &Tx,
-    id: DealRegistrationId,
-) -> Result<deal_registration::Model> {
-    let select =
-        deal_registration::Entity::find_by_id(id).filter(visible_registrations(tx.actor().scope()));
-    select
-        .lock_exclusive()
-        .one(tx)
-        .await?
-        .ok_or_else(|| Error::not_found("registrationId"))
-}
-
-/// A deal that the actor sees, locked until the end of the unit of work.
-///
-/// # Errors
-/// `NOT_FOUND` at `path`.
-pub async fn lock_deal(tx: &Tx, id: DealId, path: &str) -> Result<deal::Model> {
-    let select = deal::Entity::find_by_id(id).filter(visible_deals(tx.actor().scope()));
-    select
-        .lock_exclusive()
-        .one(tx)
-        .await?
-        .ok_or_else(|| Error::not_found(path))
-}
-
-/// The deal of a participant that the actor sees, locked until the end of the unit of work, whether the participant
-/// is still on it or not.
-///
-/// # Errors
-/// The database failed.
-pub async fn lock_deal_of(tx: &Tx, participant: &deal_participant::Model) -> Result<deal::Model> {
-    let select = deal::Entity::find_by_id(participant.deal_id).lock_exclusive();
-    select
-        .one(tx)
-        .await?
-        .ok_or_else(|| Error::internal("a participant without a deal"))
-}
-
-/// The registration from which a deal was made, locked, if there is one.
-///
-/// # Errors
-/// The database failed.
-pub async fn lock_registration_of(
-    tx: &Tx,
-    deal: DealId,
-) -> Result<Option<deal_registration::Model>> {
-    let select =
-        deal_registration::Entity::find().filter(deal_registration::Column::DealId.eq(deal));
-    Ok(select.lock_exclusive().one(tx).await?)
+/// The registration from which a deal was made, if there is one.
+pub fn registration_of(deal: DealId) -> Select<deal_registration::Entity> {
+    deal_registration::Entity::find().filter(deal_registration::Column::DealId.eq(deal))
 }
 
 /// How many registrations of a partner in a programme hold a place.
@@ -298,52 +218,6 @@ pub async fn lock_reminders(tx: &Tx) -> Result<Vec<deal_registration::Model>> {
         .lock_exclusive()
         .all(tx)
         .await?)
-}
-
-/// Writes what changed on a registration, unless somebody else wrote since it was read.
-///
-/// # Errors
-/// `STALE_OBJECT`.
-pub async fn save_registration(
-    tx: &Tx,
-    read: &deal_registration::Model,
-    mut change: deal_registration::ActiveModel,
-) -> Result<()> {
-    change.version = sea_orm::Set(read.version + 1);
-    change.updated_at = sea_orm::Set(tx.now());
-    let saved = deal_registration::Entity::update_many()
-        .set(change)
-        .filter(deal_registration::Column::Id.eq(read.id))
-        .filter(deal_registration::Column::Version.eq(read.version))
-        .exec(tx)
-        .await?;
-    if saved.rows_affected == 1 {
-        Ok(())
-    } else {
-        Err(Error::stale())
-    }
-}
-
-/// Writes what changed on a deal, unless somebody else wrote since it was read.
-///
-/// # Errors
-/// `STALE_OBJECT`.
-pub async fn save_deal(tx: &Tx, read: &deal::Model, mut change: deal::ActiveModel) -> Result<()> {
-    change.version = sea_orm::Set(read.version + 1);
-    change.updated_at = sea_orm::Set(tx.now());
-    let change = fingerprint::changed(read.clone().into_active_model().reset_all(), change)
-        .map_err(|error| Error::Internal(Box::new(error)))?;
-    let saved = deal::Entity::update_many()
-        .set(change)
-        .filter(deal::Column::Id.eq(read.id))
-        .filter(deal::Column::Version.eq(read.version))
-        .exec(tx)
-        .await?;
-    if saved.rows_affected == 1 {
-        Ok(())
-    } else {
-        Err(Error::stale())
-    }
 }
 
 /// The products of a registration.

@@ -90,6 +90,20 @@ pub trait Changes {
         U: for<'t> UseCase<'t, C, Output = T>,
         T: Serialize + DeserializeOwned + Send + 'static;
 
+    /// As [`Changes::run_once`], and shows the row that the use case saved. For mutations that show more than it; all others
+    /// use [`Changes::change_once`].
+    fn saved_once<T, C, U>(
+        &self,
+        name: &'static str,
+        kept_for: TimeDelta,
+        command: Result<C>,
+        use_case: U,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Shown,
+        C: Clone + Send + Sync + 'static,
+        U: for<'t> UseCase<'t, C, Output = Held<T::Entity>>;
+
     /// Carries out a command and shows the row that the use case saved.
     fn change<P, C, U>(
         &self,
@@ -150,6 +164,24 @@ impl Changes for Context<'_> {
         .await
     }
 
+    async fn saved_once<T, C, U>(
+        &self,
+        name: &'static str,
+        kept_for: TimeDelta,
+        command: Result<C>,
+        use_case: U,
+    ) -> Result<T>
+    where
+        T: Shown,
+        C: Clone + Send + Sync + 'static,
+        U: for<'t> UseCase<'t, C, Output = Held<T::Entity>>,
+    {
+        let saved = self
+            .run_once(name, kept_for, command, Saving(use_case))
+            .await;
+        shown(self, saved).await
+    }
+
     async fn change<P, C, U>(
         &self,
         name: &'static str,
@@ -177,10 +209,7 @@ impl Changes for Context<'_> {
         C: Clone + Send + Sync + 'static,
         U: for<'t> UseCase<'t, C, Output = Held<<P::Object as Shown>::Entity>>,
     {
-        let saved = self
-            .run_once(name, kept_for, command, Saving(use_case))
-            .await;
-        P::of(shown(self, saved).await)
+        P::of(self.saved_once(name, kept_for, command, use_case).await)
     }
 }
 

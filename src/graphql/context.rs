@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// How long the result of an ordinary keyed mutation is kept.
-const KEPT: TimeDelta = TimeDelta::hours(24);
+pub const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the result of a keyed payout mutation is kept.
 pub const KEPT_FOR_PAYOUTS: TimeDelta = TimeDelta::days(30);
 

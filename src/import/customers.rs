@@ -506,7 +506,7 @@ fn keys(customer: &customer::Model) -> impl Iterator<Item = customer_block_key::
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {
     tx.insert_models(writes.created).await?;
-    table::replace::<customer::Entity>(tx, writes.changed).await?;
+    tx.replace_all(writes.changed).await?;
     for chunk in writes.renamed.chunks(CHUNK) {
         let theirs = customer_block_key::Column::CustomerId.is_in(chunk.iter().copied());
         customer_block_key::Entity::delete_many()

@@ -640,7 +640,7 @@ fn kinds(ground: &Ground) -> Vec<AttributeKind> {
 
 async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
     tx.insert_models(writes.partners).await?;
-    table::replace::<partner::Entity>(tx, writes.changed).await?;
+    tx.replace_all(writes.changed).await?;
     tx.insert_models(writes.moves).await?;
     for chunk in writes.cleared.chunks(CHUNK) {
         let theirs = Condition::all()
@@ -655,6 +655,6 @@ async fn write(tx: &Tx, kinds: &[AttributeKind], writes: Writes) -> Result<()> {
     let given = writes.enrollments.iter().chain(&writes.moved);
     let given: Vec<_> = given.map(|row| tiers::given(tx, row)).collect();
     tx.insert_models(writes.enrollments).await?;
-    table::replace::<enrollment::Entity>(tx, writes.moved).await?;
+    tx.replace_all(writes.moved).await?;
     tx.insert_models(given).await
 }

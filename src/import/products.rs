@@ -73,7 +73,7 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
         outcome.learned.skus.clear();
         tx.insert_models(writes.families).await?;
         tx.insert_models(writes.created).await?;
-        table::replace::<product::Entity>(tx, writes.changed).await?;
+        tx.replace_all(writes.changed).await?;
     }
     Ok(outcome)
 }

@@ -7,9 +7,8 @@ use crate::{
     deals::graphql::{
         Deal,
         deal_inputs::{DealRefundInput, DealWinInput},
-        write_once,
     },
-    graphql::{ContextExt, UserError, errors},
+    graphql::{Changes, UserError, context::KEPT, errors},
     incentives::graphql::{CommissionException, exceptions_of},
     payload,
 };
@@ -48,8 +47,9 @@ impl OutcomeMutation {
         #[graphql(desc = "Which, when and for how much.")] input: DealWinInput,
     ) -> async_graphql::Result<DealWinPayload> {
         let result = async {
-            let id = write_once!(ctx, "dealWin", input.command(), win::win)?;
-            let deal = Deal::fresh(ctx, id).await?;
+            let deal: Deal = ctx
+                .saved_once("dealWin", KEPT, Ok(input.command()), win::win)
+                .await?;
             let exceptions = exceptions_of(ctx, &deal.0).await?;
             Ok((deal, exceptions))
         };
@@ -71,10 +71,7 @@ impl OutcomeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which, how much and why.")] input: DealRefundInput,
     ) -> async_graphql::Result<DealRefundPayload> {
-        let result = async {
-            let id = write_once!(ctx, "dealRefund", input.command(), refund::refund)?;
-            Deal::fresh(ctx, id).await
-        };
-        DealRefundPayload::of(result.await)
+        ctx.change_once("dealRefund", KEPT, Ok(input.command()), refund::refund)
+            .await
     }
 }

@@ -1,8 +1,9 @@
 //! Money goes back to a customer, and commission with it.
 
 use crate::{
+    access::Held,
     deals::refund::{self, Refund},
-    entity::ids::DealId,
+    entity::deal,
     error::Result,
     incentives::accrue,
     tx::Tx,
@@ -12,8 +13,8 @@ use crate::{
 ///
 /// # Errors
 /// As [`refund::refund`].
-pub async fn refund(tx: &Tx, command: Refund) -> Result<DealId> {
+pub async fn refund(tx: &Tx, command: Refund) -> Result<Held<deal::Entity>> {
     let (deal, row) = refund::refund(tx, command).await?;
     accrue::refunded(tx, &deal, &row).await?;
-    Ok(deal.id)
+    Ok(deal)
 }

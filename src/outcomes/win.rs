@@ -1,9 +1,10 @@
 //! A deal is won, and its partners earn.
 
 use crate::{
+    access::Held,
     attribution::{attribute, confirm},
     deals::close::{self, Win, Won},
-    entity::ids::DealId,
+    entity::deal,
     error::Result,
     incentives::accrue,
     tx::Tx,
@@ -14,10 +15,10 @@ use crate::{
 ///
 /// # Errors
 /// As [`close::win`].
-pub async fn win(tx: &Tx, command: Win) -> Result<DealId> {
+pub async fn win(tx: &Tx, command: Win) -> Result<Held<deal::Entity>> {
     let Won { deal, zone } = close::win(tx, command).await?;
     confirm::after_close(tx, &deal, zone).await?;
-    let attributed = attribute::won(tx, std::slice::from_ref(&deal)).await?;
+    let attributed = attribute::won(tx, std::slice::from_ref(&*deal)).await?;
     accrue::won(tx, &attributed).await?;
-    Ok(deal.id)
+    Ok(deal)
 }

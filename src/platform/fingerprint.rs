@@ -156,6 +156,20 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             kept: Kept::InTheRow,
             ..Table::of::<entity::deal::Entity>("deal", DEAL)
         },
+        Table {
+            kept: Kept::Both,
+            ..Table::of::<entity::deal_participant::Entity>(
+                "participant",
+                &[
+                    ("scope", "for people"),
+                    ("end_reason", "for people"),
+                    ("created_at", "shown only"),
+                    COUNTS,
+                    TOUCHED,
+                    ("fingerprint", "the fingerprint itself"),
+                ],
+            )
+        },
         Table::of::<entity::deal_refund::Entity>("refund", &[]),
         Table::of::<entity::exchange_rate::Entity>("rate", &[]),
         Table::of::<entity::incentive_plan::Entity>(

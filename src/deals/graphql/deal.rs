@@ -13,12 +13,11 @@ use super::{
 use crate::{
     attribution::graphql::{Attribution, TouchpointConnection, attribution_for, touchpoints_for},
     customers::graphql::Customer,
-    deals::{pipeline, rules::Rules, store},
+    deals::{pipeline, rules::Rules},
     entity::{
         attribution_run::AttributionModel,
         deal::{self, DealBusiness, LossReason, SalesStatus},
         deal_stage_change,
-        ids::DealId,
     },
     error::{Error, Result},
     graphql::{
@@ -370,15 +369,5 @@ impl Deal {
             left_at: left_at.map(DateTime),
             dwell_seconds: until.map(|until| BigInt((until - entry.at).num_seconds())),
         }
-    }
-
-    /// The object as it is after a mutation.
-    ///
-    /// # Errors
-    /// The database failed; `NOT_FOUND` when the caller does not see it.
-    pub async fn fresh(ctx: &Context<'_>, id: DealId) -> Result<Self> {
-        let row = store::deal(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self::of_row)
-            .ok_or_else(|| Error::not_found("dealId"))
     }
 }

@@ -8,11 +8,10 @@ use super::{
         DealCreateInput, DealLoseInput, DealParticipantAcceptInput, DealParticipantDeclineInput,
         DealParticipantInviteInput, DealParticipantRemoveInput, DealStageChangeInput,
     },
-    write,
 };
 use crate::{
     deals::{advance, close, invite, open},
-    graphql::ContextExt,
+    graphql::Changes,
     payload,
 };
 
@@ -78,11 +77,8 @@ impl PipelineMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The deal.")] input: DealCreateInput,
     ) -> async_graphql::Result<DealCreatePayload> {
-        let result = async {
-            let id = write!(ctx, "dealCreate", input.command(), open::create)?;
-            Deal::fresh(ctx, id).await
-        };
-        DealCreatePayload::of(result.await)
+        ctx.change("dealCreate", Ok(input.command()), open::create)
+            .await
     }
 
     /// Moves an open deal to another open stage, forward or back. Refused with `ROLES_INCOMPLETE` when it would pass a stage
@@ -92,11 +88,8 @@ impl PipelineMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Where to.")] input: DealStageChangeInput,
     ) -> async_graphql::Result<DealStageChangePayload> {
-        let result = async {
-            let id = write!(ctx, "dealStageChange", input.command(), advance::advance)?;
-            Deal::fresh(ctx, id).await
-        };
-        DealStageChangePayload::of(result.await)
+        ctx.change("dealStageChange", Ok(input.command()), advance::advance)
+            .await
     }
 
     /// Closes a deal as lost, with a reason and the competitor; its place is free again. For alliance managers.
@@ -105,11 +98,8 @@ impl PipelineMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which, and why.")] input: DealLoseInput,
     ) -> async_graphql::Result<DealLosePayload> {
-        let result = async {
-            let id = write!(ctx, "dealLose", input.command(), close::lose)?;
-            Deal::fresh(ctx, id).await
-        };
-        DealLosePayload::of(result.await)
+        ctx.change("dealLose", Ok(input.command()), close::lose)
+            .await
     }
 }
 
@@ -126,16 +116,8 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom, and for what.")] input: DealParticipantInviteInput,
     ) -> async_graphql::Result<DealParticipantInvitePayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealParticipantInvite",
-                input.command(),
-                invite::invite
-            )?;
-            DealParticipant::fresh(ctx, id).await
-        };
-        DealParticipantInvitePayload::of(result.await)
+        ctx.change("dealParticipantInvite", Ok(input.command()), invite::invite)
+            .await
     }
 
     /// Takes the role. For managers of the invited partner only.
@@ -144,16 +126,8 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which invitation.")] input: DealParticipantAcceptInput,
     ) -> async_graphql::Result<DealParticipantAcceptPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealParticipantAccept",
-                input.command(),
-                invite::accept
-            )?;
-            DealParticipant::fresh(ctx, id).await
-        };
-        DealParticipantAcceptPayload::of(result.await)
+        ctx.change("dealParticipantAccept", Ok(input.command()), invite::accept)
+            .await
     }
 
     /// Says no to the role; the deal is then no longer visible. For managers of the invited partner only.
@@ -162,16 +136,12 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which invitation.")] input: DealParticipantDeclineInput,
     ) -> async_graphql::Result<DealParticipantDeclinePayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealParticipantDecline",
-                input.command(),
-                invite::decline
-            )?;
-            DealParticipant::fresh(ctx, id).await
-        };
-        DealParticipantDeclinePayload::of(result.await)
+        ctx.change(
+            "dealParticipantDecline",
+            Ok(input.command()),
+            invite::decline,
+        )
+        .await
     }
 
     /// Takes a partner off an open deal, or takes an invitation back. What the partner did on the deal stays. For alliance
@@ -181,15 +151,7 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which, and why.")] input: DealParticipantRemoveInput,
     ) -> async_graphql::Result<DealParticipantRemovePayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealParticipantRemove",
-                input.command(),
-                invite::remove
-            )?;
-            DealParticipant::fresh(ctx, id).await
-        };
-        DealParticipantRemovePayload::of(result.await)
+        ctx.change("dealParticipantRemove", Ok(input.command()), invite::remove)
+            .await
     }
 }

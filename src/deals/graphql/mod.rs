@@ -35,34 +35,6 @@ pub struct DealsMutation(
     deal_mutations::ParticipantMutation,
 );
 
-/// Runs a use case as a mutation of a signed-in person: the command is read first, and cloned for every attempt.
-macro_rules! write {
-    ($ctx:ident, $name:literal, $command:expr, $use_case:path) => {{
-        $ctx.actor().person()?;
-        let command = $command;
-        $ctx.write($name, move |tx| {
-            let command = command.clone();
-            Box::pin(async move { $use_case(tx, command).await })
-        })
-        .await
-    }};
-}
-
-/// The same where a repetition must not take effect twice.
-macro_rules! write_once {
-    ($ctx:ident, $name:literal, $command:expr, $use_case:path) => {{
-        $ctx.actor().person()?;
-        let command = $command;
-        $ctx.write_once($name, chrono::TimeDelta::hours(24), move |tx| {
-            let command = command.clone();
-            Box::pin(async move { $use_case(tx, command).await })
-        })
-        .await
-    }};
-}
-
-pub(crate) use {write, write_once};
-
 /// A counter as the API's `Int`.
 fn counter(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)

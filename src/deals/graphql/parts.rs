@@ -10,16 +10,14 @@ use crate::{
     catalog::graphql::Product,
     deals::{
         participant::ParticipantAction,
-        participant_store,
         stage::{Stage, StageKind},
     },
     entity::{
         deal_participant::{self, ParticipantRole, ParticipantStatus},
         deal_refund,
         deal_registration::Contact,
-        ids::{DealParticipantId, ProductId},
+        ids::ProductId,
     },
-    error::{Error, Result},
     graphql::{
         Objects, Shown,
         context::ContextExt,
@@ -241,17 +239,5 @@ fn offered(actor: &Actor, row: &deal_participant::Model, action: ParticipantActi
         }
         A::Remove | A::InviteAgain => actor.can(Action::ParticipantInvite),
         A::Expire => false,
-    }
-}
-
-impl DealParticipant {
-    /// The object as it is after a mutation.
-    ///
-    /// # Errors
-    /// The database failed; `NOT_FOUND` when the caller does not see it.
-    pub async fn fresh(ctx: &Context<'_>, id: DealParticipantId) -> Result<Self> {
-        let row = participant_store::participant(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self::of_row)
-            .ok_or_else(|| Error::not_found("participantId"))
     }
 }

@@ -12,13 +12,11 @@ use super::{
 use crate::{
     access::{Action, Actor},
     customers::graphql::Customer,
-    deals::{registration_status::RegistrationAction, store},
+    deals::registration_status::RegistrationAction,
     entity::{
         deal::DealBusiness,
         deal_registration::{self, MatchOutcome, MatchReason, RegistrationStatus, RejectionReason},
-        ids::DealRegistrationId,
     },
-    error::{Error, Result},
     graphql::{
         ContextExt, List, Objects, Shown,
         errors::top_level,
@@ -273,17 +271,5 @@ fn offered(actor: &Actor, action: RegistrationAction) -> bool {
         A::Answer => actor.can(Action::RegistrationSubmit),
         A::Withdraw => actor.can(Action::RegistrationWithdraw),
         A::Expire | A::Win | A::Lose => false,
-    }
-}
-
-impl DealRegistration {
-    /// The object as it is after a mutation.
-    ///
-    /// # Errors
-    /// The database failed; `NOT_FOUND` when the caller no longer sees it.
-    pub async fn fresh(ctx: &Context<'_>, id: DealRegistrationId) -> Result<Self> {
-        let row = store::registration(ctx.db(), ctx.actor().scope(), id).await?;
-        row.map(Self::of_row)
-            .ok_or_else(|| Error::not_found("registrationId"))
     }
 }

@@ -10,11 +10,10 @@ use super::{
         DealRegistrationReviewStartInput, DealRegistrationSubmitInput,
         DealRegistrationWithdrawInput,
     },
-    write, write_once,
 };
 use crate::{
     deals::{extend, register, review},
-    graphql::ContextExt,
+    graphql::{Changes, context::KEPT},
     payload,
 };
 
@@ -89,16 +88,13 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The claim.")] input: DealRegistrationSubmitInput,
     ) -> async_graphql::Result<DealRegistrationSubmitPayload> {
-        let result = async {
-            let id = write_once!(
-                ctx,
-                "dealRegistrationSubmit",
-                input.command(),
-                register::submit
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationSubmitPayload::of(result.await)
+        ctx.change_once(
+            "dealRegistrationSubmit",
+            KEPT,
+            Ok(input.command()),
+            register::submit,
+        )
+        .await
     }
 
     /// Takes a registration up, so that other reviewers see that somebody is on it. For reviewers of the vendor.
@@ -107,16 +103,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: DealRegistrationReviewStartInput,
     ) -> async_graphql::Result<DealRegistrationReviewStartPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationReviewStart",
-                input.command(),
-                review::start
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationReviewStartPayload::of(result.await)
+        ctx.change(
+            "dealRegistrationReviewStart",
+            Ok(input.command()),
+            review::start,
+        )
+        .await
     }
 
     /// Asks the partner for more; the review clock stands still until the answer. For reviewers of the vendor.
@@ -125,16 +117,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The question.")] input: DealRegistrationRequestInfoInput,
     ) -> async_graphql::Result<DealRegistrationRequestInfoPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationRequestInfo",
-                input.command(),
-                review::request_info
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationRequestInfoPayload::of(result.await)
+        ctx.change(
+            "dealRegistrationRequestInfo",
+            Ok(input.command()),
+            review::request_info,
+        )
+        .await
     }
 
     /// Answers the reviewer's question. For the partner's people.
@@ -143,16 +131,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The answer.")] input: DealRegistrationAnswerInput,
     ) -> async_graphql::Result<DealRegistrationAnswerPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationAnswer",
-                input.command(),
-                review::answer
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationAnswerPayload::of(result.await)
+        ctx.change(
+            "dealRegistrationAnswer",
+            Ok(input.command()),
+            review::answer,
+        )
+        .await
     }
 
     /// Grants the claim: protection for the days of the tier, and the deal with the partner as its sourcer. For
@@ -163,16 +147,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: DealRegistrationApproveInput,
     ) -> async_graphql::Result<DealRegistrationApprovePayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationApprove",
-                input.command(),
-                review::approve
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationApprovePayload::of(result.await)
+        ctx.change(
+            "dealRegistrationApprove",
+            Ok(input.command()),
+            review::approve,
+        )
+        .await
     }
 
     /// Refuses the claim with a reason and words; the place is free again. For reviewers of the vendor.
@@ -181,16 +161,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which, and why.")] input: DealRegistrationRejectInput,
     ) -> async_graphql::Result<DealRegistrationRejectPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationReject",
-                input.command(),
-                review::reject
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationRejectPayload::of(result.await)
+        ctx.change(
+            "dealRegistrationReject",
+            Ok(input.command()),
+            review::reject,
+        )
+        .await
     }
 
     /// Takes the claim back before the decision; the place is free again. For the partner's managers.
@@ -199,16 +175,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: DealRegistrationWithdrawInput,
     ) -> async_graphql::Result<DealRegistrationWithdrawPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationWithdraw",
-                input.command(),
-                review::withdraw
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationWithdrawPayload::of(result.await)
+        ctx.change(
+            "dealRegistrationWithdraw",
+            Ok(input.command()),
+            review::withdraw,
+        )
+        .await
     }
 
     /// Prolongs protection by the days of the tier, counted from the last protected day. Refused with
@@ -219,15 +191,11 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which, and what was done.")] input: DealRegistrationExtendInput,
     ) -> async_graphql::Result<DealRegistrationExtendPayload> {
-        let result = async {
-            let id = write!(
-                ctx,
-                "dealRegistrationExtend",
-                input.command(),
-                extend::extend
-            )?;
-            DealRegistration::fresh(ctx, id).await
-        };
-        DealRegistrationExtendPayload::of(result.await)
+        ctx.change(
+            "dealRegistrationExtend",
+            Ok(input.command()),
+            extend::extend,
+        )
+        .await
     }
 }

@@ -257,6 +257,7 @@ fn participant(
         version: 1,
         created_at: tx.now(),
         updated_at: tx.now(),
+        fingerprint: None,
     }
 }
 
@@ -446,7 +447,7 @@ fn hand_over(
             })
     };
     if let Some(partner) = before.partner_id {
-        writes.left.extend(on_deal(partner).map(|row| row.id));
+        writes.left.extend(on_deal(partner).cloned());
     }
     if let Some(partner) = after
         .partner_id

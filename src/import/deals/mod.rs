@@ -13,10 +13,7 @@ mod facts;
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 pub use facts::Facts;
 
@@ -32,7 +29,7 @@ use crate::{
         deal,
         deal_participant::{self, ParticipantStatus},
         deal_product, deal_stage_change,
-        ids::{CustomerId, DealId, DealParticipantId, PartnerId},
+        ids::{CustomerId, DealId, PartnerId},
     },
     error::Result,
     tx::{CHUNK, Tx, Work},
@@ -67,7 +64,7 @@ struct Writes {
     emptied: Vec<DealId>,
     participants: Vec<deal_participant::Model>,
     /// Participants who are on their deal no longer.
-    left: Vec<DealParticipantId>,
+    left: Vec<deal_participant::Model>,
     stages: Vec<deal_stage_change::Model>,
     /// What they change in the totals.
     tally: Totals,
@@ -173,7 +170,7 @@ pub async fn find_all<'n>(
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {
     tx.insert_models(writes.created).await?;
-    table::replace::<deal::Entity>(tx, writes.changed).await?;
+    tx.replace_all(writes.changed).await?;
     for chunk in writes.emptied.chunks(CHUNK) {
         let theirs = deal_product::Column::DealId.is_in(chunk.iter().copied());
         deal_product::Entity::delete_many()
@@ -182,29 +179,15 @@ async fn write(tx: &Tx, writes: Writes) -> Result<()> {
             .await?;
     }
     tx.insert_models(writes.products).await?;
-    for chunk in writes.left.chunks(CHUNK) {
-        leave(tx, chunk).await?;
-    }
+    let left = writes.left.into_iter().map(|row| deal_participant::Model {
+        status: ParticipantStatus::Removed,
+        ended_at: Some(tx.now()),
+        end_reason: Some("the import names another partner".to_owned()),
+        version: row.version + 1,
+        updated_at: tx.now(),
+        ..row
+    });
+    tx.replace_all(left.collect()).await?;
     tx.insert_models(writes.participants).await?;
     tx.insert_models(writes.stages).await
-}
-
-async fn leave(tx: &Tx, participants: &[DealParticipantId]) -> Result<()> {
-    use deal_participant::Column;
-    let theirs = Condition::all()
-        .add(Column::Id.is_in(participants.iter().copied()))
-        .add(Column::Status.is_in([ParticipantStatus::Invited, ParticipantStatus::Accepted]));
-    deal_participant::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(ParticipantStatus::Removed))
-        .col_expr(Column::EndedAt, Expr::value(tx.now()))
-        .col_expr(
-            Column::EndReason,
-            Expr::value("the import names another partner"),
-        )
-        .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(theirs)
-        .exec(tx)
-        .await?;
-    Ok(())
 }

@@ -168,6 +168,7 @@ impl Draft {
                     version: 1,
                     created_at: invited_at,
                     updated_at: accepted_at,
+                    fingerprint: None,
                 }
             })
     }

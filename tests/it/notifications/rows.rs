@@ -219,6 +219,7 @@ impl World {
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
+            fingerprint: Set(None),
         };
         insert(t, row).await;
         id

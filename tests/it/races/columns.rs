@@ -52,6 +52,7 @@ const CHECKED: &[(&str, &[&str])] = &[
             "refunded_minor",
         ],
     ),
+    ("deal_participant", &[]),
     ("deal_refund", &[]),
     ("exchange_rate", &[]),
     (
@@ -148,10 +149,6 @@ const OTHERS: &[(&str, &str)] = &[
     (
         "partner_number",
         "registration numbers that were claimed, so that parallel claims wait for each other",
-    ),
-    (
-        "deal_participant",
-        "decides who is paid until the deal is won",
     ),
     (
         "deal_product",
