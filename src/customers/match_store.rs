@@ -232,29 +232,6 @@ pub async fn unfile(tx: &Tx, id: CustomerId) -> Result<()> {
     Ok(())
 }
 
-/// The version of the canonical forms in which every customer is stored.
-///
-/// # Errors
-/// The database failed.
-pub async fn stored_forms<C: ConnectionTrait>(db: &C) -> Result<i64> {
-    let sql = "SELECT COALESCE(MAX(version), 0) AS version FROM customer_forms";
-    let row = db
-        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
-        .await?;
-    Ok(row.map_or(Ok(0), |row| row.try_get("", "version"))?)
-}
-
-/// Records that every customer is stored in this version of the canonical forms.
-///
-/// # Errors
-/// The database failed.
-pub async fn store_forms(tx: &Tx, version: i64) -> Result<()> {
-    let sql = "INSERT INTO customer_forms (version) VALUES ($1) ON CONFLICT (version) DO NOTHING";
-    let statement = Statement::from_sql_and_values(tx.backend(), sql, [Value::from(version)]);
-    tx.execute_raw(statement).await?;
-    Ok(())
-}
-
 /// The next customers by id, held until the end of the unit of work, at most [`CHUNK`].
 ///
 /// # Errors

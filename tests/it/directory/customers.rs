@@ -16,6 +16,7 @@ use crate::{
 cases!(
     a_customer_is_recorded_once,
     a_customer_changes_and_keeps_its_identity,
+    a_registration_number_is_one_however_the_place_of_its_court_is_written,
     customers_are_found_by_what_is_known,
 );
 
@@ -155,6 +156,26 @@ async fn a_customer_changes_and_keeps_its_identity(t: TestApp) {
         cleared.done("customerUpdate").at("customerUpdate/customer"),
         &expected
     );
+}
+
+async fn a_registration_number_is_one_however_the_place_of_its_court_is_written(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let numbered = |name: &str, number: &str| json!({ "name": name, "country": "DE", "registrationNumber": number });
+    create(&t, &ada, numbered("Acker GmbH", "HRB 4711 Köln")).await;
+    create(&t, &ada, numbered("Birnbaum AG", "HRB 4711 Bonn")).await;
+    let before = (traces(&t).await, customers(&t).await);
+    for number in [
+        "HRB 4711 koeln",
+        "HRB 4711, Koeln",
+        "hrb4711 KÖLN",
+        "HRB 4711 Koln",
+    ] {
+        let input = numbered("Zeder Holding", number);
+        let refused = run(&t, &ada, "customerCreate", input, "customer { id }").await;
+        assert_eq!(refused.refusal("customerCreate"), "DUPLICATE", "{number}");
+        assert_eq!(fields(&refused, "customerCreate"), ["registrationNumber"]);
+    }
+    assert_eq!((traces(&t).await, customers(&t).await), before);
 }
 
 pub const LIST: &str = "query($filter: CustomerFilter, $first: Int, $after: String) {

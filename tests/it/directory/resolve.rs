@@ -226,12 +226,12 @@ async fn hosts_that_many_share_and_placeholders_prove_nothing(t: TestApp) {
 }
 
 async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: TestApp) {
-    let early = |name: &str, domain: Option<&str>| customer::ActiveModel {
+    let early = |name: &str, domain: Option<&str>, number: &str| customer::ActiveModel {
         id: Set(TypedId::of(ids::mint(t.app.clock().now()))),
         name: Set(name.to_owned()),
         name_key: Set(name.to_lowercase()),
         domain: Set(domain.map(str::to_owned)),
-        registration_number: Set(Some("UNKNOWN".to_owned())),
+        registration_number: Set(Some(number.to_owned())),
         phone: Set(Some("0000000000".to_owned())),
         version: Set(1),
         created_at: Set(t.app.clock().now()),
@@ -239,8 +239,9 @@ async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: Tes
         ..Default::default()
     };
     let rows = [
-        early("ООО «Ромашка»", None),
-        early("Elm", Some("facebook.com")),
+        early("ООО «Ромашка»", None, "UNKNOWN"),
+        early("Elm", Some("facebook.com"), "UNKNOWN"),
+        early("Kölner Bau", Some("koelner-bau.example"), "HRB4711KOELN"),
     ];
     t.write(move |tx| {
         let rows = rows.clone();
@@ -256,7 +257,13 @@ async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: Tes
             .lookalikes
             .is_empty()
     );
-    assert_eq!(forms::bring_up_to_date(&t.app).await.unwrap(), 3);
+    assert_eq!(forms::bring_up_to_date(&t.app).await.unwrap(), 4);
+    let numbered = numbered("Zeder", "HRB 4711, Köln", None);
+    let numbered = resolve(&t, numbered).await.unwrap().customer;
+    assert_eq!(
+        (numbered.name.as_str(), numbered.domain.as_deref()),
+        ("Kölner Bau", Some("koelner-bau.example"))
+    );
     let alike = resolve(&t, claim).await.unwrap().lookalikes;
     let names: BTreeSet<_> = alike
         .iter()
