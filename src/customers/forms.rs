@@ -3,7 +3,7 @@
 //! would not be found by a claim made today.
 
 use super::{
-    identity::{self, name_key, registrable_domain},
+    identity::{self, Address, address, name_key},
     match_store as store,
 };
 use crate::{
@@ -63,9 +63,9 @@ fn in_todays_forms(row: &customer::Model) -> customer::Model {
     let mut row = row.clone();
     row.name_key = name_key(&row.name);
     // A domain that many share is no domain; anything else that is stored stays.
-    row.domain = row
-        .domain
-        .filter(|domain| registrable_domain(domain) != Ok(None));
+    let kept = |domain: &String| address(domain) != Ok(Address::Shared);
+    row.domain = row.domain.filter(kept);
+    row.domain_hint = row.domain_hint.filter(kept);
     row.registration_number = row
         .registration_number
         .as_deref()

@@ -29,6 +29,7 @@ cases!(
     a_customer_is_known_by_its_domain_and_its_registration_number,
     a_name_is_no_proof_except_among_a_partner_s_own_registrations,
     hosts_that_many_share_and_placeholders_prove_nothing,
+    a_page_on_a_host_is_a_hint,
     customers_stored_in_earlier_forms_are_found_after_the_next_start,
     what_looks_alike_is_shown_with_its_reasons,
     a_claim_that_names_nobody_is_refused,
@@ -87,7 +88,7 @@ async fn many_spellings_at_once_give_one_customer(t: TestApp) {
         "acme.com",
         "https://www.ACME.com/",
         "jane@acme.com",
-        "HTTP://acme.com:8080/x",
+        "HTTP://acme.com:8080/home",
         "shop.acme.com.",
     ];
     let by_number = [
@@ -223,6 +224,56 @@ async fn hosts_that_many_share_and_placeholders_prove_nothing(t: TestApp) {
         found.insert(row.id);
     }
     assert_eq!(found.len(), 6);
+}
+
+async fn a_page_on_a_host_is_a_hint(t: TestApp) {
+    let elm = resolve(
+        &t,
+        named("Elm", Some("https://basar-welt.com/shops/elm"), None),
+    );
+    let elm = elm.await.unwrap();
+    assert!(elm.lookalikes.is_empty());
+    let row = &elm.customer;
+    assert_eq!(
+        (row.domain.as_deref(), row.domain_hint.as_deref()),
+        (None, Some("basar-welt.com"))
+    );
+    for (name, address, domain, hint) in [
+        (
+            "Oak",
+            "https://basar-welt.com/shops/oak",
+            None,
+            Some("basar-welt.com"),
+        ),
+        (
+            "Birch",
+            "birch.basar-welt.com",
+            None,
+            Some("basar-welt.com"),
+        ),
+        (
+            "Bazaar World",
+            "https://www.basar-welt.com/en",
+            Some("basar-welt.com"),
+            None,
+        ),
+    ] {
+        let resolved = resolve(&t, named(name, Some(address), None)).await.unwrap();
+        let row = &resolved.customer;
+        assert_eq!(
+            (row.domain.as_deref(), row.domain_hint.as_deref()),
+            (domain, hint),
+            "{name}"
+        );
+        let (_, outcome, reasons) = resolved
+            .lookalikes
+            .iter()
+            .find(|(other, ..)| other.id == elm.customer.id)
+            .unwrap();
+        assert_eq!(*outcome, MatchOutcome::PossibleConflict, "{name}");
+        assert_eq!(reasons.0, [MatchReason::SameHost], "{name}");
+    }
+    assert_eq!(customers(&t).await, 4);
 }
 
 async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: TestApp) {

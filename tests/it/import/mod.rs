@@ -6,6 +6,7 @@ mod crm;
 mod days;
 mod dry;
 mod files;
+mod namesakes;
 mod operator;
 mod paid;
 mod rows;
@@ -43,6 +44,7 @@ pub fn cases() -> Vec<Case> {
         days::cases(),
         dry::cases(),
         files::cases(),
+        namesakes::cases(),
         operator::cases(),
         rows::cases(),
         systems::cases(),
