@@ -9,6 +9,7 @@ mod files;
 mod namesakes;
 mod operator;
 mod paid;
+mod refusals;
 mod rows;
 mod systems;
 mod values;
@@ -46,6 +47,7 @@ pub fn cases() -> Vec<Case> {
         files::cases(),
         namesakes::cases(),
         operator::cases(),
+        refusals::cases(),
         rows::cases(),
         systems::cases(),
         values::cases(),
