@@ -433,8 +433,8 @@ impl Writes {
             .map(|proof| proof.key)
             .collect();
         for proof in proofs(after) {
-            let givers = ground.known.given_up.get(&proof.key).into_iter().flatten();
-            let giver = givers.filter(|giver| *giver != name).next_back();
+            let mut givers = ground.known.given_up.get(&proof.key).into_iter().flatten();
+            let giver = givers.rfind(|giver| *giver != name);
             if let Some(giver) = giver.filter(|_| !had.contains(&proof.key)) {
                 let text = format!(
                     "{name:?} takes {} over from {giver:?}, which gave it up.",
