@@ -475,7 +475,8 @@ impl Writes {
                 draft.external_id,
                 names.join(", ")
             );
-            self.remarks.push(Remark::warning(draft.line, text));
+            let doubt = Remark::doubt(draft.line, &draft.external_id, text);
+            self.remarks.push(doubt);
         }
     }
 

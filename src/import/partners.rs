@@ -435,7 +435,8 @@ fn decide(
              website or country, and is a partner of its own. If it is the same company, give that partner the external id.",
             draft.external_id
         );
-        writes.remarks.push(Remark::warning(draft.line, text));
+        let doubt = Remark::doubt(draft.line, &draft.external_id, text);
+        writes.remarks.push(doubt);
     }
     let fate = match before {
         Some(before) => change(tx, ground, stored, before, draft, parent_id, writes),

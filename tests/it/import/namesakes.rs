@@ -142,11 +142,28 @@ async fn many_rows_of_one_name_name_three_of_the_others(t: TestApp) {
         &[("customers.csv", &format!("id,name,land,web,number\n{rows}"))],
     );
     let dry = files.try_import(&t, true, None).await.unwrap();
-    let report = files.import(&t).await;
+    let report = files.try_import(&t, false, Some("look.csv")).await.unwrap();
     assert_eq!(
         (counts(&dry), told(&dry.warnings)),
         (counts(&report), told(&report.warnings))
     );
+    // The report file has each of them, in the order of lines, and nothing else.
+    let written = std::fs::read_to_string(files.path("look.csv")).unwrap();
+    let mut rows = csv::Reader::from_reader(written.as_bytes());
+    let rows = rows.records().map(Result::unwrap);
+    let rows: Vec<_> = rows
+        .map(|row| [&row[1], &row[2], &row[5]].join(" "))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "3 c2 POSSIBLE_CONFLICT",
+            "401 c400 POSSIBLE_CONFLICT",
+            "801 c800 POSSIBLE_CONFLICT",
+            "1201 c1200 POSSIBLE_CONFLICT"
+        ]
+    );
+    assert_eq!((report.reasons, report.refusals.len()), (0, 0));
     let warnings = told(&report.warnings);
     let last = warnings.iter().find(|text| text.contains("\"c1200\""));
     assert!(
