@@ -29,7 +29,8 @@ pub enum Code {
     BadUserInput,
     /// The state of the object does not allow this move.
     IllegalTransition,
-    /// The customer is already registered or protected for a product family.
+    /// The customer is already registered or protected for a product family, or may be one that is recorded; `reasons` say
+    /// what matched.
     Conflict,
     /// Something with this unique value exists already.
     Duplicate,

@@ -88,6 +88,8 @@ events! {
     ExchangeRateRecorded = "exchange_rate.recorded" on rate_id: ExchangeRateId { number: i32 }
     /// A customer was recorded.
     CustomerCreated = "customer.created" on customer_id: CustomerId {}
+    /// A person decided that a new customer is none of those that look like it.
+    CustomerConflictDismissed = "customer.conflict_dismissed" on customer_id: CustomerId {}
     /// Facts about a customer changed: field names only.
     CustomerUpdated = "customer.updated" on customer_id: CustomerId { fields: Vec<String> }
 

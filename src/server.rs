@@ -35,7 +35,7 @@ use crate::{
     },
     identity::authenticate::{self, AuthFault},
     listen::{self, Limits, Patience},
-    payouts,
+    partners, payouts,
     platform::{
         auth::{
             opaque::OpaqueTokens,
@@ -141,6 +141,13 @@ async fn open_within(
         tracing::info!(
             customers = rewritten,
             "the forms by which customers are compared were brought up to date"
+        );
+    }
+    let rewritten = partners::forms::bring_up_to_date(&app).await?;
+    if rewritten > 0 {
+        tracing::info!(
+            partners = rewritten,
+            "the registration numbers of partners were brought up to date"
         );
     }
     Ok(app)

@@ -35,6 +35,8 @@ mod m0031_sealed_status;
 mod m0040_rule_documents;
 mod m0041_program_versions;
 mod m0042_tier_changes;
+mod m0050_domain_hint;
+mod m0051_partner_forms;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -74,6 +76,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0040_rule_documents::Migration),
             Box::new(m0041_program_versions::Migration),
             Box::new(m0042_tier_changes::Migration),
+            Box::new(m0050_domain_hint::Migration),
+            Box::new(m0051_partner_forms::Migration),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! What somebody typed about a customer, in the form in which customers are compared and kept.
 
-use super::identity::{Facts, name_key, registrable_domain};
+use super::identity::{Address, Facts, address, name_key};
 use crate::{
     entity::customer,
     error::Faults,
@@ -39,6 +39,8 @@ pub struct Claim {
     pub name_key: String,
     /// The registrable domain.
     pub domain: Option<String>,
+    /// The domain of an address that may be another company's.
+    pub domain_hint: Option<String>,
     /// ISO 3166-1 alpha-2.
     pub country: Option<String>,
     /// Letters and digits of the registration number.
@@ -58,10 +60,12 @@ impl Claim {
             }
         };
         let (name, name_key) = name(faults, &at("name"), &claimed.name);
+        let (domain, domain_hint) = domain(faults, &at("domain"), claimed.domain.as_deref());
         Self {
             name,
             name_key,
-            domain: domain(faults, &at("domain"), claimed.domain.as_deref()),
+            domain,
+            domain_hint,
             country: country(faults, &at("country"), claimed.country.as_deref()),
             registration_number: registration_number(
                 faults,
@@ -79,6 +83,7 @@ impl Claim {
             name: customer.name.clone(),
             name_key: customer.name_key.clone(),
             domain: customer.domain.clone(),
+            domain_hint: customer.domain_hint.clone(),
             country: customer.country.clone(),
             registration_number: customer.registration_number.clone(),
             phone: customer.phone.clone(),
@@ -101,6 +106,7 @@ impl Claim {
         Facts {
             name: &self.name,
             domain: self.domain.as_deref(),
+            domain_hint: self.domain_hint.as_deref(),
             country: self.country.as_deref(),
             registration_number: self.registration_number.as_deref(),
             phone: self.phone.as_deref(),
@@ -118,10 +124,15 @@ pub fn name(faults: &mut Faults, path: &str, typed: &str) -> (String, String) {
     (name, key)
 }
 
-/// The registrable domain of an address; nothing for a host that many share.
-pub fn domain(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
-    let typed = typed.filter(|text| !text.trim().is_empty())?;
-    faults.take(path, registrable_domain(typed)).flatten()
+/// The registrable domain of an address, as the company's own or as a hint; neither for a host that many share.
+pub fn domain(
+    faults: &mut Faults,
+    path: &str,
+    typed: Option<&str>,
+) -> (Option<String>, Option<String>) {
+    let typed = typed.filter(|text| !text.trim().is_empty());
+    let read = typed.and_then(|typed| faults.take(path, address(typed)));
+    read.map_or((None, None), Address::into_parts)
 }
 
 /// A country code.

@@ -1,14 +1,21 @@
 //! The vendor records a customer.
 
+use std::collections::BTreeSet;
+
+use sea_orm::ActiveEnum;
+
 use super::{
     claim::ClaimedCustomer,
     claim::{Claim, WORD},
-    match_store, resolve, store,
+    identity, match_store,
+    resolve::{self, Lookalike},
+    store,
 };
 use crate::{
     access::{Action, Held},
     entity::{customer, ids::CustomerId},
     error::{Code, Error, Faults, Refusal, Result},
+    events::Event,
     platform::hierarchy::HierarchyFault,
     tx::Tx,
 };
@@ -17,6 +24,8 @@ use crate::{
 pub const MAX_EMPLOYEES: i64 = 100_000_000;
 /// The most characters of a key in another system.
 pub const KEY: usize = 200;
+/// How many of the customers that look like a new one are named.
+const NAMED: usize = 3;
 
 /// A customer to be recorded.
 #[derive(Clone, Debug, Default)]
@@ -31,15 +40,17 @@ pub struct Create {
     pub parent: Option<CustomerId>,
     /// Its key in another system; unique.
     pub external_id: Option<String>,
+    /// Whether the caller has compared it with the customers that look like it, and it is another company.
+    pub different_customer: bool,
 }
 
 /// Records a customer that is not there yet.
 ///
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every fault
-/// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `registrationNumber` or `externalId`, and at `name` when
-/// the new customer has neither a domain nor a number and one of its name and country is there. Records
-/// `customer.created`.
+/// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `registrationNumber` or `externalId`; `CONFLICT` at
+/// `differentCustomer` when a customer looks like it and the caller has not decided that it is another one. Records
+/// `customer.created`, and `customer.conflict_dismissed` for such a decision.
 pub async fn create(tx: &Tx, command: Create) -> Result<Held<customer::Entity>> {
     tx.actor().may(Action::CustomerManage)?;
     let mut faults = Faults::default();
@@ -55,9 +66,6 @@ pub async fn create(tx: &Tx, command: Create) -> Result<Held<customer::Entity>> 
     if let Some(known) = match_store::identical(tx, &claim).await? {
         return Err(taken(proof(&claim, &known)));
     }
-    if match_store::nameless_twin(tx, &claim).await? {
-        return Err(same_name());
-    }
     let row = customer::Model {
         industry,
         employees,
@@ -65,7 +73,16 @@ pub async fn create(tx: &Tx, command: Create) -> Result<Held<customer::Entity>> 
         parent_id: command.parent,
         ..resolve::blank(tx, &claim)
     };
+    let alike = resolve::undecided(tx, &row, identity::SIMILAR_NAMES).await?;
+    if !alike.is_empty() && !command.different_customer {
+        return Err(undecided(&alike));
+    }
     if let Some(added) = resolve::insert(tx, row).await? {
+        if !alike.is_empty() {
+            tx.record(Event::CustomerConflictDismissed {
+                customer_id: added.id,
+            });
+        }
         return Ok(added);
     }
     let now_known = match_store::identical(tx, &claim).await?;
@@ -107,11 +124,28 @@ pub(super) fn proof(claim: &Claim, known: &customer::Model) -> &'static str {
     }
 }
 
-/// A customer of the same name is there, and nothing distinguishes the new one from it.
-fn same_name() -> Error {
-    let message = "A customer of this name and country is recorded. If this is another company, give its domain or \
-        registration number.";
-    Refusal::new(Code::Duplicate, message).at("name").into()
+/// Customers look like the new one, and only a person can say whether it is one of them.
+fn undecided(alike: &[Lookalike]) -> Error {
+    let named = alike.iter().take(NAMED).map(|(other, ..)| {
+        let id = other.id.to_string();
+        format!("{:?} ({id})", other.name)
+    });
+    let mut named = named.collect::<Vec<_>>().join(", ");
+    if let Some(more) = alike.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        named = format!("{named} and {more} more");
+    }
+    let message = format!(
+        "This may be a customer that is recorded: {named}. Use that one, or create this one with \
+         `differentCustomer: true` if it is another company."
+    );
+    let reasons: BTreeSet<_> = alike
+        .iter()
+        .flat_map(|(.., reasons)| reasons.0.iter().copied())
+        .collect();
+    Refusal::new(Code::Conflict, message)
+        .at("differentCustomer")
+        .because(reasons.iter().map(ActiveEnum::to_value))
+        .into()
 }
 
 /// Another customer has this value.

@@ -3,16 +3,21 @@
 //! would not be found by a claim made today.
 
 use super::{
-    identity::{self, name_key, registrable_domain},
+    identity::{self, Address, address, name_key},
     match_store as store,
 };
 use crate::{
     app::App,
     entity::{customer, ids::CustomerId},
     error::Result,
-    platform::company_number::{phone_key, registration_number_key},
+    platform::{
+        company_number::{phone_key, registration_number_key},
+        forms::Forms,
+    },
     tx::{Call, Tx},
 };
+
+const STORED: Forms = Forms("customer_forms");
 
 /// Rewrites the stored forms of all customers, in chunks, unless they are of this version. Several processes may do it at
 /// once, and a killed one is followed by the next. Returns how many customers were looked at.
@@ -20,7 +25,7 @@ use crate::{
 /// # Errors
 /// The database failed.
 pub async fn bring_up_to_date(app: &App) -> Result<u64> {
-    if store::stored_forms(app.db().reader()).await? >= identity::FORMS {
+    if STORED.stored(app.db().reader()).await? >= identity::FORMS {
         return Ok(0);
     }
     let (mut seen, mut after) = (0, None);
@@ -42,7 +47,7 @@ pub async fn bring_up_to_date(app: &App) -> Result<u64> {
 async fn rewrite_chunk(tx: &Tx, after: Option<CustomerId>) -> Result<(u64, Option<CustomerId>)> {
     let rows = store::hold_next(tx, after).await?;
     let Some(last) = rows.last() else {
-        store::store_forms(tx, identity::FORMS).await?;
+        STORED.store(tx, identity::FORMS).await?;
         return Ok((0, None));
     };
     let last = last.id;
@@ -58,9 +63,9 @@ fn in_todays_forms(row: &customer::Model) -> customer::Model {
     let mut row = row.clone();
     row.name_key = name_key(&row.name);
     // A domain that many share is no domain; anything else that is stored stays.
-    row.domain = row
-        .domain
-        .filter(|domain| registrable_domain(domain) != Ok(None));
+    let kept = |domain: &String| address(domain) != Ok(Address::Shared);
+    row.domain = row.domain.filter(kept);
+    row.domain_hint = row.domain_hint.filter(kept);
     row.registration_number = row
         .registration_number
         .as_deref()

@@ -73,7 +73,7 @@ pub async fn identical_but<C: ConnectionTrait>(
 }
 
 /// The customer that a partner named before in the same words, where neither then nor now more than the name and country
-/// was known, or the same number.
+/// was known, or the same number or host.
 ///
 /// # Errors
 /// The database failed.
@@ -87,21 +87,16 @@ pub async fn named_before<C: ConnectionTrait>(
     }
     let own = customer::Column::Id.in_subquery(registered_by(partner));
     let twins = twins(db, claim, Some(own)).await?;
-    let told_apart = |row: &customer::Model| matches!((&row.registration_number, &claim.registration_number), (Some(one), Some(other)) if one != other);
+    let differ = |one: &Option<String>, other: &Option<String>| {
+        one.is_some() && other.is_some() && one != other
+    };
+    let told_apart = |row: &customer::Model| {
+        differ(&row.registration_number, &claim.registration_number)
+            || differ(&row.domain_hint, &claim.domain_hint)
+    };
     let words = casefold(&claim.name);
     let mut same = twins.into_iter().filter(|row| casefold(&row.name) == words);
     Ok(same.find(|row| !told_apart(row)))
-}
-
-/// Whether a claim has neither a domain nor a number, and a customer of its name and country has no domain.
-///
-/// # Errors
-/// The database failed.
-pub async fn nameless_twin<C: ConnectionTrait>(db: &C, claim: &Claim) -> Result<bool> {
-    if claim.domain.is_some() || claim.registration_number.is_some() {
-        return Ok(false);
-    }
-    Ok(!twins(db, claim, None).await?.is_empty())
 }
 
 /// Customers without a domain that have the name and the country of a claim.
@@ -143,7 +138,7 @@ pub async fn hold_number(tx: &Tx, number: Option<&str>) -> Result<()> {
 }
 
 /// Customers that may look like a claim, except one: those whose names share most keys with it, then those with its
-/// registration number and its telephone number. Each comes from an index and is bounded.
+/// registration number, its telephone number and its host. Each comes from an index and is bounded.
 ///
 /// # Errors
 /// The database failed.
@@ -157,6 +152,9 @@ pub async fn candidates<C: ConnectionTrait>(
     for (column, key) in [
         (Column::RegistrationNumber, &claim.registration_number),
         (Column::Phone, &claim.phone),
+        (Column::DomainHint, &claim.domain),
+        (Column::Domain, &claim.domain_hint),
+        (Column::DomainHint, &claim.domain_hint),
     ] {
         if let Some(key) = key {
             let same = customer::Entity::find()
@@ -232,29 +230,6 @@ pub async fn unfile(tx: &Tx, id: CustomerId) -> Result<()> {
     Ok(())
 }
 
-/// The version of the canonical forms in which every customer is stored.
-///
-/// # Errors
-/// The database failed.
-pub async fn stored_forms<C: ConnectionTrait>(db: &C) -> Result<i64> {
-    let sql = "SELECT COALESCE(MAX(version), 0) AS version FROM customer_forms";
-    let row = db
-        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
-        .await?;
-    Ok(row.map_or(Ok(0), |row| row.try_get("", "version"))?)
-}
-
-/// Records that every customer is stored in this version of the canonical forms.
-///
-/// # Errors
-/// The database failed.
-pub async fn store_forms(tx: &Tx, version: i64) -> Result<()> {
-    let sql = "INSERT INTO customer_forms (version) VALUES ($1) ON CONFLICT (version) DO NOTHING";
-    let statement = Statement::from_sql_and_values(tx.backend(), sql, [Value::from(version)]);
-    tx.execute_raw(statement).await?;
-    Ok(())
-}
-
 /// The next customers by id, held until the end of the unit of work, at most [`CHUNK`].
 ///
 /// # Errors
@@ -283,6 +258,7 @@ pub async fn rewrite(
     let forms = [
         Column::NameKey,
         Column::Domain,
+        Column::DomainHint,
         Column::RegistrationNumber,
         Column::Phone,
     ];

@@ -26,8 +26,11 @@ pub struct Resolved {
     pub customer: customer::Model,
     /// Other records that may be the same customer, each with the outcome of the comparison and its reasons; the most
     /// similar in name first, at most 300.
-    pub lookalikes: Vec<(customer::Model, MatchOutcome, MatchReasons)>,
+    pub lookalikes: Vec<Lookalike>,
 }
+
+/// A customer that looks like another one, the outcome of the comparison, and its reasons.
+pub type Lookalike = (customer::Model, MatchOutcome, MatchReasons);
 
 /// Finds the customer by registrable domain or by registration number, else makes it; safe under any number of parallel
 /// callers with different spellings. A name proves nothing: a customer known by its name alone is a record of its own,
@@ -107,6 +110,7 @@ pub(super) fn blank(tx: &Tx, claim: &Claim) -> customer::Model {
         name: claim.name,
         name_key: claim.name_key,
         domain: claim.domain,
+        domain_hint: claim.domain_hint,
         country: claim.country,
         industry: None,
         registration_number: claim.registration_number,
@@ -134,12 +138,34 @@ pub(super) async fn insert(
     Ok(added)
 }
 
+/// The customers of which only a person can say whether they are this one.
+pub(super) async fn undecided(
+    tx: &Tx,
+    row: &customer::Model,
+    similarity_ppm: i32,
+) -> Result<Vec<Lookalike>> {
+    let mut found = lookalikes(tx, &Claim::of(row), row.id, similarity_ppm).await?;
+    found.retain(|(other, outcome, _)| leaves_a_doubt(row, other, *outcome));
+    Ok(found)
+}
+
+/// Whether a person has to decide if two customers that look alike are one: not where each is known by a domain of its
+/// own, unless something else proves that they are.
+#[must_use]
+pub fn leaves_a_doubt(
+    one: &customer::Model,
+    other: &customer::Model,
+    outcome: MatchOutcome,
+) -> bool {
+    one.domain.is_none() || other.domain.is_none() || outcome == MatchOutcome::Conflict
+}
+
 async fn lookalikes(
     tx: &Tx,
     claim: &Claim,
     own: CustomerId,
     similarity_ppm: i32,
-) -> Result<Vec<(customer::Model, MatchOutcome, MatchReasons)>> {
+) -> Result<Vec<Lookalike>> {
     let candidates = match_store::candidates(tx, claim, own).await?;
     let compared = candidates.into_iter().map(|other| {
         let found = identity::compare(claim.facts(), facts(&other), similarity_ppm);
@@ -156,6 +182,7 @@ pub fn facts(customer: &customer::Model) -> Facts<'_> {
     Facts {
         name: &customer.name,
         domain: customer.domain.as_deref(),
+        domain_hint: customer.domain_hint.as_deref(),
         country: customer.country.as_deref(),
         registration_number: customer.registration_number.as_deref(),
         phone: customer.phone.as_deref(),

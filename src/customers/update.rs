@@ -112,7 +112,7 @@ fn apply(faults: &mut Faults, before: &customer::Model, patch: &Patch) -> custom
         Value(name) => (row.name, row.name_key) = claim::name(faults, "name", name),
     }
     if let Some(domain) = patch.domain.as_opt_deref() {
-        row.domain = claim::domain(faults, "domain", domain);
+        (row.domain, row.domain_hint) = claim::domain(faults, "domain", domain);
     }
     if let Some(country) = patch.country.as_opt_deref() {
         row.country = claim::country(faults, "country", country);
@@ -139,7 +139,10 @@ fn apply(faults: &mut Faults, before: &customer::Model, patch: &Patch) -> custom
 fn changed(before: &customer::Model, after: &customer::Model) -> Vec<&'static str> {
     let fields = [
         (before.name != after.name, "name"),
-        (before.domain != after.domain, "domain"),
+        (
+            (&before.domain, &before.domain_hint) != (&after.domain, &after.domain_hint),
+            "domain",
+        ),
         (before.country != after.country, "country"),
         (before.industry != after.industry, "industry"),
         (before.employees != after.employees, "employees"),

@@ -10,7 +10,7 @@ use super::store;
 use crate::{
     customers::{
         claim::ClaimedCustomer,
-        identity::{Facts, compare, registrable_domain},
+        identity::{Address, Facts, address, compare},
         resolve::{self, Resolved},
     },
     entity::{
@@ -79,11 +79,10 @@ pub async fn at_review(
 ) -> Result<Verdict> {
     let (customer, name) = (registration.customer_id, &registration.customer_name);
     let mut resolved = resolve::again(tx, customer, name, name_similarity_ppm).await?;
-    // Two companies with a domain of their own each are told apart by it.
-    let by_hints = resolved.customer.domain.is_none();
-    resolved.lookalikes.retain(|(other, outcome, _)| {
-        by_hints || other.domain.is_none() || *outcome == MatchOutcome::Conflict
-    });
+    let own = resolved.customer.clone();
+    resolved
+        .lookalikes
+        .retain(|(other, outcome, _)| resolve::leaves_a_doubt(&own, other, *outcome));
     let families = store::held_families(tx, registration.id).await?;
     let alike = resolved.lookalikes.iter().map(|(customer, ..)| customer.id);
     let mut held = store::held_places(tx, alike, &families).await?;
@@ -156,11 +155,10 @@ fn refuse(claim: Claim<'_>, record: &customer::Model, held: &[&protection::Model
 /// The strongest thing that the named customer and the record have in common. No further ones: they would tell
 /// facts of the record that the partner did not know.
 fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason> {
-    let domain = claim
-        .named
-        .domain
-        .as_deref()
-        .and_then(|domain| registrable_domain(domain).ok().flatten());
+    let named_at = claim.named.domain.as_deref();
+    let (domain, domain_hint) = named_at
+        .and_then(|domain| address(domain).ok())
+        .map_or((None, None), Address::into_parts);
     let number = claim
         .named
         .registration_number
@@ -175,6 +173,7 @@ fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason
     let named = Facts {
         name: &claim.named.name,
         domain: domain.as_deref(),
+        domain_hint: domain_hint.as_deref(),
         country: claim.named.country.as_deref(),
         registration_number: number.as_deref(),
         phone: phone.as_deref(),
@@ -182,6 +181,7 @@ fn what_led_to(claim: Claim<'_>, record: &customer::Model) -> Option<MatchReason
     let stored = Facts {
         name: &record.name,
         domain: record.domain.as_deref(),
+        domain_hint: record.domain_hint.as_deref(),
         country: record.country.as_deref(),
         registration_number: record_number.as_deref(),
         phone: record_phone.as_deref(),

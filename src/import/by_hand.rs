@@ -17,8 +17,29 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct ByHand {
     domains: HashMap<String, Vec<PartnerId>>,
-    names: HashMap<String, Vec<PartnerId>>,
+    names: HashMap<String, Vec<Named>>,
     numbers: HashMap<String, Vec<(PartnerId, Option<String>)>>,
+}
+
+/// A partner of a name, and what may tell it from another one of that name.
+#[derive(Debug)]
+struct Named {
+    id: PartnerId,
+    domain: Option<String>,
+    number: Option<String>,
+    country: Option<String>,
+}
+
+impl Named {
+    /// Whether it and a row of its name have different numbers, domains of their own, or countries.
+    fn is_apart(&self, marks: Marks<'_>, domain: Option<&str>) -> bool {
+        let differ = |one: &Option<String>, other: Option<&str>| {
+            one.is_some() && other.is_some() && one.as_deref() != other
+        };
+        differ(&self.number, marks.registration_number)
+            || differ(&self.domain, domain)
+            || differ(&self.country, marks.country)
+    }
 }
 
 /// What a row tells a partner by.
@@ -63,23 +84,27 @@ impl ByHand {
             .await?;
         let mut found = Self::default();
         for (id, legal_name, website, number, country) in rows {
-            if let Some(number) = number {
-                found.numbers.entry(number).or_default().push((id, country));
-            }
             let domain = website.as_deref().and_then(domain);
-            if let Some(domain) = domain {
+            if let Some(number) = number.clone() {
+                let holders = found.numbers.entry(number).or_default();
+                holders.push((id, country.clone()));
+            }
+            if let Some(domain) = domain.clone() {
                 found.domains.entry(domain).or_default().push(id);
             }
-            found
-                .names
-                .entry(casefold(&legal_name))
-                .or_default()
-                .push(id);
+            let named = found.names.entry(casefold(&legal_name)).or_default();
+            named.push(Named {
+                id,
+                domain,
+                number,
+                country,
+            });
         }
         Ok(found)
     }
 
-    /// Those that a row may mean, and by what it is recognised: an equal registration number decides alone.
+    /// Those that a row may mean, and by what it is recognised: an equal registration number decides alone. A legal name
+    /// means a partner only where nothing tells the two apart.
     pub fn of(&self, marks: Marks<'_>) -> Vec<(PartnerId, &'static str)> {
         let holders = marks
             .registration_number
@@ -91,19 +116,29 @@ impl ByHand {
         if !by_number.is_empty() {
             return by_number;
         }
-        let none = Vec::new();
         let domain = marks.website.and_then(domain);
-        let by_domain = domain
-            .and_then(|domain| self.domains.get(&domain))
-            .unwrap_or(&none);
-        let by_name = self.names.get(&casefold(marks.legal_name)).unwrap_or(&none);
+        let by_domain = domain.as_ref().and_then(|domain| self.domains.get(domain));
+        let by_domain = by_domain.map_or([].as_slice(), Vec::as_slice);
         let mut found: Vec<_> = by_domain.iter().map(|id| (*id, "website")).collect();
-        for id in by_name {
-            if !by_domain.contains(id) {
-                found.push((*id, "legal name"));
+        for named in self.named(marks.legal_name) {
+            if !by_domain.contains(&named.id) && !named.is_apart(marks, domain.as_deref()) {
+                found.push((named.id, "legal name"));
             }
         }
         found
+    }
+
+    /// Those of the legal name of a row that something else tells from it.
+    pub fn told_apart(&self, marks: Marks<'_>) -> Vec<PartnerId> {
+        let domain = marks.website.and_then(domain);
+        let apart = self.named(marks.legal_name).iter();
+        let apart = apart.filter(|named| named.is_apart(marks, domain.as_deref()));
+        apart.map(|named| named.id).collect()
+    }
+
+    fn named(&self, legal_name: &str) -> &[Named] {
+        let named = self.names.get(&casefold(legal_name));
+        named.map_or([].as_slice(), Vec::as_slice)
     }
 }
 

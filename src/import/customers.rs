@@ -1,28 +1,30 @@
-//! Customers from a file: one record each, known again by domain or registration number like any other customer, and by
-//! name and country where the file gives neither.
+//! Customers from a file: one record each, known again by its external id, by its domain and by its registration number.
 //!
-//! A customer that was recorded before under the same domain or number, or under the same name and country without
-//! another number, and that has no external id yet, is the one meant and gets the id; the report says so. Where another
-//! external id has it already the row is refused: two records of the other system are one customer here.
+//! A customer that was recorded before under the same domain or number, and that has no external id yet, is the one
+//! meant and gets the id; the report says so. Where another external id has it already the row is refused: two records
+//! of the other system are one customer here.
 //!
-//! A domain may move from one customer to another within a file. The row that claims it waits for the row that gives it
-//! up, wherever that is, so that the order of rows decides nothing.
+//! A name proves nothing. A row whose name other customers have is a customer of its own, as two accounts of the other
+//! system are, and the report has a warning: a person decides.
+//!
+//! A domain or a number may move from one customer to another within a file. The row that claims it waits for the row
+//! that gives it up, wherever that is, so that the order of rows decides nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{
     cells::{Cells, NAME},
-    known::Known,
+    known::{Claimant, Known, Namesake},
     lineage::Lineage,
     table,
     unit::{Draft, Fate, Ground, Importable, Outcome, Remark},
 };
 use crate::{
     customers::{
-        identity::{block_keys, name_key, registrable_domain},
+        identity::{address, block_keys, name_key},
         store::TREE,
     },
     entity::{customer, customer_block_key, ids::CustomerId},
@@ -34,11 +36,15 @@ use crate::{
     tx::{CHUNK, Tx, Work},
 };
 
+/// How many customers of a name a warning names.
+const NAMED: usize = 3;
+
 /// What a row says about a customer.
 #[derive(Clone, Debug)]
 pub struct Facts {
     name: String,
     domain: Option<String>,
+    domain_hint: Option<String>,
     country: Option<String>,
     industry: Option<String>,
     registration_number: Option<String>,
@@ -49,9 +55,11 @@ pub struct Facts {
 
 impl Importable for Facts {
     fn read(cells: &mut Cells<'_>) -> Self {
+        let (domain, domain_hint) = domain(cells);
         Self {
             name: name(cells),
-            domain: domain(cells),
+            domain,
+            domain_hint,
             country: cells.country("country"),
             industry: cells.text("industry", NAME),
             registration_number: cells
@@ -76,29 +84,71 @@ fn name(cells: &mut Cells<'_>) -> String {
     name
 }
 
-fn domain(cells: &mut Cells<'_>) -> Option<String> {
-    let text = cells.raw("domain")?;
-    registrable_domain(text).unwrap_or_else(|fault| {
-        cells.fault("domain", fault.to_string());
-        None
-    })
-}
-
-/// What no two customers of a file may share: the domain, or else the number, or else the name and country.
-fn identity(customer: &customer::Model) -> String {
-    identities(customer).swap_remove(0)
-}
-
-/// What a customer is known by, the surest first. The name only where there is no domain.
-fn identities(customer: &customer::Model) -> Vec<String> {
-    let country = customer.country.as_deref().unwrap_or_default();
-    let number = customer.registration_number.as_ref();
-    let mut known = Vec::from_iter(customer.domain.clone());
-    known.extend(number.map(|number| format!("#{number}/{country}")));
-    if customer.domain.is_none() {
-        known.push(format!("{}/{country}", customer.name_key));
+/// The domain of the customer's own, or one that is a hint.
+fn domain(cells: &mut Cells<'_>) -> (Option<String>, Option<String>) {
+    match cells.raw("domain").map(address) {
+        Some(Ok(address)) => address.into_parts(),
+        Some(Err(fault)) => {
+            cells.fault("domain", fault.to_string());
+            (None, None)
+        }
+        None => (None, None),
     }
-    known
+}
+
+/// What no two customers may share.
+struct Proof {
+    /// The field that says it.
+    field: &'static str,
+    /// What it is, as a key: a domain, or a number behind a `#`.
+    key: String,
+}
+
+impl Proof {
+    /// Whether a customer of this country may have it beside one of another: registers are kept by countries.
+    fn is_apart(&self, one: Option<&str>, other: Option<&str>) -> bool {
+        self.field == NUMBER && matches!((one, other), (Some(one), Some(other)) if one != other)
+    }
+
+    /// As a report shows it.
+    fn shown(&self) -> &str {
+        self.key.trim_start_matches('#')
+    }
+}
+
+const NUMBER: &str = "registration_number";
+
+/// What a customer is known by, the surest first.
+fn proofs(customer: &customer::Model) -> Vec<Proof> {
+    let domain = customer.domain.iter().map(|domain| Proof {
+        field: "domain",
+        key: domain.clone(),
+    });
+    let number = customer.registration_number.iter().map(|number| Proof {
+        field: NUMBER,
+        key: format!("#{number}"),
+    });
+    domain.chain(number).collect()
+}
+
+/// Whether two states of a customer are known by the same.
+fn known_by_the_same(one: &customer::Model, other: &customer::Model) -> bool {
+    one.domain == other.domain
+        && one.registration_number == other.registration_number
+        && one.country == other.country
+}
+
+/// What customers may have in common without being one: the name, and the host of an address, behind an `@`.
+fn hints(customer: &customer::Model) -> BTreeSet<String> {
+    let hosts = [&customer.domain, &customer.domain_hint];
+    let hosts = hosts.into_iter().flatten();
+    let hosts = hosts.map(|host| format!("@{host}"));
+    hosts.chain([customer.name_key.clone()]).collect()
+}
+
+/// A customer as a report names it.
+fn shown(row: &customer::Model) -> String {
+    row.external_id.clone().unwrap_or_else(|| row.name.clone())
 }
 
 /// Whether two customers have different registration numbers.
@@ -109,9 +159,8 @@ fn told_apart(one: &customer::Model, other: &customer::Model) -> bool {
 /// What is stored about the customers of a unit of work.
 struct Stored {
     by_external_id: HashMap<String, customer::Model>,
-    by_identity: HashMap<String, customer::Model>,
-    /// Customers without an external id, by registration number.
-    by_number: HashMap<String, Vec<customer::Model>>,
+    by_proof: HashMap<String, Vec<customer::Model>>,
+    by_hint: HashMap<String, Vec<customer::Model>>,
     parents: HashMap<String, CustomerId>,
 }
 
@@ -128,7 +177,7 @@ impl Stored {
     }
 
     /// The record of the customer that a row means: under its external id, or recorded before under none, with the same
-    /// domain, number, or name and country.
+    /// domain or number.
     fn record(
         &self,
         ground: &Ground,
@@ -140,44 +189,33 @@ impl Stored {
         if known.is_some() {
             return Ok(known);
         }
-        let adopted = |row: &customer::Model| {
-            let id = row.id.uuid();
-            writes.adopted.contains(&id) || ground.known.adopted.contains(&id)
-        };
-        let free = |identity: &String| {
-            let row = self.by_identity.get(identity)?;
-            let free = row.external_id.is_none() && !adopted(row) && !told_apart(row, meant);
-            free.then_some(row)
-        };
-        if let Some(row) = meant.domain.as_ref().and_then(free) {
-            return Ok(Some(row));
-        }
-        let number = meant.registration_number.as_ref();
-        let same = number.and_then(|number| self.by_number.get(number));
-        let numbered = same.into_iter().flatten().filter(|row| {
-            // Numbers are given by registers of a country.
-            let abroad =
-                row.country.is_some() && meant.country.is_some() && row.country != meant.country;
-            !adopted(row) && !abroad
-        });
-        match Vec::from_iter(numbered).as_slice() {
-            [] => Ok(identities(meant).iter().find_map(free)),
-            [row] => Ok(Some(row)),
-            several => {
-                let names: Vec<_> = several
-                    .iter()
-                    .map(|row| format!("{:?}", row.name))
-                    .collect();
-                Err(Fate::refused(
-                    "registration_number",
-                    format!(
-                        "fits {} customers that were recorded without an external id: {}. Give the right one this external id.",
-                        names.len(),
-                        names.join(", ")
-                    ),
-                ))
+        for proof in proofs(meant) {
+            let holders = self.by_proof.get(&proof.key).into_iter().flatten();
+            let free = holders.filter(|row| {
+                let id = row.id.uuid();
+                let adopted = writes.adopted.contains(&id) || ground.known.adopted.contains(&id);
+                row.external_id.is_none()
+                    && !adopted
+                    && !told_apart(row, meant)
+                    && !proof.is_apart(row.country.as_deref(), meant.country.as_deref())
+            });
+            match Vec::from_iter(free).as_slice() {
+                [] => {}
+                [row] => return Ok(Some(row)),
+                several => {
+                    let names = several.iter().map(|row| format!("{:?}", row.name));
+                    let names = names.collect::<Vec<_>>().join(", ");
+                    return Err(Fate::refused(
+                        proof.field,
+                        format!(
+                            "fits {} customers that were recorded without an external id: {names}. Give the right one this external id.",
+                            several.len()
+                        ),
+                    ));
+                }
             }
         }
+        Ok(None)
     }
 }
 
@@ -189,8 +227,12 @@ struct Writes {
     /// Changed customers whose name is another one.
     renamed: Vec<CustomerId>,
     block_keys: Vec<customer_block_key::Model>,
-    /// Who holds which identity after this unit of work.
-    identities: HashMap<String, String>,
+    /// Who is known by what after this unit of work.
+    proofs: HashMap<String, Vec<Claimant>>,
+    /// Who has which name, and an address at which host, after this unit of work.
+    namesakes: HashMap<String, Vec<Namesake>>,
+    /// The customers that were decided about.
+    decided: HashSet<CustomerId>,
     remarks: Vec<Remark>,
     /// Customers without an external id that got it.
     adopted: HashSet<Uuid>,
@@ -223,7 +265,8 @@ async fn import(tx: &Tx, ground: &Ground, drafts: &[Draft<Facts>]) -> Result<Out
     outcome.remarks = std::mem::take(&mut writes.remarks);
     outcome.learned.adopted = std::mem::take(&mut writes.adopted);
     if ground.dry_run {
-        outcome.learned.customer_identities = writes.identities;
+        outcome.learned.customer_proofs = writes.proofs;
+        outcome.learned.namesakes = writes.namesakes;
     } else {
         write(tx, writes).await?;
     }
@@ -234,43 +277,43 @@ async fn load(tx: &Tx, known: &Known, drafts: &[Draft<Facts>]) -> Result<Stored>
     use customer::{Column, Entity};
     let names = drafts.iter().map(|draft| draft.external_id.as_str());
     let by_id = table::find::<Entity, _>(tx, Column::ExternalId, names).await?;
-    let domains = drafts
-        .iter()
-        .filter_map(|draft| draft.facts.domain.as_deref());
-    let by_domain = table::find::<Entity, _>(tx, Column::Domain, domains).await?;
+    let hosts = || {
+        let facts = drafts.iter().map(|draft| &draft.facts);
+        let hosts = facts.flat_map(|facts| [&facts.domain, &facts.domain_hint]);
+        let hosts: HashSet<_> = hosts.flatten().map(String::as_str).collect();
+        hosts
+    };
+    let by_domain = table::find::<Entity, _>(tx, Column::Domain, hosts()).await?;
+    let hinted = table::find::<Entity, _>(tx, Column::DomainHint, hosts()).await?;
     let keys = drafts.iter().map(|draft| name_key(&draft.facts.name));
-    let by_name = table::find::<Entity, _>(tx, Column::NameKey, keys).await?;
+    let named = table::find::<Entity, _>(tx, Column::NameKey, keys).await?;
     let numbers = drafts
         .iter()
         .filter_map(|draft| draft.facts.registration_number.as_deref());
     let numbered = table::find::<Entity, _>(tx, Column::RegistrationNumber, numbers).await?;
-    let mut by_identity = HashMap::new();
-    // A name is taken by the record without a number, where there is one.
-    let named = by_name.into_iter().filter(|row| row.domain.is_none());
-    let (with_number, plain): (Vec<_>, Vec<_>) =
-        named.partition(|row| row.registration_number.is_some());
-    for row in plain
-        .into_iter()
-        .chain(with_number)
-        .chain(by_domain)
-        .chain(numbered.iter().cloned())
-    {
-        for identity in identities(&row) {
-            by_identity.entry(identity).or_insert_with(|| row.clone());
+    let mut by_proof: HashMap<String, Vec<customer::Model>> = HashMap::new();
+    let mut seen = HashSet::new();
+    let proven = by_domain.iter().chain(&numbered);
+    for row in proven.filter(|row| seen.insert(row.id)) {
+        for proof in proofs(row) {
+            by_proof.entry(proof.key).or_default().push(row.clone());
         }
     }
-    let mut by_number: HashMap<String, Vec<customer::Model>> = HashMap::new();
-    for row in numbered.into_iter().filter(|row| row.external_id.is_none()) {
-        let number = row.registration_number.clone().unwrap_or_default();
-        by_number.entry(number).or_default().push(row);
+    let mut by_hint: HashMap<String, Vec<customer::Model>> = HashMap::new();
+    let mut seen = HashSet::new();
+    let alike = named.into_iter().chain(by_domain).chain(hinted);
+    for row in alike.filter(|row| seen.insert(row.id)) {
+        for hint in hints(&row) {
+            by_hint.entry(hint).or_default().push(row.clone());
+        }
     }
     let parents = drafts
         .iter()
         .filter_map(|draft| draft.facts.parent.as_deref());
     Ok(Stored {
         parents: find_all(tx, known, parents).await?,
-        by_number,
-        by_identity,
+        by_proof,
+        by_hint,
         by_external_id: by_id
             .into_iter()
             .filter_map(|row| Some((row.external_id.clone()?, row)))
@@ -318,25 +361,20 @@ fn decide(
         Err(refused) => return refused,
     };
     let after = updated(ground, before.unwrap_or(&blank), draft, parent_id);
-    let identity = identity(&after);
-    if let Some(holder) = holder(ground, stored, writes, &identity, &after) {
+    if let Some((proof, holder)) = holder(ground, stored, writes, before, &after) {
         if draft.may_wait(&holder) {
             return Fate::Waiting(holder);
         }
-        let field = match (&after.domain, &after.registration_number) {
-            (Some(_), _) => "domain",
-            (None, Some(_)) => "registration_number",
-            (None, None) => "name",
-        };
         return Fate::refused(
-            field,
+            proof.field,
             format!("is that of the customer {holder:?}, which is recorded already"),
         );
     }
-    writes.remark(ground, draft, before, &identity);
     if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
         return Fate::refused("parent", fault.to_string());
     }
+    writes.remark(ground, draft, before, &after);
+    writes.compare(ground, stored, draft, before, &after);
     if ground.dry_run {
         learned.parents.extend(
             after
@@ -344,26 +382,41 @@ fn decide(
                 .map(|parent| (after.id.uuid(), parent.uuid())),
         );
     }
-    learned
-        .customers
-        .insert(draft.external_id.clone(), after.id);
-    if let Some(old) = before.map(self::identity).filter(|old| *old != identity) {
-        learned.given_up.insert(old, draft.external_id.clone());
+    let name = &draft.external_id;
+    learned.customers.insert(name.clone(), after.id);
+    let kept: HashSet<_> = proofs(&after).into_iter().map(|proof| proof.key).collect();
+    for given in before.into_iter().flat_map(proofs) {
+        if !kept.contains(&given.key) {
+            let givers = learned.given_up.entry(given.key).or_default();
+            givers.push(name.clone());
+        }
     }
-    writes
-        .identities
-        .insert(identity, draft.external_id.clone());
+    for key in kept {
+        let claimants = writes.proofs.entry(key).or_default();
+        claimants.push(Claimant {
+            customer: name.clone(),
+            country: after.country.clone(),
+        });
+    }
+    writes.decided.insert(after.id);
+    for hint in hints(&after) {
+        let namesakes = writes.namesakes.entry(hint).or_default();
+        namesakes.push(Namesake {
+            customer: name.clone(),
+            has_domain: after.domain.is_some(),
+        });
+    }
     writes.keep(tx, before, after)
 }
 
 impl Writes {
-    /// Says what a reader of the report cannot see from the counts: that a row took over a record, or a domain.
+    /// Says what a reader of the report cannot see from the counts: that a row took over a record, a domain or a number.
     fn remark(
         &mut self,
         ground: &Ground,
         draft: &Draft<Facts>,
         before: Option<&customer::Model>,
-        identity: &str,
+        after: &customer::Model,
     ) {
         let name = &draft.external_id;
         if let Some(row) = before.filter(|row| row.external_id.is_none()) {
@@ -374,11 +427,90 @@ impl Writes {
             self.remarks.push(Remark::note(draft.line, text));
             self.adopted.insert(row.id.uuid());
         }
-        let giver = ground.known.given_up.get(identity);
-        if let Some(giver) = giver.filter(|giver| *giver != name) {
-            let text = format!("{name:?} takes {identity} over from {giver:?}, which gave it up.");
-            self.remarks.push(Remark::note(draft.line, text));
+        let had: HashSet<_> = before
+            .into_iter()
+            .flat_map(proofs)
+            .map(|proof| proof.key)
+            .collect();
+        for proof in proofs(after) {
+            let mut givers = ground.known.given_up.get(&proof.key).into_iter().flatten();
+            let giver = givers.rfind(|giver| *giver != name);
+            if let Some(giver) = giver.filter(|_| !had.contains(&proof.key)) {
+                let text = format!(
+                    "{name:?} takes {} over from {giver:?}, which gave it up.",
+                    proof.shown()
+                );
+                self.remarks.push(Remark::note(draft.line, text));
+            }
         }
+    }
+
+    /// Warns of a row that brings a name or a host which other customers have: only a person can say whether they are
+    /// one. Two that have a domain of their own each are told apart by it.
+    fn compare(
+        &mut self,
+        ground: &Ground,
+        stored: &Stored,
+        draft: &Draft<Facts>,
+        before: Option<&customer::Model>,
+        after: &customer::Model,
+    ) {
+        let had = before.map(hints).unwrap_or_default();
+        for hint in hints(after).difference(&had) {
+            let alike = self.alike(ground, stored, after, hint);
+            if alike.is_empty() {
+                continue;
+            }
+            let mut names: Vec<_> = alike.iter().take(NAMED).cloned().collect();
+            if alike.len() > NAMED {
+                names.push(format!("{} more", alike.len() - NAMED));
+            }
+            let what = match hint.strip_prefix('@') {
+                Some(host) => format!("an address at {host}, as has"),
+                None => "the name of".to_owned(),
+            };
+            let text = format!(
+                "{:?} has {what} {} and is a customer of its own. If it is the same company, give the external id to the \
+                 record that is meant.",
+                draft.external_id,
+                names.join(", ")
+            );
+            let doubt = Remark::doubt(draft.line, &draft.external_id, text);
+            self.remarks.push(doubt);
+        }
+    }
+
+    /// The other customers that have a name or a host, as a report names them.
+    fn alike(
+        &self,
+        ground: &Ground,
+        stored: &Stored,
+        after: &customer::Model,
+        hint: &str,
+    ) -> BTreeSet<String> {
+        let known = &ground.known;
+        let stale = |row: &customer::Model| {
+            let by_id = row.external_id.as_ref();
+            let decided = known.adopted.contains(&row.id.uuid())
+                || by_id.is_some_and(|id| known.customers.contains_key(id));
+            // What a dry run decided about before is stored as it was.
+            self.decided.contains(&row.id) || (ground.dry_run && decided)
+        };
+        let stored = stored.by_hint.get(hint).into_iter().flatten();
+        let stored = stored
+            .filter(|row| row.id != after.id && !stale(row))
+            .map(|row| (shown(row), row.domain.is_some()));
+        let earlier = [&known.namesakes, &self.namesakes]
+            .into_iter()
+            .filter_map(|namesakes| namesakes.get(hint))
+            .flatten()
+            .filter(|other| after.external_id.as_ref() != Some(&other.customer))
+            .map(|other| (other.customer.clone(), other.has_domain));
+        let others = stored.chain(earlier);
+        others
+            .filter(|(_, has_domain)| !(*has_domain && after.domain.is_some()))
+            .map(|(name, _)| format!("{name:?}"))
+            .collect()
     }
 
     fn keep(
@@ -406,35 +538,43 @@ impl Writes {
     }
 }
 
-/// The other customer that has this identity, by its external id or name.
+/// Another customer that is known by what the row claims anew, by its external id or name.
 fn holder(
     ground: &Ground,
     stored: &Stored,
     writes: &Writes,
-    identity: &str,
-    customer: &customer::Model,
-) -> Option<String> {
-    let promised = writes
-        .identities
-        .get(identity)
-        .or_else(|| ground.known.customer_identities.get(identity));
-    if let Some(other) = promised.filter(|other| customer.external_id.as_ref() != Some(*other)) {
-        return Some(other.clone());
-    }
-    // What a dry run would have changed is still stored.
-    if ground.dry_run && ground.known.given_up.contains_key(identity) {
+    before: Option<&customer::Model>,
+    after: &customer::Model,
+) -> Option<(Proof, String)> {
+    if before.is_some_and(|before| before.external_id.is_some() && known_by_the_same(before, after))
+    {
         return None;
     }
-    let other = stored
-        .by_identity
-        .get(identity)
-        .filter(|other| other.id != customer.id && self::identity(other) == identity)?;
-    Some(
-        other
-            .external_id
-            .clone()
-            .unwrap_or_else(|| other.name.clone()),
-    )
+    let (own, country) = (after.external_id.as_ref(), after.country.as_deref());
+    proofs(after).into_iter().find_map(|proof| {
+        let promised = [&writes.proofs, &ground.known.customer_proofs]
+            .into_iter()
+            .filter_map(|proofs| proofs.get(&proof.key))
+            .flatten()
+            .find(|other| {
+                own != Some(&other.customer) && !proof.is_apart(country, other.country.as_deref())
+            });
+        if let Some(other) = promised {
+            return Some((proof, other.customer.clone()));
+        }
+        // What a dry run would have changed is still stored.
+        let givers = ground.known.given_up.get(&proof.key);
+        let gave_up = |row: &customer::Model| {
+            let by_id = row.external_id.as_ref().zip(givers);
+            ground.dry_run && by_id.is_some_and(|(id, givers)| givers.contains(id))
+        };
+        let others = stored.by_proof.get(&proof.key).into_iter().flatten();
+        let other = others
+            .filter(|other| other.id != after.id && !gave_up(other))
+            .find(|other| !proof.is_apart(country, other.country.as_deref()))?;
+        let other = shown(other);
+        Some((proof, other))
+    })
 }
 
 fn fresh(tx: &Tx, draft: &Draft<Facts>) -> customer::Model {
@@ -445,6 +585,7 @@ fn fresh(tx: &Tx, draft: &Draft<Facts>) -> customer::Model {
         name: facts.name.clone(),
         name_key: name_key(&facts.name),
         domain: facts.domain.clone(),
+        domain_hint: facts.domain_hint.clone(),
         country: facts.country.clone(),
         industry: None,
         registration_number: facts.registration_number.clone(),
@@ -471,6 +612,7 @@ fn updated(
     after.name_key = name_key(&facts.name);
     if gives("domain") {
         after.domain.clone_from(&facts.domain);
+        after.domain_hint.clone_from(&facts.domain_hint);
     }
     if gives("country") {
         after.country.clone_from(&facts.country);

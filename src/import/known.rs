@@ -37,6 +37,24 @@ pub struct Holder {
     pub name: String,
 }
 
+/// Who has what no two customers share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// The external id of the customer, or its name where it has none.
+    pub customer: String,
+    /// The country of the customer.
+    pub country: Option<String>,
+}
+
+/// A customer of a name, or with an address at a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namesake {
+    /// The external id of the customer, or its name where it has none.
+    pub customer: String,
+    /// Whether it is known by a domain of its own.
+    pub has_domain: bool,
+}
+
 /// Ids by external id.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -52,11 +70,13 @@ pub struct Known {
     pub parents: HashMap<Uuid, Uuid>,
     /// Product families, by code.
     pub families: HashMap<String, ProductFamilyId>,
-    /// What no two customers may share (a domain, or a name and country), with the external id of its holder:
+    /// What no two customers may share (a domain, or a registration number of a country), with those who have it:
     /// those that a dry run would have made.
-    pub customer_identities: HashMap<String, String>,
-    /// What customers gave up in this file, by what it is, with the external id of the one that had it.
-    pub given_up: HashMap<String, String>,
+    pub customer_proofs: HashMap<String, Vec<Claimant>>,
+    /// What customers gave up in this import, by what it is, with the external ids of those that had it.
+    pub given_up: HashMap<String, Vec<String>>,
+    /// The customers of each name, and at each host, that a dry run would have made or changed.
+    pub namesakes: HashMap<String, Vec<Namesake>>,
     /// Who has which registration number, of the partners that a dry run would have made or changed.
     pub partner_numbers: HashMap<PartnerId, Holder>,
     /// Partners without an external id, once they were looked for.
@@ -76,14 +96,23 @@ impl Known {
         self.deals.extend(more.deals);
         self.parents.extend(more.parents);
         self.families.extend(more.families);
-        for identity in more.given_up.keys() {
-            self.customer_identities.remove(identity);
+        for (proof, givers) in &more.given_up {
+            if let Some(claimants) = self.customer_proofs.get_mut(proof) {
+                claimants.retain(|claimant| !givers.contains(&claimant.customer));
+            }
         }
-        self.customer_identities.extend(more.customer_identities);
-        self.given_up.extend(more.given_up);
+        extend(&mut self.customer_proofs, more.customer_proofs);
+        extend(&mut self.given_up, more.given_up);
+        extend(&mut self.namesakes, more.namesakes);
         self.partner_numbers.extend(more.partner_numbers);
         self.by_hand = more.by_hand.or_else(|| self.by_hand.take());
         self.adopted.extend(more.adopted);
         self.skus.extend(more.skus);
+    }
+}
+
+fn extend<V>(known: &mut HashMap<String, Vec<V>>, more: HashMap<String, Vec<V>>) {
+    for (key, values) in more {
+        known.entry(key).or_default().extend(values);
     }
 }

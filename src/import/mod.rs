@@ -36,7 +36,7 @@ mod totals;
 mod touchpoints;
 mod unit;
 
-pub use report::{FileReport, Listed, Refused, Report, Told};
+pub use report::{FileReport, Listed, Refused, Report, Told, Verdict};
 pub use run::{Options, run};
 pub use template::Template;
 pub use totals::{Total, Totals};

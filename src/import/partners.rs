@@ -4,9 +4,10 @@
 //! An import never moves a known partner in its life; that takes a decision with a reason.
 //!
 //! A partner that a person recorded before without an external id is the one meant where its registration number is
-//! equal, or else its website has the same registrable domain or its legal name is the same. It gets the external id, and
-//! the report says so. Where several fit, the row is refused, because only a person can say which. So is a row whose
-//! registration number another partner of its country has.
+//! equal, or else its website has the same registrable domain or its legal name is the same and nothing tells the two
+//! apart: another number, another domain, another country. It gets the external id, and the report says so; of one that
+//! is told apart the report warns. Where several fit, the row is refused, because only a person can say which. So is a
+//! row whose registration number another partner of its country has.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -424,6 +425,18 @@ fn decide(
             row.status.to_value()
         );
         writes.remarks.push(Remark::note(draft.line, text));
+    }
+    if before.is_none()
+        && let Some(by_hand) = &ground.known.by_hand
+        && !by_hand.told_apart(facts.marks()).is_empty()
+    {
+        let text = format!(
+            "{:?} has the legal name of a partner that was recorded without an external id, but another registration number, \
+             website or country, and is a partner of its own. If it is the same company, give that partner the external id.",
+            draft.external_id
+        );
+        let doubt = Remark::doubt(draft.line, &draft.external_id, text);
+        writes.remarks.push(doubt);
     }
     let fate = match before {
         Some(before) => change(tx, ground, stored, before, draft, parent_id, writes),

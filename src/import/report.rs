@@ -25,7 +25,26 @@ use crate::{
 /// How many reasons, warnings and notes each the summary keeps; the report file has every reason.
 const KEPT: usize = 100;
 
-/// One reason why a row was not taken over; a row may have several.
+/// What became of a row that a person should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// It was not taken over.
+    Refused,
+    /// It was taken over, and may be a record that was there.
+    PossibleConflict,
+}
+
+impl Verdict {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Refused => "REFUSED",
+            Self::PossibleConflict => "POSSIBLE_CONFLICT",
+        }
+    }
+}
+
+/// One reason why a person should look at a row; a row may have several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refused {
     /// The file, as the mapping names it.
@@ -38,6 +57,8 @@ pub struct Refused {
     pub field: String,
     /// What is wrong.
     pub reason: String,
+    /// What became of the row.
+    pub outcome: Verdict,
 }
 
 /// What became of the rows of one file. Every row is counted in exactly one of the last four.
@@ -244,7 +265,7 @@ impl Report {
 pub struct Tally {
     report: Report,
     file: Option<Lines>,
-    /// Refusals of the present file that wait for those of earlier lines.
+    /// Rows of the present file to look at that wait for those of earlier lines.
     held: Vec<Refused>,
     /// Notes and warnings of the present file.
     notes: Vec<(u64, String)>,
@@ -307,6 +328,7 @@ impl Tally {
             external_id: external_id.map(str::to_owned),
             field: fault.field.join("."),
             reason: fault.message,
+            outcome: Verdict::Refused,
         }));
     }
 
@@ -323,6 +345,9 @@ impl Tally {
             if let Some(lines) = &mut self.file {
                 lines.write(&refused).map_err(unwritable)?;
             }
+            if refused.outcome == Verdict::PossibleConflict {
+                continue;
+            }
             self.report.reasons += 1;
             if self.report.refusals.len() < KEPT {
                 self.report.refusals.push(refused);
@@ -331,8 +356,18 @@ impl Tally {
         Ok(())
     }
 
-    /// Keeps what is worth knowing about a row.
+    /// Keeps what is worth knowing about a row. What a person has to decide about is listed in the report file as well.
     pub fn remark(&mut self, remark: Remark) {
+        if remark.undecided.is_some() {
+            self.held.push(Refused {
+                file: self.file_name(),
+                row: remark.line,
+                external_id: remark.undecided,
+                field: String::new(),
+                reason: remark.text.clone(),
+                outcome: Verdict::PossibleConflict,
+            });
+        }
         let list = if remark.odd {
             &mut self.warnings
         } else {
@@ -390,7 +425,7 @@ impl Lines {
         }
         let mut writer = csv::Writer::from_writer(file);
         writer
-            .write_record(["file", "row", "external_id", "field", "reason"])
+            .write_record(["file", "row", "external_id", "field", "reason", "outcome"])
             .map_err(unwritable)?;
         Ok(Self::Csv(Box::new(writer)))
     }
@@ -406,6 +441,7 @@ impl Lines {
                     external_id,
                     &refused.field,
                     &refused.reason,
+                    refused.outcome.text(),
                 ];
                 Ok(writer.write_record(cells.map(|cell| harmless(cell).into_owned()))?)
             }

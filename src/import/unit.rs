@@ -90,6 +90,8 @@ pub struct Remark {
     pub line: u64,
     /// Whether it is legal but odd, and not just news.
     pub odd: bool,
+    /// The external id of the row where a person has to decide whether it is a record that was there.
+    pub undecided: Option<String>,
     /// What it is.
     pub text: String,
 }
@@ -100,7 +102,16 @@ impl Remark {
         Self {
             line,
             odd: true,
+            undecided: None,
             text: text.into(),
+        }
+    }
+
+    /// A row that may be a record that was there, which only a person can say.
+    pub fn doubt(line: u64, external_id: &str, text: impl Into<String>) -> Self {
+        Self {
+            undecided: Some(external_id.to_owned()),
+            ..Self::warning(line, text)
         }
     }
 
@@ -109,6 +120,7 @@ impl Remark {
         Self {
             line,
             odd: false,
+            undecided: None,
             text: text.into(),
         }
     }

@@ -14,6 +14,7 @@ pub mod account;
 mod chunk;
 pub mod create;
 mod facts;
+pub mod forms;
 pub mod graphql;
 pub mod lifecycle;
 pub mod mails;

@@ -14,6 +14,7 @@ pub mod db;
 pub mod fault;
 pub mod files;
 pub mod fingerprint;
+pub mod forms;
 pub mod hierarchy;
 pub mod idempotency;
 pub mod ids;

@@ -72,6 +72,7 @@ impl Read {
         let claimed = Facts {
             name: &self.claim.name,
             domain: self.domain.as_deref(),
+            domain_hint: None,
             country: Some(self.claim.country.as_str()),
             registration_number: None,
             phone: None,
@@ -81,6 +82,7 @@ impl Read {
             let other = Facts {
                 name,
                 domain: domain.as_deref(),
+                domain_hint: None,
                 country: country.as_deref(),
                 registration_number: registration_number.as_deref(),
                 phone: phone.as_deref(),

@@ -18,8 +18,9 @@ use crate::{
 pub struct CustomerCreateInput {
     /// Its name; at most 200 characters.
     name: String,
-    /// A web address, mail address or domain; the registrable domain is kept, such as `acme.co.uk`. Hosts that many
-    /// companies share, such as mail services and social networks, count as none.
+    /// A web address, mail address or domain; the registrable domain is kept, such as `acme.co.uk`. A page below a host and
+    /// an unknown subdomain may be another company's and are kept as `domainHint`. Hosts that many companies share, such as
+    /// mail services and social networks, count as none.
     domain: Option<String>,
     /// Its country.
     country: Option<CountryCode>,
@@ -35,6 +36,10 @@ pub struct CustomerCreateInput {
     parent_id: Option<ID>,
     /// Its key in another system of yours; unique, at most 200 characters.
     external_id: Option<String>,
+    /// Set it when you have compared the customer with those that look like it, and it is another company. Without it
+    /// such a customer is refused with `CONFLICT`.
+    #[graphql(default = false)]
+    different_customer: bool,
 }
 
 impl CustomerCreateInput {
@@ -52,6 +57,7 @@ impl CustomerCreateInput {
             employees: self.employees.map(i64::from),
             parent: self.parent_id.map(|id| context::id(&id)),
             external_id: self.external_id,
+            different_customer: self.different_customer,
         }
     }
 }
@@ -127,8 +133,10 @@ pub struct CustomerMutation;
 
 #[Object]
 impl CustomerMutation {
-    /// Records a customer; `DUPLICATE` when there is one with this domain, or without a domain with this name and
-    /// country. For administrators and alliance managers of the vendor.
+    /// Records a customer; `DUPLICATE` when there is one with this domain, or with this registration number in a country
+    /// that is not known to be another one. While a customer looks like it by its name, telephone or host, it is refused
+    /// with `CONFLICT` at `differentCustomer` until you decide; two that have a domain of their own each are different.
+    /// For administrators and alliance managers of the vendor.
     async fn customer_create(
         &self,
         ctx: &Context<'_>,

@@ -8,7 +8,7 @@ use sea_orm::QueryFilter;
 use crate::{
     access::Visible,
     connection,
-    customers::{identity::registrable_domain, search::Wanted},
+    customers::{identity::address, search::Wanted},
     entity::customer,
     error::{Faults, Result},
     graphql::{
@@ -48,6 +48,12 @@ impl Customer {
     /// Its registrable domain, such as `acme.co.uk`; null when not known.
     fn domain(&self) -> Option<&str> {
         self.0.domain.as_deref()
+    }
+
+    /// The registrable domain of an address that may be another company's, such as a page on a shared host; null when
+    /// there is none. It proves nothing: what has it in common is a possible conflict (`SAME_HOST`).
+    fn domain_hint(&self) -> Option<&str> {
+        self.0.domain_hint.as_deref()
     }
 
     /// Its country; null when not known.
@@ -169,10 +175,10 @@ impl CustomerFilter {
             .read(&mut faults, "filter.name");
         let domain = self
             .domain
-            .and_then(|text| faults.take("filter.domain", registrable_domain(&text)));
+            .and_then(|text| faults.take("filter.domain", address(&text)));
         faults.check()?;
         // Nobody is filed under the domain of a public mail service.
-        let Some(domain) = domain.map_or(Some(None), |domain| domain.map(Some)) else {
+        let Some(domain) = domain.map_or(Some(None), |address| address.domain().map(Some)) else {
             return Ok(None);
         };
         Ok(Some(Wanted {

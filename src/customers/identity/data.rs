@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use crate::platform::spelling::words;
+use crate::platform::{country, spelling::words};
 
 /// The lines of a list without comments and blank lines.
 fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
@@ -124,6 +124,62 @@ pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
     all
 });
 
+/// What an address of a company's own site looks like.
+#[derive(Default)]
+pub(super) struct OwnPages {
+    labels: HashSet<&'static str>,
+    paths: HashSet<&'static str>,
+    parameters: HashSet<&'static str>,
+    languages: HashSet<&'static str>,
+}
+
+impl OwnPages {
+    /// Whether a label in front of a domain says nothing about whose page it is.
+    pub(super) fn has_label(&self, label: &str) -> bool {
+        self.labels.contains(label) || self.is_locale(label)
+    }
+
+    /// Whether a part of a path does.
+    pub(super) fn has_path(&self, part: &str) -> bool {
+        let part = part.to_ascii_lowercase();
+        let name = match part.rsplit_once('.') {
+            Some((name, "htm" | "html" | "shtml" | "php" | "asp" | "aspx" | "jsp")) => name,
+            _ => part.as_str(),
+        };
+        self.paths.contains(name) || self.is_locale(name)
+    }
+
+    /// Whether a parameter of a query does.
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
+        self.parameters.contains(name.to_ascii_lowercase().as_str())
+    }
+
+    /// A language, a country, or both: `de`, `at`, `de-at`.
+    fn is_locale(&self, text: &str) -> bool {
+        let mut parts = text.split(['-', '_']);
+        let known = |part: &str| {
+            self.languages.contains(part)
+                || country::check(&part.to_ascii_uppercase()).is_ok()
+                || part == "eu"
+        };
+        parts.clone().count() <= 2 && parts.all(known)
+    }
+}
+
+pub(super) static OWN_PAGES: LazyLock<OwnPages> = LazyLock::new(|| {
+    let mut pages = OwnPages::default();
+    for line in lines(include_str!("data/own_pages.tsv")) {
+        let (kind, word) = line.split_once('\t').unwrap_or((line, ""));
+        match kind {
+            "label" => pages.labels.insert(word),
+            "path" => pages.paths.insert(word),
+            "parameter" => pages.parameters.insert(word),
+            _ => pages.languages.insert(word),
+        };
+    }
+    pages
+});
+
 /// Hosts that serve many: the exact ones, and the names that are such under every public suffix.
 #[derive(Default)]
 pub(super) struct Hosts {
@@ -178,6 +234,7 @@ mod tests {
             (include_str!("data/words.tsv"), 250),
             (include_str!("data/free_mail.txt"), 14_000),
             (include_str!("data/shared_hosts.tsv"), 2_000),
+            (include_str!("data/own_pages.tsv"), 200),
         ] {
             assert!(lines(text).count() >= least);
             let head: String = text
@@ -188,6 +245,14 @@ mod tests {
                 head.contains("2026-") && head.to_lowercase().contains("compiled by the project")
                     || head.contains("Sources"),
                 "{head}"
+            );
+        }
+        for line in lines(include_str!("data/own_pages.tsv")) {
+            let (kind, word) = line.split_once('\t').unwrap();
+            let kinds = ["label", "path", "parameter", "language"];
+            assert!(
+                kinds.contains(&kind) && word == word.trim().to_lowercase(),
+                "{line}"
             );
         }
         for line in lines(include_str!("data/legal_forms.tsv")) {
@@ -219,11 +284,44 @@ mod tests {
             "linktr.ee",
             "gmx.de",
             "mail.gmx.de",
+            "apps.apple.com",
+            "itunes.apple.com",
+            "play.google.com",
+            "elm.hubspotpages.com",
+            "elm.force.com",
+            "elm.my.site.com",
+            "elm.odoo.com",
+            "elm.pipedrive.com",
+            "elm.teamleader.eu",
+            "elm.zoom.us",
+            "elm.msha.ke",
+            "ig.me",
+            "elm.bandcamp.com",
+            "elm.mercadoshops.com.ar",
+            "2gis.ru",
+            "angel.co",
+            "wellfound.com",
+            "producthunt.com",
+            "gofundme.com",
+            "gravatar.com",
+            "immobilienscout24.de",
+            "mobile.de",
+            "justdial.com",
+            "provenexpert.com",
+            "bbox.fr",
+            "tin.it",
+            "one.lt",
+            "mozmail.com",
+            "privaterelay.appleid.com",
+            "vodafone.de",
         ] {
             assert!(shared(host), "{host}");
         }
         for host in [
             "google.com",
+            "apple.com",
+            "appleid.com",
+            "vodafone.com",
             "acme.com",
             "facebook.acme.com",
             "notfacebook.com",

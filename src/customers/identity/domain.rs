@@ -1,5 +1,5 @@
-//! The registrable domain of a customer: `acme.co.uk` out of `https://www.ACME.co.uk:8443/about`,
-//! whatever the spelling.
+//! What an address says about a company: `acme.co.uk` is its own out of `https://www.ACME.co.uk:8443/about`, whatever the
+//! spelling, and is only a hint out of `https://acme.co.uk/sellers/elm` or `elm.acme.co.uk`.
 //!
 //! What may be registered is told by the Public Suffix List (publicsuffix.org), its private section
 //! included, so shops on a shared platform are different customers. International names take their
@@ -7,11 +7,15 @@
 //! builders, marketplaces, link shorteners) prove nothing about a customer and give no domain; which these
 //! are is in `data/free_mail.txt` and `data/shared_hosts.tsv`.
 //!
+//! No list is complete, so a rule stands beside it: a page below a host, or a host under an unknown subdomain, may be the
+//! page of one company on the host of another one. Only the registrable domain itself counts as the company's own, also
+//! behind a label such as `www` or before a page such as `/about`; which these are is in `data/own_pages.tsv`.
+//!
 //! Pure: decides from facts alone.
 
 use std::net::IpAddr;
 
-use super::data::SHARED;
+use super::data::{OWN_PAGES, SHARED};
 use crate::platform::text::visible;
 
 /// Why a text names no domain.
@@ -28,15 +32,53 @@ pub enum DomainFault {
     PublicSuffix,
 }
 
-/// The registrable domain in lower-case ASCII, or nothing for a host that many share. Accepts web
-/// addresses, host names with any subdomain, port or trailing dot, and mail addresses. The result
-/// given back in yields itself.
+/// What an address says about the company that gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The registrable domain of its own. Proof.
+    Own(String),
+    /// The registrable domain of a host that may be another company's. A hint.
+    Hint(String),
+    /// A host that many share, which says nothing.
+    Shared,
+}
+
+impl Address {
+    /// The domain of the company's own, or the one that is a hint.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Own(domain) => (Some(domain), None),
+            Self::Hint(domain) => (None, Some(domain)),
+            Self::Shared => (None, None),
+        }
+    }
+
+    /// The domain of the company's own.
+    #[must_use]
+    pub fn own(self) -> Option<String> {
+        self.into_parts().0
+    }
+
+    /// The domain, whosever it is.
+    #[must_use]
+    pub fn domain(self) -> Option<String> {
+        match self {
+            Self::Own(domain) | Self::Hint(domain) => Some(domain),
+            Self::Shared => None,
+        }
+    }
+}
+
+/// Reads an address: a web address, a host name with any subdomain, port or trailing dot, or a mail address. Domains are
+/// in lower-case ASCII.
 ///
 /// # Errors
 /// The text is no domain name, is a network address, or is a public suffix.
-pub fn registrable_domain(input: &str) -> Result<Option<String>, DomainFault> {
+pub fn address(input: &str) -> Result<Address, DomainFault> {
     let input = visible(input);
-    let ascii = idna::domain_to_ascii(host(input.trim())?).map_err(|_| DomainFault::Malformed)?;
+    let (host, page) = split(input.trim())?;
+    let ascii = idna::domain_to_ascii(host).map_err(|_| DomainFault::Malformed)?;
     let name = ascii.trim_end_matches('.');
     if name.len() > 253 || !name.split('.').all(is_label) {
         return Err(DomainFault::Malformed);
@@ -46,24 +88,65 @@ pub fn registrable_domain(input: &str) -> Result<Option<String>, DomainFault> {
         return Err(DomainFault::Address);
     }
     let domain = psl::domain_str(name).ok_or(DomainFault::PublicSuffix)?;
-    Ok((!SHARED.cover(name, domain)).then(|| domain.to_owned()))
+    Ok(if SHARED.cover(name, domain) {
+        Address::Shared
+    } else if is_own_host(name, domain) && is_own_page(page) {
+        Address::Own(domain.to_owned())
+    } else {
+        Address::Hint(domain.to_owned())
+    })
 }
 
-fn host(input: &str) -> Result<&str, DomainFault> {
+/// The registrable domain of the company that gives an address, or nothing for one that may be another company's. The
+/// result given back in yields itself.
+///
+/// # Errors
+/// As for [`address`].
+pub fn registrable_domain(input: &str) -> Result<Option<String>, DomainFault> {
+    address(input).map(Address::own)
+}
+
+/// Whether a host is a domain itself, behind at most `www` and one label that says nothing about whose page it is.
+fn is_own_host(host: &str, domain: &str) -> bool {
+    let labels = host.strip_suffix(domain).unwrap_or_default();
+    let labels = labels.strip_suffix('.').unwrap_or_default();
+    let label = labels.strip_prefix("www.").unwrap_or(labels);
+    label.is_empty() || OWN_PAGES.has_label(label)
+}
+
+/// Whether what follows a host says nothing about whose page it is: no path, or one such as `/de/about`; no query, or one
+/// that only tells where a visitor came from; no page in the fragment.
+fn is_own_page(page: &str) -> bool {
+    let (page, fragment) = page.split_once('#').unwrap_or((page, ""));
+    let (path, query) = page.split_once('?').unwrap_or((page, ""));
+    let mut parts = path.split(['/', '\\']).filter(|part| !part.is_empty());
+    let mut parameters = query.split('&').filter(|part| !part.is_empty());
+    let name = |parameter: &str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        OWN_PAGES.has_parameter(name)
+    };
+    parts.all(|part| OWN_PAGES.has_path(part))
+        && parameters.all(name)
+        && !fragment.contains(['/', '!', '='])
+}
+
+/// The host of an address, and what follows it.
+fn split(input: &str) -> Result<(&str, &str), DomainFault> {
     let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let rest = match input.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => rest,
         _ => input,
     };
     let rest = rest.trim_start_matches("//");
-    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest);
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let (authority, page) = rest.split_at(end);
     let host = authority.rsplit('@').next().unwrap_or(authority);
     if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
         return Err(DomainFault::Address);
     }
     match host.split_once(':') {
-        None => Ok(host),
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(host),
+        None => Ok((host, page)),
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok((host, page)),
         Some(_) => Err(DomainFault::Malformed),
     }
 }
@@ -92,19 +175,58 @@ mod tests {
             "ACME.com",
             "www.acme.com",
             "https://www.ACME.com/",
-            "http://acme.com:8080/a?b=c#d",
+            "http://acme.com:8080/?utm_source=mail#top",
+            "https://acme.com/de/",
+            "https://www.acme.com/en-gb/about-us/",
+            "https://acme.com/index.html?gclid=x&lang=de",
+            "https://shop.acme.com/de",
+            "https://www.shop.acme.com",
+            "de-at.acme.com/kontakt.php",
             " acme.com. ",
             "acme.com..",
-            "//acme.com/x",
+            "//acme.com/home",
             "jane.doe@acme.com",
             "mailto:jane@acme.com",
-            "mail.eu.acme.com",
-            "https://jane:secret@acme.com:8443/x@y",
+            "jane@mail.acme.com",
+            "https://jane:secret@acme.com:8443/",
             "ａｃｍｅ。ｃｏｍ",
-            "acme.com?x=http://b.org",
+            "acme.com?ref=http://b.org",
         ] {
             assert_eq!(domain(spelling), "acme.com", "{spelling}");
         }
+    }
+
+    #[test]
+    fn a_page_below_a_host_and_an_unknown_subdomain_are_hints() {
+        for page in [
+            "https://acme.com/sellers/elm",
+            "https://acme.com/elm",
+            "acme.com/@elm",
+            "https://acme.com/de/elm",
+            "https://acme.com/index.php?id=17",
+            "https://acme.com/?seller=elm&lang=de",
+            "acme.com?x=http://b.org",
+            "https://acme.com/#/elm",
+            "https://acme.com/#!elm",
+            "https://elm.acme.com",
+            "https://elm.acme.com/about",
+            "http://www.elm.acme.com/",
+            "mail.eu.acme.com",
+            "jane@elm.acme.com",
+            "https://jane:secret@acme.com:8443/x@y",
+            "https://acme.com\\elm",
+            "https://ACME.com./Profile/",
+        ] {
+            let hint = Address::Hint("acme.com".to_owned());
+            assert_eq!(address(page), Ok(hint), "{page}");
+            assert_eq!(registrable_domain(page), Ok(None), "{page}");
+        }
+        assert_eq!(
+            address("https://berlin.acme.co.uk"),
+            Ok(Address::Hint("acme.co.uk".to_owned()))
+        );
+        // A label of its own under a suffix that others register under is a domain.
+        assert_eq!(domain("https://berlin.github.io/de"), "berlin.github.io");
     }
 
     #[test]
@@ -152,14 +274,19 @@ mod tests {
             "GoogleMail.com",
             "yahoo.co.uk",
             "http://mail.gmx.de",
+            "https://apps.apple.com/de/app/elm/id123",
+            "https://play.google.com/store/apps/details?id=com.elm",
+            "https://elm.odoo.com",
+            "elm@vodafone.de",
+            "elm@privaterelay.appleid.com",
         ] {
-            assert_eq!(registrable_domain(free), Ok(None), "{free}");
+            assert_eq!(address(free), Ok(Address::Shared), "{free}");
         }
     }
 
     #[test]
     fn a_domain_of_its_own_is_one_however_it_resembles_a_shared_host() {
-        assert_eq!(domain("facebook.acme.com"), "acme.com");
+        assert_eq!(domain("acme-facebook.com"), "acme-facebook.com");
         assert_eq!(domain("https://elm.github.io"), "elm.github.io");
         assert_eq!(domain("yahoo-partner.de"), "yahoo-partner.de");
         assert_eq!(domain("google.com"), "google.com");
@@ -215,7 +342,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_is_answered_and_an_answer_stands(input in ".{0,60}") {
-            if let Ok(Some(domain)) = registrable_domain(&input) {
+            if let Some(domain) = address(&input).ok().and_then(Address::domain) {
                 prop_assert_eq!(registrable_domain(&domain), Ok(Some(domain.clone())));
             }
         }
@@ -224,14 +351,23 @@ mod tests {
         fn every_dressing_of_a_domain_gives_the_same(
             name in "acme[a-z0-9]{1,9}", suffix in prop::sample::select(vec!["com", "co.uk", "de", "com.br"]),
             scheme in prop::sample::select(vec!["", "http://", "HTTPS://", "//"]),
-            host in prop::sample::select(vec!["", "www.", "mail.eu.", "WWW."]),
+            host in prop::sample::select(vec!["", "www.", "mail.", "WWW.", "www.de."]),
             user in prop::sample::select(vec!["", "jane@", "jane:pw@"]),
-            tail in prop::sample::select(vec!["", ".", ":443", "/", "/a/b@c", "?q=1", "#x"]), upper: bool,
+            tail in prop::sample::select(vec!["", ".", ":443", "/", "/en/About.html", "?utm_id=1", "#x"]), upper: bool,
         ) {
             let plain = format!("{name}.{suffix}");
             let shown = if upper { plain.to_uppercase() } else { plain.clone() };
             let own = registrable_domain(&plain);
             prop_assert_eq!(registrable_domain(&format!("{scheme}{user}{host}{shown}{tail}")), own);
+        }
+
+        #[test]
+        fn no_page_of_a_host_is_the_host(
+            host in prop::sample::select(vec!["acme.com", "www.acme.co.uk", "shop.acme.de"]), page in "[a-z]{3,8}[0-9]{1,3}",
+            before in prop::sample::select(vec!["/", "/de/", "/company/", "/?id=", "/#/", "/p/"]), after in "(/|/about|\\.html)?",
+        ) {
+            let text = format!("https://{host}{before}{page}{after}");
+            prop_assert!(matches!(address(&text), Ok(Address::Hint(_))), "{text}");
         }
     }
 }

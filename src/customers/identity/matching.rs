@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub name: &'a str,
     /// As [`super::registrable_domain`] gives it.
     pub domain: Option<&'a str>,
+    /// The domain of an address that may be another company's.
+    pub domain_hint: Option<&'a str>,
     /// ISO 3166 country code.
     pub country: Option<&'a str>,
     /// As [`crate::platform::company_number::registration_number_key`] gives it.
@@ -41,7 +43,7 @@ pub struct Match {
 }
 
 /// Compares two customers. The same domain and the same registration number are a conflict; the same or a similar name
-/// or telephone is a possible one. A merely similar name and a registration number say nothing across two countries
+/// or telephone, and a page on the same host, are a possible one. A merely similar name and a registration number say nothing across two countries
 /// that are both known. Names are similar from `name_similarity_ppm` on, which is data of the programme.
 pub fn compare(a: Facts<'_>, b: Facts<'_>, name_similarity_ppm: i32) -> Match {
     let abroad = matches!((a.country, b.country), (Some(a), Some(b)) if a != b);
@@ -61,6 +63,12 @@ pub fn compare(a: Facts<'_>, b: Facts<'_>, name_similarity_ppm: i32) -> Match {
             MatchReason::SameRegistrationNumber,
         ),
         (same(a.phone, b.phone), MatchReason::SamePhone),
+        (
+            same(a.domain_hint, b.domain)
+                || same(a.domain, b.domain_hint)
+                || same(a.domain_hint, b.domain_hint),
+            MatchReason::SameHost,
+        ),
     ];
     let reasons: Vec<_> = found
         .into_iter()

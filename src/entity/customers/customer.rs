@@ -13,6 +13,7 @@ pub struct Model {
     pub name: String,
     pub name_key: String,
     pub domain: Option<String>,
+    pub domain_hint: Option<String>,
     pub country: Option<String>,
     pub industry: Option<String>,
     pub registration_number: Option<String>,

@@ -84,6 +84,8 @@ crate::text_enum! {
         SameRegistrationNumber,
         /// The telephone number.
         SamePhone,
+        /// The domain, where the address of one of them is a page or a subdomain there: it may be another company's.
+        SameHost,
     }
 }
 

@@ -435,6 +435,7 @@ fn customer_row(mint: Mint, number: u64) -> customer::Model {
         name_key: name_key(&full),
         name: full,
         domain: Some(domain),
+        domain_hint: None,
         country: dice.pick(&COUNTRIES).map(str::to_owned),
         industry: name.split(' ').next_back().map(str::to_owned),
         registration_number: Some(format!("{:010}", dice.below(10_000_000_000))),

@@ -12,6 +12,7 @@ cases!(
     the_same_name_elsewhere_is_possible_and_a_longer_one_is_clear,
     one_s_own_place_is_a_duplicate,
     the_same_registration_number_is_a_conflict_whatever_the_name_and_domain,
+    a_page_on_a_host_is_possible_and_never_a_conflict,
     one_name_is_two_customers_by_the_decision_of_a_person_only,
     a_conflict_that_came_after_the_review_began_is_decided_too,
     another_family_is_free,
@@ -167,6 +168,83 @@ async fn the_same_registration_number_is_a_conflict_whatever_the_name_and_domain
     registered(&t, &b.manager, input).await;
 }
 
+async fn a_page_on_a_host_is_possible_and_never_a_conflict(t: TestApp) {
+    let market = market(&t).await;
+    let reviewer = t.vendor(Role::AllianceManager).await;
+    let mut waiting = Vec::new();
+    for (name, address, outcome, reasons) in [
+        (
+            "Elm Furniture",
+            "https://handelsplatz.example/elm/start",
+            "CLEAR",
+            json!([]),
+        ),
+        (
+            "Oak Tools",
+            "https://handelsplatz.example/oak/start",
+            "POSSIBLE_CONFLICT",
+            json!(["SAME_HOST"]),
+        ),
+        (
+            "Larch Travel",
+            "larch.handelsplatz.example",
+            "POSSIBLE_CONFLICT",
+            json!(["SAME_HOST"]),
+        ),
+        (
+            "Trading Place",
+            "https://www.handelsplatz.example/",
+            "POSSIBLE_CONFLICT",
+            json!(["SAME_HOST"]),
+        ),
+        (
+            "Hazel Games",
+            "https://play.google.com/store/apps/details?id=hazel",
+            "CLEAR",
+            json!([]),
+        ),
+        (
+            "Willow Games",
+            "https://play.google.com/store/apps/details?id=willow",
+            "CLEAR",
+            json!([]),
+        ),
+    ] {
+        let seller = gold(&t, market, &format!("Seller of {name}")).await;
+        let answer = submit(
+            &t,
+            &seller.manager,
+            claim(market.router, name, Some(address)),
+        )
+        .await;
+        let told = answer.done("dealRegistrationSubmit").at(CONFLICT);
+        assert_eq!(
+            told,
+            &json!({ "outcome": outcome, "reasons": reasons }),
+            "{name}"
+        );
+        waiting.push(answer.text("dealRegistrationSubmit/dealRegistration/id"));
+    }
+    let input = json!({ "registrationId": waiting[1] });
+    let refused = decide(&t, &reviewer, "dealRegistrationApprove", input).await;
+    assert_eq!(refused.refusal("dealRegistrationApprove"), "CONFLICT");
+    let input = json!({ "registrationId": waiting[1], "differentCustomer": true });
+    decide(&t, &reviewer, "dealRegistrationApprove", input)
+        .await
+        .done("dealRegistrationApprove");
+    // The bare domain is proof again.
+    let late = gold(&t, market, "Seller who is late").await;
+    let input = claim(
+        market.router,
+        "Place of trade",
+        Some("handelsplatz.example"),
+    );
+    let answer = submit(&t, &late.manager, input).await;
+    assert_eq!(answer.refusal("dealRegistrationSubmit"), "CONFLICT");
+    let reasons = answer.at("dealRegistrationSubmit/userErrors/0/reasons");
+    assert_eq!(reasons, &json!(["SAME_DOMAIN"]));
+}
+
 const CONFLICT: &str = "dealRegistrationSubmit/dealRegistration/conflict";
 
 async fn one_name_is_two_customers_by_the_decision_of_a_person_only(t: TestApp) {
@@ -288,7 +366,7 @@ async fn of_twenty_at_once_one_is_accepted(t: TestApp) {
         "ACME.com",
         "www.acme.com",
         "https://www.ACME.com/",
-        "http://acme.com:8080/shop?x=1",
+        "http://acme.com:8080/shop?utm_source=x",
         "sales@acme.com",
         "mail.acme.com",
         "acme.com.",

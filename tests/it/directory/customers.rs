@@ -10,12 +10,16 @@ use serde_json::{Value, json};
 use super::{fields, resolve::customers, run, traces};
 use crate::{
     cases,
-    support::{Person, TestApp},
+    deals::market::events,
+    support::{Answer, Person, TestApp},
 };
 
 cases!(
     a_customer_is_recorded_once,
+    a_customer_that_looks_like_another_is_recorded_by_the_decision_of_a_person_only,
     a_customer_changes_and_keeps_its_identity,
+    a_page_on_a_host_is_a_hint_and_no_domain,
+    a_registration_number_is_one_however_the_place_of_its_court_is_written,
     customers_are_found_by_what_is_known,
 );
 
@@ -56,7 +60,6 @@ async fn a_customer_is_recorded_once(t: TestApp) {
             json!({ "name": "Other", "domain": "shop.acme.com" }),
             "domain",
         ),
-        (json!({ "name": "ZENITH Inc." }), "name"),
         (
             json!({ "name": "Other", "registrationNumber": "HRB-123/45", "country": "US" }),
             "registrationNumber",
@@ -76,13 +79,6 @@ async fn a_customer_is_recorded_once(t: TestApp) {
         );
     }
     assert_eq!((traces(&t).await, customers(&t).await), before);
-    create(
-        &t,
-        &ada,
-        json!({ "name": "Zenith", "registrationNumber": "HRB 222" }),
-    )
-    .await;
-    let before = (traces(&t).await, customers(&t).await);
     let finance = t.vendor(Role::Finance).await;
     let refused = run(
         &t,
@@ -94,6 +90,84 @@ async fn a_customer_is_recorded_once(t: TestApp) {
     .await;
     assert_eq!(refused.refusal("customerCreate"), "FORBIDDEN");
     assert_eq!((traces(&t).await, customers(&t).await), before);
+}
+
+async fn a_customer_that_looks_like_another_is_recorded_by_the_decision_of_a_person_only(
+    t: TestApp,
+) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let schmidt = create(&t, &ada, json!({ "name": "Schmidt GmbH", "country": "DE" })).await;
+    let acker = json!({ "name": "Acker GmbH", "country": "DE", "registrationNumber": "HRB 111" });
+    let acker = create(&t, &ada, acker).await;
+    let phone = json!({ "name": "Zenith", "country": "DE", "domain": "zenith.example", "phone": "+49 30 123456" });
+    create(&t, &ada, phone).await;
+    let before = (traces(&t).await, customers(&t).await);
+    let doubtful = [
+        (
+            json!({ "name": "Schmidt AG", "country": "DE" }),
+            vec!["SAME_NAME"],
+        ),
+        (
+            json!({ "name": "ACKER GmbH", "country": "DE", "registrationNumber": "HRB 222" }),
+            vec!["SAME_NAME"],
+        ),
+        (
+            json!({ "name": "Acker", "domain": "acker.example" }),
+            vec!["SAME_NAME"],
+        ),
+        (
+            json!({ "name": "Schmitd GmbH", "country": "DE", "phone": "0049 30 123456" }),
+            vec!["SIMILAR_NAME", "SAME_PHONE"],
+        ),
+    ];
+    let document = "mutation($input: CustomerCreateInput!) { customerCreate(input: $input) {
+        customer { id name } userErrors { code message field ... on ConflictError { reasons } } } }";
+    for (input, reasons) in &doubtful {
+        let refused = t.ask(&ada, document, json!({ "input": input })).await;
+        assert_eq!(refused.refusal("customerCreate"), "CONFLICT", "{input}");
+        let error = refused.at("customerCreate/userErrors/0");
+        assert_eq!(error["field"], json!(["differentCustomer"]), "{input}");
+        assert_eq!(error["reasons"], json!(reasons), "{input}");
+    }
+    let [(first, _), (second, _), ..] = &doubtful;
+    let message = async |input: &Value| {
+        let refused = t.ask(&ada, document, json!({ "input": input })).await;
+        refused.text("customerCreate/userErrors/0/message")
+    };
+    assert_eq!(
+        message(first).await,
+        format!(
+            "This may be a customer that is recorded: \"Schmidt GmbH\" ({schmidt}). Use that one, or create this one with \
+             `differentCustomer: true` if it is another company."
+        )
+    );
+    assert!(message(second).await.contains(&acker));
+    assert_eq!((traces(&t).await, customers(&t).await), before);
+
+    for (input, _) in &doubtful {
+        let mut input = input.clone();
+        input["differentCustomer"] = json!(true);
+        create(&t, &ada, input).await;
+    }
+    let dismissed = events(&t, "customer.conflict_dismissed").await;
+    assert_eq!(dismissed.len(), doubtful.len());
+    // What is proven is no matter of a decision.
+    let proven = json!({ "name": "Acker", "country": "DE", "registrationNumber": "HRB-222", "differentCustomer": true });
+    let refused = run(&t, &ada, "customerCreate", proven, "customer { id }").await;
+    assert_eq!(refused.refusal("customerCreate"), "DUPLICATE");
+    // Two with a domain of their own each are different, and so is a name that nobody has.
+    let own = json!({ "name": "Zenith AG", "domain": "zenith.de", "country": "DE" });
+    create(&t, &ada, own).await;
+    create(
+        &t,
+        &ada,
+        json!({ "name": "Birnbaum", "differentCustomer": true }),
+    )
+    .await;
+    assert_eq!(
+        events(&t, "customer.conflict_dismissed").await.len(),
+        doubtful.len()
+    );
 }
 
 async fn a_customer_changes_and_keeps_its_identity(t: TestApp) {
@@ -155,6 +229,109 @@ async fn a_customer_changes_and_keeps_its_identity(t: TestApp) {
         cleared.done("customerUpdate").at("customerUpdate/customer"),
         &expected
     );
+}
+
+async fn a_page_on_a_host_is_a_hint_and_no_domain(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let selection = "customer { id domain domainHint }";
+    let made = async |name: &str, address: &str, different: bool| {
+        let input = json!({ "name": name, "country": "DE", "domain": address, "differentCustomer": different });
+        run(&t, &ada, "customerCreate", input, selection).await
+    };
+    let shown = |answer: &Answer, mutation: &str| {
+        let customer = answer.done(mutation).at(&format!("{mutation}/customer"));
+        (customer["domain"].clone(), customer["domainHint"].clone())
+    };
+    // Two sellers on a marketplace that no list knows are two companies, by the decision of a person.
+    let elm = made("Elm Möbel", "https://markt-halle.de/anbieter/elm", false).await;
+    assert_eq!(
+        shown(&elm, "customerCreate"),
+        (Value::Null, json!("markt-halle.de"))
+    );
+    let before = (traces(&t).await, customers(&t).await);
+    for address in [
+        "https://markt-halle.de/anbieter/oak",
+        "oak.markt-halle.de",
+        "https://www.markt-halle.de/?shop=oak",
+        "info@oak.markt-halle.de",
+        "markt-halle.de",
+    ] {
+        let refused = made("Oak Werkzeug", address, false).await;
+        assert_eq!(refused.refusal("customerCreate"), "CONFLICT", "{address}");
+        assert_eq!(fields(&refused, "customerCreate"), ["differentCustomer"]);
+    }
+    assert_eq!((traces(&t).await, customers(&t).await), before);
+    let oak = made("Oak Werkzeug", "oak.markt-halle.de", true).await;
+    assert_eq!(
+        shown(&oak, "customerCreate"),
+        (Value::Null, json!("markt-halle.de"))
+    );
+    // The marketplace itself, and a company with a domain of its own.
+    let host = made(
+        "Markthalle",
+        "https://www.markt-halle.de/de/impressum",
+        true,
+    )
+    .await;
+    assert_eq!(
+        shown(&host, "customerCreate"),
+        (json!("markt-halle.de"), Value::Null)
+    );
+    let own = made("Birke Reisen", "https://shop.birke-reisen.de/", false).await;
+    assert_eq!(
+        shown(&own, "customerCreate"),
+        (json!("birke-reisen.de"), Value::Null)
+    );
+    // A hint takes nobody's domain, and a domain takes the place of a hint.
+    let update = async |customer: &Answer, address: &str| {
+        let input =
+            json!({ "customerId": customer.text("customerCreate/customer/id"), "domain": address });
+        run(&t, &ada, "customerUpdate", input, selection).await
+    };
+    let page = update(&elm, "https://birke-reisen.de/partner/elm").await;
+    assert_eq!(
+        shown(&page, "customerUpdate"),
+        (Value::Null, json!("birke-reisen.de"))
+    );
+    let taken = update(&elm, "www.birke-reisen.de").await;
+    assert_eq!(taken.refusal("customerUpdate"), "DUPLICATE");
+    assert_eq!(fields(&taken, "customerUpdate"), ["domain"]);
+    let own = update(&elm, "https://elm-moebel.de").await;
+    assert_eq!(
+        shown(&own, "customerUpdate"),
+        (json!("elm-moebel.de"), Value::Null)
+    );
+    let shared = update(&elm, "https://apps.apple.com/de/app/elm/id1").await;
+    assert_eq!(shown(&shared, "customerUpdate"), (Value::Null, Value::Null));
+    assert_eq!(
+        found(
+            &t,
+            &ada,
+            json!({ "domain": "https://birke-reisen.de/any/page" })
+        )
+        .await,
+        ["Birke Reisen"]
+    );
+}
+
+async fn a_registration_number_is_one_however_the_place_of_its_court_is_written(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    let numbered = |name: &str, number: &str| json!({ "name": name, "country": "DE", "registrationNumber": number });
+    create(&t, &ada, numbered("Acker GmbH", "HRB 4711 Köln")).await;
+    create(&t, &ada, numbered("Birnbaum AG", "HRB 4711 Bonn")).await;
+    let before = (traces(&t).await, customers(&t).await);
+    for number in [
+        "HRB 4711 koeln",
+        "HRB 4711, Koeln",
+        "hrb4711 KÖLN",
+        "HRB 4711 Koln",
+    ] {
+        let input = numbered("Zeder Holding", number);
+        let refused = run(&t, &ada, "customerCreate", input, "customer { id }").await;
+        assert_eq!(refused.refusal("customerCreate"), "DUPLICATE", "{number}");
+        assert_eq!(fields(&refused, "customerCreate"), ["registrationNumber"]);
+    }
+    assert_eq!((traces(&t).await, customers(&t).await), before);
 }
 
 pub const LIST: &str = "query($filter: CustomerFilter, $first: Int, $after: String) {

@@ -1,7 +1,10 @@
 //! Entering partners and changing what is known about them.
 
-use ensemble::entity::{partner_attribute, user::Role};
-use sea_orm::{EntityTrait, PaginatorTrait};
+use ensemble::{
+    entity::{partner as partners, partner_attribute, user::Role},
+    partners::forms,
+};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
 use serde_json::{Value, json};
 
 use super::{enter, fields, partner, partner_id, run, traces};
@@ -14,6 +17,7 @@ cases!(
     all_faults_of_a_partner_are_told_at_once,
     an_external_id_is_given_once,
     a_registration_number_belongs_to_one_partner_of_a_country,
+    numbers_stored_in_an_earlier_form_are_found_after_the_next_start,
     what_is_absent_stays_and_null_clears,
     a_stale_change_is_refused,
     companies_form_no_circle_and_no_endless_tree,
@@ -99,6 +103,52 @@ async fn an_external_id_is_given_once(t: TestApp) {
         ),
         ("DUPLICATE", vec!["externalId".to_owned()])
     );
+    assert_eq!(traces(&t).await, before);
+}
+
+async fn numbers_stored_in_an_earlier_form_are_found_after_the_next_start(t: TestApp) {
+    let ada = t.admin().await;
+    for (name, number) in [
+        ("Kölner Systemhaus", "HRB 4711 Koeln"),
+        ("Bonner Systemhaus", "HRB 4711 Bonn"),
+    ] {
+        let input = json!({ "legalName": name, "types": ["SI"], "country": "DE", "registrationNumber": number });
+        run(&t, &ada, "partnerCreate", input, "partner { id }")
+            .await
+            .done("partnerCreate");
+    }
+    t.write(|tx| {
+        Box::pin(async move {
+            let early = partners::Entity::update_many()
+                .col_expr(
+                    partners::Column::RegistrationNumber,
+                    Expr::value("HRB4711KOELN"),
+                )
+                .filter(partners::Column::RegistrationNumber.eq("HRB4711KOLN"));
+            assert_eq!(early.exec(tx).await?.rows_affected, 1);
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    let found = async || {
+        let list = "{ partners(filter: { registrationNumber: \"HRB 4711, Köln\" }) { nodes { legalName version } } }";
+        t.ask(&ada, list, json!({}))
+            .await
+            .at("partners/nodes")
+            .clone()
+    };
+    assert_eq!(found().await, json!([]));
+    assert_eq!(forms::bring_up_to_date(&t.app).await.unwrap(), 2);
+    assert_eq!(
+        found().await,
+        json!([{ "legalName": "Kölner Systemhaus", "version": 1 }])
+    );
+    assert_eq!(forms::bring_up_to_date(&t.app).await.unwrap(), 0);
+    let before = traces(&t).await;
+    let input = json!({ "legalName": "Tailspin", "types": ["SI"], "country": "DE", "registrationNumber": "hrb 4711 KÖLN" });
+    let refused = run(&t, &ada, "partnerCreate", input, "partner { id }").await;
+    assert_eq!(refused.refusal("partnerCreate"), "DUPLICATE");
     assert_eq!(traces(&t).await, before);
 }
 

@@ -29,6 +29,7 @@ cases!(
     a_customer_is_known_by_its_domain_and_its_registration_number,
     a_name_is_no_proof_except_among_a_partner_s_own_registrations,
     hosts_that_many_share_and_placeholders_prove_nothing,
+    a_page_on_a_host_is_a_hint,
     customers_stored_in_earlier_forms_are_found_after_the_next_start,
     what_looks_alike_is_shown_with_its_reasons,
     a_claim_that_names_nobody_is_refused,
@@ -87,7 +88,7 @@ async fn many_spellings_at_once_give_one_customer(t: TestApp) {
         "acme.com",
         "https://www.ACME.com/",
         "jane@acme.com",
-        "HTTP://acme.com:8080/x",
+        "HTTP://acme.com:8080/home",
         "shop.acme.com.",
     ];
     let by_number = [
@@ -225,13 +226,63 @@ async fn hosts_that_many_share_and_placeholders_prove_nothing(t: TestApp) {
     assert_eq!(found.len(), 6);
 }
 
+async fn a_page_on_a_host_is_a_hint(t: TestApp) {
+    let elm = resolve(
+        &t,
+        named("Elm", Some("https://basar-welt.com/shops/elm"), None),
+    );
+    let elm = elm.await.unwrap();
+    assert!(elm.lookalikes.is_empty());
+    let row = &elm.customer;
+    assert_eq!(
+        (row.domain.as_deref(), row.domain_hint.as_deref()),
+        (None, Some("basar-welt.com"))
+    );
+    for (name, address, domain, hint) in [
+        (
+            "Oak",
+            "https://basar-welt.com/shops/oak",
+            None,
+            Some("basar-welt.com"),
+        ),
+        (
+            "Birch",
+            "birch.basar-welt.com",
+            None,
+            Some("basar-welt.com"),
+        ),
+        (
+            "Bazaar World",
+            "https://www.basar-welt.com/en",
+            Some("basar-welt.com"),
+            None,
+        ),
+    ] {
+        let resolved = resolve(&t, named(name, Some(address), None)).await.unwrap();
+        let row = &resolved.customer;
+        assert_eq!(
+            (row.domain.as_deref(), row.domain_hint.as_deref()),
+            (domain, hint),
+            "{name}"
+        );
+        let (_, outcome, reasons) = resolved
+            .lookalikes
+            .iter()
+            .find(|(other, ..)| other.id == elm.customer.id)
+            .unwrap();
+        assert_eq!(*outcome, MatchOutcome::PossibleConflict, "{name}");
+        assert_eq!(reasons.0, [MatchReason::SameHost], "{name}");
+    }
+    assert_eq!(customers(&t).await, 4);
+}
+
 async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: TestApp) {
-    let early = |name: &str, domain: Option<&str>| customer::ActiveModel {
+    let early = |name: &str, domain: Option<&str>, number: &str| customer::ActiveModel {
         id: Set(TypedId::of(ids::mint(t.app.clock().now()))),
         name: Set(name.to_owned()),
         name_key: Set(name.to_lowercase()),
         domain: Set(domain.map(str::to_owned)),
-        registration_number: Set(Some("UNKNOWN".to_owned())),
+        registration_number: Set(Some(number.to_owned())),
         phone: Set(Some("0000000000".to_owned())),
         version: Set(1),
         created_at: Set(t.app.clock().now()),
@@ -239,8 +290,9 @@ async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: Tes
         ..Default::default()
     };
     let rows = [
-        early("ООО «Ромашка»", None),
-        early("Elm", Some("facebook.com")),
+        early("ООО «Ромашка»", None, "UNKNOWN"),
+        early("Elm", Some("facebook.com"), "UNKNOWN"),
+        early("Kölner Bau", Some("koelner-bau.example"), "HRB4711KOELN"),
     ];
     t.write(move |tx| {
         let rows = rows.clone();
@@ -256,7 +308,13 @@ async fn customers_stored_in_earlier_forms_are_found_after_the_next_start(t: Tes
             .lookalikes
             .is_empty()
     );
-    assert_eq!(forms::bring_up_to_date(&t.app).await.unwrap(), 3);
+    assert_eq!(forms::bring_up_to_date(&t.app).await.unwrap(), 4);
+    let numbered = numbered("Zeder", "HRB 4711, Köln", None);
+    let numbered = resolve(&t, numbered).await.unwrap().customer;
+    assert_eq!(
+        (numbered.name.as_str(), numbered.domain.as_deref()),
+        ("Kölner Bau", Some("koelner-bau.example"))
+    );
     let alike = resolve(&t, claim).await.unwrap().lookalikes;
     let names: BTreeSet<_> = alike
         .iter()

@@ -12,6 +12,7 @@ use crate::{
 
 cases!(
     a_partner_recorded_by_hand_is_taken_over_and_not_doubled,
+    a_page_on_a_host_means_no_partner,
     a_partner_recorded_by_hand_is_taken_over_by_its_registration_number,
     a_customer_recorded_by_hand_is_taken_over_by_its_registration_number,
     a_domain_moves_between_customers_whatever_the_order_of_rows,
@@ -92,6 +93,41 @@ columns = { external_id = "id", legal_name = "name", website = "web" }
     // Again it is known by its external id.
     let again = files.import(&t).await;
     assert_eq!((counts(&again), again.notes.count), (vec![[0, 0, 4, 1]], 0));
+}
+
+async fn a_page_on_a_host_means_no_partner(t: TestApp) {
+    let ada = t.vendor(Role::AllianceManager).await;
+    for (name, site) in [
+        ("Elm IT", "https://partner-portal.example/members/elm"),
+        ("Portal Operator", "https://www.partner-portal.example/"),
+    ] {
+        let input = json!({ "legalName": name, "types": ["SI"], "website": site });
+        create(&t, &ada, "Partner", input).await;
+    }
+    let mapping = r#"
+program = "Partner programme"
+[[files]]
+file = "partners.csv"
+format = "csv"
+entity = "partner"
+columns = { external_id = "id", legal_name = "name", website = "web" }
+"#;
+    let rows = "id,name,web\n\
+        p1,Oak IT,https://partner-portal.example/members/oak\n\
+        p2,Larch IT,larch.partner-portal.example/x\n\
+        p3,The Portal,partner-portal.example\n";
+    let rows = rows
+        .replace("larch.", "https://larch.")
+        .replace("p3,The Portal,", "p3,The Portal,https://");
+    let files = Files::new(mapping, &[("partners.csv", &rows)]);
+    let report = files.import(&t).await;
+    assert_eq!(counts(&report), [[2, 1, 0, 0]]);
+    assert_eq!(
+        told(&report.notes),
+        [
+            "partners.csv:4 \"p3\" takes over the partner \"Portal Operator\", which was recorded without an external id (same website); it stays PROSPECT."
+        ]
+    );
 }
 
 async fn a_partner_recorded_by_hand_is_taken_over_by_its_registration_number(t: TestApp) {

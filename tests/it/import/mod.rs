@@ -6,8 +6,10 @@ mod crm;
 mod days;
 mod dry;
 mod files;
+mod namesakes;
 mod operator;
 mod paid;
+mod refusals;
 mod rows;
 mod systems;
 mod values;
@@ -43,7 +45,9 @@ pub fn cases() -> Vec<Case> {
         days::cases(),
         dry::cases(),
         files::cases(),
+        namesakes::cases(),
         operator::cases(),
+        refusals::cases(),
         rows::cases(),
         systems::cases(),
         values::cases(),

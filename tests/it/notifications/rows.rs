@@ -260,6 +260,7 @@ async fn customer(t: &TestApp, name: &str) -> CustomerId {
         name: Set(name.to_owned()),
         name_key: Set(name.to_lowercase()),
         domain: Set(None),
+        domain_hint: Set(None),
         country: Set(None),
         industry: Set(None),
         registration_number: Set(None),

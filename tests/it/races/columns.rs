@@ -147,6 +147,10 @@ const OTHERS: &[(&str, &str)] = &[
         "registration numbers that were claimed, so that parallel claims wait for each other",
     ),
     (
+        "partner_forms",
+        "which version of the canonical forms partners are stored in",
+    ),
+    (
         "partner_number",
         "registration numbers that were claimed, so that parallel claims wait for each other",
     ),

@@ -2,7 +2,7 @@
 //!
 //! Pure: decides from facts alone.
 
-use super::super::block_keys;
+use super::super::{address, block_keys};
 use super::*;
 
 const PAIRS: &str = include_str!("pairs.tsv");
@@ -93,4 +93,44 @@ fn a_name_alone_never_blocks_and_the_order_of_two_names_does_not_matter() {
         let itself = compare(pair.one, pair.one, THRESHOLD);
         assert_eq!(itself.reasons, [MatchReason::SameName], "{}", pair.one.name);
     }
+}
+
+const ADDRESSES: &str = include_str!("addresses.tsv");
+
+#[test]
+fn an_address_proves_what_is_its_company_s_own_and_hints_at_the_rest() {
+    let mut counts = std::collections::BTreeMap::new();
+    for line in ADDRESSES.lines().filter(|line| !line.starts_with('#')) {
+        let columns: Vec<_> = line.split('\t').collect();
+        let [label, one, other, note] = columns[..] else {
+            panic!("four columns: {line}")
+        };
+        let expected = match label {
+            "same" => MatchOutcome::Conflict,
+            "possible" => MatchOutcome::PossibleConflict,
+            "different" => MatchOutcome::Clear,
+            other => panic!("unknown label {other}"),
+        };
+        *counts.entry(label).or_insert(0) += 1;
+        let read = |text| address(text).unwrap().into_parts();
+        let (one, other) = (read(one), read(other));
+        let lindwurm = Facts {
+            name: "Lindwurm",
+            domain: one.0.as_deref(),
+            domain_hint: one.1.as_deref(),
+            ..Facts::default()
+        };
+        let otter = Facts {
+            name: "Otter",
+            domain: other.0.as_deref(),
+            domain_hint: other.1.as_deref(),
+            ..Facts::default()
+        };
+        let there = compare(lindwurm, otter, THRESHOLD);
+        let back = compare(otter, lindwurm, THRESHOLD);
+        assert_eq!(there.outcome, expected, "{line} ({note})");
+        assert_eq!(there, back, "{line}");
+    }
+    println!("{counts:?}");
+    assert!(counts.values().all(|count| *count >= 12), "{counts:?}");
 }

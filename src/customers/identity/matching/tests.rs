@@ -83,6 +83,7 @@ fn only_the_domain_and_the_registration_number_are_proof() {
     let acme = Facts {
         name: "Acme",
         domain: Some("acme.com"),
+        domain_hint: None,
         country: Some("US"),
         registration_number: Some("1234X"),
         phone: Some("4930123456"),

@@ -1,0 +1,75 @@
+//! Partners are found by the canonical form of their registration numbers, which is stored. When the form or a list behind
+//! it changes, the stored numbers are rewritten before the program serves.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+
+use crate::{
+    app::App,
+    entity::{ids::PartnerId, partner},
+    error::Result,
+    platform::{
+        company_number::{self, registration_number_key},
+        forms::Forms,
+    },
+    tx::{CHUNK, Call, Tx},
+};
+
+const STORED: Forms = Forms("partner_forms");
+
+/// Rewrites the stored registration numbers of all partners, in chunks, unless they are of this version. Several
+/// processes may do it at once, and a killed one is followed by the next. Returns how many numbers were looked at.
+///
+/// # Errors
+/// The database failed.
+pub async fn bring_up_to_date(app: &App) -> Result<u64> {
+    if STORED.stored(app.db().reader()).await? >= company_number::FORMS {
+        return Ok(0);
+    }
+    let (mut seen, mut after) = (0, None);
+    loop {
+        let (rows, last) = app
+            .write(Call::system("partnerForms"), move |tx| {
+                Box::pin(async move { rewrite_chunk(tx, after).await })
+            })
+            .await?;
+        seen += rows;
+        if last.is_none() {
+            return Ok(seen);
+        }
+        after = last;
+    }
+}
+
+/// The next partners with a number; at their end the version is recorded.
+async fn rewrite_chunk(tx: &Tx, after: Option<PartnerId>) -> Result<(u64, Option<PartnerId>)> {
+    use partner::{Column, Entity};
+    let rows: Vec<(PartnerId, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::RegistrationNumber])
+        .filter(Column::RegistrationNumber.is_not_null())
+        .apply_if(after, |select, after| select.filter(Column::Id.gt(after)))
+        .order_by_asc(Column::Id)
+        .limit(u64::try_from(CHUNK).unwrap_or(u64::MAX))
+        .lock_exclusive()
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let Some((last, _)) = rows.last() else {
+        STORED.store(tx, company_number::FORMS).await?;
+        return Ok((0, None));
+    };
+    for (id, stored) in &rows {
+        let number = registration_number_key(stored);
+        if number.as_ref() == Some(stored) {
+            continue;
+        }
+        // Few numbers change with a form.
+        let change = partner::ActiveModel {
+            registration_number: sea_orm::ActiveValue::Set(number),
+            ..Default::default()
+        };
+        let row = Entity::update_many().set(change).filter(Column::Id.eq(*id));
+        row.exec(tx).await?;
+    }
+    Ok((u64::try_from(rows.len()).unwrap_or(u64::MAX), Some(*last)))
+}
