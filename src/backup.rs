@@ -194,6 +194,10 @@ pub async fn put_back(
     without_checksum: bool,
 ) -> Result<Restored, BackupFault> {
     let target = database_file(url)?;
+    // A mistyped name leaves no trace.
+    let _ = tokio::fs::metadata(file)
+        .await
+        .map_err(|source| at(file, source))?;
     // Whoever starts meanwhile waits, and then finds the copy.
     let migrating = lock::migrate(&target).await?;
     let replacing = lock::replace(&target).await?;

@@ -174,12 +174,28 @@ impl Refusal {
     }
 }
 
+/// A path into an input as texts name it: `orderBy[0].field`.
+#[must_use]
+pub fn place(path: &[String]) -> String {
+    let mut place = String::new();
+    for part in path {
+        // No name begins with a digit.
+        if part.starts_with(|first: char| first.is_ascii_digit()) {
+            place.push_str(&format!("[{part}]"));
+        } else {
+            place.push_str(if place.is_empty() { "" } else { "." });
+            place.push_str(part);
+        }
+    }
+    place
+}
+
 impl fmt::Display for Refusal {
     /// For an operator: `BAD_USER_INPUT at value.amount: must not be empty`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.field.as_slice() {
             [] => write!(f, "{}: {}", self.code, self.message),
-            path => write!(f, "{} at {}: {}", self.code, path.join("."), self.message),
+            path => write!(f, "{} at {}: {}", self.code, place(path), self.message),
         }
     }
 }

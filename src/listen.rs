@@ -7,7 +7,7 @@ use std::{
     os::fd::AsFd,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -36,8 +36,8 @@ use places::{Asking, Place, Places};
 /// How much a server bears.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    /// Connections open at once. When they are all taken, one that never asked anything is closed for the next; without
-    /// such a one the next waits until one ends.
+    /// Connections open at once. When they are all taken, one that never asked anything is closed for the next, or else the
+    /// one that has been idle the longest; while all are being answered the next waits.
     pub connections: usize,
     /// Connections of one network address that are open at once, proxies excepted. The next one replaces the oldest that
     /// asks nothing, or is refused.
@@ -175,6 +175,10 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Otherwise the end of an answer in two parts waits until the client has acknowledged the first: 40 ms.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection that is gone already");
+                }
                 // Nobody makes room before another one is there: a connection that was just opened has yet to ask.
                 tokio::select! {
                     () = places.room(patience.connections) => {}
@@ -217,6 +221,7 @@ async fn converse(
     stop: CancellationToken,
     place: Place,
 ) {
+    let place = Arc::new(place);
     let (requests, sending) = (TaskTracker::new(), Arc::new(AtomicU64::new(0)));
     let tracker = requests.clone();
     let state = Arc::clone(&place.state);
@@ -239,7 +244,12 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(patience.head)
         .serve_connection(
-            TokioIo::new(Patient::new(stream, patience.stalled, Arc::clone(&sending))),
+            TokioIo::new(Patient::new(
+                stream,
+                patience.stalled,
+                Arc::clone(&sending),
+                &place,
+            )),
             service,
         )
         .with_upgrades();
@@ -253,7 +263,14 @@ async fn converse(
     tokio::select! {
         ended = connection.as_mut() => return note(ended),
         () = unheard => return tracing::debug!("a connection that asked nothing was closed"),
-        () = place.replaced.cancelled() => return tracing::debug!("a connection made room for another"),
+        () = place.replaced.cancelled() => {
+            tracing::debug!("a connection makes room for another");
+            if !place.state.was_heard() {
+                return;
+            }
+            // What is still on its way to the client of an earlier answer arrives.
+            connection.as_mut().graceful_shutdown();
+        }
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     // Who is answered gets all of it. Who is silent, or has not finished asking, keeps nobody.
@@ -297,11 +314,19 @@ struct Patient {
     /// Counts what was sent, or is [`BLOCKED`].
     sending: Arc<AtomicU64>,
     sent: u64,
+    /// Its place, as long as it is an HTTP connection.
+    place: Weak<Place>,
 }
 
 impl Patient {
-    const fn new(stream: TcpStream, stalled: Duration, sending: Arc<AtomicU64>) -> Self {
+    fn new(
+        stream: TcpStream,
+        stalled: Duration,
+        sending: Arc<AtomicU64>,
+        place: &Arc<Place>,
+    ) -> Self {
         Self {
+            place: Arc::downgrade(place),
             stream,
             heard_out: false,
             stalled,
@@ -352,7 +377,10 @@ impl AsyncRead for Patient {
 
 impl Drop for Patient {
     fn drop(&mut self) {
-        if self.heard_out {
+        let place = self.place.upgrade();
+        let replaced = |place: &Arc<Place>| place.replaced.is_cancelled();
+        // Nothing was said to it, or another one needs the file at once.
+        if self.heard_out || self.sent == 0 || place.as_ref().is_some_and(replaced) {
             return;
         }
         // A second handle keeps the socket open when this one is dropped.
@@ -361,6 +389,7 @@ impl Drop for Patient {
             self.stream.as_fd().try_clone_to_owned(),
         ) {
             runtime.spawn(async move {
+                let _place = place;
                 let _ = tokio::time::timeout(LINGER, hear_out(socket.into())).await;
             });
         }

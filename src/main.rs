@@ -231,13 +231,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
         mode: cli.settings.mode,
     };
     let command = cli.command.unwrap_or(Command::Serve { no_worker: false });
-    let config = match command {
-        Command::CheckConfig => Config::check(options, environment()),
-        // A dry run leaves nothing behind, not even a secret.
-        Command::Import(ImportArgs { dry_run: true, .. }) => Config::check(options, environment()),
-        _ => Config::load(options, environment()),
-    };
-    let config = match config {
+    let config = match Config::read(options, environment()) {
         Ok(config) => config,
         Err(faults) => {
             print::error(format_args!(
@@ -396,7 +390,8 @@ async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode, StartErro
         report: args.report,
         progress: std::io::stderr().is_terminal(),
     };
-    let import = async |app: &App| Ok(import::run(app, options).await?);
+    let prepared = import::prepare(options)?;
+    let import = async |app: &App| Ok(import::run(app, prepared).await?);
     let report = if dry_run {
         let (report, empty) = server::rehearse(config, import).await?;
         if empty {

@@ -3,10 +3,10 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use async_graphql::{Request, Response, parser::types::OperationType};
+use async_graphql::{Request, Response};
 use axum::{
     Json, Router,
     extract::{ConnectInfo, State},
@@ -24,7 +24,6 @@ use crate::{
     access::Actor,
     app::{App, Parts, Site},
     customers,
-    error::Code,
     graphql::{
         Api,
         budget::Buckets,
@@ -50,7 +49,7 @@ use crate::{
         migrations::{self, MigrationFault, Standing},
         print, private,
         proxies::{self, AddressRange},
-        telemetry::{self, Metrics, Outcome},
+        telemetry::Metrics,
     },
     worker,
 };
@@ -102,11 +101,16 @@ async fn open_within(
             return Err(MigrationFault::Older(url.parse()?).into());
         }
     }
-    tokio::fs::create_dir_all(&config.data_dir).await?;
-    if opening != Opening::AsItIs {
+    // Nothing is created before it is known that this command may: neither a folder nor a secret.
+    let secret = if opening == Opening::AsItIs {
+        config.secret.clone()
+    } else {
+        tokio::fs::create_dir_all(&config.data_dir).await?;
         migrations::up(url).await?;
+        let secret = config.keep_secret()?;
         private::keep(&config.data_dir, url);
-    }
+        secret
+    };
     let transport = match &config.smtp_url {
         Some(url) => MailTransport::smtp(url)?,
         None => MailTransport::Folder(config.mail_dir()),
@@ -117,12 +121,12 @@ async fn open_within(
         clock: Clock::System,
         passwords: Passwords::new(Cost::STANDARD),
         keys: Keys::new(
-            &config.secret,
+            &secret,
             config.previous_secret.as_ref(),
             public_url.as_str(),
             "ensemble",
         )?,
-        tokens: OpaqueTokens::new(config.secret.clone(), config.previous_secret.clone()),
+        tokens: OpaqueTokens::new(secret, config.previous_secret.clone()),
         mail: Mailer::new(transport, config.mail_from.clone()),
         files: Files::at(&config.files)?,
         site: Site {
@@ -505,50 +509,12 @@ struct Executor(Api);
 #[async_trait::async_trait]
 impl Execute for Executor {
     async fn execute(&self, request: Request) -> Response {
-        counted(&self.0, request).await
+        self.0.execute_prepared(request).await
     }
 
     fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
         let api = self.0.clone();
-        stream::once(async move { counted(&api, request).await }).boxed()
-    }
-}
-
-/// Executes a request and counts it by its kind and how it ended.
-async fn counted(api: &Api, mut request: Request) -> Response {
-    let (kind, started) = (kind_of(&mut request), Instant::now());
-    let response = api.execute_prepared(request).await;
-    let codes = response
-        .errors
-        .iter()
-        .map(|error| error.extensions.as_ref().and_then(|more| more.get("code")));
-    let ours =
-        [Code::Internal, Code::Timeout].map(|code| Some(async_graphql::Value::from(code.as_str())));
-    let outcome = match codes.map(|code| ours.contains(&code.cloned())).max() {
-        None => Outcome::Done,
-        Some(false) => Outcome::Refused,
-        Some(true) => Outcome::Failed,
-    };
-    telemetry::request(kind, outcome, started.elapsed());
-    response
-}
-
-/// The kind of the operation that a request asks for.
-fn kind_of(request: &mut Request) -> &'static str {
-    let name = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        return "invalid";
-    };
-    let mut operations = document.operations.iter();
-    let chosen = match &name {
-        Some(name) => operations.find(|(known, _)| known.is_some_and(|known| known == name)),
-        None => operations.next(),
-    };
-    match chosen.map(|(_, operation)| operation.node.ty) {
-        Some(OperationType::Query) => "query",
-        Some(OperationType::Mutation) => "mutation",
-        Some(OperationType::Subscription) => "subscription",
-        None => "invalid",
+        stream::once(async move { api.execute_prepared(request).await }).boxed()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{ErrorExtensions, Interface, SimpleObject};
 
-use crate::error::{Code, Error, Refusal};
+use crate::error::{Code, Error, Refusal, place};
 
 /// An expected refusal of a mutation. When there is one, nothing was changed.
 #[derive(Clone, Debug, Interface)]
@@ -172,7 +172,7 @@ fn named(refusal: &Refusal) -> String {
     if field.is_empty() || !message.starts_with(char::is_lowercase) {
         return message.clone();
     }
-    format!("Argument \"{}\": {message}", field.join("."))
+    format!("Argument \"{}\": {message}", place(field))
 }
 
 /// Tells the log that something was refused, by codes alone: what a caller typed may be personal.

@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::{
     media::{Media, is_json},
     params::Params,
-    refusal::{Cause, Refusal, RequestId, finish, refused},
-    transport::{Carries, Settings, Transport},
+    refusal::{Cause, Refusal, RequestId, refused},
+    transport::{Carries, Settings, Transport, turned_away},
 };
 
 type HttpResponse = axum::response::Response;
@@ -122,7 +122,7 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
 
 /// The answer to a request that was not executed.
 pub fn refuse(refusal: Refusal, media: Media, id: &RequestId) -> HttpResponse {
-    respond(&finish(refusal.into_response(), id), media)
+    respond(&turned_away(refusal, id), media)
 }
 
 /// The one place that decides status and headers of an answer.

@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 
 use crate::error::Code;
 
-/// Faults of one document that are told.
-const MOST_FAULTS: usize = 20;
+/// Errors of one document that are listed.
+pub const MOST_ERRORS: usize = 20;
 
 /// The name under which one request is found in the logs; sent back as `x-request-id` and in every error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +135,8 @@ pub struct Refusal {
     pub position: Option<Pos>,
     /// When it is worth trying again; only for `THROTTLED`.
     pub retry_after: Option<Duration>,
+    /// What else is wrong with the same document.
+    pub more: Vec<Self>,
 }
 
 impl Refusal {
@@ -145,7 +147,19 @@ impl Refusal {
             message: message.into(),
             position: None,
             retry_after: None,
+            more: Vec::new(),
         }
+    }
+
+    /// All of them as one; none of none.
+    #[must_use]
+    pub fn all(refusals: Vec<Self>) -> Option<Self> {
+        let mut refusals = refusals.into_iter();
+        let first = refusals.next()?;
+        Some(Self {
+            more: refusals.collect(),
+            ..first
+        })
     }
 
     /// The same refusal, pointing into the document.
@@ -159,7 +173,13 @@ impl Refusal {
 
     /// The GraphQL response that says so; nothing was executed.
     #[must_use]
-    pub fn into_response(self) -> Response {
+    pub fn into_response(mut self) -> Response {
+        let more = std::mem::take(&mut self.more);
+        let all = std::iter::once(self).chain(more);
+        Response::from_errors(all.map(Self::into_error).collect())
+    }
+
+    fn into_error(self) -> ServerError {
         let mut error = ServerError::new(self.message, self.position);
         let extensions = error
             .extensions
@@ -169,7 +189,7 @@ impl Refusal {
             let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             extensions.set("retryAfterMs", millis);
         }
-        Response::from_errors(vec![error])
+        error
     }
 }
 
@@ -193,9 +213,15 @@ pub fn refused(response: &Response) -> Option<Cause> {
 /// (the document does not fit the schema, an argument cannot be read) or unexpected: those are logged and hidden.
 #[must_use]
 pub fn finish(mut response: Response, request_id: &RequestId) -> Response {
-    // A document with a fault in every field is not answered with a page about each.
-    if refused(&response).is_some() {
-        response.errors.truncate(MOST_FAULTS);
+    // A document with an error in every field is not answered with a page about each.
+    if response.errors.len() > MOST_ERRORS
+        && let Some(cause) = refused(&response)
+    {
+        response.errors.truncate(MOST_ERRORS);
+        let message = format!("There are more errors; the first {MOST_ERRORS} are listed.");
+        response
+            .errors
+            .push(Refusal::new(cause, message).into_error());
     }
     for error in &mut response.errors {
         if code_of(error).is_none() {

@@ -24,6 +24,7 @@ use super::{
     sockets::Sockets,
     turns::Turns,
 };
+use crate::platform::telemetry::{self, Outcome};
 
 /// A schema without its types, so that an edit of the schema does not compile the frame again.
 #[async_trait]
@@ -227,8 +228,8 @@ pub struct Admitted {
     /// What it is.
     pub kind: OperationType,
     cost: Cost,
-    /// When the answer must be there.
-    until: Instant,
+    /// When it was asked.
+    asked: Instant,
     caller: Arc<str>,
     words: Words,
 }
@@ -332,8 +333,11 @@ impl Transport {
             };
             (cost, charge.wait)
         };
-        let refuse =
-            |cost: Cost, refusal: Refusal| Box::new(cost.tell(finish(refusal.into_response(), id)));
+        let refuse = |cost: Cost, refusal: Refusal| {
+            let response = cost.tell(finish(refusal.into_response(), id));
+            count(INVALID, &response, caller.asked);
+            Box::new(response)
+        };
 
         let throttle = |(cost, wait): (Cost, Option<Duration>)| {
             let refusal = Refusal::new(
@@ -375,7 +379,7 @@ impl Transport {
             request: (caller.attach)(request),
             kind: checked.kind,
             cost,
-            until: caller.asked + self.0.settings.deadline,
+            asked: caller.asked,
             caller: Arc::clone(&caller.bucket),
             words: caller.words,
         })
@@ -388,12 +392,18 @@ impl Transport {
             cost,
             caller,
             words,
-            until,
-            ..
+            asked,
+            kind,
         } = admitted;
         let settings = &self.0.settings;
+        let until = asked + settings.deadline;
+        let told = |response: Response| {
+            let response = cost.tell(finish(response, id));
+            count(label(kind), &response, asked);
+            response
+        };
         let Some(place) = self.0.turns.enter(&caller) else {
-            return cost.tell(finish(crowded(settings), id));
+            return told(crowded(settings));
         };
         let work = async {
             // Whoever waits longer than this would hardly be answered in time.
@@ -408,7 +418,7 @@ impl Transport {
             Ok(None) => crowded(settings),
             Err(_) => Refusal::new(Cause::Timeout, "The answer took too long.").into_response(),
         };
-        cost.tell(finish(worded(response, words), id))
+        told(worded(response, words))
     }
 
     /// Runs a subscription; ends when its source does, or breaks.
@@ -417,16 +427,55 @@ impl Transport {
             request,
             cost,
             words,
+            kind,
             ..
         } = admitted;
+        let mut since = Instant::now();
         let events = AssertUnwindSafe(self.0.executor.execute_stream(request)).catch_unwind();
         events
             .map(move |event| {
                 let response = event.unwrap_or_else(|_| broken(&id));
-                cost.tell(finish(worded(response, words), &id))
+                let response = cost.tell(finish(worded(response, words), &id));
+                count(label(kind), &response, since);
+                since = Instant::now();
+                response
             })
             .boxed()
     }
+}
+
+/// The kind of requests that are refused before it is known what they ask for, or because of how they do.
+const INVALID: &str = "invalid";
+
+fn label(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
+}
+
+/// Counts an answer by the kind of its request and by how it ended.
+fn count(kind: &'static str, response: &Response, since: Instant) {
+    let codes = response
+        .errors
+        .iter()
+        .map(|error| error.extensions.as_ref().and_then(|more| more.get("code")));
+    let ours = [Cause::Internal, Cause::Timeout, Cause::RetryLater]
+        .map(|cause| Some(Value::from(cause.code())));
+    let outcome = match codes.map(|code| ours.contains(&code.cloned())).max() {
+        None => Outcome::Done,
+        Some(false) => Outcome::Refused,
+        Some(true) => Outcome::Failed,
+    };
+    telemetry::request(kind, outcome, since.elapsed());
+}
+
+/// The answer to a request that was not even read.
+pub(super) fn turned_away(refusal: Refusal, id: &RequestId) -> Response {
+    let response = finish(refusal.into_response(), id);
+    count(INVALID, &response, Instant::now());
+    response
 }
 
 /// The refusal of a request for which its caller has too many others.

@@ -37,6 +37,6 @@ mod touchpoints;
 mod unit;
 
 pub use report::{FileReport, Listed, Refused, Report, Told, Verdict};
-pub use run::{Options, run};
+pub use run::{Options, Prepared, prepare, run};
 pub use template::Template;
 pub use totals::{Total, Totals};

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use self::{
     decode::Text,
     lines::Members,
-    records::{Broken, LONGEST, Record, Records},
+    records::{Broken, BrokenCell, LONGEST, Record, Records},
 };
 use super::mapping::{Format, Origin, Source};
 use crate::{
@@ -299,9 +299,14 @@ impl Table {
     fn row(&self, source: &Source, record: &Record, portion: &mut Portion) -> Option<Row> {
         match self.understand(source, record) {
             Ok(cells) => {
-                if record.may_hold_a_row(source.delimiter, self.headers.len()) {
-                    let problem = "a quoted cell goes over several lines and holds enough columns for a whole row; is a quote missing?";
-                    portion.odd.push((record.line, problem.to_owned()));
+                if let Some(cell) = record.broken_cell
+                    && record.may_hold_a_row(source.delimiter, self.headers.len())
+                {
+                    let problem = format!(
+                        "{} and holds enough columns for a whole row; is a quote missing?",
+                        from_line_to_line(cell)
+                    );
+                    portion.odd.push((record.line, problem));
                 }
                 Some(Row {
                     line: record.line,
@@ -321,6 +326,16 @@ impl Table {
             return Err(format!(
                 "has a quote inside column {} that does not begin it; quote the whole cell and write the quote twice",
                 place + 1
+            ));
+        }
+        if let Some(cell) = record.broken_cell
+            && record.is_joined_rows(width)
+        {
+            return Err(format!(
+                "{}, and each of these lines has the {width} columns of a row: none of them is imported. Is a quote missing on line {} or too many on line {}?",
+                from_line_to_line(cell),
+                cell.opened,
+                cell.closed
             ));
         }
         if record.len() != width {
@@ -349,6 +364,11 @@ impl Table {
         let position = self.records.input().get_mut().position();
         position.map_err(|error| unreadable(source, &error))
     }
+}
+
+fn from_line_to_line(cell: BrokenCell) -> String {
+    let (column, opened, closed) = (cell.place + 1, cell.opened, cell.closed);
+    format!("has a quoted cell in column {column} that goes from line {opened} to line {closed}")
 }
 
 fn headers(source: &Source, header: &Record) -> Result<Vec<String>> {

@@ -52,14 +52,29 @@ pub struct Options {
     pub progress: bool,
 }
 
+/// An import whose mapping and files can be read.
+#[derive(Debug)]
+pub struct Prepared {
+    options: Options,
+    mapping: Mapping,
+}
+
+/// Reads the mapping and what can be told of the files without a database, so that none is created for an import that is
+/// refused.
+///
+/// # Errors
+/// `BAD_USER_INPUT`: every fault of the mapping, of the files' headers and of their quotes.
+pub fn prepare(options: Options) -> Result<Prepared> {
+    let mapping = Mapping::load(&options.mapping)?;
+    reader::check(&options.folder, &mapping.sources)?;
+    Ok(Prepared { options, mapping })
+}
+
 /// Takes over the files of a mapping.
 ///
 /// # Errors
-/// `BAD_USER_INPUT`: every fault of the mapping or of the files' headers, before anything is written; a file that
-/// cannot be read to its end, after which what was read is taken over. Any database fault.
-pub async fn run(app: &App, options: Options) -> Result<Report> {
-    let mapping = Mapping::load(&options.mapping)?;
-    reader::check(&options.folder, &mapping.sources)?;
+/// `BAD_USER_INPUT`: a file that cannot be read to its end, after which what was read is taken over. Any database fault.
+pub async fn run(app: &App, Prepared { options, mapping }: Prepared) -> Result<Report> {
     let mut tally = Tally::open(options.dry_run, options.report.as_deref())?;
     let (name, dry_run) = (options.program.clone().or(mapping.program), options.dry_run);
     let deals = |source: &&Source| source.entity == mapping::Entity::Deal;

@@ -7,16 +7,24 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+/// How long a connection may take to make room before another one has to.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// What a connection has done so far.
 #[derive(Debug, Default)]
 pub(super) struct State {
     heard: AtomicBool,
     asking: AtomicUsize,
+    /// When its last request ended.
+    idle_since: Mutex<Option<Instant>>,
+    /// Wakes who waits for a place.
+    freed: Arc<Notify>,
 }
 
 impl State {
@@ -27,6 +35,13 @@ impl State {
 
     fn is_idle(&self) -> bool {
         self.asking.load(Ordering::Relaxed) == 0
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        *self
+            .idle_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,7 +59,10 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
+        let since = &self.0.idle_since;
+        *since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.0.asking.fetch_sub(1, Ordering::Relaxed);
+        self.0.freed.notify_one();
     }
 }
 
@@ -52,7 +70,7 @@ impl Drop for Asking {
 #[derive(Debug, Default)]
 pub(super) struct Places {
     taken: Mutex<Taken>,
-    freed: Notify,
+    freed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +86,8 @@ struct Held {
     address: Option<IpAddr>,
     state: Arc<State>,
     replaced: CancellationToken,
+    /// Whether it was told to go. It holds its place, and its file, until it has gone.
+    leaving: bool,
 }
 
 /// A connection's place; given back when dropped.
@@ -89,18 +109,26 @@ impl Drop for Place {
 }
 
 impl Places {
-    /// Waits until fewer places than these are taken. A connection that never asked anything makes room.
+    /// Waits until fewer places than these are taken. A connection that never asked anything makes room, and where there is
+    /// none, the one that has been idle the longest.
     pub(super) async fn room(&self, limit: usize) {
+        let mut slow = false;
         loop {
             let freed = self.freed.notified();
             {
                 let mut taken = self.lock();
-                if taken.connections.len() < limit || taken.replace(|held| !held.state.was_heard())
-                {
+                let open = taken.connections.len();
+                if open < limit {
                     return;
                 }
+                let leaving = taken.connections.values().filter(|held| held.leaving);
+                let enough = leaving.count() > open - limit;
+                if (slow || !enough) && !taken.replace(|held| !held.state.was_heard()) {
+                    taken.replace_idlest();
+                }
             }
-            freed.await;
+            // A client that takes nothing more of its last answer does not hold the next one up.
+            slow = tokio::time::timeout(SLOW, freed).await.is_err();
         }
     }
 
@@ -121,11 +149,16 @@ impl Places {
         }
         let number = taken.next;
         taken.next += 1;
-        let (state, replaced) = (Arc::default(), CancellationToken::new());
+        let state = Arc::new(State {
+            freed: Arc::clone(&self.freed),
+            ..State::default()
+        });
+        let replaced = CancellationToken::new();
         let held = Held {
             address,
             state: Arc::clone(&state),
             replaced: replaced.clone(),
+            leaving: false,
         };
         taken.connections.insert(number, held);
         Some(Place {
@@ -142,21 +175,43 @@ impl Places {
 }
 
 impl Taken {
-    /// Closes the oldest connection of a kind; says whether there was one.
+    /// Tells the oldest connection of a kind to go; says whether there was one.
     fn replace(&mut self, kind: impl Fn(&Held) -> bool) -> bool {
-        let oldest = self.connections.iter().find(|(_, held)| kind(held));
-        let Some(number) = oldest.map(|(number, _)| *number) else {
+        let mut staying = self.connections.iter().filter(|(_, held)| !held.leaving);
+        let oldest = staying.find(|(_, held)| kind(held));
+        let number = oldest.map(|(number, _)| *number);
+        number.is_some_and(|number| self.dismiss(number))
+    }
+
+    fn replace_idlest(&mut self) -> bool {
+        let staying = self.connections.iter().filter(|(_, held)| !held.leaving);
+        let idle = staying.filter(|(_, held)| held.state.is_idle());
+        let idlest = idle.min_by_key(|(_, held)| held.state.idle_since());
+        let number = idlest.map(|(number, _)| *number);
+        number.is_some_and(|number| self.dismiss(number))
+    }
+
+    fn dismiss(&mut self, number: u64) -> bool {
+        let Some(held) = self.connections.get_mut(&number) else {
             return false;
         };
-        if let Some(held) = self.remove(number) {
-            held.replaced.cancel();
-        }
+        held.leaving = true;
+        held.replaced.cancel();
+        let address = held.address;
+        self.uncount(address);
         true
     }
 
-    fn remove(&mut self, number: u64) -> Option<Held> {
-        let held = self.connections.remove(&number)?;
-        if let Some(address) = held.address
+    fn remove(&mut self, number: u64) {
+        if let Some(held) = self.connections.remove(&number)
+            && !held.leaving
+        {
+            self.uncount(held.address);
+        }
+    }
+
+    fn uncount(&mut self, address: Option<IpAddr>) {
+        if let Some(address) = address
             && let Some(open) = self.addresses.get_mut(&address)
         {
             *open -= 1;
@@ -164,7 +219,6 @@ impl Taken {
                 self.addresses.remove(&address);
             }
         }
-        Some(held)
     }
 }
 
@@ -200,22 +254,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_house_closes_the_oldest_that_never_asked_and_waits_for_the_others() {
+    async fn a_full_house_closes_who_never_asked_then_who_is_idle_longest_and_waits_until_they_are_gone()
+     {
         let places = Arc::new(Places::default());
-        let heard = places.take(address(1), 9).unwrap();
-        drop(Asking::begin(&heard.state));
-        let silent = places.take(address(2), 9).unwrap();
-        places.room(2).await;
-        assert!(silent.replaced.is_cancelled() && !heard.replaced.is_cancelled());
-        let next = places.take(address(3), 9).unwrap();
-        let _asking = Asking::begin(&next.state);
-        let waiting = tokio::spawn({
-            let places = Arc::clone(&places);
-            async move { places.room(2).await }
-        });
+        let room = || {
+            tokio::spawn({
+                let places = Arc::clone(&places);
+                async move { places.room(3).await }
+            })
+        };
+        let first = places.take(address(1), 9).unwrap();
+        let second = places.take(address(2), 9).unwrap();
+        let (one, two) = (Asking::begin(&first.state), Asking::begin(&second.state));
+        let silent = places.take(address(3), 9).unwrap();
+        let waiting = room();
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        drop(heard);
+        assert!(silent.replaced.is_cancelled());
+        assert!(!waiting.is_finished(), "its file is open as long as it is");
+        drop(silent);
         waiting.await.unwrap();
+        let third = places.take(address(4), 9).unwrap();
+        let three = Asking::begin(&third.state);
+        let waiting = room();
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "everybody is being answered");
+        drop(two);
+        tokio::task::yield_now().await;
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(second.replaced.is_cancelled() && !first.replaced.is_cancelled());
+        drop((second, three));
+        waiting.await.unwrap();
+        assert!(!first.replaced.is_cancelled() && !third.replaced.is_cancelled());
     }
 }

@@ -27,7 +27,9 @@ impl FromStr for AddressRange {
 
     fn from_str(text: &str) -> Result<Self, NotARange> {
         let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| NotARange)?)),
+            Some((address, prefix)) => {
+                (address, Some(prefix.parse::<u32>().map_err(|_| NotARange)?))
+            }
             None => (text, None),
         };
         let start: IpAddr = address.parse().map_err(|_| NotARange)?;
@@ -36,7 +38,11 @@ impl FromStr for AddressRange {
         if prefix > bits {
             return Err(NotARange);
         }
-        Ok(Self { start, prefix })
+        // An IPv4 range as IPv6 writes it: callers are compared by their IPv4 address.
+        match (start.to_canonical(), prefix.checked_sub(96)) {
+            (start @ IpAddr::V4(_), Some(prefix)) if bits == 128 => Ok(Self { start, prefix }),
+            _ => Ok(Self { start, prefix }),
+        }
     }
 }
 
@@ -124,6 +130,8 @@ mod tests {
                 .contains(ip("203.0.113.9"))
         );
         assert!("::1".parse::<AddressRange>().unwrap().contains(ip("::1")));
+        let mapped: AddressRange = "::ffff:10.1.0.0/112".parse().unwrap();
+        assert_eq!(mapped, range);
         for bad in ["10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/x", ""] {
             assert_eq!(bad.parse::<AddressRange>(), Err(NotARange), "{bad}");
         }
@@ -140,6 +148,7 @@ mod tests {
             "0.0.0.0/4",
             "2000::/3",
             "2a00::/16",
+            "::ffff:0:0/96",
         ];
         for range in wide {
             assert!(

@@ -10,6 +10,7 @@ use axum::{
 use ensemble::{
     entity::{audit_event, job, user::Role},
     error::Error,
+    graphql::transport::Settings,
     platform::jobs::{self, NewJob},
     server, worker,
 };
@@ -286,6 +287,26 @@ async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
             }
             let wrong = "{ jobs(after: \"x\") { nodes { id } } }";
             send(&routes, "three", Some(token), wrong, json!({})).await;
+            // Refused before anything is executed.
+            for (token, document) in [
+                (Some(token), "{ viewer"),
+                (Some(token), "{ jobs(first: true) { nodes { id } } }"),
+                (Some("forged"), "{ viewer { id } }"),
+            ] {
+                send(&routes, "four", token, document, json!({})).await;
+            }
+            // Not answered in time.
+            let hurried = server::transport(
+                &t.app,
+                Settings {
+                    deadline: Duration::ZERO,
+                    ..server::settings()
+                },
+            )
+            .unwrap();
+            let hurried = server::routes(&t.app, hurried, Vec::new(), &CancellationToken::new());
+            let who = json!({ "email": "anna@vendor.example", "password": PASSWORD });
+            send(&hurried, "five", None, LOGIN, who).await;
             break_a_payout_job(&t, "unreadable").await;
             t.settle().await;
             t.app.db().clone().close().await.unwrap();
@@ -298,6 +319,8 @@ async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
         "ensemble_requests_total{kind=\"mutation\",outcome=\"done\"} 1",
         "ensemble_requests_total{kind=\"query\",outcome=\"done\"} 3",
         "ensemble_requests_total{kind=\"query\",outcome=\"refused\"} 1",
+        "ensemble_requests_total{kind=\"mutation\",outcome=\"failed\"} 1",
+        "ensemble_requests_total{kind=\"invalid\",outcome=\"refused\"} 3",
         "ensemble_jobs_total{job=\"payout.advance\",outcome=\"retried\"} 1",
         "ensemble_jobs_total{job=\"auditSeal\",outcome=\"done\"} 1",
     ] {

@@ -57,6 +57,27 @@ pub struct Slot {
     pub default: bool,
 }
 
+impl Slot {
+    /// The name of what it takes, lists taken off.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        named(&self.ty)
+    }
+}
+
+/// The name of a type, lists taken off.
+#[must_use]
+pub fn named(ty: &Type) -> &str {
+    let mut ty = ty;
+    loop {
+        match &ty.base {
+            BaseType::Named(name) => return name,
+            // A single value stands for a list of one.
+            BaseType::List(inner) => ty = inner,
+        }
+    }
+}
+
 /// A type of values.
 #[derive(Clone, Debug)]
 pub enum InputKind {

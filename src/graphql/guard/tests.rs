@@ -496,7 +496,7 @@ fn a_wrong_value_is_named_with_its_argument_and_type() {
     );
     assert_eq!(
         says("{dealsOf(ids: [\"a\", 5]) {id}}", value!({}), Words::Open),
-        "Argument \"ids\" got invalid value 5 at \"ids.1\"; String cannot represent a non string value: 5."
+        "Argument \"ids\" got invalid value 5 at \"ids[1]\"; String cannot represent a non string value: 5."
     );
     assert_eq!(
         says(
@@ -504,7 +504,7 @@ fn a_wrong_value_is_named_with_its_argument_and_type() {
             value!({"v": ["a", null]}),
             Words::Open
         ),
-        "Variable \"$v\" got invalid value null at \"v.1\"; Expected value of type \"String!\", found null."
+        "Variable \"$v\" got invalid value null at \"v[1]\"; Expected non-nullable type \"String!\" not to be null."
     );
     assert_eq!(
         says("query($v: Strin) {version}", value!({}), Words::Open),

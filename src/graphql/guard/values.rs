@@ -3,7 +3,8 @@
 //! The library checks much of this itself, but not all: a variable of another type passes, an argument with an omitted
 //! variable in it is not looked at, an `Int` beyond 32 bits and a number for an input object are only noticed when their
 //! field is reached. The first mutation of a request would then have run before the second one's fault is seen.
-//! A variable's value is checked once, however often the variable stands.
+//! A variable's value is checked once, however often the variable stands. All that is wrong is reported together, as far as
+//! one answer has room for it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,20 +19,24 @@ use async_graphql_value::Value;
 
 use super::{
     Limits, Words,
-    catalog::{Catalog, InputKind, Slot},
+    catalog::{Catalog, InputKind, Slot, named},
     wording::{self, Fault},
 };
-use crate::graphql::{
-    refusal::{Cause, Refusal},
-    scalars,
+use crate::{
+    error::place,
+    graphql::{
+        refusal::{Cause, MOST_ERRORS, Refusal},
+        scalars,
+    },
 };
 
 /// Checks the values of one operation.
 ///
 /// # Errors
 ///
-/// `BAD_USER_INPUT` for a value that its place does not take, `GRAPHQL_VALIDATION_FAILED` for a variable where its type
-/// does not fit and an argument given twice, `TOO_COMPLEX` for too many or too large variables.
+/// Everything that is wrong, in the order of the document and as far as one answer lists it: `BAD_USER_INPUT` for a value
+/// that its place does not take, `GRAPHQL_VALIDATION_FAILED` for a variable where its type does not fit and an argument
+/// given twice. `TOO_COMPLEX` alone for too many or too large variables.
 pub fn check(
     catalog: &Catalog,
     limits: &Limits,
@@ -62,24 +67,29 @@ pub fn check(
         declared: HashMap::new(),
         seen: HashSet::new(),
         used: 0,
+        refusals: Vec::new(),
     };
-    for definition in &operation.variable_definitions {
-        let declared = values.declare(definition, variables)?;
-        values
-            .declared
-            .insert(definition.node.name.node.as_str(), declared);
+    match values.operation(operation, variables) {
+        Ok(()) | Err(Stop::Enough) => match Refusal::all(values.refusals) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        },
+        Err(Stop::Refused(refusal)) => Err(refusal),
     }
-    for definition in &operation.variable_definitions {
-        values.directives(&definition.node.directives)?;
-    }
-    values.directives(&operation.directives)?;
-    let root = match operation.ty {
-        OperationType::Query => &catalog.query,
-        OperationType::Mutation => &catalog.mutation,
-        OperationType::Subscription => &catalog.subscription,
-    };
-    values.selection(root, &operation.selection_set)
 }
+
+/// Why the check ends before the end of the document.
+enum Stop {
+    /// No more errors are listed in one answer.
+    Enough,
+    /// Nothing else matters beside this.
+    Refused(Refusal),
+}
+
+type Checked = Result<(), Stop>;
+
+/// A part of a value that is wrong: the path to it below the value, what is there, and what is wrong with it.
+type Found = (Vec<String>, Fault);
 
 /// 1 for each value and for every 256 bytes of text.
 fn size(value: &ConstValue) -> usize {
@@ -115,77 +125,154 @@ struct Values<'a> {
     /// Fragments that were checked already.
     seen: HashSet<&'a str>,
     used: usize,
+    refusals: Vec<Refusal>,
 }
 
 impl<'a> Values<'a> {
+    fn operation(&mut self, operation: &'a OperationDefinition, variables: &Variables) -> Checked {
+        for definition in &operation.variable_definitions {
+            if let Some(declared) = self.declare(definition, variables)? {
+                let name = definition.node.name.node.as_str();
+                self.declared.insert(name, declared);
+            }
+        }
+        for definition in &operation.variable_definitions {
+            self.no_directives(&definition.node.directives)?;
+        }
+        self.directives(&operation.directives)?;
+        let catalog = self.catalog;
+        let root = match operation.ty {
+            OperationType::Query => &catalog.query,
+            OperationType::Mutation => &catalog.mutation,
+            OperationType::Subscription => &catalog.subscription,
+        };
+        self.selection(root, &operation.selection_set)
+    }
+
+    /// Keeps what is wrong; an error when there is no room for more.
+    fn report(&mut self, cause: Cause, message: String, at: Pos) -> Checked {
+        self.refusals.push(Refusal::new(cause, message).at(at));
+        // One more than is listed, so that the answer says that there are more.
+        if self.refusals.len() > MOST_ERRORS {
+            return Err(Stop::Enough);
+        }
+        Ok(())
+    }
+
+    fn invalid(&mut self, message: String, at: Pos) -> Checked {
+        self.report(Cause::ValidationFailed, message, at)
+    }
+
+    /// A variable; nothing when its type does not exist.
     fn declare(
-        &self,
+        &mut self,
         definition: &'a Positioned<VariableDefinition>,
         variables: &Variables,
-    ) -> Result<Declared<'a>, Refusal> {
+    ) -> Result<Option<Declared<'a>>, Stop> {
         let (name, ty) = (&definition.node.name.node, &definition.node.var_type.node);
-        let bad =
-            |message: String| Err(Refusal::new(Cause::BadUserInput, message).at(definition.pos));
+        let at = definition.pos;
         let type_name = named(ty);
         if self.catalog.input(type_name).is_none() && !BUILT_IN.contains(&type_name) {
             let known = self.catalog.input_names().chain(BUILT_IN);
             let message = self.words.unknown_type(type_name, known);
-            return Err(Refusal::new(Cause::ValidationFailed, message).at(definition.pos));
+            self.invalid(message, at)?;
+            return Ok(None);
         }
-        let wrong = |what: &str, value: &ConstValue, (path, fault): (Vec<String>, Fault)| {
-            let place = path
-                .iter()
-                .fold(name.to_string(), |place, part| format!("{place}.{part}"));
-            let whole: Vec<String> = std::iter::once(name.to_string())
-                .chain(path.clone())
-                .collect();
-            let (value, fault) = wording::told(&whole, Some(value_at(value, &path)), fault);
-            let at = if path.is_empty() {
-                String::new()
-            } else {
-                format!(" at \"{place}\"")
-            };
-            bad(format!(
-                "{what} \"${name}\" got invalid value {value}{at}; {}",
-                self.words.fault(fault)
-            ))
-        };
         let default = definition.node.default_value.as_ref();
-        if let Some(default) = default
-            && let Err(fault) = self.takes(ty, &default.node, false)
-        {
-            return wrong("The default of variable", &default.node, fault);
+        if let Some(default) = default {
+            let what = format!("The default of variable \"${name}\"");
+            self.constant(&what, name, ty, &default.node, false, at)?;
         }
         let given = variables.get(name);
         if !ty.nullable && given.is_none() && default.is_none() {
-            return bad(format!(
-                "Variable \"${name}\" of required type \"{ty}\" was not provided."
-            ));
+            let message =
+                format!("Variable \"${name}\" of required type \"{ty}\" was not provided.");
+            self.report(Cause::BadUserInput, message, at)?;
+        } else if !ty.nullable && given == Some(&ConstValue::Null) {
+            let message =
+                format!("Variable \"${name}\" of non-null type \"{ty}\" must not be null.");
+            self.report(Cause::BadUserInput, message, at)?;
+        } else if let Some(value) = given {
+            let what = format!("Variable \"${name}\"");
+            self.constant(&what, name, ty, value, true, at)?;
         }
-        if !ty.nullable && given == Some(&ConstValue::Null) {
-            return bad(format!(
-                "Variable \"${name}\" of non-null type \"{ty}\" must not be null."
-            ));
-        }
-        if let Some(value) = given
-            && let Err(fault) = self.takes(ty, value, true)
-        {
-            return wrong("Variable", value, fault);
-        }
-        Ok(Declared {
+        Ok(Some(Declared {
             ty,
             default: default.is_some_and(|default| default.node != ConstValue::Null),
             given: given.is_some() || default.is_some(),
-            null: given == Some(&ConstValue::Null),
+            null: ty.nullable && given == Some(&ConstValue::Null),
             size: given.map_or(1, size),
+        }))
+    }
+
+    /// Reports what is wrong with a value without variables, called `what`, whose place begins with `name`.
+    fn constant(
+        &mut self,
+        what: &str,
+        name: &str,
+        ty: &Type,
+        value: &ConstValue,
+        json: bool,
+        at: Pos,
+    ) -> Checked {
+        let mut found = Vec::new();
+        self.takes(ty, value, json, &mut vec![name.to_owned()], &mut found);
+        for (path, fault) in found {
+            let (inner, ty) = self.part(value, ty, path.get(1..).unwrap_or_default());
+            let inner = inner.clone().into_value();
+            let message = self.wrong(what, &path, &inner, ty, fault);
+            self.report(Cause::BadUserInput, message, at)?;
+        }
+        Ok(())
+    }
+
+    /// The text of what is wrong with a value.
+    fn wrong(
+        &self,
+        what: &str,
+        path: &[String],
+        value: &Value,
+        ty: Option<&str>,
+        fault: Fault,
+    ) -> String {
+        let (value, fault) = wording::told(self.catalog, path, value, ty, fault);
+        let place = if path.len() > 1 {
+            format!(" at \"{}\"", place(path))
+        } else {
+            String::new()
+        };
+        let fault = self.words.fault(fault);
+        format!("{what} got invalid value {value}{place}; {fault}")
+    }
+
+    /// The part of a value that a path leads to, and the name of its type.
+    fn part<'v>(
+        &'v self,
+        value: &'v ConstValue,
+        ty: &'v Type,
+        path: &[String],
+    ) -> (&'v ConstValue, Option<&'v str>) {
+        let whole = (value, Some(named(ty)));
+        path.iter().fold(whole, |(value, ty), part| match value {
+            ConstValue::Object(fields) => (
+                fields.get(part.as_str()).unwrap_or(&ConstValue::Null),
+                match ty.and_then(|ty| self.catalog.input(ty)) {
+                    Some(InputKind::Object { fields, .. }) => {
+                        fields.get(part).map(|slot| named(&slot.ty))
+                    }
+                    _ => None,
+                },
+            ),
+            ConstValue::List(items) => {
+                let item = part.parse::<usize>().ok();
+                let item = item.and_then(|item| items.get(item));
+                (item.unwrap_or(&ConstValue::Null), ty)
+            }
+            other => (other, ty),
         })
     }
 
-    fn selection(
-        &mut self,
-        parent: &str,
-        set: &'a Positioned<SelectionSet>,
-    ) -> Result<(), Refusal> {
+    fn selection(&mut self, parent: &str, set: &'a Positioned<SelectionSet>) -> Checked {
         let catalog = self.catalog;
         for item in &set.node.items {
             self.directives(item.node.directives())?;
@@ -237,11 +324,11 @@ impl<'a> Values<'a> {
 
     /// A key anywhere but on a mutation that keeps keys would have no effect.
     fn idempotency(
-        &self,
+        &mut self,
         parent: &str,
         field: &str,
         directives: &[Positioned<Directive>],
-    ) -> Result<(), Refusal> {
+    ) -> Checked {
         let mut found = directives.iter();
         let Some(found) = found.find(|directive| directive.node.name.node == "idempotent") else {
             return Ok(());
@@ -255,20 +342,33 @@ impl<'a> Values<'a> {
         } else {
             return Ok(());
         };
-        Err(Refusal::new(Cause::ValidationFailed, message).at(found.pos))
+        self.invalid(message, found.pos)
     }
 
     /// The type of a fragment must be one of the schema.
-    fn condition(&self, on: &Positioned<Name>) -> Result<(), Refusal> {
+    fn condition(&mut self, on: &Positioned<Name>) -> Checked {
         let name = on.node.as_str();
         if self.catalog.get(name).is_some() {
             return Ok(());
         }
         let message = self.words.unknown_type(name, self.catalog.type_names());
-        Err(Refusal::new(Cause::ValidationFailed, message).at(on.pos))
+        self.invalid(message, on.pos)
     }
 
-    fn directives(&mut self, directives: &'a [Positioned<Directive>]) -> Result<(), Refusal> {
+    /// No directive of the schema has its place at a variable, and the library does not look there.
+    fn no_directives(&mut self, directives: &[Positioned<Directive>]) -> Checked {
+        for directive in directives {
+            let name = directive.node.name.node.as_str();
+            let message = match self.catalog.directive(name) {
+                Some(_) => format!("Directive \"@{name}\" may not be used on VARIABLE_DEFINITION."),
+                None => format!("Unknown directive \"@{name}\"."),
+            };
+            self.invalid(message, directive.pos)?;
+        }
+        Ok(())
+    }
+
+    fn directives(&mut self, directives: &'a [Positioned<Directive>]) -> Checked {
         let catalog = self.catalog;
         for directive in directives {
             let directive = &directive.node;
@@ -283,17 +383,16 @@ impl<'a> Values<'a> {
         &mut self,
         given: &'a [(Positioned<Name>, Positioned<Value>)],
         slots: &'a HashMap<String, Slot>,
-    ) -> Result<(), Refusal> {
+    ) -> Checked {
         let mut names = HashSet::new();
         for (name, value) in given {
             let at = name.pos;
             let name = name.node.as_str();
             if !names.insert(name) {
                 let message = format!("There can be only one argument named \"{name}\".");
-                return Err(Refusal::new(Cause::ValidationFailed, message).at(at));
-            }
-            // An argument that is not there is the library's to report.
-            if let Some(slot) = slots.get(name) {
+                self.invalid(message, at)?;
+            } else if let Some(slot) = slots.get(name) {
+                // An argument that is not there is the library's to report.
                 self.literal(slot, &value.node, &mut vec![name.to_owned()], at)?;
             }
         }
@@ -307,7 +406,7 @@ impl<'a> Values<'a> {
         value: &'a Value,
         path: &mut Vec<String>,
         at: Pos,
-    ) -> Result<(), Refusal> {
+    ) -> Checked {
         match value {
             Value::Variable(name) => return self.variable(slot, name, path, at),
             Value::List(items) => {
@@ -325,21 +424,19 @@ impl<'a> Values<'a> {
                 }
             }
             Value::Object(fields) => {
-                let kind = self.catalog.input(named(&slot.ty));
+                let owner = named(&slot.ty);
                 if let Some(InputKind::Object {
                     fields: slots,
                     one_of,
-                }) = kind
+                }) = self.catalog.input(owner)
                 {
                     let given = |name: &str| match fields.get(name) {
                         Some(Value::Variable(variable)) => self.given(variable),
                         given => given.is_some(),
                     };
-                    let owner = named(&slot.ty);
-                    shape(owner, slots, *one_of, fields.keys(), given)
-                        .map_err(|fault| self.refuse(path, value, fault, at))?;
-                    if *one_of && fields.values().any(|value| *value == Value::Null) {
-                        return Err(self.refuse(path, value, wording::one_of(owner), at));
+                    let null = |name: &str| fields.get(name) == Some(&Value::Null);
+                    for fault in shape(owner, slots, *one_of, fields.keys(), given, null) {
+                        self.refuse(path, value, Some(owner), fault, at)?;
                     }
                     for (name, value) in fields {
                         if let Some(slot) = slots.get(name.as_str()) {
@@ -356,12 +453,15 @@ impl<'a> Values<'a> {
         let Some(constant) = value.clone().into_const() else {
             return Ok(());
         };
-        self.takes(&slot.ty, &constant, false)
-            .map_err(|(below, fault)| {
-                let inner = value_at(&constant, &below).clone().into_value();
-                path.extend(below);
-                self.refuse(path, &inner, fault, at)
-            })
+        let mut found = Vec::new();
+        self.takes(&slot.ty, &constant, false, path, &mut found);
+        for (whole, fault) in found {
+            let below = whole.get(path.len()..).unwrap_or_default();
+            let (inner, ty) = self.part(&constant, &slot.ty, below);
+            let (inner, ty) = (inner.clone().into_value(), ty.map(str::to_owned));
+            self.refuse(&whole, &inner, ty.as_deref(), fault, at)?;
+        }
+        Ok(())
     }
 
     /// Whether a variable in a field of an input leads to a value there.
@@ -371,24 +471,17 @@ impl<'a> Values<'a> {
             .is_none_or(|declared| declared.given)
     }
 
-    fn variable(
-        &mut self,
-        slot: &Slot,
-        name: &str,
-        path: &[String],
-        at: Pos,
-    ) -> Result<(), Refusal> {
+    fn variable(&mut self, slot: &Slot, name: &str, path: &[String], at: Pos) -> Checked {
         // A variable that is not declared is the library's to report.
         let Some(declared) = self.declared.get(name) else {
             return Ok(());
         };
         self.used = self.used.saturating_add(declared.size);
         if self.used > self.limits.values_used {
-            return Err(Refusal::new(
-                Cause::TooComplex,
-                "Large variables are used in too many places.",
-            )
-            .at(at));
+            let message = "Large variables are used in too many places.";
+            return Err(Stop::Refused(
+                Refusal::new(Cause::TooComplex, message).at(at),
+            ));
         }
         let defaulted = declared.default || slot.default;
         if !fits(declared.ty, &slot.ty, defaulted) {
@@ -396,128 +489,115 @@ impl<'a> Values<'a> {
                 "Variable \"${name}\" of type \"{}\" used in position expecting type \"{}\".",
                 declared.ty, slot.ty
             );
-            return Err(Refusal::new(Cause::ValidationFailed, message).at(at));
+            return self.invalid(message, at);
         }
         if declared.null && !slot.ty.nullable {
-            return Err(self.refuse(path, &Value::Null, wording::null(&slot.ty), at));
+            let fault = wording::null(&slot.ty, false);
+            return self.refuse(path, &Value::Null, None, fault, at);
         }
         Ok(())
     }
 
-    fn refuse(&self, path: &[String], value: &Value, fault: Fault, at: Pos) -> Refusal {
+    fn refuse(
+        &mut self,
+        path: &[String],
+        value: &Value,
+        ty: Option<&str>,
+        fault: Fault,
+        at: Pos,
+    ) -> Checked {
         let argument = path.first().map_or("", String::as_str);
-        let constant = value.clone().into_const();
-        let (value, fault) = wording::told(path, constant.as_ref(), fault);
-        let place = if path.len() > 1 {
-            format!(" at \"{}\"", path.join("."))
-        } else {
-            String::new()
-        };
-        let fault = self.words.fault(fault);
-        let message = format!("Argument \"{argument}\" got invalid value {value}{place}; {fault}");
-        Refusal::new(Cause::BadUserInput, message).at(at)
+        let what = format!("Argument \"{argument}\"");
+        let message = self.wrong(&what, path, value, ty, fault);
+        self.report(Cause::BadUserInput, message, at)
     }
 
-    /// A value without variables; `json` says that it came as JSON, where enum values are text. An error comes with the
-    /// path below the value.
-    fn takes(&self, ty: &Type, value: &ConstValue, json: bool) -> Result<(), (Vec<String>, Fault)> {
-        let here = |fault: Fault| Err((Vec::new(), fault));
-        let below = |place: &dyn std::fmt::Display| {
-            let place = place.to_string();
-            move |(mut path, fault): (Vec<String>, Fault)| {
-                path.insert(0, place);
-                (path, fault)
-            }
-        };
-        if *value == ConstValue::Null {
-            return if ty.nullable {
-                Ok(())
-            } else {
-                here(wording::null(ty))
-            };
+    /// Finds what is wrong with a value without variables, as far as one answer lists it; `json` says that it came as JSON,
+    /// where enum values are text.
+    fn takes(
+        &self,
+        ty: &Type,
+        value: &ConstValue,
+        json: bool,
+        path: &mut Vec<String>,
+        found: &mut Vec<Found>,
+    ) {
+        if found.len() > MOST_ERRORS {
+            return;
         }
-        let name = match &ty.base {
-            BaseType::List(inner) => {
-                return match value {
-                    ConstValue::List(items) => {
-                        items.iter().enumerate().try_for_each(|(place, item)| {
-                            self.takes(inner, item, json).map_err(below(&place))
-                        })
-                    }
-                    single => self.takes(inner, single, json),
-                };
+        if *value == ConstValue::Null {
+            if !ty.nullable {
+                found.push((path.clone(), wording::null(ty, json)));
             }
-            BaseType::Named(name) => name.as_str(),
+            return;
+        }
+        let name = match (&ty.base, value) {
+            (BaseType::List(inner), ConstValue::List(items)) => {
+                for (place, item) in items.iter().enumerate() {
+                    path.push(place.to_string());
+                    self.takes(inner, item, json, path, found);
+                    path.pop();
+                }
+                return;
+            }
+            (BaseType::List(inner), single) => return self.takes(inner, single, json, path, found),
+            (BaseType::Named(name), _) => name.as_str(),
         };
+        if let (Some(InputKind::Object { fields, one_of }), ConstValue::Object(given)) =
+            (self.catalog.input(name), value)
+        {
+            let is_given = |name: &str| given.contains_key(name);
+            let is_null = |name: &str| given.get(name) == Some(&ConstValue::Null);
+            let faults = shape(name, fields, *one_of, given.keys(), is_given, is_null);
+            found.extend(faults.into_iter().map(|fault| (path.clone(), fault)));
+            for (name, value) in given {
+                if let Some(slot) = fields.get(name.as_str()) {
+                    path.push(name.to_string());
+                    self.takes(&slot.ty, value, json, path, found);
+                    path.pop();
+                }
+            }
+            return;
+        }
+        if let Some(fault) = self.leaf(name, value, json) {
+            found.push((path.clone(), fault));
+        }
+    }
+
+    /// What is wrong with a value that has no parts, or for which none are expected.
+    fn leaf(&self, name: &str, value: &ConstValue, json: bool) -> Option<Fault> {
         // PostgreSQL cannot hold it, so no text may have it. An id with it is one that nothing has.
         if let ("String", ConstValue::String(text)) = (name, value)
             && text.contains('\0')
         {
-            return here(Fault::new("A text must not contain U+0000."));
+            return Some(Fault::new("A text must not contain U+0000."));
         }
         match (self.catalog.input(name), value) {
-            (Some(InputKind::Object { fields, one_of }), ConstValue::Object(given)) => {
-                shape(name, fields, *one_of, given.keys(), |name| {
-                    given.contains_key(name)
-                })
-                .map_err(|fault| (Vec::new(), fault))?;
-                if *one_of && given.values().any(|value| *value == ConstValue::Null) {
-                    return here(wording::one_of(name));
-                }
-                given
-                    .iter()
-                    .try_for_each(|(name, value)| match fields.get(name.as_str()) {
-                        Some(slot) => self.takes(&slot.ty, value, json).map_err(below(name)),
-                        None => Ok(()),
-                    })
-            }
             (Some(InputKind::Enum(names)), ConstValue::Enum(given))
                 if names.iter().any(|name| name == given.as_str()) =>
             {
-                Ok(())
+                None
             }
             (Some(InputKind::Enum(names)), ConstValue::String(given))
                 if json && names.contains(given) =>
             {
-                Ok(())
+                None
             }
             (Some(InputKind::Enum(names)), value) => {
-                here(wording::choice(name, value, names, json))
+                Some(wording::choice(name, value, names, json))
             }
-            (Some(InputKind::Object { .. }), _) => here(wording::object(name)),
+            (Some(InputKind::Object { .. }), _) => Some(wording::object(name)),
+            (_, value) if scalar(name, value) => None,
             (Some(InputKind::Scalar(description)), value) => {
-                if scalar(name, value) {
-                    Ok(())
-                } else {
-                    here(wording::scalar(name, value, description))
-                }
+                Some(wording::scalar(name, value, description))
             }
-            (None, value) => {
-                if scalar(name, value) {
-                    Ok(())
-                } else {
-                    here(wording::scalar(name, value, ""))
-                }
-            }
+            (None, value) => Some(wording::scalar(name, value, "")),
         }
     }
 }
 
 /// The scalars that a printed schema does not declare.
 const BUILT_IN: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
-
-/// The part of a value that a path leads to.
-fn value_at<'v>(value: &'v ConstValue, path: &[String]) -> &'v ConstValue {
-    path.iter().fold(value, |value, part| match value {
-        ConstValue::Object(fields) => fields.get(part.as_str()).unwrap_or(&ConstValue::Null),
-        ConstValue::List(items) => part
-            .parse::<usize>()
-            .ok()
-            .and_then(|place| items.get(place))
-            .unwrap_or(&ConstValue::Null),
-        other => other,
-    })
-}
 
 /// Whether a scalar takes a value; one that is not known takes any.
 fn scalar(name: &str, value: &ConstValue) -> bool {
@@ -537,45 +617,43 @@ fn scalar(name: &str, value: &ConstValue) -> bool {
     }
 }
 
-/// The fields of an input: known, the necessary ones there, one of them where it must be one.
+/// What is wrong with the fields of an input: they have to be known, the required ones there, and one alone where it must be
+/// one.
 fn shape<'k>(
     owner: &str,
     slots: &HashMap<String, Slot>,
     one_of: bool,
     names: impl ExactSizeIterator<Item = &'k Name>,
     given: impl Fn(&str) -> bool,
-) -> Result<(), Fault> {
-    if one_of && names.len() != 1 {
-        return Err(wording::one_of(owner));
-    }
+    null: impl Fn(&str) -> bool,
+) -> Vec<Fault> {
+    let count = names.len();
+    let mut faults = Vec::new();
     for name in names {
         if !slots.contains_key(name.as_str()) {
-            return Err(wording::unknown_field(owner, name, slots.keys()));
+            faults.push(wording::unknown_field(owner, name, slots.keys()));
+        } else if one_of && count == 1 && null(name) {
+            faults.push(wording::null_one_of(name));
+        }
+        if faults.len() > MOST_ERRORS {
+            return faults;
         }
     }
     let missing = slots
         .iter()
-        .filter(|(name, slot)| !slot.ty.nullable && !slot.default && !given(name))
-        .min_by_key(|(name, _)| name.as_str());
-    match missing {
-        Some((name, slot)) => Err(Fault::new(format!(
+        .filter(|(name, slot)| !slot.ty.nullable && !slot.default && !given(name));
+    let mut missing: Vec<_> = missing.collect();
+    missing.sort_by_key(|(name, _)| name.as_str());
+    faults.extend(missing.into_iter().map(|(name, slot)| {
+        Fault::new(format!(
             "Field \"{owner}.{name}\" of required type \"{}\" was not provided.",
             slot.ty
-        ))),
-        None => Ok(()),
+        ))
+    }));
+    if one_of && count != 1 {
+        faults.push(wording::one_of(owner));
     }
-}
-
-/// The name of a type, lists taken off.
-fn named(ty: &Type) -> &str {
-    let mut ty = ty;
-    loop {
-        match &ty.base {
-            BaseType::Named(name) => return name,
-            // A single value stands for a list of one.
-            BaseType::List(inner) => ty = inner,
-        }
-    }
+    faults
 }
 
 /// Whether values of one type may stand where another is expected; a default on either side takes the place of null.

@@ -3,8 +3,12 @@
 //! Choices and suggestions describe the schema. Callers who may not read the schema get the errors without them.
 
 use async_graphql::{Value, parser::types::Type};
+use async_graphql_value::Value as Literal;
 
-use super::shorten;
+use super::{
+    catalog::{Catalog, InputKind},
+    shorten,
+};
 
 /// Choices listed in one error.
 const MOST_CHOICES: usize = 30;
@@ -58,9 +62,13 @@ impl Words {
     }
 }
 
-/// Null where a value is needed.
-pub fn null(ty: &Type) -> Fault {
-    Fault::new(format!("Expected value of type \"{ty}\", found null."))
+/// Null where a value is needed; `json` says that it came as JSON.
+pub fn null(ty: &Type, json: bool) -> Fault {
+    Fault::new(if json {
+        format!("Expected non-nullable type \"{ty}\" not to be null.")
+    } else {
+        format!("Expected value of type \"{ty}\", found null.")
+    })
 }
 
 /// Something else where an input object is needed.
@@ -71,8 +79,13 @@ pub fn object(name: &str) -> Fault {
 /// An input that takes exactly one of its fields.
 pub fn one_of(name: &str) -> Fault {
     Fault::new(format!(
-        "Exactly one field must be given for OneOf type \"{name}\", and it must not be null."
+        "Exactly one key must be specified for OneOf type \"{name}\"."
     ))
+}
+
+/// The one field of such an input is null.
+pub fn null_one_of(name: &str) -> Fault {
+    Fault::new(format!("Field \"{name}\" must be non-null."))
 }
 
 /// A field that an input does not have.
@@ -90,32 +103,23 @@ pub fn unknown_field<'a>(
     }
 }
 
-/// A value that an enum does not have.
+/// A value that an enum does not have; `json` says that it came as JSON.
 pub fn choice(name: &str, value: &Value, names: &[String], json: bool) -> Fault {
-    let (given, text) = match value {
-        Value::Enum(given) => (given.as_str(), None),
-        Value::String(given) if json => (given.as_str(), None),
-        Value::String(given) => (
-            given.as_str(),
-            Some(format!(
-                "Enum \"{name}\" cannot represent non-enum value: {}.",
-                shown(value)
-            )),
-        ),
-        _ => (
-            "",
-            Some(format!(
-                "Enum \"{name}\" cannot represent non-enum value: {}.",
-                shown(value)
-            )),
-        ),
+    let (given, is_name) = match value {
+        Value::Enum(given) => (given.as_str(), true),
+        Value::String(given) => (given.as_str(), json),
+        _ => ("", false),
     };
-    let text = text.unwrap_or_else(|| {
+    let text = if is_name {
         format!(
             "Value \"{}\" does not exist in \"{name}\" enum.",
             shorten(given)
         )
-    });
+    } else {
+        let expected = if json { "non-string" } else { "non-enum" };
+        let value = shown(value);
+        format!("Enum \"{name}\" cannot represent {expected} value: {value}.")
+    };
     let mut hint = did_you_mean("the enum value ", given, names.iter().map(String::as_str));
     if names.len() <= MOST_CHOICES {
         hint = format!("{hint} Use one of: {}.", names.join(", "));
@@ -144,37 +148,117 @@ pub fn scalar(name: &str, value: &Value, description: &str) -> Fault {
     Fault { text, hint }
 }
 
-/// A value as an error repeats it: no more than a line, and of lists and objects only the brackets.
-pub fn shown(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "{…}".to_owned(),
-        Value::List(_) => "[…]".to_owned(),
-        Value::String(text) => format!("{:?}", shorten(text)),
-        Value::Enum(name) => shorten(name),
-        other => shorten(&other.to_string()),
-    }
+/// A value without a known type, as an error repeats it.
+fn shown(value: &Value) -> String {
+    Shown(None).text(&value.clone().into_value(), None)
 }
 
 /// What is shown in place of a value that an error must not repeat.
 const HIDDEN: &str = "(not shown)";
 
-/// The value at a path as its error repeats it, and the error. What may be a secret is in neither.
-pub fn told(path: &[String], value: Option<&Value>, fault: Fault) -> (String, Fault) {
-    let shown = value.map_or_else(|| "{…}".to_owned(), shown);
-    if !is_secret(path) {
-        return (shown, fault);
+/// The value at a path as its error repeats it, with the name of its type where it is known, and the error. What may be a
+/// secret is in neither.
+pub fn told(
+    catalog: &Catalog,
+    path: &[String],
+    value: &Literal,
+    ty: Option<&str>,
+    fault: Fault,
+) -> (String, Fault) {
+    if !path.iter().any(|name| is_secret(name)) {
+        return (Shown(Some(catalog)).text(value, ty), fault);
     }
     let Fault { text, hint } = fault;
-    let text = text.replace(&shown, HIDDEN);
+    let text = text.replace(&Shown(None).text(value, None), HIDDEN);
     (HIDDEN.to_owned(), Fault { text, hint })
 }
 
-fn is_secret(path: &[String]) -> bool {
+fn is_secret(name: &str) -> bool {
     const SECRET: [&str; 4] = ["password", "token", "account", "secret"];
-    path.iter().any(|name| {
-        let name = name.to_ascii_lowercase();
-        SECRET.iter().any(|secret| name.contains(secret))
-    })
+    let name = name.to_ascii_lowercase();
+    SECRET.iter().any(|secret| name.contains(secret))
+}
+
+/// Values on one line, as graphql-js shows them: two levels, ten items of a list, and no more than fits on a few lines.
+struct Shown<'a>(Option<&'a Catalog>);
+
+/// Levels of objects and lists that are shown.
+const MOST_LEVELS: usize = 2;
+/// Items of one list, and fields of one object, that are shown.
+const MOST_ITEMS: usize = 10;
+/// Characters of one value that are shown.
+const MOST_CHARACTERS: usize = 500;
+
+impl Shown<'_> {
+    fn text(&self, value: &Literal, ty: Option<&str>) -> String {
+        let mut text = String::new();
+        self.write(&mut text, value, ty, 0);
+        match text.char_indices().nth(MOST_CHARACTERS) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+
+    fn write(&self, text: &mut String, value: &Literal, ty: Option<&str>, level: usize) {
+        // What is cut off need not be written.
+        if text.len() > 4 * MOST_CHARACTERS {
+            return;
+        }
+        match value {
+            Literal::List(items) if items.is_empty() => text.push_str("[]"),
+            Literal::List(_) if level == MOST_LEVELS => text.push_str("[Array]"),
+            Literal::List(items) => {
+                text.push('[');
+                for (place, item) in items.iter().take(MOST_ITEMS).enumerate() {
+                    text.push_str(if place == 0 { "" } else { ", " });
+                    self.write(text, item, ty, level + 1);
+                }
+                text.push_str(&more(items.len(), "item"));
+                text.push(']');
+            }
+            Literal::Object(fields) if fields.is_empty() => text.push_str("{}"),
+            Literal::Object(_) if level == MOST_LEVELS => text.push_str("[Object]"),
+            Literal::Object(fields) => {
+                let kind = ty.and_then(|ty| self.0?.input(ty));
+                let known = match kind {
+                    Some(InputKind::Object { fields, .. }) => Some(fields),
+                    _ => None,
+                };
+                // A field that is not there may be a password under a wrong name.
+                let guarded = known.is_some_and(|known| known.keys().any(|name| is_secret(name)));
+                text.push_str("{ ");
+                for (place, (name, value)) in fields.iter().take(MOST_ITEMS).enumerate() {
+                    text.push_str(if place == 0 { "" } else { ", " });
+                    text.push_str(&shorten(name));
+                    text.push_str(": ");
+                    let slot = known.and_then(|known| known.get(name.as_str()));
+                    if is_secret(name) || guarded && slot.is_none() {
+                        text.push_str(HIDDEN);
+                    } else {
+                        let ty = slot.map(|slot| slot.name());
+                        self.write(text, value, ty, level + 1);
+                    }
+                }
+                text.push_str(&more(fields.len(), "field"));
+                text.push_str(" }");
+            }
+            Literal::String(given) => {
+                text.push_str(&serde_json::Value::from(shorten(given)).to_string());
+            }
+            Literal::Variable(name) => text.push_str(&format!("${}", shorten(name))),
+            Literal::Enum(name) => text.push_str(&shorten(name)),
+            other => text.push_str(&shorten(&other.to_string())),
+        }
+    }
+}
+
+/// How many items are not shown.
+fn more(count: usize, what: &str) -> String {
+    match count.saturating_sub(MOST_ITEMS) {
+        0 => String::new(),
+        1 => format!(", ... 1 more {what}"),
+        more => format!(", ... {more} more {what}s"),
+    }
 }
 
 /// The names that resemble what was written, best first.
@@ -206,6 +290,8 @@ fn did_you_mean<'a>(what: &str, written: &str, known: impl Iterator<Item = &'a s
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::value;
+
     use super::*;
 
     fn names(all: &[&str]) -> Vec<String> {
@@ -245,20 +331,65 @@ mod tests {
     }
 
     #[test]
-    fn values_are_shown_on_one_line_and_secrets_not_at_all() {
-        assert_eq!(shown(&Value::from("a\nb")), "\"a\\nb\"");
-        assert!(shown(&Value::from("x".repeat(5_000))).len() < 250);
-        assert_eq!(shown(&Value::List(vec![])), "[…]");
-        let value = Value::from(4711);
-        let tells = |path: &[&str]| {
-            let fault = scalar("String", &value, "");
-            let (shown, fault) = told(&names(path), Some(&value), fault);
-            format!("{shown}: {}", Words::Open.fault(fault)).contains("4711")
-        };
-        assert!(tells(&["input", "name"]));
-        for secret in ["password", "newPassword", "refreshToken", "accountNumber"] {
-            assert!(!tells(&["input", secret]), "{secret}");
+    fn values_are_shown_as_graphql_js_shows_them_and_no_longer_than_a_few_lines() {
+        for (value, expected) in [
+            (value!("a\nb\"c"), r#""a\nb\"c""#),
+            (value!([]), "[]"),
+            (value!({}), "{}"),
+            (
+                value!({"a": [1, {"b": true}], "c": null}),
+                "{ a: [1, [Object]], c: null }",
+            ),
+            (value!([[[[1]]]]), "[[[Array]]]"),
+            (
+                value!({"a": {"b": {"c": {"d": 1}, "e": {}}}}),
+                "{ a: { b: [Object] } }",
+            ),
+            (
+                value!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+                "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... 1 more item]",
+            ),
+            (
+                value!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+                "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... 2 more items]",
+            ),
+            (
+                value!({"password": 1, "in": {"apiToken": ["x"]}}),
+                "{ password: (not shown), in: { apiToken: (not shown) } }",
+            ),
+        ] {
+            assert_eq!(shown(&value), expected);
         }
+        let long = Value::List(vec![Value::from("€".repeat(5_000)); 1_000]);
+        assert_eq!(shown(&long).chars().count(), MOST_CHARACTERS + 1);
+    }
+
+    #[test]
+    fn secrets_are_not_shown_whatever_they_are_called_by_mistake() {
+        let sdl = "type Query { a(in: In): Int } input In { email: String, password: String, more: More } \
+                   input More { note: String } schema { query: Query }";
+        let catalog = Catalog::from_sdl(sdl).unwrap();
+        let says = |value: Value, path: &[&str], ty: &str| {
+            let fault = scalar("String", &value, "");
+            let (shown, fault) = told(&catalog, &names(path), &value.into_value(), Some(ty), fault);
+            format!("{shown}; {}", Words::Open.fault(fault))
+        };
+        assert_eq!(
+            says(
+                value!({"email": "a@b.c", "pasword": "x", "more": {"nte": 1}}),
+                &["in"],
+                "In"
+            )
+            .split_once(';')
+            .unwrap()
+            .0,
+            "{ email: \"a@b.c\", pasword: (not shown), more: { nte: 1 } }"
+        );
+        for secret in ["password", "newPassword", "refreshToken", "accountNumber"] {
+            let said = says(Value::from(4711), &["in", secret], "String");
+            assert!(!said.contains("4711"), "{secret}: {said}");
+        }
+        assert!(says(Value::from(4711), &["in", "name"], "String").contains("4711"));
     }
 
     #[test]

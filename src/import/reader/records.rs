@@ -18,7 +18,74 @@ pub struct Record {
     /// The cell in which a quote was found that does not begin it.
     pub stray_quote: Option<usize>,
     /// The first cell that a quote began and that goes over several lines.
-    pub broken_cell: Option<usize>,
+    pub broken_cell: Option<BrokenCell>,
+    lines: Lines,
+}
+
+/// A quoted cell over several lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenCell {
+    /// Its place in the row, from 0.
+    pub place: usize,
+    /// The line on which its quote opens.
+    pub opened: u64,
+    /// The line on which its quote closes.
+    pub closed: u64,
+}
+
+/// The lines of a row that goes over several, each read as if it were a row of its own.
+#[derive(Debug, Default)]
+struct Lines {
+    /// How many delimiters each of them has, when all have as many.
+    separators: Option<usize>,
+    uneven: bool,
+    /// Whether a delimiter is followed by a space, as in a sentence.
+    spaced: bool,
+    /// Whether a line other than the first has white space before its first delimiter, as in a sentence.
+    worded: bool,
+    /// The present line: delimiters between cells, and those within a quoted cell that is not closed yet.
+    outside: usize,
+    inside: usize,
+    blank: bool,
+    after_delimiter: bool,
+}
+
+impl Lines {
+    fn begin(&mut self) {
+        (self.outside, self.inside, self.blank) = (0, 0, true);
+        self.after_delimiter = false;
+    }
+
+    /// A byte of the present line. `broken`: the row began on an earlier line.
+    fn see(&mut self, byte: u8, delimiter: u8, quoted: bool, broken: bool) {
+        let is_delimiter = byte == delimiter;
+        self.spaced |= self.after_delimiter && byte == b' ' && delimiter != b' ';
+        self.after_delimiter = is_delimiter;
+        if is_delimiter && quoted {
+            self.inside += 1;
+        } else if is_delimiter {
+            self.outside += 1;
+        } else if broken && self.outside + self.inside == 0 && byte.is_ascii_whitespace() {
+            self.worded = true;
+        }
+        self.blank &= byte.is_ascii_whitespace();
+    }
+
+    /// A quoted cell ends. What is inside one of a single line separates nothing.
+    const fn close(&mut self, broken: bool) {
+        if broken {
+            self.outside += self.inside;
+        }
+        self.inside = 0;
+    }
+
+    fn end(&mut self) {
+        if !self.blank {
+            let separators = self.outside + self.inside;
+            self.uneven |= *self.separators.get_or_insert(separators) != separators;
+        }
+        self.begin();
+    }
 }
 
 impl Record {
@@ -47,11 +114,21 @@ impl Record {
     /// Whether a cell over several lines holds so many delimiters that a whole row may be inside: two quotes that
     /// belong to different rows.
     pub fn may_hold_a_row(&self, delimiter: u8, width: usize) -> bool {
-        let Some(cell) = self.broken_cell.and_then(|place| self.get(place)) else {
+        let Some(cell) = self.broken_cell.and_then(|cell| self.get(cell.place)) else {
             return false;
         };
         let inside = cell.iter().filter(|byte| **byte == delimiter).count();
         width >= 3 && inside + 1 >= width
+    }
+
+    /// Whether it is several rows that a quote in one and a quote in another have joined: each of its lines has the
+    /// delimiters of a row, and none of them reads like a sentence.
+    pub fn is_joined_rows(&self, width: usize) -> bool {
+        let lines = &self.lines;
+        let as_rows = !lines.uneven && lines.separators.is_some_and(|each| each + 1 == width);
+        // A sentence with four delimiters and no space after any of them is none.
+        let is_sentence = lines.spaced || lines.worded && width < 5;
+        self.broken_cell.is_some() && width >= 2 && as_rows && !is_sentence
     }
 
     fn clear(&mut self, line: u64) {
@@ -60,6 +137,19 @@ impl Record {
         self.line = line;
         self.stray_quote = None;
         self.broken_cell = None;
+        self.lines = Lines::default();
+        self.lines.begin();
+    }
+
+    /// A quote that opened on one line closes on another, or on the same.
+    fn close_quote(&mut self, opened: u64, closed: u64) {
+        self.lines.close(opened != closed);
+        let place = self.ends.len();
+        if let Some(cell) = &mut self.broken_cell
+            && cell.place == place
+        {
+            cell.closed = closed;
+        }
     }
 
     fn end_cell(&mut self) {
@@ -173,6 +263,10 @@ impl<R: BufRead> Records<R> {
                     }),
                     State::Start if record.len() == 0 => Ok(false),
                     _ => {
+                        if state == State::Quote {
+                            record.close_quote(opened, self.line);
+                        }
+                        record.lines.end();
                         record.end_cell();
                         Ok(true)
                     }
@@ -194,19 +288,32 @@ impl<R: BufRead> Records<R> {
                         state = State::Quote;
                     } else if ends_line {
                         self.line += 1;
+                        record.lines.end();
                         record.bytes.push(b'\n');
-                        record.broken_cell.get_or_insert(record.ends.len());
+                        record.broken_cell.get_or_insert(BrokenCell {
+                            place: record.ends.len(),
+                            opened,
+                            closed: opened,
+                        });
                     } else {
+                        let broken = record.line != self.line;
+                        record.lines.see(byte, self.delimiter, true, broken);
                         record.bytes.push(byte);
                     }
                     continue;
                 }
+                if state == State::Quote && byte != b'"' {
+                    record.close_quote(opened, self.line);
+                }
                 if ends_line {
                     self.line += 1;
+                    record.lines.end();
                     record.end_cell();
                     ended = true;
                     break;
                 }
+                let broken = record.line != self.line;
+                record.lines.see(byte, self.delimiter, false, broken);
                 if byte == self.delimiter {
                     record.end_cell();
                     state = State::Start;
@@ -381,15 +488,58 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn a_whole_row_inside_quotes_is_noticed() {
-        let mut records = Records::new(&b"d1,LOST,\"rival\nd2,WON,\"\n"[..], b',');
+    /// Whether the first row is rows that were joined, and whether it may hold one.
+    fn judged(text: &str) -> (bool, bool) {
+        let width = text.lines().next().unwrap().split(',').count();
+        let rows = text.split_once('\n').unwrap().1;
+        let mut records = Records::new(rows.as_bytes(), b',');
         let mut record = Record::default();
         assert!(records.read(&mut record).unwrap());
-        assert!(record.may_hold_a_row(b',', 3));
-        let mut records = Records::new(&b"d1,LOST,\"rival,\nas told\"\n"[..], b',');
+        (
+            record.is_joined_rows(width),
+            record.may_hold_a_row(b',', width),
+        )
+    }
+
+    #[test]
+    fn rows_that_two_quotes_join_are_told_from_a_text_over_several_lines() {
+        for joined in [
+            "id,stage,note\nd1,LOST,\"rival\nd2,WON,\"\n",
+            "id,stage,note\nd1,LOST,\"rival\nd2,WON,\"",
+            "id,stage,note\nd1,LOST,\"rival\r\nd2,WON,\r\n\r\nd3,OPEN,told\"\r\nd4,OPEN,x\n",
+            "id,note,stage\nd1,\"rival,LOST\nd2,x,WON\nd3,y\",OPEN\n",
+            // Other quotes of the same rows are in order; what is inside them separates nothing.
+            "id,note,more,stage\nd1,\"a,b,c\",\"rival,LOST\nd2,x,y,WON\nd3,x,y\",OPEN\n",
+            "id,name\na,\"A\nb,B\nc,C\"\n",
+            "\"id\",a,b,c,d\n\"Elm Works,1,2,3,4\nOak Works,1,2,3,4\nAsh\",1,2,3,4\n",
+        ] {
+            assert!(judged(joined).0, "{joined:?}");
+        }
+        for (text, may) in [
+            ("id,stage,note\nd1,LOST,\"rival,\nas told\"\n", false),
+            (
+                "id,stage,note\nd1,LOST,\"rival\nwith Elm, Oak, Ash\"\n",
+                true,
+            ),
+            (
+                "id,stage,note\nd1,LOST,\"rival\nbetween 1,200 and 1,300\"\n",
+                true,
+            ),
+            (
+                "id,address,stage\nd1,\"Main Street 5\nBerlin,Germany\",LOST\n",
+                false,
+            ),
+            ("id,note\na,\"Hello\nI sold 1,234\"\n", false),
+            ("id,note,stage\nd1,\"a\"\"b\nc\",LOST\n", false),
+            ("id,note,stage\nd1,\"a,b,c\",LOST\n", false),
+        ] {
+            assert_eq!(judged(text), (false, may), "{text:?}");
+        }
+        let mut records = Records::new(&b"d1,\"x\n\"\"y\nz\",\"b\nc\"\n"[..], b',');
+        let mut record = Record::default();
         assert!(records.read(&mut record).unwrap());
-        assert!(!record.may_hold_a_row(b',', 3));
+        let cell = record.broken_cell.unwrap();
+        assert_eq!((cell.place, cell.opened, cell.closed), (1, 1, 3));
     }
 
     #[test]

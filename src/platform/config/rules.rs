@@ -1,6 +1,5 @@
 //! How each setting that is more than a number or a word is checked, and what production refuses.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -75,13 +74,9 @@ pub(super) fn database_url(source: &mut Source, mode: Mode, data_dir: &Path) -> 
     url.into()
 }
 
-/// The configured secret, or the kept one of a developer's machine, or a fresh one handed to `keep`.
-pub(super) fn secret(
-    source: &mut Source,
-    mode: Mode,
-    data_dir: &Path,
-    keep: fn(&Path, String) -> io::Result<String>,
-) -> SecretSlice<u8> {
+/// The configured secret, or the kept one of a developer's machine, or a fresh one; and whether it is there for the next
+/// process too.
+pub(super) fn secret(source: &mut Source, mode: Mode, data_dir: &Path) -> (SecretSlice<u8>, bool) {
     if let Some(given) = source.text("secret") {
         if mode == Mode::Production
             && let Some(why) = guessable(&given)
@@ -91,34 +86,37 @@ pub(super) fn secret(
                 format_args!("{why}; openssl rand -hex 32 makes a good one"),
             );
         }
-        return strong(source, "secret", given);
+        return (strong(source, "secret", given), true);
     }
     if mode == Mode::Production {
         source.fault("secret: production needs one; openssl rand -hex 32 makes a good one");
-        return SecretSlice::default();
+        return (SecretSlice::default(), true);
     }
-    let path = data_dir.join("secret");
-    let kept = match secret_file::find(&path) {
-        Ok(Some(kept)) => Ok(kept),
-        Ok(None) => keep(&path, secret_file::fresh()),
-        Err(fault) => Err(fault),
-    };
-    match kept {
-        Ok(kept) => strong(source, "secret", kept),
+    let path = secret_file::path(data_dir);
+    match secret_file::find(&path) {
+        Ok(Some(kept)) => (strong(source, "secret", kept), true),
+        Ok(None) => (SecretSlice::from(secret_file::fresh().into_bytes()), false),
         Err(fault) => {
             source.fault(format!("secret: {}: {fault}", path.display()));
-            SecretSlice::default()
+            (SecretSlice::default(), true)
         }
     }
 }
 
-/// Words of secrets that come from examples and templates. Random text hardly ever has one of them.
-const PLACEHOLDERS: [&str; 14] = [
+/// Words of secrets that come from examples and templates, whatever stands between their letters. Random text hardly ever
+/// has one of them.
+const PLACEHOLDERS: [&str; 20] = [
     "secret",
     "passw",
     "changeme",
-    "change-me",
-    "change_me",
+    "changethis",
+    "changeit",
+    "replace",
+    "deploy",
+    "random",
+    "generate",
+    "yourown",
+    "please",
     "example",
     "default",
     "ensemble",
@@ -136,7 +134,8 @@ const LONGEST_RUN: usize = 6;
 /// Why a secret of enough length can be guessed all the same.
 fn guessable(secret: &str) -> Option<String> {
     let lower = secret.to_lowercase();
-    if let Some(word) = PLACEHOLDERS.iter().find(|word| lower.contains(*word)) {
+    let letters: String = lower.chars().filter(|one| one.is_alphanumeric()).collect();
+    if let Some(word) = PLACEHOLDERS.iter().find(|word| letters.contains(*word)) {
         return Some(format!("contains \"{word}\", so it is not random"));
     }
     let bytes = lower.as_bytes();
@@ -144,19 +143,26 @@ fn guessable(secret: &str) -> Option<String> {
     if (1..=bytes.len() / 2).any(repeats) {
         return Some("repeats itself, so it is not random".to_owned());
     }
+    // Also with each character several times: 112233.
+    let mut once = bytes.to_vec();
+    once.dedup();
+    if counts(bytes) || counts(&once) {
+        return Some("counts up or down, so it is not random".to_owned());
+    }
+    None
+}
+
+fn counts(bytes: &[u8]) -> bool {
     let mut run = (1, 0_i16);
-    for pair in bytes.windows(2) {
+    bytes.windows(2).any(|pair| {
         let step = i16::from(pair[1]) - i16::from(pair[0]);
         run = match step {
             -1..=1 if step == run.1 => (run.0 + 1, step),
             -1..=1 => (2, step),
             _ => (1, 0),
         };
-        if run.0 > LONGEST_RUN {
-            return Some("counts up or down, so it is not random".to_owned());
-        }
-    }
-    None
+        run.0 > LONGEST_RUN
+    })
 }
 
 /// A secret that is long enough and not one key held down.

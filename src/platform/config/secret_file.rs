@@ -3,7 +3,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where the secret is kept.
+pub(super) fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join("secret")
+}
 
 /// The kept secret, if there is one.
 pub(super) fn find(path: &Path) -> io::Result<Option<String>> {

@@ -1,7 +1,8 @@
 //! The settings themselves, their defaults, and what production refuses.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -42,8 +43,11 @@ pub struct Config {
     /// Where payment files are kept. `ENSEMBLE_FILES_URL`, such as `s3://bucket/prefix`, with `ENSEMBLE_S3_ENDPOINT`,
     /// `ENSEMBLE_S3_REGION`, `ENSEMBLE_S3_ACCESS_KEY_ID` and `ENSEMBLE_S3_SECRET_ACCESS_KEY`; default `data_dir`.
     pub files: Location,
-    /// The master secret, at least 32 bytes. `ENSEMBLE_SECRET`; in development made once and kept in `data_dir`.
+    /// The master secret, at least 32 bytes. `ENSEMBLE_SECRET`; in development generated once and kept in `data_dir`, see
+    /// [`Config::keep_secret`].
     pub secret: SecretSlice<u8>,
+    /// Whether the secret is there for the next process too.
+    pub secret_is_kept: bool,
     /// The secret before the last rotation, or none. `ENSEMBLE_PREVIOUS_SECRET`.
     pub previous_secret: Option<SecretSlice<u8>>,
     /// Origins whose pages may call the API; `*` for all. `ENSEMBLE_CORS_ORIGINS`, by commas; default none.
@@ -67,20 +71,26 @@ pub struct Config {
 
 impl Config {
     /// Reads and checks everything and writes nothing; all faults at once. A developer's machine that has no secret yet
-    /// gets one that is forgotten again.
-    pub fn check(
+    /// gets a new one, which is lost with the process unless [`Config::keep_secret`] is called.
+    pub fn read(
         options: Options,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Vec<String>> {
-        Self::read(options, environment, |_, secret| Ok(secret))
+        Self::from_source(Source::new(options, environment))
     }
 
-    /// As [`Config::check`], and keeps the new secret of a developer's machine in `data_dir`.
-    pub fn load(
-        options: Options,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Vec<String>> {
-        Self::read(options, environment, secret_file::keep)
+    /// The secret to work with. A new one of a developer's machine is kept in `data_dir` from now on, unless another
+    /// process was faster: then it is that one's.
+    ///
+    /// # Errors
+    /// The data folder cannot be written.
+    pub fn keep_secret(&self) -> io::Result<SecretSlice<u8>> {
+        if self.secret_is_kept {
+            return Ok(self.secret.clone());
+        }
+        let text = String::from_utf8_lossy(self.secret.expose_secret()).into_owned();
+        let kept = secret_file::keep(&secret_file::path(&self.data_dir), text)?;
+        Ok(SecretSlice::from(kept.into_bytes()))
     }
 
     /// Whether the database is SQLite.
@@ -93,12 +103,7 @@ impl Config {
         self.data_dir.join("mail")
     }
 
-    fn read(
-        options: Options,
-        environment: impl IntoIterator<Item = (String, String)>,
-        keep: fn(&Path, String) -> std::io::Result<String>,
-    ) -> Result<Self, Vec<String>> {
-        let mut source = Source::new(options, environment);
+    fn from_source(mut source: Source) -> Result<Self, Vec<String>> {
         let from = &mut source;
         let address = "an address with a port such as 127.0.0.1:8080";
         let mode = from.read("mode", "development or production", Mode::Development);
@@ -114,7 +119,7 @@ impl Config {
         let database_url = database_url(from, mode, &data_dir);
         let database_connections = from.number("database_connections", 1..=500, 16);
         let slow_statement = from.number("slow_statement_ms", 1..=600_000, 250);
-        let secret = secret(from, mode, &data_dir, keep);
+        let (secret, secret_is_kept) = secret(from, mode, &data_dir);
         let previous_secret = from
             .text("previous_secret")
             .map(|text| strong(from, "previous_secret", text));
@@ -143,6 +148,7 @@ impl Config {
             data_dir,
             files,
             secret,
+            secret_is_kept,
             previous_secret,
             cors_origins,
             smtp_url,
@@ -183,7 +189,7 @@ mod tests {
 
     fn check(settings: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let (_folder, options) = file("");
-        Config::check(options, pairs(settings))
+        Config::read(options, pairs(settings))
     }
 
     const SECRET: &str = "5c1e0b7fa94d263890de6b17f2c8453a";
@@ -237,7 +243,7 @@ mod tests {
             ("ENSEMBLE_WORKER_CONCURRENCY", "3"),
             ("ENSEMBLE_STATEMENTS", "off"),
         ];
-        let config = Config::check(options.clone(), pairs(&settings)).unwrap();
+        let config = Config::read(options.clone(), pairs(&settings)).unwrap();
         assert_eq!(config.statements, Statements::Off);
         assert_eq!((config.listen.port(), config.worker_concurrency), (2, 3));
         assert_eq!(config.cors_origins, ["https://a.example"]);
@@ -247,7 +253,7 @@ mod tests {
         );
         options.listen = Some("0.0.0.0:3".to_owned());
         options.database_url = Some("postgres://db/x".to_owned());
-        let config = Config::check(options, pairs(&settings)).unwrap();
+        let config = Config::read(options, pairs(&settings)).unwrap();
         assert_eq!((config.listen.port(), config.is_sqlite()), (3, false));
     }
 
@@ -256,7 +262,7 @@ mod tests {
         let (folder, mut options) =
             file("colour = 1\nlog_format = \"xml\"\n[worker_concurrency]\nmany = true");
         options.mode = Some("test".to_owned());
-        let faults = Config::check(
+        let faults = Config::read(
             options,
             pairs(&[
                 ("ENSEMBLE_LISTEN", "localhost"),
@@ -309,14 +315,14 @@ mod tests {
     #[test]
     fn a_broken_or_missing_file_does_not_hide_other_faults() {
         let (_folder, options) = file("listen = ");
-        let faults = Config::check(options, pairs(&[("ENSEMBLE_MODE", "x")])).unwrap_err();
+        let faults = Config::read(options, pairs(&[("ENSEMBLE_MODE", "x")])).unwrap_err();
         assert_eq!(faults.len(), 2, "{faults:?}");
         let missing = Options {
             file: Some("/nowhere/ensemble.toml".into()),
             ..Options::default()
         };
         assert_eq!(
-            Config::check(missing, []).unwrap_err(),
+            Config::read(missing, []).unwrap_err(),
             ["/nowhere/ensemble.toml: there is no such file"]
         );
     }
@@ -370,6 +376,16 @@ mod tests {
                 "secret: contains \"secret\", so it is not random; openssl rand -hex 32 makes a good one (ENSEMBLE_SECRET)",
             ),
             (
+                "ENSEMBLE_SECRET",
+                "change-this-value-before-you-start-1",
+                "secret: contains \"changethis\", so it is not random; openssl rand -hex 32 makes a good one (ENSEMBLE_SECRET)",
+            ),
+            (
+                "ENSEMBLE_SECRET",
+                "11223344556677889900aabbccddeeff",
+                "secret: counts up or down, so it is not random; openssl rand -hex 32 makes a good one (ENSEMBLE_SECRET)",
+            ),
+            (
                 "ENSEMBLE_SMTP_URL",
                 "smtp://user:hunter2@mail.example.com?tls=opportunistic",
                 "smtp_url: production needs TLS: smtps://, or smtp:// with ?tls=required, unless the mail server is this machine (ENSEMBLE_SMTP_URL)",
@@ -415,16 +431,22 @@ mod tests {
     }
 
     #[test]
-    fn a_developers_secret_is_made_once_and_checking_makes_none() {
+    fn a_developers_secret_is_kept_only_when_asked_for() {
         let (folder, options) = file("");
         let data = folder.path().join("data");
         let settings = pairs(&[("ENSEMBLE_DATA_DIR", data.to_str().unwrap())]);
-        Config::check(options.clone(), settings.clone()).unwrap();
+        let config = Config::read(options.clone(), settings.clone()).unwrap();
+        let slower = Config::read(options.clone(), settings.clone()).unwrap();
         assert!(!data.exists());
-        let first = Config::load(options.clone(), settings.clone()).unwrap();
-        let second = Config::check(options, settings).unwrap();
-        assert_eq!(first.secret.expose_secret(), second.secret.expose_secret());
-        assert_eq!(first.secret.expose_secret().len(), 64);
+        let kept = config.keep_secret().unwrap();
+        assert_eq!(kept.expose_secret(), config.secret.expose_secret());
+        assert_eq!(kept.expose_secret().len(), 64);
+        // Another process was faster.
+        let other = slower.keep_secret().unwrap();
+        assert_eq!(other.expose_secret(), kept.expose_secret());
+        let next = Config::read(options, settings).unwrap();
+        assert!(next.secret_is_kept);
+        assert_eq!(next.secret.expose_secret(), kept.expose_secret());
     }
 
     const BUCKET: (&str, &str) = ("ENSEMBLE_FILES_URL", "s3://files/prm/eu");

@@ -16,8 +16,11 @@ pub use message::{Message, UnsafeHeader, message_id, safe_header};
 pub use send::Mailer;
 pub use transport::{MailFault, MailTransport};
 
-/// Whether a text is an address at a domain of the internet. Mail to a literal address (`a@[127.0.0.1]`) or to a bare host
-/// name would go to a machine of the vendor's own network.
+/// Top-level names that are resolved within one machine or network, or not at all (IANA, special-use domain names).
+const PRIVATE: [&str; 6] = ["localhost", "local", "internal", "arpa", "onion", "invalid"];
+
+/// Whether a text is an address at a domain of the internet. Mail to a literal address (`a@[127.0.0.1]`), to a bare host
+/// name or to a private one (`a@mail.localhost`) would go to a machine of the vendor's own network.
 #[must_use]
 pub fn reachable(text: &str) -> bool {
     text.parse::<lettre::Address>().is_ok_and(|address| {
@@ -27,6 +30,7 @@ pub fn reachable(text: &str) -> bool {
         labels.len() > 1
             && labels.iter().all(named)
             && !top.bytes().all(|byte| byte.is_ascii_digit())
+            && !PRIVATE.iter().any(|name| top.eq_ignore_ascii_case(name))
     })
 }
 
@@ -49,6 +53,10 @@ mod tests {
             "a@[IPv6:::1]",
             "a@127.0.0.1",
             "a@localhost",
+            "a@mail.localhost",
+            "a@mx.LOCAL",
+            "a@db.internal",
+            "a@1.0.0.127.in-addr.arpa",
             "a@acme.",
             "a@.com",
             "a@acme..com",

@@ -68,8 +68,9 @@ impl Reply {
     fn refused(&self) -> &str {
         assert!(self.json.get("data").is_none(), "{}", self.text);
         let codes = self.codes();
-        assert_eq!(codes.len(), 1, "{}", self.text);
-        codes[0]
+        let first = *codes.first().expect("an error");
+        assert!(codes.iter().all(|code| *code == first), "{}", self.text);
+        first
     }
 
     #[track_caller]

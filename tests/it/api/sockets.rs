@@ -26,6 +26,7 @@ cases!(
     a_slow_client_gets_its_whole_answer_during_a_stop,
     a_websocket_is_closed_with_the_code_of_its_fault,
     a_close_is_answered_with_its_code_and_loses_nothing,
+    the_end_of_an_operation_follows_its_answer_at_once,
     operations_and_messages_of_a_websocket_are_bounded,
     a_late_mutation_over_a_websocket_answers_timeout_and_happens_once,
 );
@@ -155,20 +156,31 @@ async fn connections_beyond_the_limit_wait_for_their_turn(t: TestApp) {
     };
     let server = Server::start(&t, patience, |_| ()).await;
     let request = post(&ada, r#"{"query": "{ viewer { role } }"}"#);
+    let (head, tail) = request.split_at(request.len() - 5);
+    let head = head.replacen("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n", 1);
     let mut open = Vec::new();
     for _ in 0..2 {
         let mut stream = server.connect().await;
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut byte = [0];
-        stream.read_exact(&mut byte).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server has read the head and waits for the rest.
+        let mut heard = [0; 25];
+        stream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"HTTP/1.1 100 Continue\r\n\r\n");
         open.push(stream);
     }
     let mut third = server.connect().await;
     third.write_all(request.as_bytes()).await.unwrap();
     let mut byte = [0];
-    let early = tokio::time::timeout(Duration::from_millis(100), third.read_exact(&mut byte)).await;
+    let early = tokio::time::timeout(Duration::from_millis(200), third.read_exact(&mut byte)).await;
     assert!(early.is_err(), "a third connection was served beside two");
-    open.pop();
+    // One that has its answer and asks nothing more makes room, after all of it.
+    let mut first = open.remove(0);
+    first.write_all(tail.as_bytes()).await.unwrap();
+    let answer = rest(&mut first).await;
+    assert!(
+        answer.ends_with('}') && answer.contains("ADMINISTRATOR"),
+        "{answer}"
+    );
     third.read_exact(&mut byte).await.unwrap();
     drop((open, third));
     server.stop().await;
@@ -386,6 +398,26 @@ async fn a_close_is_answered_with_its_code_and_loses_nothing(t: TestApp) {
         }
         assert_eq!(flood.closed().await, 1008);
     }
+    server.stop().await;
+}
+
+/// Not 40 ms later, when the client's system acknowledges the answer.
+async fn the_end_of_an_operation_follows_its_answer_at_once(t: TestApp) {
+    let ada = token(&t, &t.admin().await);
+    let server = Server::start(&t, Patience::default(), |_| ()).await;
+    let mut socket = Socket::ready(&server, &ada).await;
+    let mut gaps = Vec::new();
+    for id in 0..15 {
+        socket
+            .subscribe(&id.to_string(), "{ viewer { role } }")
+            .await;
+        assert_eq!(socket.hear().await["type"], "next");
+        let answered = std::time::Instant::now();
+        assert_eq!(socket.hear().await["type"], "complete");
+        gaps.push(answered.elapsed());
+    }
+    gaps.sort_unstable();
+    assert!(gaps[7] < Duration::from_millis(25), "{gaps:?}");
     server.stop().await;
 }
 

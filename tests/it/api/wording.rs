@@ -6,6 +6,7 @@ use super::{Door, Reply, demo, partners, token};
 use crate::{cases, support::TestApp};
 
 cases!(
+    everything_wrong_with_the_values_of_a_document_is_reported_at_once,
     a_wrong_value_is_named_with_its_path_its_type_and_its_choices,
     an_argument_out_of_range_is_named_with_its_value_and_path,
     the_schema_is_not_spelled_out_to_strangers,
@@ -27,18 +28,18 @@ async fn a_wrong_value_is_named_with_its_path_its_type_and_its_choices(t: TestAp
     assert_eq!(reply.refused(), "BAD_USER_INPUT");
     assert_eq!(
         message(&reply),
-        "Variable \"$filter\" got invalid value \"WN\" at \"filter.status.1\"; Value \"WN\" does not exist in \
+        "Variable \"$filter\" got invalid value \"WN\" at \"filter.status[1]\"; Value \"WN\" does not exist in \
          \"SalesStatus\" enum. Did you mean the enum value \"WON\"? Use one of: LOST, OPEN, WON."
     );
     for (document, expected) in [
         (
             "{ deals(filter: {status: [WN]}) { totalCount } }",
-            "Argument \"filter\" got invalid value WN at \"filter.status.0\"; Value \"WN\" does not exist in \
+            "Argument \"filter\" got invalid value WN at \"filter.status[0]\"; Value \"WN\" does not exist in \
              \"SalesStatus\" enum. Did you mean the enum value \"WON\"? Use one of: LOST, OPEN, WON.",
         ),
         (
             "{ deals(filter: {statu: [WON]}) { totalCount } }",
-            "Argument \"filter\" got invalid value {…}; Field \"statu\" is not defined by type \"DealFilter\". \
+            "Argument \"filter\" got invalid value { statu: [WON] }; Field \"statu\" is not defined by type \"DealFilter\". \
              Did you mean \"status\" or \"stage\"?",
         ),
         (
@@ -82,6 +83,66 @@ async fn a_wrong_value_is_named_with_its_path_its_type_and_its_choices(t: TestAp
         reply.text
     );
     assert!(!message(&reply).contains("4711"), "{}", reply.text);
+}
+
+async fn everything_wrong_with_the_values_of_a_document_is_reported_at_once(t: TestApp) {
+    let (door, ada) = demo(&t).await;
+    let messages = |reply: &Reply| -> Vec<String> {
+        let errors = reply.json["errors"].as_array().unwrap().iter();
+        let all = errors.map(|error| {
+            assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{error}");
+            error["message"].as_str().unwrap().to_owned()
+        });
+        all.collect()
+    };
+    // Several in one variable, one in another one, one in an argument.
+    let document = "query($filter: DealFilter, $order: [DealOrder!], $n: Int!) { \
+                    deals(filter: $filter, orderBy: $order, first: $n, after: 7) { totalCount } }";
+    let variables = json!({
+        "filter": {"status": ["WN", 5], "statu": [], "customerId": {"a": [1, {"b": {"c": [2]}}]}},
+        "order": [{"field": "WINS"}, null],
+    });
+    let reply = door.ask(&ada, document, variables).await;
+    let said = messages(&reply);
+    let starts = [
+        "Variable \"$filter\" got invalid value { customerId: { a: [Array] }, statu: [], status: [\"WN\", 5] }; \
+         Field \"statu\" is not defined by type \"DealFilter\". Did you mean",
+        "Variable \"$filter\" got invalid value { a: [1, [Object]] } at \"filter.customerId\"; \
+         ID cannot represent a non-string and non-integer value: { a: [1, [Object]] }.",
+        "Variable \"$filter\" got invalid value \"WN\" at \"filter.status[0]\"; Value \"WN\" does not exist in",
+        "Variable \"$filter\" got invalid value 5 at \"filter.status[1]\"; \
+         Enum \"SalesStatus\" cannot represent non-string value: 5.",
+        "Variable \"$order\" got invalid value \"WINS\" at \"order[0].field\"; Value \"WINS\" does not exist in",
+        "Variable \"$order\" got invalid value null at \"order[1]\"; \
+         Expected non-nullable type \"DealOrder!\" not to be null.",
+        "Variable \"$n\" of required type \"Int!\" was not provided.",
+        "Argument \"after\" got invalid value 7; String cannot represent a non string value: 7.",
+    ];
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    for (said, start) in said.iter().zip(starts) {
+        assert!(said.starts_with(start), "{said}\nis not\n{start}");
+    }
+    // However many there are and however large they are, an answer has its bounds.
+    let many = json!({"filter": {"status": vec!["x".repeat(2_000); 500]}, "n": 1});
+    let document =
+        "query($filter: DealFilter, $n: Int!) { deals(filter: $filter, first: $n) { totalCount } }";
+    let reply = door.ask(&ada, document, many).await;
+    let said = messages(&reply);
+    assert_eq!(said.len(), 21);
+    assert_eq!(said[20], "There are more errors; the first 20 are listed.");
+    assert!(reply.text.len() < 30_000, "{}", reply.text.len());
+    // A password under a wrong name is one nevertheless.
+    let login = "mutation($i: LoginInput!) { login(input: $i) { accessToken } }";
+    let typo = json!({"i": {"email": "a@b.example", "pasword": "hunter2"}});
+    let reply = door.ask("", login, typo).await;
+    assert!(
+        messages(&reply)[0].contains(
+            "got invalid value { email: \"a@b.example\", pasword: (not shown) }; Field \"pasword\""
+        ),
+        "{}",
+        reply.text
+    );
+    assert!(!reply.text.contains("hunter2"), "{}", reply.text);
 }
 
 async fn an_argument_out_of_range_is_named_with_its_value_and_path(t: TestApp) {
@@ -175,6 +236,7 @@ async fn a_misplaced_idempotency_key_is_an_error(t: TestApp) {
         format!("mutation @idempotent(key: \"k\") {{ {create} {{ partner {{ id }} }} }}"),
         format!("mutation {{ {login} @idempotent(key: \"k\") {{ accessToken }} }}"),
         "{ viewer @idempotent(key: \"k\") { role } }".to_owned(),
+        format!("mutation($x: Int @idempotent(key: \"k\")) {{ {create} {{ partner {{ id }} }} }}"),
     ] {
         let reply = door.ask(&ada, &document, json!({})).await;
         assert_eq!(reply.refused(), "GRAPHQL_VALIDATION_FAILED", "{document}");
@@ -200,6 +262,9 @@ async fn only_an_address_on_the_internet_is_invited(t: TestApp) {
         "a@[IPv6:::1]",
         "a@127.0.0.1",
         "a@localhost",
+        "a@mail.localhost",
+        "a@mx.LOCAL",
+        "a@db.internal",
     ] {
         let reply = door.ask(&ada, invite, json!({"email": email})).await;
         assert_eq!(reply.refused(), "BAD_USER_INPUT", "{email}");

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
 
 use crate::{
     cases,
@@ -133,4 +136,26 @@ async fn silent_connections_shut_nobody_out(t: TestApp) {
         assert!(matches!(answer.await, Ok(Ok((200, _)))), "{path}");
     }
     drop(silent);
+    // Nor do connections that had their answer and ask nothing more, from many addresses.
+    let mut idle = Vec::new();
+    for number in 0..240_u8 {
+        let socket = TcpSocket::new_v4().unwrap();
+        let from = std::net::SocketAddr::from(([127, 0, 0, 2 + number % 60], 0));
+        socket.bind(from).unwrap();
+        let mut stream = socket.connect(host.parse().unwrap()).await.unwrap();
+        let request = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+        let _ = stream.write_all(request).await;
+        let mut status = [0; 12];
+        let answered = stream.read_exact(&mut status);
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), answered).await;
+        idle.push(stream);
+    }
+    let probe = format!("{}/readyz", server.address);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), http.get(&probe));
+    assert!(matches!(answer.await, Ok(Ok((200, _)))));
+    drop(idle);
+    // The files for the database were never touched.
+    let log = site.log();
+    assert!(!log.contains("Too many open files"), "{log}");
+    assert!(!log.contains("unable to open"), "{log}");
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 
 cases!(
+    a_command_that_may_create_nothing_leaves_an_empty_folder_empty,
     only_commands_that_begin_something_create_a_database,
     a_database_that_was_never_migrated_is_an_error,
     a_verification_says_what_it_checked,
@@ -46,6 +47,101 @@ fn nowhere(t: &TestApp, folder: &Path) -> (String, String) {
             )
         }
     }
+}
+
+/// What a command may leave in a folder where there is nothing yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Nothing,
+    /// It begins an installation, unless it is refused: the arguments are such that it is.
+    NothingWhenRefused,
+}
+
+/// The arguments with which a command is tried in an empty folder. A new command has to be listed.
+fn tried<'a>(command: &str, taken: &'a str) -> (Leaves, Vec<&'a str>) {
+    use Leaves::{Nothing, NothingWhenRefused};
+    match command {
+        "worker" | "schema" | "verify" | "check-config" | "run reseal" | "help" => {
+            (Nothing, vec![])
+        }
+        "run accrual" => (Nothing, vec!["--program", "Growth"]),
+        "backup" => (Nothing, vec!["copy.db"]),
+        "restore" => (NothingWhenRefused, vec!["nowhere.db"]),
+        "serve" => (NothingWhenRefused, vec!["--listen", taken]),
+        // Production wants settings that are not there.
+        "migrate" | "seed" => (NothingWhenRefused, vec!["--mode", "production"]),
+        "import" => (
+            NothingWhenRefused,
+            vec!["--mapping", "nowhere.toml", "--folder", "."],
+        ),
+        // No password on standard input is one to be generated; so the address is what is refused.
+        "admin create" => (
+            NothingWhenRefused,
+            vec!["--email", "a@b.example", "--name", "A", "--mode", "staging"],
+        ),
+        other => panic!("say what `ensemble {other}` leaves behind in an empty folder"),
+    }
+}
+
+/// Every command that the program lists, those below another one too.
+fn commands(run: &dyn Fn(&[&str]) -> Output, above: &[&str]) -> Vec<String> {
+    let help = run(&[above, &["--help"]].concat());
+    let help = String::from_utf8(help.stdout).unwrap();
+    let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let names = listed.lines().take_while(|line| !line.is_empty());
+    let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let mut all = Vec::new();
+    for name in names.filter(|name| !name.is_empty() && *name != "help") {
+        let path = [above, &[name]].concat();
+        let below = commands(run, &path);
+        if below.is_empty() {
+            all.push(path.join(" "));
+        }
+        all.extend(below);
+    }
+    all
+}
+
+async fn a_command_that_may_create_nothing_leaves_an_empty_folder_empty(t: TestApp) {
+    let folder = t.folder().join("empty");
+    std::fs::create_dir_all(&folder).unwrap();
+    let is_sqlite = t.app.db().backend() == DbBackend::Sqlite;
+    let (url, _) = nowhere(&t, &folder);
+    // Nothing in the environment, so that folder, database and secret are where they are by default.
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ensemble"));
+        command.args(arguments).env_clear().current_dir(&folder);
+        if !is_sqlite {
+            command.env("DATABASE_URL", &url);
+        }
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let all = commands(&run, &[]);
+    for known in ["serve", "worker", "verify", "run reseal", "admin create"] {
+        assert!(all.iter().any(|name| name == known), "{all:?}");
+    }
+    for command in all {
+        let (leaves, more) = tried(&command, &taken);
+        let arguments: Vec<&str> = command.split(' ').chain(more).collect();
+        let done = run(&arguments);
+        if leaves == Leaves::NothingWhenRefused {
+            assert!(!done.status.success(), "{arguments:?}: {done:?}");
+        }
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+        assert!(left.is_empty(), "{arguments:?} left {left:?}: {done:?}");
+    }
+    let rehearsed = [
+        "import",
+        "--dry-run",
+        "--mapping",
+        "nowhere.toml",
+        "--folder",
+        ".",
+    ];
+    assert!(!run(&rehearsed).status.success());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 const EXISTING_ONLY: [&[&str]; 5] = [

@@ -72,7 +72,9 @@ pub async fn import_crm(t: &TestApp, folder: PathBuf, dry_run: bool) -> Report {
         report: None,
         progress: false,
     };
-    import::run(&t.app, options).await.unwrap()
+    import::run(&t.app, import::prepare(options).unwrap())
+        .await
+        .unwrap()
 }
 
 /// Files of a test.
@@ -114,7 +116,7 @@ impl Files {
             report: report.map(|name| self.path(name)),
             progress: false,
         };
-        import::run(&t.app, options).await
+        import::run(&t.app, import::prepare(options)?).await
     }
 
     /// Takes them over.

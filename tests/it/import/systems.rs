@@ -36,7 +36,9 @@ async fn import_from(t: &TestApp, folder: &Path) -> Report {
         report: None,
         progress: false,
     };
-    import::run(&t.app, options).await.unwrap()
+    import::run(&t.app, import::prepare(options).unwrap())
+        .await
+        .unwrap()
 }
 
 /// A deal as its status, value, currency, close and expected close.
