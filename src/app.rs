@@ -5,13 +5,16 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::platform::{
-    auth::{opaque::OpaqueTokens, password::Passwords, token::Keys},
-    clock::Clock,
-    config::Statements,
-    db::Db,
-    files::Files,
-    mail::Mailer,
+use crate::{
+    entity::job::JobLane,
+    platform::{
+        auth::{opaque::OpaqueTokens, password::Passwords, token::Keys},
+        clock::Clock,
+        config::Statements,
+        db::Db,
+        files::Files,
+        mail::Mailer,
+    },
 };
 
 /// A handle to the running application; cloning it is cheap.
@@ -38,9 +41,27 @@ pub struct Parts {
     /// Facts of this installation.
     pub site: Site,
     /// Wakes the worker after a commit.
-    pub wake: Arc<Notify>,
+    pub wake: Arc<Wake>,
     /// The units of work under way; a shutdown waits for them.
     pub tasks: TaskTracker,
+}
+
+/// Wakes the lanes of the worker, each for its own jobs.
+#[derive(Debug, Default)]
+pub struct Wake {
+    money: Notify,
+    bulk: Notify,
+    mail: Notify,
+}
+
+impl Wake {
+    const fn of(&self, lane: JobLane) -> &Notify {
+        match lane {
+            JobLane::Money => &self.money,
+            JobLane::Bulk => &self.bulk,
+            JobLane::Mail => &self.mail,
+        }
+    }
 }
 
 /// Facts of an installation.
@@ -48,7 +69,7 @@ pub struct Parts {
 pub struct Site {
     /// Where people reach this installation, without a trailing slash.
     pub public_url: String,
-    /// How many background jobs run at once.
+    /// How many background jobs of each lane run at once.
     pub worker_concurrency: usize,
     /// When statements are published by themselves.
     pub statements: Statements,
@@ -133,13 +154,15 @@ impl App {
         &self.0.tasks
     }
 
-    /// Tells the worker that there may be something to do.
-    pub fn wake_worker(&self) {
-        self.0.wake.notify_one();
+    /// Tells the worker that there may be something to do in these lanes.
+    pub fn wake_worker(&self, lanes: impl IntoIterator<Item = JobLane>) {
+        for lane in lanes {
+            self.0.wake.of(lane).notify_one();
+        }
     }
 
-    /// Waits until somebody wakes the worker.
-    pub async fn woken(&self) {
-        self.0.wake.notified().await;
+    /// Waits until there may be something to do in a lane.
+    pub async fn woken(&self, lane: JobLane) {
+        self.0.wake.of(lane).notified().await;
     }
 }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod backup;
 pub mod error;
 pub mod events;
+pub mod jobs;
 pub mod listen;
 pub mod mails;
 pub mod schema;

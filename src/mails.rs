@@ -1,11 +1,22 @@
-//! The mails of all domains.
+//! The mails of all domains, and the jobs that write and send them.
 
 use std::sync::LazyLock;
 
 use crate::{
-    attribution::mails::AttributionMails, deals::mails::DealMails, identity::mails::IdentityMails,
-    incentives::mails::IncentiveMails, notifications::post::Post, partners::mails::PartnerMails,
+    app::App,
+    attribution::mails::AttributionMails,
+    deals::mails::DealMails,
+    entity::job::JobLane,
+    events::Event,
+    identity::mails::IdentityMails,
+    incentives::mails::IncentiveMails,
+    notifications::{
+        jobs::{self, Letter},
+        post::Post,
+    },
+    partners::mails::PartnerMails,
     payouts::mails::PayoutMails,
+    platform::jobs::{BackgroundJob, Failure, Happened, Job, Priority, Settled},
 };
 
 /// All mails with their texts, compiled once.
@@ -20,12 +31,52 @@ pub static POST: LazyLock<Post> = LazyLock::new(|| {
     ])
 });
 
+impl BackgroundJob for Happened {
+    const TOPIC: &'static str = "event";
+    const LANE: JobLane = JobLane::Bulk;
+
+    fn priority(&self) -> Priority {
+        priority(&self.event)
+    }
+
+    async fn run(self, app: &App, job: &Job) -> Result<Settled, Failure> {
+        jobs::expand(app, &POST, job, self.event).await
+    }
+}
+
+impl BackgroundJob for Letter {
+    const TOPIC: &'static str = "mail";
+    const LANE: JobLane = JobLane::Mail;
+
+    fn priority(&self) -> Priority {
+        priority(&self.facts)
+    }
+
+    fn key(&self) -> Option<String> {
+        self.told_by
+            .map(|told_by| format!("mail:{told_by}:{}", self.user_id))
+    }
+
+    async fn run(self, app: &App, job: &Job) -> Result<Settled, Failure> {
+        jobs::send(app, &POST, job, &self).await
+    }
+}
+
+/// A link that a person waits for goes out before everything else, and what a whole month of partners is told after it.
+const fn priority(event: &Event) -> Priority {
+    match event {
+        Event::UserInvited { .. } | Event::PasswordResetRequested { .. } => Priority::High,
+        Event::StatementPublished { .. } => Priority::Low,
+        _ => Priority::Normal,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use minijinja::value::Value;
 
     use super::*;
-    use crate::{events::Event, platform::templates::facts};
+    use crate::platform::templates::facts;
 
     /// Every fact that any mail may know.
     fn known(note: &str) -> Value {

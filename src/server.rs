@@ -17,7 +17,7 @@ use axum::{
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use secrecy::ExposeSecret;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -134,7 +134,7 @@ async fn open_within(
             worker_concurrency: config.worker_concurrency,
             statements: config.statements,
         },
-        wake: Arc::new(Notify::new()),
+        wake: Arc::default(),
         tasks: TaskTracker::new(),
     });
     if opening == Opening::AsItIs {

@@ -6,6 +6,7 @@
 //! clock, nor the network.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -26,7 +27,7 @@ use tracing::Instrument;
 use crate::{
     access::Actor,
     app::App,
-    entity::row_fingerprint,
+    entity::{job::JobLane, row_fingerprint},
     error::{Code, Error, Refusal, Result},
     events::Event,
     platform::{
@@ -180,11 +181,16 @@ impl Tx {
     }
 
     /// Adds background work beside that of the events.
-    pub fn enqueue(&self, job: jobs::NewJob) {
+    ///
+    /// # Errors
+    /// Its payload cannot be written.
+    pub fn enqueue<J: jobs::BackgroundJob>(&self, job: &J) -> Result<()> {
+        let job = jobs::NewJob::of(job)?;
         self.enqueued
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(job);
+        Ok(())
     }
 
     /// Writes one row.
@@ -304,11 +310,10 @@ impl Tx {
         take(&self.fingerprints)
     }
 
-    /// Commits; says whether there is background work to do now.
-    async fn commit(self) -> Result<bool> {
+    /// Commits; returns the lanes in which there is background work to do now.
+    async fn commit(self) -> Result<BTreeSet<JobLane>> {
         let events = take(&self.recorded);
         let enqueued = take(&self.enqueued);
-        let work = !(events.is_empty() && enqueued.is_empty());
         if self.db.has_failed() {
             self.db.rollback().await;
             return Err(Error::internal(format!(
@@ -320,12 +325,15 @@ impl Tx {
             audit::append(&self, &events).await?;
             jobs::append(&self, &events, enqueued).await
         };
-        if let Err(error) = noted.await {
-            self.db.rollback().await;
-            return Err(error);
-        }
-        self.db.commit(work).await?;
-        Ok(work)
+        let lanes = match noted.await {
+            Ok(lanes) => lanes,
+            Err(error) => {
+                self.db.rollback().await;
+                return Err(error);
+            }
+        };
+        self.db.commit(!lanes.is_empty()).await?;
+        Ok(lanes)
     }
 
     /// An error of the database ends the unit of work, whatever the body makes of it: on PostgreSQL nothing more can
@@ -541,9 +549,7 @@ impl App {
         match outcome {
             Ok(value) => {
                 // Not after every commit: the worker's own would keep it from ever resting.
-                if tx.commit().await? {
-                    self.wake_worker();
-                }
+                self.wake_worker(tx.commit().await?);
                 congestion.over(call.name);
                 Ok(value)
             }

@@ -1,7 +1,10 @@
-//! The worker: runs what is due by schedule, then what waits in the job queue, until it is told to stop.
+//! The worker: runs what is due by the clock and what waits in the queue, until it is told to stop.
 //!
-//! Any number of workers may run beside each other. A scheduled job belongs to whoever inserts the row of its
-//! due time; a queued job to whoever holds its lease.
+//! Each lane has a pool of runners that takes the next job as soon as one of them is free, and each schedule has a loop
+//! of its own. So nothing that hangs or takes long delays more than its own lane, and a schedule delays no other.
+//!
+//! Any number of workers may run beside each other. A due time belongs to the one that inserts its row; a job to the one
+//! that holds its lease.
 
 use std::{
     collections::BTreeMap,
@@ -9,223 +12,236 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{FutureExt, StreamExt, stream};
-use sea_orm::ActiveValue::Set;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use sea_orm::Iterable;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     app::App,
-    deals,
-    entity::schedule_run,
+    entity::job::{JobLane, JobStatus},
     error::{Error, Result},
-    identity, incentives, mails,
-    notifications::{self, jobs::Failure},
-    payouts,
+    jobs::{self, SCHEDULES},
     platform::{
-        audit,
-        config::Statements,
-        jobs,
+        jobs::{Failure, Job, Schedule, Settled, claim, due_since, fail},
+        sql,
         telemetry::{self, Outcome},
     },
-    programs,
-    tx::{Call, Tx, Work},
+    tx::Call,
 };
 
-/// How long an idle worker sleeps unless woken.
+/// How long an idle loop sleeps unless woken.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// The longest pause after failures in a row.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How often the age of waiting jobs is measured.
+const MEASURED: Duration = Duration::from_secs(10);
 
 /// Runs until `stop`; what was begun is finished.
 pub async fn run(app: App, stop: CancellationToken) {
-    let mut taken = Taken::default();
-    while !stop.is_cancelled() {
-        // Faults of schedules are logged there. One that keeps failing must not keep the queue waiting.
-        let _ = run_schedules(&app, &mut taken).await;
-        let worked = match work(&app).await {
-            Ok(worked) => worked,
-            Err(error) => {
-                tracing::error!(%error, "the worker could not take its turn");
-                0
-            }
-        };
-        if worked == 0 {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = app.woken() => {}
-                () = tokio::time::sleep(IDLE) => {}
-            }
-        }
+    let mut loops = JoinSet::new();
+    for lane in JobLane::iter() {
+        loops.spawn(serve(app.clone(), lane, stop.clone()));
     }
+    for schedule in wanted(&app) {
+        loops.spawn(repeat(app.clone(), schedule, stop.clone()));
+    }
+    loops.spawn(measure(app, stop));
+    while loops.join_next().await.is_some() {}
 }
 
-/// Runs due schedules and one batch of jobs; returns how many jobs there were.
+/// Runs due schedules, then every lane until nothing is due; returns how many jobs there were.
 ///
 /// # Errors
-/// The database failed. The jobs are worked off even when a schedule failed.
+/// The database failed. The jobs are run even when a schedule failed.
 pub async fn turn(app: &App) -> Result<usize> {
     let schedules = run_schedules(app, &mut Taken::default()).await;
-    let worked = work(app).await;
-    schedules.and(worked)
+    let mut count = 0;
+    for lane in JobLane::iter() {
+        count += drain(app, lane).await?;
+    }
+    schedules.map(|()| count)
 }
 
-/// Works off one batch of the queue.
+/// Runs the jobs of a lane until none is due; returns how many there were.
 ///
 /// # Errors
 /// The database failed; a failing job is not an error here.
-pub async fn work(app: &App) -> Result<usize> {
-    // As many as run at once: what waited behind others would outlive its lease.
-    let concurrency = app.site().worker_concurrency.max(1);
-    let limit = crate::platform::sql::count(concurrency);
-    let claimed = app
-        .write(Call::system("jobClaim"), move |tx| {
-            Box::pin(jobs::claim(tx, limit))
-        })
-        .await?;
-    let count = claimed.len();
-    stream::iter(claimed)
-        .for_each_concurrent(concurrency, |job| async move {
-            if let Err(error) = handle(app, &job).await {
-                tracing::error!(job = %job.id, topic = job.topic, %error, "a job could not be settled");
-            }
-        })
-        .await;
-    Ok(count)
-}
-
-async fn handle(app: &App, job: &jobs::Job) -> Result<()> {
-    attempt(app, job, async {
-        match job.topic.as_str() {
-            jobs::EVENT => notifications::jobs::expand(app, &mails::POST, job).await,
-            notifications::jobs::MAIL => notifications::jobs::send(app, &mails::POST, job).await,
-            payouts::jobs::ADVANCE => Ok(payouts::jobs::advance_run(app, job).await?),
-            payouts::jobs::RESUME => {
-                let is_done = payouts::jobs::work(app, job).await?;
-                let open = || Failure::transient(payouts::jobs::STILL_OPEN.to_owned());
-                is_done.then_some(()).ok_or_else(open)
-            }
-            other => Err(Failure::permanent(format!("no handler for {other}"))),
+pub async fn drain(app: &App, lane: JobLane) -> Result<usize> {
+    let (mut pool, mut count) = (Pool::of(app, lane), 0);
+    loop {
+        count += pool.refill().await?;
+        if pool.is_idle() {
+            return Ok(count);
         }
-    })
-    .await
+        pool.freed().await;
+    }
 }
 
-/// Does the work of a claimed job, which settles it; a job that fails or panics is put back, and takes nothing else
-/// with it.
+/// The runners of one lane.
+struct Pool {
+    app: App,
+    lane: JobLane,
+    runners: usize,
+    running: JoinSet<()>,
+}
+
+impl Pool {
+    fn of(app: &App, lane: JobLane) -> Self {
+        Self {
+            app: app.clone(),
+            lane,
+            runners: app.site().worker_concurrency.max(1),
+            running: JoinSet::new(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.running.len() >= self.runners
+    }
+
+    /// Claims as many due jobs as there are free runners, because what waited behind others would outlive its lease;
+    /// returns how many.
+    async fn refill(&mut self) -> Result<usize> {
+        if self.is_full() {
+            return Ok(0);
+        }
+        let (lane, free) = (self.lane, sql::count(self.runners - self.running.len()));
+        let claimed = self
+            .app
+            .write(Call::system("jobClaim"), move |tx| {
+                Box::pin(claim(tx, lane, free))
+            })
+            .await?;
+        let count = claimed.len();
+        for job in claimed {
+            let app = self.app.clone();
+            self.running.spawn(async move { handle(&app, &job).await });
+        }
+        self.tell();
+        Ok(count)
+    }
+
+    /// Waits until a runner is free; at once when none runs.
+    async fn freed(&mut self) {
+        self.running.join_next().await;
+        while self.running.try_join_next().is_some() {}
+        self.tell();
+    }
+
+    fn tell(&self) {
+        telemetry::jobs_running(label(self.lane), self.running.len());
+    }
+}
+
+/// Runs the jobs of a lane as they become due, until `stop`.
+async fn serve(app: App, lane: JobLane, stop: CancellationToken) {
+    let (mut pool, mut failing) = (Pool::of(&app, lane), false);
+    while !stop.is_cancelled() {
+        match pool.refill().await {
+            Ok(_) => failing = false,
+            // Said once, however long it lasts.
+            Err(error) if !failing => {
+                tracing::error!(lane = label(lane), %error, "no jobs of this lane can be claimed");
+                failing = true;
+            }
+            Err(_) => {}
+        }
+        if pool.is_full() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = pool.freed() => {}
+            }
+            continue;
+        }
+        let busy = !pool.is_idle();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = app.woken(lane) => {}
+            () = pool.freed(), if busy => {}
+            () = tokio::time::sleep(IDLE) => {}
+        }
+    }
+    while !pool.is_idle() {
+        pool.freed().await;
+    }
+}
+
+async fn handle(app: &App, job: &Job) {
+    let topic = job.topic.as_str();
+    let span = tracing::info_span!("job", job = %job.id, topic, request_id = job.request_id);
+    let work = jobs::run(app, job).instrument(span);
+    if let Err(error) = attempt(app, job, work).await {
+        let request_id = job.request_id.as_deref();
+        tracing::error!(job = %job.id, topic, request_id, %error, "a job could not be settled");
+    }
+}
+
+/// Does the work of a claimed job, which settles it; a job that fails or panics is put back or given up, and takes
+/// nothing else with it.
 ///
 /// # Errors
 /// The database failed: the job comes back when its lease ends.
 pub async fn attempt(
     app: &App,
-    job: &jobs::Job,
-    work: impl Future<Output = std::result::Result<(), Failure>>,
+    job: &Job,
+    work: impl Future<Output = Result<Settled, Failure>>,
 ) -> Result<()> {
     let started = Instant::now();
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the job panicked").into()));
-    let kind = topic(&job.topic);
+    // A label of bounded number.
+    let label = jobs::kind(&job.topic).map_or("other", |kind| kind.topic);
     let Err(failure) = outcome else {
-        telemetry::job(kind, Outcome::Done, started.elapsed());
+        telemetry::job(label, Outcome::Done, started.elapsed());
         return Ok(());
     };
-    // The one line about this attempt. The API shows the message, never the cause: it may quote anything.
+    // The one line about this attempt. The API shows a fixed sentence, never the cause: it may quote anything.
     tracing::warn!(
         job = %job.id,
-        kind,
+        topic = job.topic,
+        request_id = job.request_id.as_deref(),
         attempt = job.attempts,
         attempts = job.max_attempts,
-        request = job.request_id.as_deref().unwrap_or_default(),
-        cause = failure.cause.as_deref().unwrap_or(&failure.message),
+        given_up = job.is_last_after(&failure),
+        cause = failure.cause.as_deref().unwrap_or(failure.told),
         "a background job failed"
     );
     let settled = job.clone();
     let status = app
-        .write(Call::system("jobFail"), move |tx| {
+        .write(job.call("jobFail"), move |tx| {
             let (job, failure) = (settled.clone(), failure.clone());
-            Box::pin(async move { jobs::fail(tx, &job, &failure.message, failure.permanent).await })
+            Box::pin(async move {
+                let status = fail(tx, &job, &failure).await?;
+                if let (Some(JobStatus::Dead), Some(kind)) = (status, jobs::kind(&job.topic)) {
+                    kind.given_up(tx, &job).await?;
+                }
+                Ok(status)
+            })
         })
         .await?;
-    let dead = status == Some(crate::entity::job::JobStatus::Dead);
-    let outcome = if dead {
-        Outcome::Failed
+    if status == Some(JobStatus::Dead) {
+        telemetry::job(label, Outcome::Failed, started.elapsed());
+        telemetry::dead_letter(label);
     } else {
-        Outcome::Retried
-    };
-    telemetry::job(kind, outcome, started.elapsed());
-    if dead {
-        telemetry::dead_letter(kind);
+        telemetry::job(label, Outcome::Retried, started.elapsed());
     }
     Ok(())
 }
 
-/// The topic as a label of bounded number.
-fn topic(name: &str) -> &'static str {
-    match name {
-        jobs::EVENT => jobs::EVENT,
-        notifications::jobs::MAIL => notifications::jobs::MAIL,
-        payouts::jobs::ADVANCE => payouts::jobs::ADVANCE,
-        payouts::jobs::RESUME => payouts::jobs::RESUME,
-        _ => "other",
-    }
+/// The schedules of this installation.
+fn wanted(app: &App) -> impl Iterator<Item = &'static Schedule> {
+    let site = app.site();
+    SCHEDULES.iter().filter(|schedule| (schedule.wanted)(site))
 }
-
-/// A scheduled job: what, how often, and the unit of work, which says whether there may be more to do.
-struct Schedule {
-    name: &'static str,
-    every: TimeDelta,
-    run: for<'t> fn(&'t Tx) -> Work<'t, bool>,
-}
-
-/// A scheduled job that does in one unit of work what there is to do at one due time.
-async fn whole(body: impl Future<Output = Result<()>>) -> Result<bool> {
-    body.await.map(|()| false)
-}
-
-/// The schedule that an installation may do without.
-const STATEMENTS: &str = "statementPublication";
-
-/// Everything that happens by itself.
-const SCHEDULES: &[Schedule] = &[
-    Schedule {
-        name: "protectionExpiry",
-        every: TimeDelta::minutes(1),
-        run: |tx| Box::pin(deals::expiry::expire(tx)),
-    },
-    Schedule {
-        name: "protectionReminder",
-        every: TimeDelta::hours(1),
-        run: |tx| Box::pin(deals::expiry::remind(tx)),
-    },
-    Schedule {
-        name: "invitationExpiry",
-        every: TimeDelta::hours(1),
-        run: |tx| Box::pin(deals::expiry::lapse_invitations(tx)),
-    },
-    Schedule {
-        name: "rulesTakeEffect",
-        every: TimeDelta::minutes(1),
-        run: |tx| Box::pin(programs::effect::due(tx)),
-    },
-    Schedule {
-        name: "holdbackRelease",
-        every: TimeDelta::hours(1),
-        run: |tx| Box::pin(whole(incentives::release::due(tx))),
-    },
-    Schedule {
-        name: STATEMENTS,
-        every: TimeDelta::minutes(1),
-        run: |tx| Box::pin(whole(incentives::statement::publish::due(tx))),
-    },
-    Schedule {
-        name: "auditSeal",
-        every: TimeDelta::seconds(10),
-        run: |tx| Box::pin(whole(seal(tx))),
-    },
-    Schedule {
-        name: "sweep",
-        every: TimeDelta::hours(1),
-        run: |tx| Box::pin(whole(sweep(tx))),
-    },
-];
 
 /// The due time of each schedule that was taken last, by this worker or another: an idle worker need not ask the
 /// database again and again.
@@ -238,42 +254,13 @@ pub struct Taken(BTreeMap<&'static str, DateTime<Utc>>);
 /// The database failed. One failing schedule does not keep the others from running, and is tried again.
 pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
     let mut first_error = None;
-    let without = (app.site().statements == Statements::Off).then_some(STATEMENTS);
-    for schedule in SCHEDULES.iter().filter(|one| Some(one.name) != without) {
-        let (name, every, body) = (schedule.name, schedule.every, schedule.run);
-        let latest = due(app.clock().now(), every);
-        if taken.0.get(name) == Some(&latest) {
-            continue;
-        }
-        let started = Instant::now();
-        let outcome = app
-            .write(Call::system(name), move |tx| {
-                Box::pin(async move {
-                    let row = schedule_run::ActiveModel {
-                        schedule: Set(name.to_owned()),
-                        scheduled_for: Set(latest),
-                        started_at: Set(tx.now()),
-                    };
-                    let own = tx.insert_new(row).await?;
-                    let more = own && body(tx).await?;
-                    Ok((own, more))
-                })
-            })
-            .await;
-        let outcome = match outcome {
-            Ok((own, more)) => rest(app, name, body, Ok(more)).await.map(|()| own),
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(own) => {
-                taken.0.insert(name, latest);
-                if own {
-                    telemetry::job(name, Outcome::Done, started.elapsed());
-                }
+    for schedule in wanted(app) {
+        let last = taken.0.get(schedule.name).copied();
+        match run_due(app, schedule, last).await {
+            Ok(due) => {
+                taken.0.insert(schedule.name, due);
             }
             Err(error) => {
-                telemetry::job(name, Outcome::Failed, started.elapsed());
-                tracing::error!(schedule = name, %error, "a scheduled job failed");
                 first_error.get_or_insert(error);
             }
         }
@@ -281,50 +268,70 @@ pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
     first_error.map_or(Ok(()), Err)
 }
 
-/// Does what a schedule has left after its first unit of work: each chunk is a unit of work of its own, so that none
-/// holds its locks for long. What an interruption leaves is done at the next due time.
-async fn rest(
-    app: &App,
-    name: &'static str,
-    body: for<'t> fn(&'t Tx) -> Work<'t, bool>,
-    mut more: Result<bool>,
-) -> Result<()> {
-    while more? {
-        more = app.write(Call::system(name), body).await;
+/// Runs a schedule at its due times until `stop`, with longer and longer pauses while it fails.
+async fn repeat(app: App, schedule: &'static Schedule, stop: CancellationToken) {
+    let (mut last, mut pause) = (None, IDLE);
+    while !stop.is_cancelled() {
+        match run_due(&app, schedule, last).await {
+            Ok(due) => (last, pause) = (Some(due), IDLE),
+            Err(_) => pause = (2 * pause).min(LONGEST),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
     }
-    Ok(())
 }
 
-/// The latest due time at or before an instant, counted from the epoch.
-fn due(now: DateTime<Utc>, every: TimeDelta) -> DateTime<Utc> {
-    let elapsed = now.timestamp().rem_euclid(every.num_seconds().max(1));
-    DateTime::from_timestamp(now.timestamp() - elapsed, 0).unwrap_or(now)
+/// Runs a schedule for its latest due time, unless that was the last one taken; returns the due time.
+async fn run_due(
+    app: &App,
+    schedule: &Schedule,
+    last: Option<DateTime<Utc>>,
+) -> Result<DateTime<Utc>> {
+    let due = schedule.due(app.clock().now());
+    if last == Some(due) {
+        return Ok(due);
+    }
+    let started = Instant::now();
+    match schedule.run_for(app, due).await {
+        Ok(own) => {
+            if own {
+                telemetry::job(schedule.name, Outcome::Done, started.elapsed());
+            }
+            Ok(due)
+        }
+        Err(error) => {
+            telemetry::job(schedule.name, Outcome::Failed, started.elapsed());
+            tracing::error!(schedule = schedule.name, %error, "a scheduled job failed");
+            Err(error)
+        }
+    }
 }
 
-/// Seals the audit trail, and tells how old the oldest work is that nobody has done.
-async fn seal(tx: &Tx) -> Result<()> {
-    let lag = jobs::oldest_due(tx).await?.map(|due| tx.now() - due);
-    telemetry::outbox_lag(lag.and_then(|lag| lag.to_std().ok()).unwrap_or_default());
-    // The whole trail is looked through by the sweep only: that takes longer the longer it is.
-    audit::seal_since(tx, tx.now() - TimeDelta::hours(1), 5_000)
-        .await
-        .map(|_| ())
+/// Measures until `stop` how long the oldest due job of each lane has been waiting.
+async fn measure(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let now = app.clock().now();
+        if let Ok(since) = due_since(&app.db().reading(), now).await {
+            for lane in JobLane::iter() {
+                let age = since.get(&lane).map(|since| now - *since);
+                let age = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
+                telemetry::outbox_lag(label(lane), age);
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(MEASURED) => {}
+        }
+    }
 }
 
-async fn sweep(tx: &Tx) -> Result<()> {
-    audit::seal(tx, 5_000).await?;
-    jobs::sweep(tx, tx.now() - TimeDelta::days(7)).await?;
-    crate::platform::idempotency::sweep(tx).await?;
-    identity::sweep(tx).await?;
-    sweep_schedule_runs(tx).await
-}
-
-async fn sweep_schedule_runs(tx: &Tx) -> Result<()> {
-    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-    schedule_run::Entity::delete_many()
-        .filter(schedule_run::Column::ScheduledFor.lt(tx.now() - TimeDelta::days(7)))
-        .exec(tx)
-        .await
-        .map_err(Error::from)?;
-    Ok(())
+/// A lane as a label of metrics and of the log.
+const fn label(lane: JobLane) -> &'static str {
+    match lane {
+        JobLane::Money => "money",
+        JobLane::Bulk => "bulk",
+        JobLane::Mail => "mail",
+    }
 }

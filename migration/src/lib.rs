@@ -32,6 +32,7 @@ mod m0025_session_network;
 mod m0026_deal_fingerprints;
 mod m0030_partner_number;
 mod m0031_sealed_status;
+mod m0032_job_lanes;
 mod m0040_rule_documents;
 mod m0041_program_versions;
 mod m0042_tier_changes;
@@ -73,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_deal_fingerprints::Migration),
             Box::new(m0030_partner_number::Migration),
             Box::new(m0031_sealed_status::Migration),
+            Box::new(m0032_job_lanes::Migration),
             Box::new(m0040_rule_documents::Migration),
             Box::new(m0041_program_versions::Migration),
             Box::new(m0042_tier_changes::Migration),

@@ -8,7 +8,7 @@ use crate::{
     connection,
     entity::{
         ids::JobId,
-        job::{self, JobStatus},
+        job::{self, JobLane, JobStatus},
     },
     error::{Error, Result},
     graphql::{
@@ -20,12 +20,12 @@ use crate::{
     payload,
 };
 
-/// Background work: telling those concerned by an event, one mail, the next step of a payout run.
+/// A background job.
 #[derive(Clone, Debug)]
 pub struct Job(pub job::Model);
 
-/// Background work: telling those concerned by an event, one mail, the next step of a payout run. Seen by
-/// administrators. What is done is kept for a week, what was given up until an operator lets it be tried again.
+/// A background job: finding the recipients of an event, sending one email, or the next step of a payout run. Visible to
+/// administrators. Finished jobs are kept for a week; jobs that were given up are kept until they succeed.
 #[Object]
 impl Job {
     /// The job's id, such as `job_01j9z3k7e8f9g0h1j2k3m4n5p6`.
@@ -33,10 +33,15 @@ impl Job {
         self.0.id.into()
     }
 
-    /// What kind of work: `event` (telling those concerned by a business event), `mail` (one mail to one person) or
-    /// `payout.resume` (going on with a payout run).
+    /// The kind of job: `event` (finding the recipients of a business event), `mail` (one email to one person),
+    /// `payout.advance` (the next step of a payout run) or `payout.resume` (payments whose outcome is open).
     fn topic(&self) -> &str {
         &self.0.topic
+    }
+
+    /// The lane the job waits in.
+    fn lane(&self) -> JobLane {
+        self.0.lane
     }
 
     /// Where it stands.
@@ -49,7 +54,8 @@ impl Job {
         self.0.attempts
     }
 
-    /// Why the last attempt failed, in English. It names no person and no address. Null when no attempt was reported.
+    /// Why the last attempt failed: one English sentence per kind of failure. The log has the cause under the job's ID.
+    /// Null if no attempt has failed.
     fn last_error(&self) -> Option<&str> {
         self.0.last_error.as_deref()
     }

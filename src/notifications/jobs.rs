@@ -6,127 +6,79 @@
 
 use chrono::TimeDelta;
 use minijinja::value::Value as Facts;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::{post::Post, store};
 use crate::{
-    access::Actor,
     app::App,
-    entity::{ids::UserId, job},
-    error::{Code, Error, Result as Done},
+    entity::{
+        ids::{JobId, UserId},
+        job,
+    },
     events::Event,
     platform::{
         ids::TypedId,
-        jobs::{self, Job, NewJob},
+        jobs::{Failure, Job, Settled},
         mail::{MailFault, Message, message_id},
         templates,
     },
-    tx::{Call, Tx},
 };
-
-/// The topic of a job that is one mail to one person.
-pub const MAIL: &str = "mail";
 
 /// What must be left of a lease when a mail is handed over: the minute that sending may take, and time to settle.
 const NEEDED: TimeDelta = TimeDelta::seconds(75);
 
-/// Why a job did not succeed. The message is kept with the job and shown to operators: it names no person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What happened, for operators: no personal data, nothing that an error quotes.
-    pub message: String,
-    /// What the log says beyond that.
-    pub cause: Option<String>,
-    /// Whether another attempt is of no use.
-    pub permanent: bool,
-}
+/// The mail server, or the way to it, did not take the mail.
+const DEFERRED: &str = "The mail server did not accept the email. It is sent again later.";
+/// The mail server refused the mail, or it cannot be sent at all.
+const REJECTED: &str =
+    "The mail server rejected the email, or its address or content cannot be sent.";
+/// No domain declares the mail.
+const UNDECLARED: &str = "This version of the server does not know this email.";
+/// The text of the mail needs a fact that is not there.
+const UNWRITABLE: &str = "The text of the email cannot be written.";
 
-impl Failure {
-    /// A failure that another attempt does not mend.
-    #[must_use]
-    pub const fn permanent(message: String) -> Self {
-        Self {
-            message,
-            cause: None,
-            permanent: true,
-        }
-    }
-
-    /// A failure that may pass.
-    #[must_use]
-    pub const fn transient(message: String) -> Self {
-        Self {
-            message,
-            cause: None,
-            permanent: false,
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    /// The cause goes to the log only, because it may quote anything.
-    fn from(error: Error) -> Self {
-        let message = format!(
-            "{}: the log has the cause under this job's id.",
-            error.code()
-        );
-        Self {
-            cause: Some(error.to_string()),
-            ..Self::transient(message)
-        }
-    }
-}
-
-/// The payload of a mail job: ids only.
+/// One mail to one person: ids only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Letter {
+pub struct Letter {
+    /// The name of the mail.
     template: String,
-    user_id: UserId,
-    facts: Event,
+    /// Its reader.
+    pub(crate) user_id: UserId,
+    /// What it tells.
+    pub(crate) facts: Event,
+    /// The job that told of the event.
+    #[serde(default)]
+    pub(crate) told_by: Option<JobId>,
 }
 
 /// Turns an event into one mail job per person concerned, and finishes its job, all or nothing.
 ///
 /// # Errors
-/// The event cannot be read (permanent), or the database failed.
-pub async fn expand(app: &App, post: &'static Post, job: &Job) -> Result<(), Failure> {
-    let event: Event = read(job.payload.get("event"))?;
-    let claimed = job.clone();
-    let written = app
-        .write(call("mailExpand", job), move |tx| {
-            let (event, claimed) = (event.clone(), claimed.clone());
-            Box::pin(async move { enqueue(tx, post, &event, &claimed).await })
-        })
-        .await;
-    match written {
-        Err(error) if error.code() == Code::StaleObject => {
-            lease_lost(job);
+/// The database failed.
+pub async fn expand(
+    app: &App,
+    post: &'static Post,
+    job: &Job,
+    event: Event,
+) -> Result<Settled, Failure> {
+    let told_by = job.id;
+    job.finish_with(app, "mailExpand", move |tx| {
+        let event = event.clone();
+        Box::pin(async move {
+            let told = post.told(tx, &event).await?;
+            for (user_id, mail) in store::people(tx, &told).await? {
+                tx.enqueue(&Letter {
+                    template: mail.name.to_owned(),
+                    user_id,
+                    facts: event.clone(),
+                    told_by: Some(told_by),
+                })?;
+            }
             Ok(())
-        }
-        other => Ok(other?),
-    }
-}
-
-async fn enqueue(tx: &Tx, post: &Post, event: &Event, claimed: &Job) -> Done<()> {
-    let told = post.told(tx, event).await?;
-    for (user_id, mail) in store::people(tx, &told).await? {
-        tx.enqueue(NewJob {
-            topic: MAIL,
-            payload: serde_json::to_value(Letter {
-                template: mail.name.to_owned(),
-                user_id,
-                facts: event.clone(),
-            })?,
-            dedupe_key: Some(format!("mail:{}:{user_id}", claimed.id)),
-        });
-    }
-    if jobs::finish(tx, claimed).await? {
-        Ok(())
-    } else {
-        Err(Error::stale())
-    }
+        })
+    })
+    .await
 }
 
 /// Sends one mail and settles its job. Nothing is sent under a lease that is lost or about to end, nor to people who
@@ -134,36 +86,17 @@ async fn enqueue(tx: &Tx, post: &Post, event: &Event, claimed: &Job) -> Done<()>
 ///
 /// # Errors
 /// The mail was not accepted (for now or for good), it cannot be written, or the database failed.
-pub async fn send(app: &App, post: &Post, job: &Job) -> Result<(), Failure> {
-    let letter: Letter = read(Some(&job.payload))?;
+pub async fn send(app: &App, post: &Post, job: &Job, letter: &Letter) -> Result<Settled, Failure> {
     let until = app.clock().now() + NEEDED;
     let Some(row) = store::held(&app.db().reading(), job, until).await? else {
-        lease_lost(job);
-        return Ok(());
+        return Ok(job.lost());
     };
-    if let Some(message) = compose(app, post, &row, &letter).await? {
+    if let Some(message) = compose(app, post, &row, letter).await? {
         let words = Words::of(&message);
-        app.mail().send(message).await.map_err(|fault| {
-            let failure = words.failure(fault);
-            tracing::warn!(job = %job.id, attempt = job.attempts, reason = failure.message, "a mail was not sent");
-            failure
-        })?;
+        let sent = app.mail().send(message).await;
+        sent.map_err(|fault| words.failure(fault))?;
     }
-    settle(app, job).await
-}
-
-async fn settle(app: &App, job: &Job) -> Result<(), Failure> {
-    let claimed = job.clone();
-    let settled = app
-        .write(call("mailSettle", job), move |tx| {
-            let claimed = claimed.clone();
-            Box::pin(async move { jobs::finish(tx, &claimed).await })
-        })
-        .await?;
-    if !settled {
-        lease_lost(job);
-    }
-    Ok(())
+    job.finish(app, "mailSettle").await
 }
 
 async fn compose(
@@ -173,10 +106,7 @@ async fn compose(
     letter: &Letter,
 ) -> Result<Option<Message>, Failure> {
     let Some(mail) = post.mail(&letter.template) else {
-        return Err(Failure::permanent(format!(
-            "No mail is named {}.",
-            letter.template
-        )));
+        return Err(Failure::permanent(UNDECLARED).because(&letter.template));
     };
     let reader = store::reader(&app.db().reading(), letter.user_id).await?;
     let Some(reader) = reader.filter(|user| user.status == mail.status()) else {
@@ -187,11 +117,7 @@ async fn compose(
     };
     let facts: Facts = templates::facts(&facts);
     let written = post.write(mail, &reader.locale, &facts).map_err(|fault| {
-        Failure::permanent(format!(
-            "The mail {} cannot be written: {}.",
-            mail.name,
-            fault.kind()
-        ))
+        Failure::permanent(UNWRITABLE).because(format_args!("{}: {}", mail.name, fault.kind()))
     })?;
     Ok(Some(Message {
         to_name: reader.name,
@@ -211,7 +137,7 @@ async fn compose(
     }))
 }
 
-/// What the recipient could be recognised by: none of it may stand in the failure that operators read.
+/// What the recipient could be recognised by: none of it may stand in the log.
 struct Words(Vec<String>);
 
 impl Words {
@@ -222,27 +148,17 @@ impl Words {
     }
 
     fn failure(&self, fault: MailFault) -> Failure {
-        let (detail, permanent) = match fault {
-            MailFault::Transient(detail) => (detail, false),
-            MailFault::Permanent(detail) => (detail, true),
-        };
-        let outcome = if permanent {
-            "The mail cannot be sent"
-        } else {
-            "The mail was not accepted for now"
+        let (failure, detail) = match fault {
+            MailFault::Transient(detail) => (Failure::transient(DEFERRED), detail),
+            MailFault::Permanent(detail) => (Failure::permanent(REJECTED), detail),
         };
         let lower = detail.to_lowercase();
         let names_somebody =
             lower.contains('@') || self.0.iter().any(|word| lower.contains(word.as_str()));
-        let message = match reply_code(&detail) {
-            _ if !names_somebody => format!("{outcome}: {detail}"),
-            Some(code) => format!("{outcome}: the mail server answered {code}."),
-            None => format!("{outcome}."),
-        };
-        Failure {
-            message,
-            cause: None,
-            permanent,
+        match reply_code(&detail) {
+            _ if !names_somebody => failure.because(detail),
+            Some(code) => failure.because(format_args!("the mail server answered {code}")),
+            None => failure,
         }
     }
 }
@@ -263,26 +179,6 @@ fn host(app: &App) -> String {
         .to_owned()
 }
 
-fn call(name: &'static str, job: &Job) -> Call {
-    Call {
-        name,
-        actor: Actor::System,
-        request_id: job.request_id.clone(),
-    }
-}
-
-fn read<T: DeserializeOwned>(payload: Option<&Value>) -> Result<T, Failure> {
-    let payload = payload.cloned().unwrap_or_default();
-    serde_json::from_value(payload).map_err(|fault| Failure {
-        cause: Some(fault.to_string()),
-        ..Failure::permanent("The job cannot be read.".to_owned())
-    })
-}
-
-fn lease_lost(job: &Job) {
-    tracing::warn!(job = %job.id, topic = job.topic, "a lease was lost; whoever holds the job now settles it");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,30 +189,28 @@ mod tests {
 
     #[test]
     fn a_failure_names_nobody() {
-        for (detail, told) in [
+        for (detail, cause) in [
             (
                 "permanent error (550): 5.1.1 <ann.lee@acme.example> unknown",
-                "The mail cannot be sent: the mail server answered 550.",
+                Some("the mail server answered 550"),
             ),
             (
                 "550 no mailbox ANN.LEE here",
-                "The mail cannot be sent: the mail server answered 550.",
+                Some("the mail server answered 550"),
             ),
-            ("bob@acme.example?", "The mail cannot be sent."),
+            ("bob@acme.example?", None),
             (
                 "permanent error (554): no",
-                "The mail cannot be sent: permanent error (554): no",
+                Some("permanent error (554): no"),
             ),
         ] {
-            assert_eq!(
-                words().failure(MailFault::Permanent(detail.to_owned())),
-                Failure::permanent(told.to_owned())
-            );
+            let failure = words().failure(MailFault::Permanent(detail.to_owned()));
+            assert_eq!(failure.told, REJECTED);
+            assert_eq!((failure.cause.as_deref(), failure.permanent), (cause, true));
         }
-        let full = words().failure(MailFault::Transient("452 mailbox full".to_owned()));
         assert_eq!(
-            full,
-            Failure::transient("The mail was not accepted for now: 452 mailbox full".to_owned())
+            words().failure(MailFault::Transient("452 mailbox full".to_owned())),
+            Failure::transient(DEFERRED).because("452 mailbox full")
         );
     }
 }

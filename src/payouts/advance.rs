@@ -33,11 +33,8 @@ pub enum Step {
     Busy,
 }
 
-/// Who takes the steps.
-#[must_use]
-pub const fn call() -> Call {
-    Call::system("payoutRunAdvance")
-}
+/// The name of a step as a unit of work.
+pub(super) const STEP: &str = "payoutRunAdvance";
 
 /// Takes the next step of a run: approves the next payments of an approved one, or else goes on with the oldest run of its
 /// programme that is being calculated or freed.
@@ -87,7 +84,7 @@ async fn approve_next(tx: &Tx, run_id: PayoutRunId) -> Result<Step> {
 /// The database failed; the steps before the one that failed stay done.
 pub async fn go_on(app: &App, run_id: PayoutRunId) -> Result<()> {
     while !app.tasks().is_closed() {
-        let stepped = app.write(call(), move |tx| Box::pin(step(tx, run_id)));
+        let stepped = app.write(Call::system(STEP), move |tx| Box::pin(step(tx, run_id)));
         match stepped.await {
             Ok(Step::Last) => return Ok(()),
             Ok(Step::Taken) => {}

@@ -4,7 +4,8 @@ use sea_orm::ActiveEnum;
 
 use super::{
     advance::PAYMENTS,
-    jobs, refusal,
+    jobs::Advance,
+    refusal,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -55,7 +56,7 @@ pub async fn approve(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
     store::approve_run(tx, &run, approver, status).await?;
     tx.record(Event::PayoutRunApproved { run_id });
     if !next(tx, run_id).await? {
-        tx.enqueue(jobs::advance(run_id, &status.to_value()));
+        tx.enqueue(&Advance::new(run_id, status.to_value()))?;
     }
     Ok(run_id)
 }

@@ -4,7 +4,8 @@ use sea_orm::ActiveEnum;
 
 use super::{
     advance::PAYMENTS,
-    jobs, refusal,
+    jobs::Advance,
+    refusal,
     status::{PayoutAction, RunAction},
     store,
 };
@@ -35,7 +36,7 @@ pub async fn cancel(tx: &Tx, run_id: PayoutRunId) -> Result<PayoutRunId> {
         .apply(RunAction::Cancel)
         .map_err(refusal::illegal_move)?;
     store::move_run(tx, &run, status).await?;
-    tx.enqueue(jobs::advance(run_id, &RunStatus::Cancelling.to_value()));
+    tx.enqueue(&Advance::new(run_id, RunStatus::Cancelling.to_value()))?;
     tx.record(Event::PayoutRunCancelled { run_id });
     Ok(run_id)
 }

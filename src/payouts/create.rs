@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use sea_orm::{ActiveEnum, ActiveValue::Set};
 
-use super::{jobs, store};
+use super::{jobs::Advance, store};
 use crate::{
     access::Action,
     entity::{
@@ -66,7 +66,7 @@ pub async fn create(tx: &Tx, command: Create) -> Result<PayoutRunId> {
         updated_at: Set(tx.now()),
     })
     .await?;
-    tx.enqueue(jobs::advance(run_id, &RunStatus::Calculating.to_value()));
+    tx.enqueue(&Advance::new(run_id, RunStatus::Calculating.to_value()))?;
     tx.record(Event::PayoutRunCreated { run_id });
     Ok(run_id)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{
     advance::PAYMENTS,
     approve,
+    jobs::Resume,
     provider::{self, Batch, PayoutProvider},
     refusal, settle,
     status::RunAction,
@@ -51,7 +52,7 @@ pub async fn start(tx: &Tx, run_id: PayoutRunId, provider: &'static str) -> Resu
         .map_err(refusal::illegal_move)?;
     store::start_run(tx, &run, tx.actor().user_id(), status).await?;
     start_payments(tx, run_id, provider).await?;
-    tx.enqueue(super::jobs::resume(run_id, None));
+    tx.enqueue(&Resume::all(run_id))?;
     tx.record(Event::PayoutRunExecuting { run_id });
     Ok(run_id)
 }

@@ -2,7 +2,6 @@
 //! again, are brought to their end.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::{
     advance::{self, Step},
@@ -10,105 +9,114 @@ use super::{
 };
 use crate::{
     app::App,
-    entity::ids::{PayoutId, PayoutRunId},
+    entity::{
+        ids::{PayoutId, PayoutRunId},
+        job::JobLane,
+    },
     error::{Code, Refusal, Result},
-    platform::jobs::{self, Job, NewJob},
-    tx::Call,
+    platform::jobs::{BackgroundJob, Failure, Job, Settled},
 };
 
-/// The topic of jobs that bring runs to where a person decides.
-pub const ADVANCE: &str = "payout.advance";
-
-/// The topic of jobs that bring payments to their end.
-pub const RESUME: &str = "payout.resume";
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Advance {
+/// The next step that brings a run to where a person decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Advance {
     run: PayoutRunId,
+    /// What tells this step from the other steps of the run.
+    #[serde(default)]
+    cause: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Resume {
+impl Advance {
+    pub(super) const fn new(run: PayoutRunId, cause: String) -> Self {
+        Self { run, cause }
+    }
+}
+
+impl BackgroundJob for Advance {
+    const TOPIC: &'static str = "payout.advance";
+    const LANE: JobLane = JobLane::Money;
+
+    fn key(&self) -> Option<String> {
+        Some(format!("{}:{}:{}", Self::TOPIC, self.run, self.cause))
+    }
+
+    /// Takes a step of calculating, freeing or approving a run, and leaves the next one to a job of its own: other work
+    /// has its turn between them, and a step that succeeds takes nothing from the attempts of the next.
+    async fn run(self, app: &App, job: &Job) -> Result<Settled, Failure> {
+        let (run, id) = (self.run, job.id);
+        job.finish_with(app, advance::STEP, move |tx| {
+            Box::pin(async move {
+                match advance::step(tx, run).await? {
+                    Step::Busy => {
+                        let busy = "Another process is calculating runs of this program.";
+                        Err(Refusal::new(Code::RetryLater, busy).into())
+                    }
+                    Step::Taken => tx.enqueue(&Self::new(run, id.to_string())),
+                    Step::Last => Ok(()),
+                }
+            })
+        })
+        .await
+    }
+}
+
+/// Payments that are brought to their end: those of a run that is executed, or one that is tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resume {
     run: PayoutRunId,
     only: Option<PayoutId>,
+    /// The version of the payment that its attempt starts with.
+    #[serde(default)]
+    version: Option<i64>,
 }
 
-/// A job for the next step of a run; `cause` tells it from the other steps.
-pub(super) fn advance(run: PayoutRunId, cause: &str) -> NewJob {
-    NewJob {
-        topic: ADVANCE,
-        payload: json!({ "run": run }),
-        dedupe_key: Some(format!("{ADVANCE}:{run}:{cause}")),
+impl Resume {
+    pub(super) const fn all(run: PayoutRunId) -> Self {
+        Self {
+            run,
+            only: None,
+            version: None,
+        }
     }
-}
 
-/// A job for a run that is executed, or for one payment of it in the attempt that starts with a version of it.
-pub(super) fn resume(run: PayoutRunId, retried: Option<(PayoutId, i64)>) -> NewJob {
-    let attempt = retried.map_or_else(String::new, |(payout, version)| {
-        format!(":{payout}:{version}")
-    });
-    let only = retried.map(|(payout, _)| payout);
-    NewJob {
-        topic: RESUME,
-        payload: json!({ "run": run, "only": only }),
-        dedupe_key: Some(format!("{RESUME}:{run}{attempt}")),
+    pub(super) const fn one(run: PayoutRunId, payout: PayoutId, version: i64) -> Self {
+        Self {
+            run,
+            only: Some(payout),
+            version: Some(version),
+        }
     }
-}
-
-/// Takes a step of calculating, freeing or approving a run, and leaves the next one to a job of its own: other work has its turn
-/// between them, and a step that succeeds takes nothing from the attempts of the next.
-///
-/// # Errors
-/// The database failed, somebody else takes steps, or commission is booked just now: the job is tried again later.
-pub async fn advance_run(app: &App, job: &Job) -> Result<()> {
-    let Advance { run } = serde_json::from_value(job.payload.clone())?;
-    let job = job.clone();
-    app.write(advance::call(), move |tx| {
-        let job = job.clone();
-        Box::pin(async move {
-            match advance::step(tx, run).await? {
-                Step::Busy => {
-                    let busy = "Somebody else is calculating.";
-                    return Err(Refusal::new(Code::RetryLater, busy).into());
-                }
-                Step::Taken => tx.enqueue(advance(run, &job.id.to_string())),
-                Step::Last => {}
-            }
-            jobs::finish(tx, &job).await.map(|_| ())
-        })
-    })
-    .await
 }
 
 /// Why a job is tried again whose payments have no outcome yet.
-pub const STILL_OPEN: &str = "Payments of this run are still open: their file could not be written, or the provider has not answered.";
+const STILL_OPEN: &str = "Payments of this run are still open: their file could not be written, or the provider has not answered.";
 
-/// Asks the provider about what is open and settles its answers; the job is done when nothing is open. Says whether it is
-/// done.
-///
-/// # Errors
-/// The database failed: the job is tried again later.
-pub async fn work(app: &App, job: &Job) -> Result<bool> {
-    let payload: Resume = serde_json::from_value(job.payload.clone())?;
-    let provider = provider::configured(app);
-    execute::go_on(
-        app,
-        &Call::system("payoutResume"),
-        &provider,
-        payload.run,
-        payload.only,
-    )
-    .await?;
-    let db = app.db().reading();
-    if store::has_open_payments(&db, payload.run, payload.only).await?
-        || payload.only.is_none() && store::has_payments_to_start(&db, payload.run).await?
-    {
-        return Ok(false);
+impl BackgroundJob for Resume {
+    const TOPIC: &'static str = "payout.resume";
+    const LANE: JobLane = JobLane::Money;
+
+    fn key(&self) -> Option<String> {
+        let attempt = self.only.zip(self.version);
+        let attempt = attempt.map(|(payout, version)| format!(":{payout}:{version}"));
+        Some(format!(
+            "{}:{}{}",
+            Self::TOPIC,
+            self.run,
+            attempt.unwrap_or_default()
+        ))
     }
-    let settled = job.clone();
-    app.write(Call::system("jobFinish"), move |tx| {
-        let job = settled.clone();
-        Box::pin(async move { jobs::finish(tx, &job).await.map(|_| true) })
-    })
-    .await
+
+    /// Asks the provider about what is open and settles its answers; the job is done when nothing is open.
+    async fn run(self, app: &App, job: &Job) -> Result<Settled, Failure> {
+        let provider = provider::configured(app);
+        let call = job.call("payoutResume");
+        execute::go_on(app, &call, &provider, self.run, self.only).await?;
+        let db = app.db().reading();
+        let open = store::has_open_payments(&db, self.run, self.only).await?
+            || self.only.is_none() && store::has_payments_to_start(&db, self.run).await?;
+        if open {
+            return Err(Failure::transient(STILL_OPEN));
+        }
+        job.finish(app, "jobFinish").await
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{execute, provider, refusal, status::PayoutAction, store};
+use super::{execute, jobs::Resume, provider, refusal, status::PayoutAction, store};
 use crate::{
     access::Action,
     app::App,
@@ -58,10 +58,7 @@ pub async fn start(tx: &Tx, command: Retry, provider: &'static str) -> Result<Pa
     let before = payment.payment_details_id;
     let payment = store::retry_payment(tx, payment, provider, status, account).await?;
     execute::post_start(tx, std::slice::from_ref(&payment)).await?;
-    tx.enqueue(super::jobs::resume(
-        run_id,
-        Some((payout_id, payment.version)),
-    ));
+    tx.enqueue(&Resume::one(run_id, payout_id, payment.version))?;
     tx.record(Event::PayoutRetried {
         payout_id,
         partner_id: payment.partner_id,

@@ -126,7 +126,11 @@ fn describe() {
     describe_gauge!(
         "ensemble_outbox_lag_seconds",
         Seconds,
-        "Age of the oldest background job that is due."
+        "Age of the oldest background job that is due, by lane."
+    );
+    describe_gauge!(
+        "ensemble_jobs_running",
+        "Background jobs that this process is running, by lane."
     );
 }
 
@@ -193,9 +197,15 @@ pub fn dead_letter(kind: &'static str) {
     counter!("ensemble_dead_letters_total", "job" => kind).increment(1);
 }
 
-/// Sets the age of the oldest event that is due and has not been delivered; zero when there is none.
-pub fn outbox_lag(age: Duration) {
-    gauge!("ensemble_outbox_lag_seconds").set(age.as_secs_f64());
+/// Sets the age of the oldest job of a lane that is due and has not been done; zero when there is none.
+pub fn outbox_lag(lane: &'static str, age: Duration) {
+    gauge!("ensemble_outbox_lag_seconds", "lane" => lane).set(age.as_secs_f64());
+}
+
+/// Sets how many jobs of a lane this process is running.
+pub fn jobs_running(lane: &'static str, count: usize) {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    gauge!("ensemble_jobs_running", "lane" => lane).set(count);
 }
 
 #[cfg(test)]
@@ -216,7 +226,8 @@ mod tests {
             pool_waited("writer", Duration::from_micros(10));
             job("mail", Outcome::Retried, Duration::from_secs(1));
             dead_letter("mail");
-            outbox_lag(Duration::from_secs(7));
+            outbox_lag("mail", Duration::from_secs(7));
+            jobs_running("money", 3);
             request("query", Outcome::Done, Duration::from_millis(3));
             describe();
         });
@@ -235,7 +246,8 @@ mod tests {
             "ensemble_pool_wait_seconds_count{pool=\"writer\"} 1",
             "ensemble_jobs_total{job=\"mail\",outcome=\"retried\"} 1",
             "ensemble_dead_letters_total{job=\"mail\"} 1",
-            "ensemble_outbox_lag_seconds 7",
+            "ensemble_outbox_lag_seconds{lane=\"mail\"} 7",
+            "ensemble_jobs_running{lane=\"money\"} 3",
             "ensemble_requests_total{kind=\"query\",outcome=\"done\"} 1",
             "# HELP ensemble_jobs_total Background jobs and schedules by kind and outcome (done, retried, failed).",
         ] {

@@ -8,11 +8,22 @@ use axum::{
     http::Request,
 };
 use ensemble::{
-    entity::{audit_event, job, user::Role},
+    entity::{
+        audit_event,
+        ids::{JobId, PayoutRunId},
+        job::{self, JobLane},
+        user::Role,
+    },
     error::Error,
+    events::Event,
     graphql::transport::Settings,
-    platform::jobs::{self, NewJob},
-    server, worker,
+    platform::{
+        ids::{self, TypedId},
+        mail::MailFault,
+    },
+    server,
+    tx::Call,
+    worker,
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -129,6 +140,9 @@ async fn send(
 const LOGIN: &str = "mutation($email: String!, $password: String!) {
     login(input: {email: $email, password: $password}) { accessToken refreshToken userErrors { code } } }";
 
+/// The topic of the next step of a payout run.
+const ADVANCE: &str = "payout.advance";
+
 /// Lines of the log that belong to a request and say this.
 fn told(id: &str, what: &str) -> Vec<String> {
     let kept = logs::kept();
@@ -140,10 +154,7 @@ fn told(id: &str, what: &str) -> Vec<String> {
 
 /// An id that no other test uses.
 fn request_id(t: &TestApp, name: &str) -> String {
-    format!(
-        "{name}-{}",
-        ensemble::platform::ids::mint(t.app.clock().now()).simple()
-    )
+    format!("{name}-{}", ids::mint(t.app.clock().now()).simple())
 }
 
 async fn one_request_id_stands_in_the_answer_the_log_and_the_audit_trail(t: TestApp) {
@@ -220,51 +231,92 @@ async fn slow_statements_are_told_without_their_values(t: TestApp) {
     patient.app.db().clone().close().await.unwrap();
 }
 
-/// A job of a payout run that cannot be read: what is wrong with it quotes the payload.
-async fn break_a_payout_job(t: &TestApp, canary: &str) {
-    let canary = canary.to_owned();
-    t.write(move |tx| {
-        tx.enqueue(NewJob {
-            topic: ensemble::payouts::jobs::ADVANCE,
-            payload: json!({ "run": canary }),
-            dedupe_key: None,
-        });
-        Box::pin(async { Ok(()) })
+async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp) {
+    logs::keep();
+    // Any cause: it may quote what is secret.
+    let (cause, id) = ("canary-of-a-failing-job", request_id(&t, "failing"));
+    let failing = t.queue(ADVANCE, json!({ "run": "unreadable" }), Some(&id));
+    let failing = failing.await;
+    let claimed = t.claim().await.remove(0);
+    assert_eq!(claimed.id, failing);
+    worker::attempt(&t.app, &claimed, async {
+        Err(Error::internal(cause).into())
     })
     .await
     .unwrap();
+    logged_once(
+        &id,
+        failing,
+        &["topic=\"payout.advance\"", "attempt=1", cause],
+    );
+
+    // So may a payload.
+    let (payload, id) = ("canary-of-a-payload", request_id(&t, "unreadable"));
+    let unreadable = t.queue(ADVANCE, json!({ "run": payload }), Some(&id)).await;
+    worker::drain(&t.app, JobLane::Money).await.unwrap();
+    logged_once(&id, unreadable, &["given_up=true"]);
+
+    // A mail server says what it likes.
+    let (answer, id) = ("554 canary-of-a-mail-server", request_id(&t, "mail"));
+    t.outbox.fail(1, MailFault::Permanent(answer.to_owned()));
+    let user_id = t.admin().await.id;
+    let call = Call {
+        request_id: Some(id.clone()),
+        ..Call::system("test")
+    };
+    t.app
+        .write(call, move |tx| {
+            tx.record(Event::PasswordChanged { user_id });
+            Box::pin(async { Ok(()) })
+        })
+        .await
+        .unwrap();
+    t.settle().await;
+    let mail = job::Entity::find().filter(job::Column::Topic.eq("mail"));
+    let mail = mail.one(t.app.db().reader()).await.unwrap().unwrap();
+    logged_once(&id, mail.id, &["topic=\"mail\"", answer]);
+
+    let shown = t
+        .ask(
+            &t.admin().await,
+            "{ jobs { nodes { topic lane status lastError requestId } } }",
+            json!({}),
+        )
+        .await;
+    let told = ["mail", ADVANCE].map(|topic| {
+        let nodes = shown.at("jobs/nodes").as_array().unwrap().iter();
+        let errors = nodes.filter(|job| job["topic"] == topic && !job["lastError"].is_null());
+        errors
+            .map(|job| job["lastError"].clone())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(
+        told,
+        [
+            vec![json!(
+                "The mail server rejected the email, or its address or content cannot be sent."
+            )],
+            vec![
+                json!("The content of this job cannot be read."),
+                json!("Internal error. The log has the cause under this job's ID."),
+            ],
+        ]
+    );
+    assert!(!shown.json.to_string().contains("canary"), "{}", shown.json);
 }
 
-async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp) {
-    logs::keep();
-    let canary = "canary-of-a-failing-job";
-    break_a_payout_job(&t, "unreadable").await;
-    let claimed = t
-        .write(|tx| Box::pin(jobs::claim(tx, 1)))
-        .await
-        .unwrap()
-        .remove(0);
-    let failing = async { Err(Error::internal(canary).into()) };
-    worker::attempt(&t.app, &claimed, failing).await.unwrap();
-    let failed = job::Entity::find_by_id(claimed.id);
-    let failed = failed.one(t.app.db().reader()).await.unwrap().unwrap();
-    assert_eq!(
-        failed.last_error.as_deref(),
-        Some("INTERNAL: the log has the cause under this job's id.")
-    );
-    let lines = told(&failed.id.to_string(), "a background job failed");
+/// Under a request, the log warns once: of the failure of this job, with these parts.
+fn logged_once(id: &str, job: JobId, parts: &[&str]) {
+    let mut lines = told(id, " WARN ");
+    lines.extend(told(id, " ERROR "));
     assert_eq!(lines.len(), 1, "{lines:?}");
-    for part in ["kind=\"payout.advance\"", "attempt=1", canary] {
+    let job = job.to_string();
+    for part in parts
+        .iter()
+        .chain([&"a background job failed", &job.as_str()])
+    {
         assert!(lines[0].contains(part), "{part}: {}", lines[0]);
     }
-    let admin = t.admin().await;
-    let shown = t
-        .ask(&admin, "{ jobs { nodes { id lastError } } }", json!({}))
-        .await;
-    assert_eq!(
-        shown.at("jobs/nodes/0/lastError"),
-        "INTERNAL: the log has the cause under this job's id."
-    );
 }
 
 async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
@@ -307,7 +359,9 @@ async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
             let hurried = server::routes(&t.app, hurried, Vec::new(), &CancellationToken::new());
             let who = json!({ "email": "anna@vendor.example", "password": PASSWORD });
             send(&hurried, "five", None, LOGIN, who).await;
-            break_a_payout_job(&t, "unreadable").await;
+            // Of a run that is not there.
+            let run = PayoutRunId::of(ids::mint(t.app.clock().now())).text();
+            t.queue(ADVANCE, json!({ "run": run }), None).await;
             t.settle().await;
             t.app.db().clone().close().await.unwrap();
         });
@@ -323,6 +377,7 @@ async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
         "ensemble_requests_total{kind=\"invalid\",outcome=\"refused\"} 3",
         "ensemble_jobs_total{job=\"payout.advance\",outcome=\"retried\"} 1",
         "ensemble_jobs_total{job=\"auditSeal\",outcome=\"done\"} 1",
+        "ensemble_jobs_running{lane=\"money\"} 0",
     ] {
         assert!(has(line), "{line}\n{numbers}");
     }

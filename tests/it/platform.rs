@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use ensemble::{
-    entity::{audit_event, ids::JobId, job},
+    entity::{
+        audit_event,
+        ids::JobId,
+        job::{self, JobLane},
+    },
     error::{Code, Error, Refusal},
     events::Event,
-    platform::{ids::TypedId, jobs, migrations},
+    platform::{ids::TypedId, jobs::Happened, migrations},
     tx::Call,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    Statement, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Iterable, PaginatorTrait, QueryFilter,
+    QuerySelect, Statement, sea_query::Expr,
 };
 use serde_json::json;
 
@@ -70,11 +74,9 @@ async fn a_refused_unit_of_work_leaves_nothing(t: TestApp) {
         .write(move |tx| {
             Box::pin(async move {
                 tx.record(Event::UserActivated { user_id: id });
-                tx.enqueue(jobs::NewJob {
-                    topic: jobs::EVENT,
-                    payload: json!({}),
-                    dedupe_key: None,
-                });
+                tx.enqueue(&Happened {
+                    event: Event::UserActivated { user_id: id },
+                })?;
                 Err(Refusal::new(Code::NotEligible, "no").into())
             })
         })
@@ -133,26 +135,14 @@ async fn a_caller_who_goes_away_leaves_no_half_effect(t: TestApp) {
 }
 
 async fn contended_changes_lose_none(t: TestApp) {
-    t.write(|tx| {
-        Box::pin(async move {
-            tx.enqueue(jobs::NewJob {
-                topic: jobs::EVENT,
-                payload: json!({}),
-                dedupe_key: Some("counter".to_owned()),
-            });
-            Ok(())
-        })
-    })
-    .await
-    .unwrap();
+    let counter = t.queue("counter", json!({}), None).await;
     let callers = (0..16).map(|_| {
         let t = t.clone();
         tokio::spawn(async move {
             for _ in 0..40 {
-                t.write(|tx| {
+                t.write(move |tx| {
                     Box::pin(async move {
-                        let one = job::Entity::find()
-                            .filter(job::Column::DedupeKey.eq("counter"))
+                        let one = job::Entity::find_by_id(counter)
                             .lock_exclusive()
                             .one(tx)
                             .await?
@@ -173,8 +163,7 @@ async fn contended_changes_lose_none(t: TestApp) {
     for caller in callers.collect::<Vec<_>>() {
         caller.await.unwrap();
     }
-    let counter = job::Entity::find()
-        .filter(job::Column::DedupeKey.eq("counter"))
+    let counter = job::Entity::find_by_id(counter)
         .one(t.app.db().reader())
         .await
         .unwrap()
@@ -271,9 +260,12 @@ async fn only_work_wakes_the_worker(t: TestApp) {
     let id = t.admin().await.id;
     t.settle().await;
     // Whatever woke it before.
-    let _ = t.app.woken().now_or_never();
+    let _ = t.app.woken(JobLane::Bulk).now_or_never();
     ensemble::worker::turn(&t.app).await.unwrap();
-    assert!(t.app.woken().now_or_never().is_none(), "an idle turn wakes");
+    for lane in JobLane::iter() {
+        let woken = t.app.woken(lane).now_or_never();
+        assert!(woken.is_none(), "an idle turn wakes {lane:?}");
+    }
     t.write(move |tx| {
         Box::pin(async move {
             tx.record(Event::UserActivated { user_id: id });
@@ -282,7 +274,9 @@ async fn only_work_wakes_the_worker(t: TestApp) {
     })
     .await
     .unwrap();
-    assert!(t.app.woken().now_or_never().is_some(), "work does not wake");
+    let woken = |lane| t.app.woken(lane).now_or_never().is_some();
+    let woken: Vec<_> = JobLane::iter().filter(|lane| woken(*lane)).collect();
+    assert_eq!(woken, [JobLane::Bulk]);
     t.settle().await;
 }
 

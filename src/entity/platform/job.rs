@@ -10,6 +10,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: JobId,
     pub topic: String,
+    pub lane: JobLane,
+    /// Lower runs first.
+    pub priority: i32,
     #[sea_orm(column_type = "JsonBinary")]
     pub payload: Json,
     pub dedupe_key: Option<String>,
@@ -39,5 +42,17 @@ crate::text_enum! {
         Done,
         /// Given up after its last attempt; an operator may replay it.
         Dead,
+    }
+}
+
+crate::text_enum! {
+    /// The lane a background job waits in. Each lane has its own runners, so a slow lane delays no other.
+    pub enum JobLane {
+        /// Steps of payout runs and payments.
+        Money,
+        /// Work that comes in large numbers, such as finding the recipients of each event.
+        Bulk,
+        /// Emails to be sent.
+        Mail,
     }
 }

@@ -7,10 +7,7 @@ use ensemble::{
     entity::job::{self, JobStatus},
     error::{Code, Refusal},
     events::Event,
-    platform::{
-        jobs::{self},
-        mail::MailTransport,
-    },
+    platform::mail::MailTransport,
     worker,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -237,11 +234,7 @@ async fn a_mail_sent_before_a_crash_goes_out_once_more_under_its_id(t: TestApp) 
 
 async fn a_job_that_panics_is_put_back_and_the_worker_lives(t: TestApp) {
     tell(&t).await;
-    let claimed = t
-        .write(|tx| Box::pin(jobs::claim(tx, 1)))
-        .await
-        .unwrap()
-        .remove(0);
+    let claimed = t.claim().await.remove(0);
     worker::attempt(&t.app, &claimed, async { panic!("a job that breaks") })
         .await
         .unwrap();
@@ -261,7 +254,7 @@ async fn a_job_that_panics_is_put_back_and_the_worker_lives(t: TestApp) {
             JobStatus::Pending,
             1,
             None,
-            Some("INTERNAL: the log has the cause under this job's id.")
+            Some("Internal error. The log has the cause under this job's ID.")
         )
     );
     t.advance(TimeDelta::hours(1));

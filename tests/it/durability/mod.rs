@@ -14,7 +14,7 @@ mod operation;
 mod operator;
 mod payouts;
 mod pipes;
-mod post;
+pub mod post;
 mod proxy;
 mod steps;
 mod stop;

@@ -5,11 +5,10 @@ use ensemble::{
     entity::{
         audit_event,
         ids::JobId,
-        job::JobStatus,
+        job::{JobLane, JobStatus},
         user::{Role, UserStatus},
     },
     events::Event,
-    notifications,
     platform::{
         ids::TypedId,
         jobs::{self, Job},
@@ -40,8 +39,9 @@ cases!(
     an_unreadable_job_becomes_a_dead_letter,
 );
 
-async fn claim(t: &TestApp) -> Vec<Job> {
-    t.write(|tx| Box::pin(jobs::claim(tx, 100))).await.unwrap()
+/// Does the work of a claimed job.
+async fn run(t: &TestApp, job: &Job) {
+    ensemble::jobs::run(&t.app, job).await.unwrap();
 }
 
 async fn a_server_that_is_down_three_times_gets_the_mail_once(t: TestApp) {
@@ -59,7 +59,7 @@ async fn a_server_that_is_down_three_times_gets_the_mail_once(t: TestApp) {
         );
         assert_eq!(
             mail.last_error.as_deref(),
-            Some("The mail was not accepted for now: connection refused")
+            Some("The mail server did not accept the email. It is sent again later.")
         );
         t.advance(TimeDelta::hours(1));
     }
@@ -113,7 +113,7 @@ async fn what_is_refused_for_good_waits_for_an_operator_who_replays_it(t: TestAp
         listed.at("jobs"),
         &json!({ "totalCount": 1, "nodes": [{
             "id": job.id.text(), "topic": "mail", "attempts": 1, "createdAt": "2026-03-01T09:00:00Z",
-            "lastError": "The mail cannot be sent: the mail server answered 550.",
+            "lastError": "The mail server rejected the email, or its address or content cannot be sent.",
         }] })
     );
     let replayed = t.ask(&admin, REPLAY, json!({"id": job.id.text()})).await;
@@ -215,7 +215,7 @@ async fn dead_letters_are_the_administrators_business(t: TestApp) {
 async fn somebody_deactivated_meanwhile_gets_no_mail(t: TestApp) {
     let world = World::new(&t).await;
     record(&t, approved(&world)).await;
-    worker::work(&t.app).await.unwrap();
+    worker::drain(&t.app, JobLane::Bulk).await.unwrap();
     assert_eq!(jobs_of(&t, "mail").await.len(), 1);
     change(&t, &world.ann, |user| {
         user.status = Set(UserStatus::Deactivated)
@@ -229,25 +229,19 @@ async fn somebody_deactivated_meanwhile_gets_no_mail(t: TestApp) {
 async fn a_worker_past_its_lease_settles_and_sends_nothing(t: TestApp) {
     let world = World::new(&t).await;
     record(&t, approved(&world)).await;
-    let frozen_event = claim(&t).await.remove(0);
+    let frozen_event = t.claim().await.remove(0);
     t.advance(TimeDelta::minutes(4));
-    let event = claim(&t).await.remove(0);
+    let event = t.claim().await.remove(0);
     assert_eq!((event.id, event.lease_epoch), (frozen_event.id, 2));
-    notifications::jobs::expand(&t.app, &ensemble::mails::POST, &frozen_event)
-        .await
-        .unwrap();
+    run(&t, &frozen_event).await;
     assert_eq!(jobs_of(&t, "mail").await, []);
     assert_eq!(jobs_of(&t, "event").await[0].status, JobStatus::Pending);
-    notifications::jobs::expand(&t.app, &ensemble::mails::POST, &event)
-        .await
-        .unwrap();
+    run(&t, &event).await;
 
-    let frozen = claim(&t).await.remove(0);
+    let frozen = t.claim().await.remove(0);
     t.advance(TimeDelta::minutes(4));
-    let mail = claim(&t).await.remove(0);
-    notifications::jobs::send(&t.app, &ensemble::mails::POST, &frozen)
-        .await
-        .unwrap();
+    let mail = t.claim().await.remove(0);
+    run(&t, &frozen).await;
     assert_eq!(
         (told(&t), jobs_of(&t, "mail").await[0].status),
         (vec![], JobStatus::Pending)
@@ -261,12 +255,8 @@ async fn a_worker_past_its_lease_settles_and_sends_nothing(t: TestApp) {
         .await
         .unwrap()
     );
-    notifications::jobs::send(&t.app, &ensemble::mails::POST, &mail)
-        .await
-        .unwrap();
-    notifications::jobs::send(&t.app, &ensemble::mails::POST, &frozen)
-        .await
-        .unwrap();
+    run(&t, &mail).await;
+    run(&t, &frozen).await;
     assert_eq!(
         (told(&t).len(), jobs_of(&t, "mail").await[0].status),
         (1, JobStatus::Done)
@@ -276,14 +266,8 @@ async fn a_worker_past_its_lease_settles_and_sends_nothing(t: TestApp) {
 async fn an_event_expanded_twice_makes_each_mail_once(t: TestApp) {
     let world = World::new(&t).await;
     record(&t, approved(&world)).await;
-    let event = claim(&t).await.remove(0);
-    let (one, two) = (t.app.clone(), t.app.clone());
-    let twin = event.clone();
-    let (first, second) = tokio::join!(
-        async move { notifications::jobs::expand(&one, &ensemble::mails::POST, &event).await },
-        async move { notifications::jobs::expand(&two, &ensemble::mails::POST, &twin).await },
-    );
-    assert_eq!((first, second), (Ok(()), Ok(())));
+    let event = t.claim().await.remove(0);
+    tokio::join!(run(&t, &event), run(&t, &event));
     assert_eq!(jobs_of(&t, "mail").await.len(), 1);
     t.settle().await;
     assert_eq!(told(&t).len(), 1);
@@ -303,7 +287,7 @@ async fn two_workers_send_each_mail_once(t: TestApp) {
         .await;
     }
     let work = |app: ensemble::app::App| async move {
-        tokio::spawn(async move { while worker::work(&app).await.unwrap() > 0 {} })
+        tokio::spawn(async move { while worker::turn(&app).await.unwrap() > 0 {} })
             .await
             .unwrap();
     };
@@ -328,16 +312,8 @@ async fn two_workers_send_each_mail_once(t: TestApp) {
 
 async fn an_unreadable_job_becomes_a_dead_letter(t: TestApp) {
     let admin = t.admin().await;
-    t.write(|tx| {
-        tx.enqueue(jobs::NewJob {
-            topic: "event",
-            payload: json!({"event": {"type": "no.such"}}),
-            dedupe_key: None,
-        });
-        Box::pin(async { Ok(()) })
-    })
-    .await
-    .unwrap();
+    t.queue("event", json!({"event": {"type": "no.such"}}), None)
+        .await;
     t.settle().await;
     let listed = t.ask(&admin, DEAD, json!({})).await;
     assert_eq!(listed.at("jobs/nodes/0/topic"), &Value::from("event"));

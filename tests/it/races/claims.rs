@@ -11,7 +11,7 @@ use ensemble::{
         touchpoint::{self, JourneyPhase, TouchpointKind, TouchpointStatus},
         user::Role,
     },
-    platform::{ids::TypedId, jobs::NewJob},
+    platform::ids::TypedId,
     settings::ProgramSettings,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
@@ -261,11 +261,6 @@ async fn parallel_claims_and_approvals_get_numbers_of_their_own(t: TestApp) {
 }
 
 async fn a_number_that_was_taken_is_minted_again(t: TestApp) {
-    let row = |text: &str| NewJob {
-        topic: "event",
-        payload: json!({}),
-        dedupe_key: Some(text.to_owned()),
-    };
     let insert = move |text: &'static str| job::ActiveModel {
         dedupe_key: Set(Some(text.to_owned())),
         topic: Set("event".to_owned()),
@@ -277,8 +272,15 @@ async fn a_number_that_was_taken_is_minted_again(t: TestApp) {
         ..Default::default()
     };
     t.write(move |tx| {
-        tx.enqueue(row("number 1"));
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            tx.insert(job::ActiveModel {
+                id: Set(tx.id()),
+                run_at: Set(tx.now()),
+                created_at: Set(tx.now()),
+                ..insert("number 1")
+            })
+            .await
+        })
     })
     .await
     .unwrap();

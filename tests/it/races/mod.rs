@@ -8,6 +8,7 @@ mod columns;
 mod decisions;
 mod facts;
 mod keys;
+mod lanes;
 mod model;
 mod unreadable;
 mod verify;
@@ -52,6 +53,7 @@ pub fn cases() -> Vec<Case> {
         decisions::cases(),
         facts::cases(),
         keys::cases(),
+        lanes::cases(),
         model::cases(),
         unreadable::cases(),
         verify::cases(),

@@ -27,7 +27,8 @@ use ensemble::{
     app::{App, Parts, Site},
     entity::{
         deal,
-        ids::{DealId, PartnerId, SessionId, UserId},
+        ids::{DealId, JobId, PartnerId, SessionId, UserId},
+        job::{self, JobLane, JobStatus},
         session,
         user::{self, Role, UserStatus},
     },
@@ -43,13 +44,14 @@ use ensemble::{
         db::{Db, Fault, Limits, Step},
         files::Files,
         ids::{self, TypedId},
+        jobs::{self, Job},
         mail::{MailTransport, Mailer, MemoryMail},
         migrations,
     },
     tx::{Call, Tx, Work},
     worker,
 };
-use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait, Statement};
+use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait, Iterable, Statement};
 use secrecy::SecretSlice;
 use serde_json::Value;
 
@@ -428,6 +430,51 @@ impl TestApp {
         let request = async_graphql::Request::new(document)
             .variables(async_graphql::Variables::from_json(variables));
         Answer::new(document, self.api.execute(caller, request).await)
+    }
+
+    /// Puts a job into the queue, also one that the program itself would never write; returns its id.
+    pub async fn queue(&self, topic: &str, payload: Value, request_id: Option<&str>) -> JobId {
+        let (topic, request_id) = (topic.to_owned(), request_id.map(str::to_owned));
+        let lane = ensemble::jobs::kind(&topic).map_or(JobLane::Bulk, |kind| kind.lane);
+        self.write(move |tx| {
+            let id = tx.id();
+            let row = job::ActiveModel {
+                id: Set(id),
+                topic: Set(topic.clone()),
+                lane: Set(lane),
+                priority: Set(1),
+                payload: Set(payload.clone()),
+                dedupe_key: Set(None),
+                status: Set(JobStatus::Pending),
+                run_at: Set(tx.now()),
+                attempts: Set(0),
+                max_attempts: Set(12),
+                lease_until: Set(None),
+                lease_epoch: Set(0),
+                last_error: Set(None),
+                request_id: Set(request_id.clone()),
+                created_at: Set(tx.now()),
+                finished_at: Set(None),
+            };
+            Box::pin(async move { tx.insert(row).await.map(|()| id) })
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Takes up to a hundred due jobs of every lane, as a worker does that never comes back.
+    pub async fn claim(&self) -> Vec<Job> {
+        self.write(|tx| {
+            Box::pin(async move {
+                let mut claimed = Vec::new();
+                for lane in JobLane::iter() {
+                    claimed.extend(jobs::claim(tx, lane, 100).await?);
+                }
+                Ok(claimed)
+            })
+        })
+        .await
+        .unwrap()
     }
 
     /// Works off everything that is due: schedules, events, mail.

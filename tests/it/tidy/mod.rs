@@ -133,9 +133,9 @@ const CIRCLING: [&str; 8] = [
 ];
 
 /// Parts above all domains: they compose.
-const ABOVE: [&str; 13] = [
-    "main", "server", "worker", "seeds", "import", "backup", "verify", "tx", "app", "schema",
-    "mails", "outcomes", "settings",
+const ABOVE: [&str; 14] = [
+    "main", "server", "worker", "jobs", "seeds", "import", "backup", "verify", "tx", "app",
+    "schema", "mails", "outcomes", "settings",
 ];
 
 type Files = BTreeMap<String, Source>;

@@ -5,7 +5,7 @@ use ensemble::{
     entity::{
         deal,
         ids::{DealId, JobId},
-        job::{self, JobStatus},
+        job::{self, JobLane, JobStatus},
         partner_statement, payout,
         user::Role,
         user_token::TokenPurpose,
@@ -385,6 +385,8 @@ impl World {
             let row = job::ActiveModel {
                 id: Set(letter),
                 topic: Set("mail".to_owned()),
+                lane: Set(JobLane::Mail),
+                priority: Set(1),
                 payload: Set(json!({})),
                 dedupe_key: Set(None),
                 status: Set(JobStatus::Dead),

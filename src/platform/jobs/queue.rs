@@ -1,28 +1,25 @@
-//! The job queue, which is also the outbox.
-//!
-//! A job is written in the transaction of its cause, claimed under a lease, worked off, and settled by the
-//! epoch of that lease: a worker that slept past its lease settles nothing. What keeps failing becomes a dead
-//! letter that an operator can list and replay.
+//! The queue: one table, claimed lane by lane.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, Statement, sea_query::Expr,
+    ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    FromQueryResult, QueryFilter, QuerySelect, Statement, sea_query::Expr,
 };
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::kind::{BackgroundJob, Failure};
 use crate::{
     entity::{
         ids::JobId,
-        job::{self, JobStatus},
+        job::{self, JobLane, JobStatus},
     },
     error::Result,
     events::Event,
     tx::Tx,
 };
-
-/// The topic of a job that carries a business event.
-pub const EVENT: &str = "event";
 
 /// How long a claimed job belongs to its worker: more than twice the 60 seconds that a send may take.
 const LEASE: TimeDelta = TimeDelta::minutes(3);
@@ -30,15 +27,37 @@ const LEASE: TimeDelta = TimeDelta::minutes(3);
 /// Attempts before a job becomes a dead letter: with the pauses of [`pause`], about a day.
 const MAX_ATTEMPTS: i32 = 12;
 
-/// Work to be done after the commit.
+/// The job that every event becomes: those concerned are told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Happened {
+    /// What happened.
+    pub event: Event,
+}
+
+/// A job to be written with the unit of work that causes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// What kind of work.
-    pub topic: &'static str,
-    /// Its facts, by ids.
-    pub payload: Value,
-    /// Enqueued at most once under this text.
-    pub dedupe_key: Option<String>,
+    topic: &'static str,
+    lane: JobLane,
+    priority: i32,
+    payload: Value,
+    key: Option<String>,
+}
+
+impl NewJob {
+    /// A job of the kind that its payload declares.
+    ///
+    /// # Errors
+    /// The payload cannot be written.
+    pub fn of<J: BackgroundJob>(job: &J) -> Result<Self> {
+        Ok(Self {
+            topic: J::TOPIC,
+            lane: J::LANE,
+            priority: job.priority().rank(),
+            payload: serde_json::to_value(job)?,
+            key: job.key(),
+        })
+    }
 }
 
 /// A claimed job.
@@ -60,25 +79,41 @@ pub struct Job {
     pub request_id: Option<String>,
 }
 
-/// Writes the jobs of a unit of work: one per event, and those it asked for.
+impl Job {
+    /// No worker came back from any attempt: another one would only take the next worker with it.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.attempts > self.max_attempts
+    }
+
+    /// Whether a failure is its last.
+    #[must_use]
+    pub const fn is_last_after(&self, failure: &Failure) -> bool {
+        failure.permanent || self.attempts >= self.max_attempts
+    }
+}
+
+/// Writes the jobs of a unit of work: one per event, and those it asked for. Returns their lanes.
 ///
 /// # Errors
 /// The database failed.
-pub async fn append(tx: &Tx, events: &[Event], enqueued: Vec<NewJob>) -> Result<()> {
-    let mut jobs = Vec::with_capacity(events.len() + enqueued.len());
-    for event in events {
-        jobs.push(NewJob {
-            topic: EVENT,
-            payload: json!({ "event": event.payload()? }),
-            dedupe_key: None,
-        });
-    }
-    jobs.extend(enqueued);
+pub async fn append(tx: &Tx, events: &[Event], enqueued: Vec<NewJob>) -> Result<BTreeSet<JobLane>> {
+    let told = events.iter().map(|event| {
+        NewJob::of(&Happened {
+            event: event.clone(),
+        })
+    });
+    let jobs: Vec<NewJob> = told
+        .chain(enqueued.into_iter().map(Ok))
+        .collect::<Result<_>>()?;
+    let lanes = jobs.iter().map(|job| job.lane).collect();
     let rows = jobs.into_iter().map(|new| job::ActiveModel {
         id: Set(tx.id()),
         topic: Set(new.topic.to_owned()),
+        lane: Set(new.lane),
+        priority: Set(new.priority),
         payload: Set(new.payload),
-        dedupe_key: Set(new.dedupe_key),
+        dedupe_key: Set(new.key),
         status: Set(JobStatus::Pending),
         run_at: Set(tx.now()),
         attempts: Set(0),
@@ -91,14 +126,14 @@ pub async fn append(tx: &Tx, events: &[Event], enqueued: Vec<NewJob>) -> Result<
         finished_at: Set(None),
     });
     tx.insert_all_new(rows).await?;
-    Ok(())
+    Ok(lanes)
 }
 
-/// Takes up to `limit` due jobs under a new lease.
+/// Takes up to `limit` due jobs of a lane under a new lease: those of the highest priority first, and of these the oldest.
 ///
 /// # Errors
 /// The database failed.
-pub async fn claim(tx: &Tx, limit: u64) -> Result<Vec<Job>> {
+pub async fn claim(tx: &Tx, lane: JobLane, limit: u64) -> Result<Vec<Job>> {
     // SQLite has one writer, so nobody else can look at the same rows meanwhile.
     let skip = if tx.backend() == DbBackend::Postgres {
         "FOR UPDATE SKIP LOCKED"
@@ -107,25 +142,22 @@ pub async fn claim(tx: &Tx, limit: u64) -> Result<Vec<Job>> {
     };
     let sql = format!(
         "UPDATE job SET attempts = attempts + 1, lease_epoch = lease_epoch + 1, lease_until = $1 WHERE id IN \
-         (SELECT id FROM job WHERE status = 'PENDING' AND run_at <= $2 AND (lease_until IS NULL OR lease_until <= $2) \
-         ORDER BY run_at, id LIMIT $3 {skip}) \
+         (SELECT id FROM job WHERE status = 'PENDING' AND lane = $4 AND run_at <= $2 \
+         AND (lease_until IS NULL OR lease_until <= $2) ORDER BY priority, run_at, id LIMIT $3 {skip}) \
          RETURNING id, topic, payload, attempts, max_attempts, lease_epoch, request_id"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values = [(tx.now() + LEASE).into(), tx.now().into(), limit.into()];
+    let values = [
+        (tx.now() + LEASE).into(),
+        tx.now().into(),
+        limit.into(),
+        lane.to_value().into(),
+    ];
     let mut jobs =
         Job::find_by_statement(Statement::from_sql_and_values(tx.backend(), sql, values))
             .all(tx)
             .await?;
     jobs.sort_by_key(|job| job.id);
-    // No worker came back from any of their attempts: another one would only take the next worker with it.
-    let (spent, jobs): (Vec<_>, Vec<_>) = jobs
-        .into_iter()
-        .partition(|job| job.attempts > job.max_attempts);
-    for job in &spent {
-        tracing::error!(job = %job.id, topic = job.topic, "a job was given up: no worker came back from it");
-        fail(tx, job, "No worker came back from any attempt.", true).await?;
-    }
     Ok(jobs)
 }
 
@@ -150,22 +182,16 @@ pub async fn finish(tx: &Tx, claimed: &Job) -> Result<bool> {
 ///
 /// # Errors
 /// The database failed.
-pub async fn fail(
-    tx: &Tx,
-    claimed: &Job,
-    error: &str,
-    permanent: bool,
-) -> Result<Option<JobStatus>> {
-    let dead = permanent || claimed.attempts >= claimed.max_attempts;
+pub async fn fail(tx: &Tx, claimed: &Job, failure: &Failure) -> Result<Option<JobStatus>> {
+    let dead = claimed.is_last_after(failure);
     let status = if dead {
         JobStatus::Dead
     } else {
         JobStatus::Pending
     };
-    let error: String = error.chars().take(500).collect();
     let failed = job::Entity::update_many()
         .col_expr(job::Column::Status, Expr::value(status))
-        .col_expr(job::Column::LastError, Expr::value(error))
+        .col_expr(job::Column::LastError, Expr::value(failure.told))
         .col_expr(job::Column::LeaseUntil, Expr::value(None::<DateTime<Utc>>))
         .col_expr(
             job::Column::RunAt,
@@ -179,18 +205,25 @@ pub async fn fail(
     Ok((failed.rows_affected == 1).then_some(status))
 }
 
-/// When the oldest work became due that is still to be done; nothing when all is done.
+/// Since when the oldest job of each lane is due that is still to be done; lanes without any are left out.
 ///
 /// # Errors
 /// The database failed.
-pub async fn oldest_due(tx: &Tx) -> Result<Option<DateTime<Utc>>> {
-    let oldest = job::Entity::find()
+pub async fn due_since(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<JobLane, DateTime<Utc>>> {
+    let oldest: Vec<(JobLane, DateTime<Utc>)> = job::Entity::find()
+        .select_only()
+        .column(job::Column::Lane)
+        .column_as(job::Column::RunAt.min(), "since")
         .filter(job::Column::Status.eq(JobStatus::Pending))
-        .filter(job::Column::RunAt.lte(tx.now()))
-        .order_by_asc(job::Column::RunAt)
-        .one(tx)
+        .filter(job::Column::RunAt.lte(now))
+        .group_by(job::Column::Lane)
+        .into_tuple()
+        .all(db)
         .await?;
-    Ok(oldest.map(|job| job.run_at))
+    Ok(oldest.into_iter().collect())
 }
 
 /// Gives dead letters their attempts back; returns how many.
