@@ -105,12 +105,13 @@ async fn seal(tx: &Tx) -> Result<()> {
 }
 
 async fn sweep(tx: &Tx) -> Result<()> {
-    audit::seal(tx, 5_000).await?;
     let week_ago = tx.now() - TimeDelta::days(7);
     jobs::sweep(tx, week_ago).await?;
     idempotency::sweep(tx).await?;
     identity::sweep(tx).await?;
-    jobs::sweep_schedules(tx, week_ago).await
+    jobs::sweep_schedules(tx, week_ago).await?;
+    // Last, as it locks the chain, and the schedule that seals waits.
+    audit::seal(tx, 5_000).await.map(|_| ())
 }
 
 #[cfg(test)]

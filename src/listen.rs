@@ -260,6 +260,7 @@ async fn converse(
             std::future::pending::<()>().await;
         }
     };
+    let mut replaced = false;
     tokio::select! {
         ended = connection.as_mut() => return note(ended),
         () = unheard => return tracing::debug!("a connection that asked nothing was closed"),
@@ -268,8 +269,9 @@ async fn converse(
             if !place.state.was_heard() {
                 return;
             }
-            // What is still on its way to the client of an earlier answer arrives.
+            // What is still on its way to the client of an earlier answer arrives, if the client takes it soon.
             connection.as_mut().graceful_shutdown();
+            replaced = true;
         }
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
@@ -280,7 +282,8 @@ async fn converse(
             let sent = sending.load(Ordering::Relaxed);
             requests.wait().await;
             sleep(patience.farewell).await;
-            if requests.is_empty() && sent != BLOCKED && sending.load(Ordering::Relaxed) == sent {
+            let takes_all = sent != BLOCKED && sending.load(Ordering::Relaxed) == sent;
+            if requests.is_empty() && (takes_all || replaced) {
                 break;
             }
         }

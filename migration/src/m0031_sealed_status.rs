@@ -1,4 +1,4 @@
-//! A touchpoint carries a fingerprint of how far it is confirmed, a participant of a deal one of its role and status, a
+//! A deal's fingerprint covers how and when it ended. A touchpoint carries a fingerprint of how far it is confirmed, a participant of a deal one of its role and status, a
 //! payment file one of what it holds. Those of before are listed without one.
 
 use crate::ddl;
@@ -33,6 +33,12 @@ impl MigrationTrait for Migration {
 }
 
 const UP: &str = r#"
+INSERT INTO row_fingerprint (row_id, table_name, fingerprint)
+SELECT d.id, 'deal', NULL FROM deal d
+WHERE NOT EXISTS (SELECT 1 FROM row_fingerprint f WHERE f.row_id = d.id AND f.table_name = 'deal')
+;;
+UPDATE deal SET fingerprint = NULL
+;;
 ALTER TABLE touchpoint ADD COLUMN fingerprint {id}
 ;;
 UPDATE row_fingerprint SET fingerprint = NULL WHERE table_name = 'touchpoint'

@@ -135,6 +135,19 @@ pub fn domain(
     read.map_or((None, None), Address::into_parts)
 }
 
+/// The address of a customer whose domain may be known already: a page or a subdomain of it takes nothing from it.
+#[must_use]
+pub fn beside(
+    known: Option<&str>,
+    (domain, hint): (Option<String>, Option<String>),
+) -> (Option<String>, Option<String>) {
+    if domain.is_none() && known.is_some() && hint.as_deref() == known {
+        (hint, None)
+    } else {
+        (domain, hint)
+    }
+}
+
 /// A country code.
 pub fn country(faults: &mut Faults, path: &str, typed: Option<&str>) -> Option<String> {
     let code = typed.filter(|text| !text.trim().is_empty())?.trim();

@@ -112,7 +112,8 @@ fn apply(faults: &mut Faults, before: &customer::Model, patch: &Patch) -> custom
         Value(name) => (row.name, row.name_key) = claim::name(faults, "name", name),
     }
     if let Some(domain) = patch.domain.as_opt_deref() {
-        (row.domain, row.domain_hint) = claim::domain(faults, "domain", domain);
+        let typed = claim::domain(faults, "domain", domain);
+        (row.domain, row.domain_hint) = claim::beside(before.domain.as_deref(), typed);
     }
     if let Some(country) = patch.country.as_opt_deref() {
         row.country = claim::country(faults, "country", country);

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     customers::{
+        claim,
         identity::{address, block_keys, name_key},
         store::TREE,
     },
@@ -611,8 +612,8 @@ fn updated(
     after.name.clone_from(&facts.name);
     after.name_key = name_key(&facts.name);
     if gives("domain") {
-        after.domain.clone_from(&facts.domain);
-        after.domain_hint.clone_from(&facts.domain_hint);
+        let told = (facts.domain.clone(), facts.domain_hint.clone());
+        (after.domain, after.domain_hint) = claim::beside(before.domain.as_deref(), told);
     }
     if gives("country") {
         after.country.clone_from(&facts.country);

@@ -301,6 +301,15 @@ async fn a_page_on_a_host_is_a_hint_and_no_domain(t: TestApp) {
         shown(&own, "customerUpdate"),
         (json!("elm-moebel.de"), Value::Null)
     );
+    // A page and a subdomain of the domain that is known take nothing from it.
+    for address in ["https://elm-moebel.de/landing/1", "berlin.elm-moebel.de"] {
+        let page = update(&elm, address).await;
+        assert_eq!(
+            shown(&page, "customerUpdate"),
+            (json!("elm-moebel.de"), Value::Null),
+            "{address}"
+        );
+    }
     let shared = update(&elm, "https://apps.apple.com/de/app/elm/id1").await;
     assert_eq!(shown(&shared, "customerUpdate"), (Value::Null, Value::Null));
     assert_eq!(
