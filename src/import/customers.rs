@@ -208,7 +208,7 @@ impl Stored {
                     return Err(Fate::refused(
                         proof.field,
                         format!(
-                            "fits {} customers that were recorded without an external id: {names}. Give the right one this external id.",
+                            "matches {} customers that were recorded without an external id: {names}. Give the right one this external id.",
                             several.len()
                         ),
                     ));
@@ -367,7 +367,7 @@ fn decide(
         }
         return Fate::refused(
             proof.field,
-            format!("is that of the customer {holder:?}, which is recorded already"),
+            format!("belongs to the customer {holder:?}, which is already recorded"),
         );
     }
     if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
@@ -437,7 +437,7 @@ impl Writes {
             let giver = givers.rfind(|giver| *giver != name);
             if let Some(giver) = giver.filter(|_| !had.contains(&proof.key)) {
                 let text = format!(
-                    "{name:?} takes {} over from {giver:?}, which gave it up.",
+                    "{name:?} takes {} over from {giver:?}, which no longer has it.",
                     proof.shown()
                 );
                 self.remarks.push(Remark::note(draft.line, text));
@@ -470,8 +470,8 @@ impl Writes {
                 None => "the name of".to_owned(),
             };
             let text = format!(
-                "{:?} has {what} {} and is a customer of its own. If it is the same company, give the external id to the \
-                 record that is meant.",
+                "{:?} has {what} {} and is a customer of its own. If it is the same company, set the external id on \
+                 the existing record.",
                 draft.external_id,
                 names.join(", ")
             );

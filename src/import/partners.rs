@@ -176,7 +176,7 @@ impl Stored {
                 Err(Fate::refused(
                     "legal_name",
                     format!(
-                        "fits {} partners that were recorded without an external id: {}. Give the right one this external id.",
+                        "matches {} partners that were recorded without an external id: {}. Give the right one this external id.",
                         names.len(),
                         names.join(", ")
                     ),

@@ -137,7 +137,7 @@ async fn a_customer_that_looks_like_another_is_recorded_by_the_decision_of_a_per
     assert_eq!(
         message(first).await,
         format!(
-            "This may be a customer that is recorded: \"Schmidt GmbH\" ({schmidt}). Use that one, or create this one with \
+            "This may be an existing customer: \"Schmidt GmbH\" ({schmidt}). Use that one, or create this one with \
              `differentCustomer: true` if it is another company."
         )
     );
