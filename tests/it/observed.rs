@@ -297,7 +297,7 @@ async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp)
                 "The mail server rejected the email, or its address or content cannot be sent."
             )],
             vec![
-                json!("The content of this job cannot be read."),
+                json!("The payload of this job cannot be read."),
                 json!("Internal error. The log has the cause under this job's ID."),
             ],
         ]

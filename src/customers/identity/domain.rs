@@ -1,5 +1,5 @@
-//! What an address says about a company: `acme.co.uk` is its own out of `https://www.ACME.co.uk:8443/about`, whatever the
-//! spelling, and is only a hint out of `https://acme.co.uk/sellers/elm` or `elm.acme.co.uk`.
+//! What an address says about a company: `https://www.ACME.co.uk:8443/about` gives `acme.co.uk` as the company's own
+//! domain, in any spelling. `https://acme.co.uk/sellers/elm` and `elm.acme.co.uk` give it only as a hint.
 //!
 //! What may be registered is told by the Public Suffix List (publicsuffix.org), its private section
 //! included, so shops on a shared platform are different customers. International names take their

@@ -86,9 +86,9 @@ impl Failure {
     /// The database could not do the work at that time.
     pub const UNAVAILABLE: &'static str = "The database was busy or unavailable.";
     /// The payload is none of this kind.
-    pub const UNREADABLE: &'static str = "The content of this job cannot be read.";
+    pub const UNREADABLE: &'static str = "The payload of this job cannot be read.";
     /// The topic is none that the registry knows.
-    pub const UNKNOWN: &'static str = "This version of the server does not know this topic.";
+    pub const UNKNOWN: &'static str = "This version of the server does not support this topic.";
     /// Every attempt ended with its process.
     pub const ABANDONED: &'static str = "The worker stopped during every attempt.";
 

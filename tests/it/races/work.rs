@@ -379,8 +379,8 @@ async fn poison_does_not_keep_other_jobs_waiting(t: TestApp) {
             (at("topic"), at("lastError"))
         })
         .collect();
-    let unreadable = "The content of this job cannot be read.";
-    let unknown = "This version of the server does not know this topic.";
+    let unreadable = "The payload of this job cannot be read.";
+    let unknown = "This version of the server does not support this topic.";
     let expected = [
         ("event", unreadable),
         ("no such topic", unknown),
