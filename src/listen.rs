@@ -177,7 +177,7 @@ pub async fn serve(
             Ok((stream, peer)) => {
                 // Otherwise the second part of a response waits until the client acknowledges the first: 40 ms.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection that is gone already");
+                    tracing::debug!(%error, "the connection is already closed");
                 }
                 // Nobody makes room before another one is there: a connection that was just opened has yet to ask.
                 tokio::select! {
@@ -264,7 +264,7 @@ async fn converse(
         ended = connection.as_mut() => return note(ended),
         () = unheard => return tracing::debug!("a connection that asked nothing was closed"),
         () = place.replaced.cancelled() => {
-            tracing::debug!("a connection makes room for another");
+            tracing::debug!("closing a connection to make room for another");
             if !place.state.was_heard() {
                 return;
             }

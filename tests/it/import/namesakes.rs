@@ -1,4 +1,4 @@
-//! Names prove nothing: what an import does with companies of one name.
+//! How an import treats companies with the same name: a name alone identifies nobody.
 
 use ensemble::entity::{customer, partner, user::Role};
 use sea_orm::{EntityTrait, QueryOrder};
@@ -99,7 +99,7 @@ async fn a_name_alone_neither_blocks_nor_merges_a_customer(t: TestApp) {
         "c8 Falk Ges.m.b.H. -",
     ];
     assert_eq!(stored(&t).await, companies);
-    // Again every row is its own record, and there is nothing more to decide.
+    // A second import keeps every row a separate record and adds no warnings.
     let before = contents(&t).await;
     let again = files.import(&t).await;
     assert_eq!(
