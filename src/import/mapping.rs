@@ -450,7 +450,7 @@ impl WrittenSource {
             for field in ["closed_on", "expected_close_on"] {
                 if self.origin(field) != Origin::Nowhere {
                     let problem = format!(
-                        "is `{field}` and `expected_close_on` together; map either this or those two"
+                        "covers `{field}` and `expected_close_on`; map either this or those two"
                     );
                     faults.add(&format!("{path}.columns.close_date"), problem);
                     break;

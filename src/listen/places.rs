@@ -270,14 +270,14 @@ mod tests {
         let waiting = room();
         tokio::task::yield_now().await;
         assert!(silent.replaced.is_cancelled());
-        assert!(!waiting.is_finished(), "its file descriptor stays open until it closes");
+        assert!(!waiting.is_finished(), "it holds its file until it closes");
         drop(silent);
         waiting.await.unwrap();
         let third = places.take(address(4), 9).unwrap();
         let three = Asking::begin(&third.state);
         let waiting = room();
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished(), "every connection is being answered");
+        assert!(!waiting.is_finished(), "all are being answered");
         drop(two);
         tokio::task::yield_now().await;
         drop(one);

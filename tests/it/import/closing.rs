@@ -159,7 +159,7 @@ async fn one_column_is_not_two_dates(t: TestApp) {
         ),
         (
             "stage = \"stage\", close_date = \"a\", closed_on = \"b\"",
-            "files.0.columns.close_date: is `closed_on` and `expected_close_on` together; map either this or those two",
+            "files.0.columns.close_date: covers `closed_on` and `expected_close_on`; map either this or those two",
         ),
     ] {
         let files = Files::new(&mapping(columns), &[("deals.csv", "id,stage,n,a,b\n")]);
