@@ -22,7 +22,7 @@ const OTHERS: [(&str, &str, &str); 4] = [
     (
         "import/deals/mod.rs",
         "the import names another partner",
-        "stands at the participant that was removed",
+        "is stored with the participant that was removed",
     ),
     (
         "platform/hierarchy.rs",
