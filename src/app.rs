@@ -154,14 +154,14 @@ impl App {
         &self.0.tasks
     }
 
-    /// Tells the worker that there may be something to do in these lanes.
+    /// Notifies the worker that these lanes may have work.
     pub fn wake_worker(&self, lanes: impl IntoIterator<Item = JobLane>) {
         for lane in lanes {
             self.0.wake.of(lane).notify_one();
         }
     }
 
-    /// Waits until there may be something to do in a lane.
+    /// Waits until a lane may have work.
     pub async fn woken(&self, lane: JobLane) {
         self.0.wake.of(lane).notified().await;
     }

@@ -194,7 +194,7 @@ pub async fn put_back(
     without_checksum: bool,
 ) -> Result<Restored, BackupFault> {
     let target = database_file(url)?;
-    // A mistyped name leaves no trace.
+    // A mistyped name creates no files.
     let _ = tokio::fs::metadata(file)
         .await
         .map_err(|source| at(file, source))?;

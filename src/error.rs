@@ -29,8 +29,8 @@ pub enum Code {
     BadUserInput,
     /// The state of the object does not allow this move.
     IllegalTransition,
-    /// The customer is already registered or protected for a product family, or may be one that is recorded; `reasons` say
-    /// what matched.
+    /// The customer is already registered or protected for a product family, or may already be recorded. `reasons`
+    /// shows what matched.
     Conflict,
     /// Something with this unique value exists already.
     Duplicate,
@@ -174,7 +174,7 @@ impl Refusal {
     }
 }
 
-/// A path into an input as texts name it: `orderBy[0].field`.
+/// A path into an input as messages show it: `orderBy[0].field`.
 #[must_use]
 pub fn place(path: &[String]) -> String {
     let mut place = String::new();

@@ -88,7 +88,7 @@ events! {
     ExchangeRateRecorded = "exchange_rate.recorded" on rate_id: ExchangeRateId { number: i32 }
     /// A customer was recorded.
     CustomerCreated = "customer.created" on customer_id: CustomerId {}
-    /// A person decided that a new customer is none of those that look like it.
+    /// A person confirmed that a new customer is different from the similar ones.
     CustomerConflictDismissed = "customer.conflict_dismissed" on customer_id: CustomerId {}
     /// Facts about a customer changed: field names only.
     CustomerUpdated = "customer.updated" on customer_id: CustomerId { fields: Vec<String> }
@@ -175,7 +175,7 @@ events! {
     PayoutRunExecuting = "payout_run.executing" on run_id: PayoutRunId {}
     /// Every payment of a run is settled.
     PayoutRunCompleted = "payout_run.completed" on run_id: PayoutRunId {}
-    /// A partner was paid; the provider names the payment by this reference. Events of before have none.
+    /// A partner was paid. `reference` is the provider's reference for the payment; earlier events have none.
     PayoutPaid = "payout.paid" on payout_id: PayoutId { partner_id: PartnerId, reference: Option<String> }
     /// A payment failed; its amount is payable again.
     PayoutFailed = "payout.failed" on payout_id: PayoutId { partner_id: PartnerId }

@@ -1,4 +1,4 @@
-//! The background work of all domains: which kinds of jobs there are, and what is due by the clock.
+//! The background work of all domains: the kinds of jobs and the schedules.
 
 use chrono::TimeDelta;
 
@@ -27,7 +27,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<payouts::jobs::Resume>(),
 ];
 
-/// Everything that happens by itself.
+/// Every schedule.
 pub const SCHEDULES: &[Schedule] = &[
     every("protectionExpiry", TimeDelta::minutes(1), |tx| {
         Box::pin(deals::expiry::expire(tx))
@@ -81,7 +81,7 @@ pub fn kind(topic: &str) -> Option<&'static Kind> {
 /// Does the work of a claimed job.
 ///
 /// # Errors
-/// It failed, for now or for good.
+/// The job failed, temporarily or permanently.
 pub async fn run(app: &App, job: &Job) -> Result<Settled, Failure> {
     if job.is_spent() {
         return Err(Failure::permanent(Failure::ABANDONED));
@@ -92,12 +92,12 @@ pub async fn run(app: &App, job: &Job) -> Result<Settled, Failure> {
     }
 }
 
-/// A schedule that does in one unit of work what there is to do at one due time.
+/// A schedule that does all work of a due time in one unit of work.
 async fn whole(body: impl Future<Output = Result<()>>) -> Result<bool> {
     body.await.map(|()| false)
 }
 
-/// The whole trail is looked through by the sweep only: that takes longer the longer it is.
+/// Only the sweep scans the whole trail: the time it takes grows with the trail.
 async fn seal(tx: &Tx) -> Result<()> {
     audit::seal_since(tx, tx.now() - TimeDelta::hours(1), 5_000)
         .await
@@ -118,7 +118,7 @@ async fn sweep(tx: &Tx) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Topics and names are labels of metrics, and what due times are stored under.
+    /// Topics and names are metric labels, and due times are stored under them.
     #[test]
     fn what_runs_in_which_lane_and_how_often() {
         let kinds = KINDS

@@ -36,8 +36,8 @@ use places::{Asking, Place, Places};
 /// How much a server bears.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    /// Connections open at once. When they are all taken, one that never asked anything is closed for the next, or else the
-    /// one that has been idle the longest; while all are being answered the next waits.
+    /// The maximum number of open connections. At the limit, a connection that never sent a request is closed for the
+    /// next one, or else the one that has been idle longest. While all are being answered, the next one waits.
     pub connections: usize,
     /// Connections of one network address that are open at once, proxies excepted. The next one replaces the oldest that
     /// asks nothing, or is refused.
@@ -49,7 +49,7 @@ pub struct Patience {
     pub head: Duration,
     /// How long a client may take nothing of an answer.
     pub stalled: Duration,
-    /// How long, after the server was told to stop, a connection may take to end when nothing is being answered on it.
+    /// How long an idle connection may take to close after the server starts to shut down.
     pub farewell: Duration,
     /// Proxies, which connect for many clients.
     pub proxies: Arc<[AddressRange]>,
@@ -175,9 +175,9 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Otherwise the end of an answer in two parts waits until the client has acknowledged the first: 40 ms.
+                // Otherwise the second part of a response waits until the client acknowledges the first: 40 ms.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection that is gone already");
+                    tracing::debug!(%error, "the connection is already closed");
                 }
                 // Nobody makes room before another one is there: a connection that was just opened has yet to ask.
                 tokio::select! {
@@ -265,11 +265,11 @@ async fn converse(
         ended = connection.as_mut() => return note(ended),
         () = unheard => return tracing::debug!("a connection that asked nothing was closed"),
         () = place.replaced.cancelled() => {
-            tracing::debug!("a connection makes room for another");
+            tracing::debug!("closing a connection to make room for another");
             if !place.state.was_heard() {
                 return;
             }
-            // What is still on its way to the client of an earlier answer arrives, if the client takes it soon.
+            // The rest of an earlier response still reaches the client, if it reads it soon.
             connection.as_mut().graceful_shutdown();
             replaced = true;
         }
@@ -317,7 +317,7 @@ struct Patient {
     /// Counts what was sent, or is [`BLOCKED`].
     sending: Arc<AtomicU64>,
     sent: u64,
-    /// Its place, as long as it is an HTTP connection.
+    /// Its slot, while it is an HTTP connection.
     place: Weak<Place>,
 }
 
@@ -382,7 +382,7 @@ impl Drop for Patient {
     fn drop(&mut self) {
         let place = self.place.upgrade();
         let replaced = |place: &Arc<Place>| place.replaced.is_cancelled();
-        // Nothing was said to it, or another one needs the file at once.
+        // No response was begun, or another connection needs the file descriptor at once.
         if self.heard_out || self.sent == 0 || place.as_ref().is_some_and(replaced) {
             return;
         }

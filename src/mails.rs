@@ -62,7 +62,7 @@ impl BackgroundJob for Letter {
     }
 }
 
-/// A link that a person waits for goes out before everything else, and what a whole month of partners is told after it.
+/// Links that a person is waiting for are sent first, monthly statements last.
 const fn priority(event: &Event) -> Priority {
     match event {
         Event::UserInvited { .. } | Event::PasswordResetRequested { .. } => Priority::High,

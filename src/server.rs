@@ -101,7 +101,7 @@ async fn open_within(
             return Err(MigrationFault::Older(url.parse()?).into());
         }
     }
-    // Nothing is created before it is known that this command may: neither a folder nor a secret.
+    // Creates neither a folder nor a secret until it is known that this command may.
     let secret = if opening == Opening::AsItIs {
         config.secret.clone()
     } else {
@@ -144,14 +144,14 @@ async fn open_within(
     if rewritten > 0 {
         tracing::info!(
             customers = rewritten,
-            "the forms by which customers are compared were brought up to date"
+            "updated the canonical forms of customers"
         );
     }
     let rewritten = partners::forms::bring_up_to_date(&app).await?;
     if rewritten > 0 {
         tracing::info!(
             partners = rewritten,
-            "the registration numbers of partners were brought up to date"
+            "updated the registration numbers of partners"
         );
     }
     Ok(app)

@@ -273,10 +273,10 @@ impl Tx {
         Ok(written)
     }
 
-    /// Puts these rows in the place of those with the same keys, in bulk; each must still have the version before.
+    /// Replaces the rows with the same keys, in bulk; each must still have the previous version.
     ///
     /// # Errors
-    /// `STALE_OBJECT` when somebody else changed one of them.
+    /// `STALE_OBJECT` when one of them was changed in the meantime.
     pub async fn replace_all<M>(&self, rows: Vec<M>) -> Result<()>
     where
         M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
@@ -310,7 +310,7 @@ impl Tx {
         take(&self.fingerprints)
     }
 
-    /// Commits; returns the lanes in which there is background work to do now.
+    /// Commits; returns the lanes that now have work.
     async fn commit(self) -> Result<BTreeSet<JobLane>> {
         let events = take(&self.recorded);
         let enqueued = take(&self.enqueued);
@@ -358,7 +358,7 @@ impl Tx {
     }
 }
 
-/// What happens where a row has its key already: all other columns are replaced, one version after the other.
+/// On a key conflict, all other columns are replaced if the stored version is the previous one.
 fn replacing<E: EntityTrait>() -> Result<OnConflict> {
     let keys: Vec<E::Column> = E::PrimaryKey::iter()
         .map(PrimaryKeyToColumn::into_column)

@@ -1,10 +1,10 @@
-//! The worker: runs what is due by the clock and what waits in the queue, until it is told to stop.
+//! The worker: runs the schedules and the queued jobs until it is stopped.
 //!
-//! Each lane has a pool of runners that takes the next job as soon as one of them is free, and each schedule has a loop
-//! of its own. So nothing that hangs or takes long delays more than its own lane, and a schedule delays no other.
+//! Each lane has a pool of runners and starts the next job as soon as a runner is free. Each schedule has its own loop.
+//! So a slow or hanging job delays only its own lane, and a slow schedule delays no other.
 //!
-//! Any number of workers may run beside each other. A due time belongs to the one that inserts its row; a job to the one
-//! that holds its lease.
+//! Any number of workers may run in parallel. A due time belongs to the one that inserts its row, a job to the one that
+//! holds its lease.
 
 use std::{
     collections::BTreeMap,
@@ -108,8 +108,8 @@ impl Pool {
         self.running.len() >= self.runners
     }
 
-    /// Claims as many due jobs as there are free runners, because what waited behind others would outlive its lease;
-    /// returns how many.
+    /// Claims as many due jobs as there are free runners, because the lease of a job waiting for a runner could expire.
+    /// Returns how many.
     async fn refill(&mut self) -> Result<usize> {
         if self.is_full() {
             return Ok(0);
@@ -148,9 +148,9 @@ async fn serve(app: App, lane: JobLane, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match pool.refill().await {
             Ok(_) => failing = false,
-            // Said once, however long it lasts.
+            // Logged once per outage.
             Err(error) if !failing => {
-                tracing::error!(lane = label(lane), %error, "no jobs of this lane can be claimed");
+                tracing::error!(lane = label(lane), %error, "cannot claim jobs of this lane");
                 failing = true;
             }
             Err(_) => {}
@@ -185,8 +185,8 @@ async fn handle(app: &App, job: &Job) {
     }
 }
 
-/// Does the work of a claimed job, which settles it; a job that fails or panics is put back or given up, and takes
-/// nothing else with it.
+/// Runs a claimed job, which settles itself. A job that fails or panics is retried or becomes a dead letter, and does
+/// not affect other jobs.
 ///
 /// # Errors
 /// The database failed: the job comes back when its lease ends.
@@ -198,13 +198,13 @@ pub async fn attempt(
     let started = Instant::now();
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the job panicked").into()));
-    // A label of bounded number.
+    // Bounds the number of labels.
     let label = jobs::kind(&job.topic).map_or("other", |kind| kind.topic);
     let Err(failure) = outcome else {
         telemetry::job(label, Outcome::Done, started.elapsed());
         return Ok(());
     };
-    // The one line about this attempt. The API shows a fixed sentence, never the cause: it may quote anything.
+    // The only line about this attempt. The API shows a fixed sentence, never the cause, which may quote anything.
     tracing::warn!(
         job = %job.id,
         topic = job.topic,
@@ -268,7 +268,7 @@ pub async fn run_schedules(app: &App, taken: &mut Taken) -> Result<()> {
     first_error.map_or(Ok(()), Err)
 }
 
-/// Runs a schedule at its due times until `stop`, with longer and longer pauses while it fails.
+/// Runs a schedule at its due times until `stop`, with increasing pauses while it fails.
 async fn repeat(app: App, schedule: &'static Schedule, stop: CancellationToken) {
     let (mut last, mut pause) = (None, IDLE);
     while !stop.is_cancelled() {
@@ -327,7 +327,7 @@ async fn measure(app: App, stop: CancellationToken) {
     }
 }
 
-/// A lane as a label of metrics and of the log.
+/// A lane as a label for metrics and logs.
 const fn label(lane: JobLane) -> &'static str {
     match lane {
         JobLane::Money => "money",

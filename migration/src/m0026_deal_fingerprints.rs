@@ -1,5 +1,5 @@
-//! A deal carries a fingerprint of what it is worth, to whom, under which rules, and how and when it ended; deals of
-//! before are listed without one.
+//! A deal has a fingerprint of its value, its parties, its rules, and how and when it ended. Earlier deals are listed
+//! without one.
 
 use crate::ddl;
 use sea_orm_migration::{

@@ -1,5 +1,5 @@
-//! A deal's fingerprint covers how and when it ended. A touchpoint carries a fingerprint of how far it is confirmed, a participant of a deal one of its role and status, a
-//! payment file one of what it holds. Those of before are listed without one.
+//! A deal's fingerprint covers how and when it ended. Touchpoints have a fingerprint of their confirmation, deal
+//! participants of their role and status, and payment files of their content. Earlier rows are listed without one.
 
 use crate::ddl;
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};
@@ -24,7 +24,7 @@ impl MigrationTrait for Migration {
         ddl::refuse(manager, "row_fingerprint", "UPDATE").await
     }
 
-    /// What touchpoints said when they were written is not known any more.
+    /// The original values of touchpoints can no longer be restored.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         ddl::allow(manager, "row_fingerprint", "DELETE").await?;
         ddl::run(manager, DOWN).await?;

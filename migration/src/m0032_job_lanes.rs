@@ -1,5 +1,5 @@
-//! Jobs wait in lanes, each with runners of its own, and have a priority within their lane. What failed is told by a fixed
-//! sentence: texts that quote what a server answered are replaced.
+//! Jobs wait in lanes, each with its own runners, and have a priority within their lane. A failure is shown as a fixed
+//! sentence: texts that quote a server's answer are replaced.
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager},
@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A process of the version before writes no lane: what it enqueues while it is replaced waits with the events.
+/// A process of the previous version writes no lane: what it enqueues during the upgrade waits with the events.
 const UP: &[&str] = &[
     "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT 'BULK' CHECK (lane IN ('MONEY', 'BULK', 'MAIL'))",
     "ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1",

@@ -1,5 +1,5 @@
-//! The domain of an address that may be another company's: a page below a host, or a host under an unknown subdomain. It
-//! proves nothing, and customers that have it in common are shown to a person.
+//! The domain of an address that may belong to another company: a page below a host, or an unknown subdomain. It does
+//! not identify a customer; customers that share it are left to a reviewer.
 
 use crate::ddl;
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};

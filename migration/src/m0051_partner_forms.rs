@@ -1,5 +1,5 @@
-//! What the registration numbers of partners are compared by has a version, as that of customers has. Rows of an earlier
-//! one are rewritten when the program starts.
+//! The canonical form of partners' registration numbers has a version, like that of customers. Rows in an earlier form
+//! are rewritten at startup.
 
 use crate::ddl;
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};

@@ -124,7 +124,7 @@ impl Tx {
         Ok(written.then_some(Held(row)))
     }
 
-    /// Writes what `edit` changes on many rows, in bulk.
+    /// Applies `edit` to many rows and saves them in bulk.
     ///
     /// # Errors
     /// `STALE_OBJECT` when one of them was saved since it was loaded.

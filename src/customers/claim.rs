@@ -39,7 +39,7 @@ pub struct Claim {
     pub name_key: String,
     /// The registrable domain.
     pub domain: Option<String>,
-    /// The domain of an address that may be another company's.
+    /// The domain of an address that may belong to another company.
     pub domain_hint: Option<String>,
     /// ISO 3166-1 alpha-2.
     pub country: Option<String>,
@@ -124,7 +124,8 @@ pub fn name(faults: &mut Faults, path: &str, typed: &str) -> (String, String) {
     (name, key)
 }
 
-/// The registrable domain of an address, as the company's own or as a hint; neither for a host that many share.
+/// The registrable domain of an address, as the company's own or as a hint. Hosts that many companies share give
+/// neither.
 pub fn domain(
     faults: &mut Faults,
     path: &str,

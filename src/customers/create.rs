@@ -24,7 +24,7 @@ use crate::{
 pub const MAX_EMPLOYEES: i64 = 100_000_000;
 /// The most characters of a key in another system.
 pub const KEY: usize = 200;
-/// How many of the customers that look like a new one are named.
+/// How many similar customers the error lists.
 const NAMED: usize = 3;
 
 /// A customer to be recorded.
@@ -40,7 +40,7 @@ pub struct Create {
     pub parent: Option<CustomerId>,
     /// Its key in another system; unique.
     pub external_id: Option<String>,
-    /// Whether the caller has compared it with the customers that look like it, and it is another company.
+    /// Whether the caller confirmed that it is a different company from the similar customers.
     pub different_customer: bool,
 }
 
@@ -49,8 +49,8 @@ pub struct Create {
 /// # Errors
 /// `FORBIDDEN` for everybody but the vendor's administrators and alliance managers; `BAD_USER_INPUT` with every fault
 /// at its field; `NOT_FOUND` at `parentId`; `DUPLICATE` at `domain`, `registrationNumber` or `externalId`; `CONFLICT` at
-/// `differentCustomer` when a customer looks like it and the caller has not decided that it is another one. Records
-/// `customer.created`, and `customer.conflict_dismissed` for such a decision.
+/// `differentCustomer` when a similar customer exists and the caller has not confirmed that it is a different one.
+/// Records `customer.created`, and `customer.conflict_dismissed` for such a confirmation.
 pub async fn create(tx: &Tx, command: Create) -> Result<Held<customer::Entity>> {
     tx.actor().may(Action::CustomerManage)?;
     let mut faults = Faults::default();
@@ -124,7 +124,7 @@ pub(super) fn proof(claim: &Claim, known: &customer::Model) -> &'static str {
     }
 }
 
-/// Customers look like the new one, and only a person can say whether it is one of them.
+/// The refusal when similar customers exist and a person has to decide whether the new one is one of them.
 fn undecided(alike: &[Lookalike]) -> Error {
     let named = alike.iter().take(NAMED).map(|(other, ..)| {
         let id = other.id.to_string();
@@ -135,7 +135,7 @@ fn undecided(alike: &[Lookalike]) -> Error {
         named = format!("{named} and {more} more");
     }
     let message = format!(
-        "This may be a customer that is recorded: {named}. Use that one, or create this one with \
+        "This may be an existing customer: {named}. Use that one, or create this one with \
          `differentCustomer: true` if it is another company."
     );
     let reasons: BTreeSet<_> = alike

@@ -29,7 +29,7 @@ pub struct Resolved {
     pub lookalikes: Vec<Lookalike>,
 }
 
-/// A customer that looks like another one, the outcome of the comparison, and its reasons.
+/// A similar customer, the outcome of the comparison, and its reasons.
 pub type Lookalike = (customer::Model, MatchOutcome, MatchReasons);
 
 /// Finds the customer by registrable domain or by registration number, else makes it; safe under any number of parallel
@@ -138,7 +138,7 @@ pub(super) async fn insert(
     Ok(added)
 }
 
-/// The customers of which only a person can say whether they are this one.
+/// The similar customers about which a person has to decide.
 pub(super) async fn undecided(
     tx: &Tx,
     row: &customer::Model,
@@ -149,8 +149,8 @@ pub(super) async fn undecided(
     Ok(found)
 }
 
-/// Whether a person has to decide if two customers that look alike are one: not where each is known by a domain of its
-/// own, unless something else proves that they are.
+/// Whether a person has to decide if two similar customers are the same. Not if each has its own domain, unless
+/// something else proves that they are the same.
 #[must_use]
 pub fn leaves_a_doubt(
     one: &customer::Model,

@@ -165,7 +165,7 @@ impl Close<'_> {
         deal: &Held<deal::Entity>,
         edit: impl FnOnce(&mut deal::Model),
     ) -> Result<Held<deal::Entity>> {
-        // A win may be entered days later; the log of the stages still runs forward.
+        // A win may be entered days later, but the stage history must stay in order.
         let entered = self.at.max(store::last_move_at(tx, deal).await?);
         advance::log(tx, deal, self.stage, entered).await?;
         tx.save(deal, |row| {

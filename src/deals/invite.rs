@@ -22,7 +22,7 @@ use crate::{
     tx::Tx,
 };
 
-/// A participant under its lock.
+/// A locked participant.
 type Live = Held<deal_participant::Entity>;
 
 /// The most roles of partners on one deal, those who left included.
@@ -235,7 +235,7 @@ async fn locked(tx: &Tx, id: DealParticipantId) -> Result<(deal::Model, Live)> {
     let seen = deal_participant::Entity::seen_by(tx.actor()).filter(Column::Id.eq(id));
     let seen = seen.one(tx).await?;
     let seen = seen.ok_or_else(|| Error::not_found(deal_participant::Entity::ARGUMENT))?;
-    // Whether the participant still sees it or not.
+    // Whether or not the participant can still see it.
     let deal = tx.lock(deal::Entity::find_by_id(seen.deal_id)).await?.pop();
     let deal = deal.ok_or_else(|| Error::internal("a participant without a deal"))?;
     Ok((deal.into_row(), tx.load_seen(id).await?))

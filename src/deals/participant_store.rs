@@ -29,7 +29,7 @@ impl Versioned for deal_participant::Entity {
     const UPDATED_AT: Option<Self::Column> = Some(deal_participant::Column::UpdatedAt);
 }
 
-/// Invitations whose time is over, at most [`crate::tx::CHUNK`].
+/// Expired invitations, at most [`crate::tx::CHUNK`].
 pub fn lapsed_invitations(now: DateTime<Utc>) -> Select<deal_participant::Entity> {
     deal_participant::Entity::find()
         .filter(deal_participant::Column::Status.eq(ParticipantStatus::Invited))

@@ -97,7 +97,7 @@ async fn take_back(
         let left = deal.currency.decimal(left);
         return Err(Refusal::input(
             "amount.amount",
-            format!("must be at most {left}, which is what is left of the deal"),
+            format!("must be at most {left}, the deal's remaining value"),
         )
         .into());
     }

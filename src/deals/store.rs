@@ -116,7 +116,7 @@ pub fn deals_of(partner: PartnerId) -> Condition {
         .add(deal::Column::Id.in_subquery(joined.into_query()))
 }
 
-/// The registration from which a deal was made, if there is one.
+/// The registration that a deal was created from, if any.
 pub fn registration_of(deal: DealId) -> Select<deal_registration::Entity> {
     deal_registration::Entity::find().filter(deal_registration::Column::DealId.eq(deal))
 }

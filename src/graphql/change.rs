@@ -90,8 +90,8 @@ pub trait Changes {
         U: for<'t> UseCase<'t, C, Output = T>,
         T: Serialize + DeserializeOwned + Send + 'static;
 
-    /// As [`Changes::run_once`], and shows the row that the use case saved. For mutations that show more than it; all others
-    /// use [`Changes::change_once`].
+    /// Like [`Changes::run_once`], but returns the row that the use case saved. For mutations that return more than
+    /// that row; all others use [`Changes::change_once`].
     fn saved_once<T, C, U>(
         &self,
         name: &'static str,

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 
 use crate::error::Code;
 
-/// Errors of one document that are listed.
+/// The maximum number of errors listed for one document.
 pub const MOST_ERRORS: usize = 20;
 
 /// The name under which one request is found in the logs; sent back as `x-request-id` and in every error.
@@ -135,7 +135,7 @@ pub struct Refusal {
     pub position: Option<Pos>,
     /// When it is worth trying again; only for `THROTTLED`.
     pub retry_after: Option<Duration>,
-    /// What else is wrong with the same document.
+    /// Further errors in the same document.
     pub more: Vec<Self>,
 }
 
@@ -151,7 +151,7 @@ impl Refusal {
         }
     }
 
-    /// All of them as one; none of none.
+    /// Combines the refusals into one; none if there are none.
     #[must_use]
     pub fn all(refusals: Vec<Self>) -> Option<Self> {
         let mut refusals = refusals.into_iter();
@@ -213,7 +213,7 @@ pub fn refused(response: &Response) -> Option<Cause> {
 /// (the document does not fit the schema, an argument cannot be read) or unexpected: those are logged and hidden.
 #[must_use]
 pub fn finish(mut response: Response, request_id: &RequestId) -> Response {
-    // A document with an error in every field is not answered with a page about each.
+    // Limits the response to a document with an error in every field.
     if response.errors.len() > MOST_ERRORS
         && let Some(cause) = refused(&response)
     {

@@ -228,7 +228,7 @@ pub struct Admitted {
     /// What it is.
     pub kind: OperationType,
     cost: Cost,
-    /// When it was asked.
+    /// When the request arrived.
     asked: Instant,
     caller: Arc<str>,
     words: Words,
@@ -444,7 +444,7 @@ impl Transport {
     }
 }
 
-/// The kind of requests that are refused before it is known what they ask for, or because of how they do.
+/// The kind of requests that are rejected before their operation is known, or because of their form.
 const INVALID: &str = "invalid";
 
 fn label(kind: OperationType) -> &'static str {
@@ -455,7 +455,7 @@ fn label(kind: OperationType) -> &'static str {
     }
 }
 
-/// Counts an answer by the kind of its request and by how it ended.
+/// Counts a response by request kind and outcome.
 fn count(kind: &'static str, response: &Response, since: Instant) {
     let codes = response
         .errors
@@ -471,7 +471,7 @@ fn count(kind: &'static str, response: &Response, since: Instant) {
     telemetry::request(kind, outcome, since.elapsed());
 }
 
-/// The answer to a request that was not even read.
+/// The response to a request that was rejected unread.
 pub(super) fn turned_away(refusal: Refusal, id: &RequestId) -> Response {
     let response = finish(refusal.into_response(), id);
     count(INVALID, &response, Instant::now());

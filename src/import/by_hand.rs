@@ -21,7 +21,7 @@ pub struct ByHand {
     numbers: HashMap<String, Vec<(PartnerId, Option<String>)>>,
 }
 
-/// A partner of a name, and what may tell it from another one of that name.
+/// A partner with a given name, and the facts that may distinguish it from another one with that name.
 #[derive(Debug)]
 struct Named {
     id: PartnerId,
@@ -31,7 +31,7 @@ struct Named {
 }
 
 impl Named {
-    /// Whether it and a row of its name have different numbers, domains of their own, or countries.
+    /// Whether it differs from a row with its name in number, own domain or country.
     fn is_apart(&self, marks: Marks<'_>, domain: Option<&str>) -> bool {
         let differ = |one: &Option<String>, other: Option<&str>| {
             one.is_some() && other.is_some() && one.as_deref() != other
@@ -103,8 +103,8 @@ impl ByHand {
         Ok(found)
     }
 
-    /// Those that a row may mean, and by what it is recognised: an equal registration number decides alone. A legal name
-    /// means a partner only where nothing tells the two apart.
+    /// The partners that a row may match, and by what. An equal registration number decides alone. A legal name matches
+    /// only if no other fact differs.
     pub fn of(&self, marks: Marks<'_>) -> Vec<(PartnerId, &'static str)> {
         let holders = marks
             .registration_number
@@ -128,7 +128,7 @@ impl ByHand {
         found
     }
 
-    /// Those of the legal name of a row that something else tells from it.
+    /// The partners with the legal name of a row that differ from it in another fact.
     pub fn told_apart(&self, marks: Marks<'_>) -> Vec<PartnerId> {
         let domain = marks.website.and_then(domain);
         let apart = self.named(marks.legal_name).iter();

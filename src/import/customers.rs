@@ -1,14 +1,14 @@
-//! Customers from a file: one record each, known again by its external id, by its domain and by its registration number.
+//! Customers from a file: one record each, identified by external id, domain or registration number.
 //!
-//! A customer that was recorded before under the same domain or number, and that has no external id yet, is the one
-//! meant and gets the id; the report says so. Where another external id has it already the row is refused: two records
-//! of the other system are one customer here.
+//! An existing customer with the same domain or number and no external id yet is matched and gets the id; the report
+//! has a note. If it already has another external id, the row is refused: two records of the other system are one
+//! customer here.
 //!
-//! A name proves nothing. A row whose name other customers have is a customer of its own, as two accounts of the other
-//! system are, and the report has a warning: a person decides.
+//! A name alone does not identify a customer. A row that shares its name with other customers becomes a separate
+//! customer, like the accounts in the other system. The report has a warning, and a person decides.
 //!
 //! A domain or a number may move from one customer to another within a file. The row that claims it waits for the row
-//! that gives it up, wherever that is, so that the order of rows decides nothing.
+//! that releases it, wherever that is, so the order of rows does not matter.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -37,7 +37,7 @@ use crate::{
     tx::{CHUNK, Tx, Work},
 };
 
-/// How many customers of a name a warning names.
+/// How many customers with the same name a warning lists.
 const NAMED: usize = 3;
 
 /// What a row says about a customer.
@@ -85,7 +85,7 @@ fn name(cells: &mut Cells<'_>) -> String {
     name
 }
 
-/// The domain of the customer's own, or one that is a hint.
+/// The customer's own domain, or a hint.
 fn domain(cells: &mut Cells<'_>) -> (Option<String>, Option<String>) {
     match cells.raw("domain").map(address) {
         Some(Ok(address)) => address.into_parts(),
@@ -97,21 +97,21 @@ fn domain(cells: &mut Cells<'_>) -> (Option<String>, Option<String>) {
     }
 }
 
-/// What no two customers may share.
+/// A value that no two customers may share.
 struct Proof {
-    /// The field that says it.
+    /// The field of the value.
     field: &'static str,
-    /// What it is, as a key: a domain, or a number behind a `#`.
+    /// The value as a key: a domain, or `#` and a number.
     key: String,
 }
 
 impl Proof {
-    /// Whether a customer of this country may have it beside one of another: registers are kept by countries.
+    /// Whether customers of different countries may both have it: registers are national.
     fn is_apart(&self, one: Option<&str>, other: Option<&str>) -> bool {
         self.field == NUMBER && matches!((one, other), (Some(one), Some(other)) if one != other)
     }
 
-    /// As a report shows it.
+    /// The value as a report shows it.
     fn shown(&self) -> &str {
         self.key.trim_start_matches('#')
     }
@@ -119,7 +119,7 @@ impl Proof {
 
 const NUMBER: &str = "registration_number";
 
-/// What a customer is known by, the surest first.
+/// What identifies a customer, the most reliable first.
 fn proofs(customer: &customer::Model) -> Vec<Proof> {
     let domain = customer.domain.iter().map(|domain| Proof {
         field: "domain",
@@ -132,14 +132,14 @@ fn proofs(customer: &customer::Model) -> Vec<Proof> {
     domain.chain(number).collect()
 }
 
-/// Whether two states of a customer are known by the same.
+/// Whether two states of a customer have the same identifying values.
 fn known_by_the_same(one: &customer::Model, other: &customer::Model) -> bool {
     one.domain == other.domain
         && one.registration_number == other.registration_number
         && one.country == other.country
 }
 
-/// What customers may have in common without being one: the name, and the host of an address, behind an `@`.
+/// What different customers may have in common: the name, and `@` with the host of an address.
 fn hints(customer: &customer::Model) -> BTreeSet<String> {
     let hosts = [&customer.domain, &customer.domain_hint];
     let hosts = hosts.into_iter().flatten();
@@ -209,7 +209,7 @@ impl Stored {
                     return Err(Fate::refused(
                         proof.field,
                         format!(
-                            "fits {} customers that were recorded without an external id: {names}. Give the right one this external id.",
+                            "matches {} customers that were recorded without an external id: {names}. Give the right one this external id.",
                             several.len()
                         ),
                     ));
@@ -228,11 +228,11 @@ struct Writes {
     /// Changed customers whose name is another one.
     renamed: Vec<CustomerId>,
     block_keys: Vec<customer_block_key::Model>,
-    /// Who is known by what after this unit of work.
+    /// The customer of each identifying value after this unit of work.
     proofs: HashMap<String, Vec<Claimant>>,
-    /// Who has which name, and an address at which host, after this unit of work.
+    /// The customers of each name and host after this unit of work.
     namesakes: HashMap<String, Vec<Namesake>>,
-    /// The customers that were decided about.
+    /// The customers whose rows have been decided.
     decided: HashSet<CustomerId>,
     remarks: Vec<Remark>,
     /// Customers without an external id that got it.
@@ -368,7 +368,7 @@ fn decide(
         }
         return Fate::refused(
             proof.field,
-            format!("is that of the customer {holder:?}, which is recorded already"),
+            format!("belongs to the customer {holder:?}, which is already recorded"),
         );
     }
     if let Err(fault) = writes.lineage.hang(after.id, after.parent_id) {
@@ -411,7 +411,7 @@ fn decide(
 }
 
 impl Writes {
-    /// Says what a reader of the report cannot see from the counts: that a row took over a record, a domain or a number.
+    /// Adds the notes that the counts do not show: a row took over a record, a domain or a number.
     fn remark(
         &mut self,
         ground: &Ground,
@@ -438,7 +438,7 @@ impl Writes {
             let giver = givers.rfind(|giver| *giver != name);
             if let Some(giver) = giver.filter(|_| !had.contains(&proof.key)) {
                 let text = format!(
-                    "{name:?} takes {} over from {giver:?}, which gave it up.",
+                    "{name:?} takes {} over from {giver:?}, which no longer has it.",
                     proof.shown()
                 );
                 self.remarks.push(Remark::note(draft.line, text));
@@ -446,8 +446,8 @@ impl Writes {
         }
     }
 
-    /// Warns of a row that brings a name or a host which other customers have: only a person can say whether they are
-    /// one. Two that have a domain of their own each are told apart by it.
+    /// Warns about a row that adds a name or a host that other customers have: a person has to decide whether they are
+    /// the same. Customers that each have their own domain are different.
     fn compare(
         &mut self,
         ground: &Ground,
@@ -471,8 +471,8 @@ impl Writes {
                 None => "the name of".to_owned(),
             };
             let text = format!(
-                "{:?} has {what} {} and is a customer of its own. If it is the same company, give the external id to the \
-                 record that is meant.",
+                "{:?} has {what} {} and is a customer of its own. If it is the same company, set the external id on \
+                 the existing record.",
                 draft.external_id,
                 names.join(", ")
             );
@@ -481,7 +481,7 @@ impl Writes {
         }
     }
 
-    /// The other customers that have a name or a host, as a report names them.
+    /// The other customers with a name or a host, as a report names them.
     fn alike(
         &self,
         ground: &Ground,
@@ -494,7 +494,7 @@ impl Writes {
             let by_id = row.external_id.as_ref();
             let decided = known.adopted.contains(&row.id.uuid())
                 || by_id.is_some_and(|id| known.customers.contains_key(id));
-            // What a dry run decided about before is stored as it was.
+            // A dry run leaves the stored rows unchanged.
             self.decided.contains(&row.id) || (ground.dry_run && decided)
         };
         let stored = stored.by_hint.get(hint).into_iter().flatten();
@@ -539,7 +539,7 @@ impl Writes {
     }
 }
 
-/// Another customer that is known by what the row claims anew, by its external id or name.
+/// The other customer that has a value the row newly claims, by external id or name.
 fn holder(
     ground: &Ground,
     stored: &Stored,
@@ -563,7 +563,7 @@ fn holder(
         if let Some(other) = promised {
             return Some((proof, other.customer.clone()));
         }
-        // What a dry run would have changed is still stored.
+        // A dry run has not changed the stored rows.
         let givers = ground.known.given_up.get(&proof.key);
         let gave_up = |row: &customer::Model| {
             let by_id = row.external_id.as_ref().zip(givers);

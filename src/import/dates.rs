@@ -48,7 +48,7 @@ pub fn check_format(format: &str, two_digit_years_from: Option<i32>) -> Result<(
         .find_map(|item| literal(item).filter(|text| is_zone(text)))
     {
         return Err(format!(
-            "has the zone {zone:?} in its text, which would say nothing; use %z for offsets, or `time_zone`"
+            "has the zone {zone:?} as literal text, which would be ignored; use %z for offsets, or `time_zone`"
         ));
     }
     if has(short) && two_digit_years_from.is_none() {

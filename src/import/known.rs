@@ -37,7 +37,7 @@ pub struct Holder {
     pub name: String,
 }
 
-/// Who has what no two customers share.
+/// The owner of a value that no two customers may share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
     /// The external id of the customer, or its name where it has none.
@@ -46,12 +46,12 @@ pub struct Claimant {
     pub country: Option<String>,
 }
 
-/// A customer of a name, or with an address at a host.
+/// A customer with a given name, or with an address at a given host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namesake {
     /// The external id of the customer, or its name where it has none.
     pub customer: String,
-    /// Whether it is known by a domain of its own.
+    /// Whether it has its own domain.
     pub has_domain: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Known {
     /// What no two customers may share (a domain, or a registration number of a country), with those who have it:
     /// those that a dry run would have made.
     pub customer_proofs: HashMap<String, Vec<Claimant>>,
-    /// What customers gave up in this import, by what it is, with the external ids of those that had it.
+    /// The values that customers lost in this import, with the external ids of their previous owners.
     pub given_up: HashMap<String, Vec<String>>,
     /// The customers of each name, and at each host, that a dry run would have made or changed.
     pub namesakes: HashMap<String, Vec<Namesake>>,

@@ -416,7 +416,7 @@ impl WrittenSource {
             .keys()
             .filter(|field| self.constants.contains_key(*field))
         {
-            faults.add(&format!("{path}.constants.{field}"), "is a column already");
+            faults.add(&format!("{path}.constants.{field}"), "is already a column");
         }
         self.check_shared(path, faults);
         for field in self.entity.required() {
@@ -450,7 +450,7 @@ impl WrittenSource {
             for field in ["closed_on", "expected_close_on"] {
                 if self.origin(field) != Origin::Nowhere {
                     let problem = format!(
-                        "is `{field}` and `expected_close_on` in one; map either it or them"
+                        "covers `{field}` and `expected_close_on`; map either this or those two"
                     );
                     faults.add(&format!("{path}.columns.close_date"), problem);
                     break;

@@ -49,7 +49,7 @@ pub enum NumberFault {
     #[error("{0:?} names two currencies")]
     TwoCurrencies(String),
     /// Digits of several scripts, or of one that is not read.
-    #[error("{0:?} has digits of several scripts or of one that is not read; write 0 to 9")]
+    #[error("{0:?} has digits of several scripts or of an unsupported one; write 0 to 9")]
     Digits(String),
     /// Far too long.
     #[error("is longer than any number")]

@@ -3,11 +3,11 @@
 //!
 //! An import never moves a known partner in its life; that takes a decision with a reason.
 //!
-//! A partner that a person recorded before without an external id is the one meant where its registration number is
-//! equal, or else its website has the same registrable domain or its legal name is the same and nothing tells the two
-//! apart: another number, another domain, another country. It gets the external id, and the report says so; of one that
-//! is told apart the report warns. Where several fit, the row is refused, because only a person can say which. So is a
-//! row whose registration number another partner of its country has.
+//! A partner that was recorded manually without an external id matches a row with the same registration number.
+//! Otherwise it matches by the registrable domain of its website, or by its legal name unless the number, domain or
+//! country differs. It gets the external id, and the report has a note. If only the legal name is the same, the report
+//! has a warning. If several partners match, the row is refused, because a person has to decide. A row with the
+//! registration number of another partner of its country is also refused.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -176,7 +176,7 @@ impl Stored {
                 Err(Fate::refused(
                     "legal_name",
                     format!(
-                        "fits {} partners that were recorded without an external id: {}. Give the right one this external id.",
+                        "matches {} partners that were recorded without an external id: {}. Give the right one this external id.",
                         names.len(),
                         names.join(", ")
                     ),

@@ -148,7 +148,7 @@ fn decide(
     });
     let mut after = updated(tx, ground, before, draft);
     if let Some(holder) = holder(ground, stored, &after, learned) {
-        return Fate::refused("sku", format!("is that of the product {holder:?}"));
+        return Fate::refused("sku", format!("belongs to the product {holder:?}"));
     }
     after.family_id = family(tx, ground, stored, &draft.facts.family, writes, learned);
     learned

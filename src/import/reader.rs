@@ -332,7 +332,7 @@ impl Table {
             && record.is_joined_rows(width)
         {
             return Err(format!(
-                "{}, and each of these lines has the {width} columns of a row: none of them is imported. Is a quote missing on line {} or too many on line {}?",
+                "{}, and each of these lines has the {width} columns of a row. None of them is imported. Is a quote missing on line {} or too many on line {}?",
                 from_line_to_line(cell),
                 cell.opened,
                 cell.closed
@@ -345,7 +345,7 @@ impl Table {
             ));
         }
         if record.iter().any(|cell| cell.contains(&0)) {
-            return Err("has a NUL byte, which is in no text".to_owned());
+            return Err("has a NUL byte, which text cannot contain".to_owned());
         }
         let repeated = record.iter().zip(&self.headers);
         if repeated.into_iter().all(|(cell, header)| {
@@ -368,7 +368,7 @@ impl Table {
 
 fn from_line_to_line(cell: BrokenCell) -> String {
     let (column, opened, closed) = (cell.place + 1, cell.opened, cell.closed);
-    format!("has a quoted cell in column {column} that goes from line {opened} to line {closed}")
+    format!("has a quoted cell in column {column} that spans lines {opened} to {closed}")
 }
 
 fn headers(source: &Source, header: &Record) -> Result<Vec<String>> {

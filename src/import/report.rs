@@ -25,13 +25,13 @@ use crate::{
 /// How many reasons, warnings and notes each the summary keeps; the report file has every reason.
 const KEPT: usize = 100;
 
-/// What became of a row that a person should look at.
+/// The outcome of a row that a person should check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Verdict {
-    /// It was not taken over.
+    /// It was not imported.
     Refused,
-    /// It was taken over, and may be a record that was there.
+    /// It was imported, and may match an existing record.
     PossibleConflict,
 }
 
@@ -44,7 +44,7 @@ impl Verdict {
     }
 }
 
-/// One reason why a person should look at a row; a row may have several.
+/// A reason why a person should check a row; a row may have several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refused {
     /// The file, as the mapping names it.
@@ -57,7 +57,7 @@ pub struct Refused {
     pub field: String,
     /// What is wrong.
     pub reason: String,
-    /// What became of the row.
+    /// The outcome of the row.
     pub outcome: Verdict,
 }
 
@@ -265,7 +265,7 @@ impl Report {
 pub struct Tally {
     report: Report,
     file: Option<Lines>,
-    /// Rows of the present file to look at that wait for those of earlier lines.
+    /// Rows of the current file to check, waiting for those of earlier lines.
     held: Vec<Refused>,
     /// Notes and warnings of the present file.
     notes: Vec<(u64, String)>,
@@ -356,7 +356,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Keeps what is worth knowing about a row. What a person has to decide about is listed in the report file as well.
+    /// Records a remark about a row. Remarks that need a decision are also listed in the report file.
     pub fn remark(&mut self, remark: Remark) {
         if remark.undecided.is_some() {
             self.held.push(Refused {

@@ -59,21 +59,20 @@ pub struct Prepared {
     mapping: Mapping,
 }
 
-/// Reads the mapping and what can be told of the files without a database, so that none is created for an import that is
-/// refused.
+/// Reads the mapping and checks the files as far as possible without a database, so that a refused import creates none.
 ///
 /// # Errors
-/// `BAD_USER_INPUT`: every fault of the mapping, of the files' headers and of their quotes.
+/// `BAD_USER_INPUT`: every error in the mapping, the files' headers and their quotes.
 pub fn prepare(options: Options) -> Result<Prepared> {
     let mapping = Mapping::load(&options.mapping)?;
     reader::check(&options.folder, &mapping.sources)?;
     Ok(Prepared { options, mapping })
 }
 
-/// Takes over the files of a mapping.
+/// Imports the files of a mapping.
 ///
 /// # Errors
-/// `BAD_USER_INPUT`: a file that cannot be read to its end, after which what was read is taken over. Any database fault.
+/// `BAD_USER_INPUT`: a file cannot be read to its end; the rows before that point stay imported. Any database error.
 pub async fn run(app: &App, Prepared { options, mapping }: Prepared) -> Result<Report> {
     let mut tally = Tally::open(options.dry_run, options.report.as_deref())?;
     let (name, dry_run) = (options.program.clone().or(mapping.program), options.dry_run);

@@ -178,7 +178,7 @@ fn decide(
         return Fate::refused("kind", "kind, phase and occurred_on are needed");
     };
     if occurred_at > tx.now() {
-        return Fate::refused("occurred_on", "lies in the future");
+        return Fate::refused("occurred_on", "is in the future");
     }
     // What happened after the close counts only if a person of the vendor says so.
     let is_late = stored
@@ -214,10 +214,10 @@ fn decide(
         Some(known) if same(known, &told) => Fate::Unchanged,
         Some(_) => Fate::refused(
             "external_id",
-            "this touchpoint is recorded otherwise; a correction is a touchpoint of its own",
+            "this touchpoint is already recorded with other values; record a correction as a new touchpoint",
         ),
         None if stored.credited.contains(deal_id) => {
-            Fate::refused("deal", "the credit of this deal was computed already")
+            Fate::refused("deal", "the credit for this deal was already calculated")
         }
         None => {
             created.push(told);

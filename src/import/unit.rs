@@ -90,7 +90,7 @@ pub struct Remark {
     pub line: u64,
     /// Whether it is legal but odd, and not just news.
     pub odd: bool,
-    /// The external id of the row where a person has to decide whether it is a record that was there.
+    /// The external id of the row if a person has to decide whether it matches an existing record.
     pub undecided: Option<String>,
     /// What it is.
     pub text: String,
@@ -107,7 +107,7 @@ impl Remark {
         }
     }
 
-    /// A row that may be a record that was there, which only a person can say.
+    /// A row that may match an existing record, which a person has to decide.
     pub fn doubt(line: u64, external_id: &str, text: impl Into<String>) -> Self {
         Self {
             undecided: Some(external_id.to_owned()),

@@ -1,4 +1,4 @@
-//! The places of a listener: who holds them, and who has to make room.
+//! The connection slots of a listener: which connections hold them, and which have to close for others.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How long a connection may take to make room before another one has to.
+/// How long a connection may take to close before another one has to.
 const SLOW: Duration = Duration::from_millis(500);
 
 /// What a connection has done so far.
@@ -23,7 +23,7 @@ pub(super) struct State {
     asking: AtomicUsize,
     /// When its last request ended.
     idle_since: Mutex<Option<Instant>>,
-    /// Wakes who waits for a place.
+    /// Wakes the tasks that wait for a slot.
     freed: Arc<Notify>,
 }
 
@@ -86,7 +86,7 @@ struct Held {
     address: Option<IpAddr>,
     state: Arc<State>,
     replaced: CancellationToken,
-    /// Whether it was told to go. It holds its place, and its file, until it has gone.
+    /// Whether it was asked to close. It holds its slot and its file descriptor until it is closed.
     leaving: bool,
 }
 
@@ -109,8 +109,8 @@ impl Drop for Place {
 }
 
 impl Places {
-    /// Waits until fewer places than these are taken. A connection that never asked anything makes room, and where there is
-    /// none, the one that has been idle the longest.
+    /// Waits until fewer slots than this are taken. To make room, it closes a connection that never sent a request or,
+    /// if there is none, the one that has been idle longest.
     pub(super) async fn room(&self, limit: usize) {
         let mut slow = false;
         loop {
@@ -127,7 +127,7 @@ impl Places {
                     taken.replace_idlest();
                 }
             }
-            // A client that takes nothing more of its last answer does not hold the next one up.
+            // A client that stops reading its last response must not delay the next connection.
             slow = tokio::time::timeout(SLOW, freed).await.is_err();
         }
     }
@@ -180,7 +180,7 @@ impl Places {
 }
 
 impl Taken {
-    /// Tells the oldest connection of a kind to go; says whether there was one.
+    /// Asks the oldest connection of a kind to close; returns whether there was one.
     fn replace(&mut self, kind: impl Fn(&Held) -> bool) -> bool {
         let mut staying = self.connections.iter().filter(|(_, held)| !held.leaving);
         let oldest = staying.find(|(_, held)| kind(held));
@@ -275,14 +275,14 @@ mod tests {
         let waiting = room();
         tokio::task::yield_now().await;
         assert!(silent.replaced.is_cancelled());
-        assert!(!waiting.is_finished(), "its file is open as long as it is");
+        assert!(!waiting.is_finished(), "it holds its file until it closes");
         drop(silent);
         waiting.await.unwrap();
         let third = places.take(address(4), 9).unwrap();
         let three = Asking::begin(&third.state);
         let waiting = room();
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished(), "everybody is being answered");
+        assert!(!waiting.is_finished(), "all are being answered");
         drop(two);
         tokio::task::yield_now().await;
         drop(one);

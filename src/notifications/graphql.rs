@@ -25,7 +25,7 @@ use crate::{
 pub struct Job(pub job::Model);
 
 /// A background job: finding the recipients of an event, sending one email, or the next step of a payout run. Visible to
-/// administrators. Finished jobs are kept for a week; jobs that were given up are kept until they succeed.
+/// administrators. Finished jobs are kept for a week; dead letters are kept until they succeed.
 #[Object]
 impl Job {
     /// The job's id, such as `job_01j9z3k7e8f9g0h1j2k3m4n5p6`.
@@ -34,7 +34,8 @@ impl Job {
     }
 
     /// The kind of job: `event` (finding the recipients of a business event), `mail` (one email to one person),
-    /// `payout.advance` (the next step of a payout run) or `payout.resume` (payments whose outcome is open).
+    /// `payout.advance` (the next step of a payout run) or `payout.resume` (payments whose outcome is not yet
+    /// known).
     fn topic(&self) -> &str {
         &self.0.topic
     }
@@ -54,8 +55,8 @@ impl Job {
         self.0.attempts
     }
 
-    /// Why the last attempt failed: one English sentence per kind of failure. The log has the cause under the job's ID.
-    /// Null if no attempt has failed.
+    /// Why the last attempt failed: a fixed English sentence for each kind of failure. The cause is in the log
+    /// under the job's ID. Null if no attempt has failed.
     fn last_error(&self) -> Option<&str> {
         self.0.last_error.as_deref()
     }

@@ -27,15 +27,15 @@ use crate::{
 /// What must be left of a lease when a mail is handed over: the minute that sending may take, and time to settle.
 const NEEDED: TimeDelta = TimeDelta::seconds(75);
 
-/// The mail server, or the way to it, did not take the mail.
-const DEFERRED: &str = "The mail server did not accept the email. It is sent again later.";
+/// The mail server was unreachable or did not accept the mail.
+const DEFERRED: &str = "The mail server did not accept the email. Another attempt follows.";
 /// The mail server refused the mail, or it cannot be sent at all.
 const REJECTED: &str =
     "The mail server rejected the email, or its address or content cannot be sent.";
 /// No domain declares the mail.
-const UNDECLARED: &str = "This version of the server does not know this email.";
-/// The text of the mail needs a fact that is not there.
-const UNWRITABLE: &str = "The text of the email cannot be written.";
+const UNDECLARED: &str = "This version of the server does not support this email.";
+/// The text of the mail needs a missing fact.
+const UNWRITABLE: &str = "The text of the email could not be generated.";
 
 /// One mail to one person: ids only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,11 +43,11 @@ const UNWRITABLE: &str = "The text of the email cannot be written.";
 pub struct Letter {
     /// The name of the mail.
     template: String,
-    /// Its reader.
+    /// Its recipient.
     pub(crate) user_id: UserId,
-    /// What it tells.
+    /// Its facts.
     pub(crate) facts: Event,
-    /// The job that told of the event.
+    /// The job that expanded the event.
     #[serde(default)]
     pub(crate) told_by: Option<JobId>,
 }
@@ -137,7 +137,7 @@ async fn compose(
     }))
 }
 
-/// What the recipient could be recognised by: none of it may stand in the log.
+/// What could identify the recipient: none of it may appear in the log.
 struct Words(Vec<String>);
 
 impl Words {

@@ -1,5 +1,5 @@
-//! Partners are found by the canonical form of their registration numbers, which is stored. When the form or a list behind
-//! it changes, the stored numbers are rewritten before the program serves.
+//! Partners are looked up by the stored canonical form of their registration numbers. When the form or one of its lists
+//! changes, the stored numbers are rewritten before the server accepts requests.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
@@ -16,8 +16,9 @@ use crate::{
 
 const STORED: Forms = Forms("partner_forms");
 
-/// Rewrites the stored registration numbers of all partners, in chunks, unless they are of this version. Several
-/// processes may do it at once, and a killed one is followed by the next. Returns how many numbers were looked at.
+/// Rewrites the stored registration numbers of all partners, in chunks, unless they have the current version. Several
+/// processes may do this at once, and another process continues after one is killed. Returns how many numbers were
+/// checked.
 ///
 /// # Errors
 /// The database failed.
@@ -40,7 +41,7 @@ pub async fn bring_up_to_date(app: &App) -> Result<u64> {
     }
 }
 
-/// The next partners with a number; at their end the version is recorded.
+/// The next partners with a number; after the last one the version is recorded.
 async fn rewrite_chunk(tx: &Tx, after: Option<PartnerId>) -> Result<(u64, Option<PartnerId>)> {
     use partner::{Column, Entity};
     let rows: Vec<(PartnerId, String)> = Entity::find()
@@ -63,7 +64,7 @@ async fn rewrite_chunk(tx: &Tx, after: Option<PartnerId>) -> Result<(u64, Option
         if number.as_ref() == Some(stored) {
             continue;
         }
-        // Few numbers change with a form.
+        // Few numbers change when the form changes.
         let change = partner::ActiveModel {
             registration_number: sea_orm::ActiveValue::Set(number),
             ..Default::default()

@@ -1,5 +1,4 @@
-//! What happens by itself: a run that is calculated or given up, one that is executed, and a payment that is tried
-//! again, are brought to their end.
+//! Background jobs that complete a run being calculated, cancelled or executed, and a payment being retried.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +16,11 @@ use crate::{
     platform::jobs::{BackgroundJob, Failure, Job, Settled},
 };
 
-/// The next step that brings a run to where a person decides.
+/// The next step towards the point where a person decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advance {
     run: PayoutRunId,
-    /// What tells this step from the other steps of the run.
+    /// What distinguishes this step from the other steps of the run.
     #[serde(default)]
     cause: String,
 }
@@ -40,8 +39,8 @@ impl BackgroundJob for Advance {
         Some(format!("{}:{}:{}", Self::TOPIC, self.run, self.cause))
     }
 
-    /// Takes a step of calculating, freeing or approving a run, and leaves the next one to a job of its own: other work
-    /// has its turn between them, and a step that succeeds takes nothing from the attempts of the next.
+    /// Runs one step of calculating, releasing or approving a run; the next step is a separate job. Other work can run
+    /// in between, and each step has its own attempts.
     async fn run(self, app: &App, job: &Job) -> Result<Settled, Failure> {
         let (run, id) = (self.run, job.id);
         job.finish_with(app, advance::STEP, move |tx| {
@@ -60,7 +59,7 @@ impl BackgroundJob for Advance {
     }
 }
 
-/// Payments that are brought to their end: those of a run that is executed, or one that is tried again.
+/// Payments to complete: those of an executed run, or a single retried one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resume {
     run: PayoutRunId,
@@ -106,7 +105,7 @@ impl BackgroundJob for Resume {
         ))
     }
 
-    /// Asks the provider about what is open and settles its answers; the job is done when nothing is open.
+    /// Asks the provider about open payments and settles the answers; the job is done when none is open.
     async fn run(self, app: &App, job: &Job) -> Result<Settled, Failure> {
         let provider = provider::configured(app);
         let call = job.call("payoutResume");

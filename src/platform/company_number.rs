@@ -15,8 +15,8 @@ static NO_VALUES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     lines.filter(|line| !line.starts_with('#')).collect()
 });
 
-/// The fewest letters of a word in a number, such as the place of a court, whose letters are written out in several ways.
-/// Shorter ones are codes, in which every letter counts.
+/// The minimum length of a word in a number, such as a court, that may have several spellings. Shorter words are codes,
+/// in which every letter counts.
 const WORD: usize = 4;
 
 /// The fewest digits of a telephone number that can tell two companies apart, and the most there are (E.164).
@@ -49,7 +49,7 @@ pub fn registration_number_key(number: &str) -> Option<String> {
     (key.chars().count() >= 4 && !digits.is_empty() && !made_up).then(|| key.to_uppercase())
 }
 
-/// A key whose words have `ä` and `ae` in one spelling, however often they are written out.
+/// A key whose words spell `ä` and `ae` the same way, wherever they occur.
 fn in_one_spelling(key: &str) -> String {
     let mut runs: Vec<String> = Vec::new();
     for c in key.chars() {
@@ -187,7 +187,7 @@ mod tests {
             ),
         ] {
             for spelling in spellings {
-                // `aa` is a way to write `å`.
+                // `aa` is another spelling of `å`.
                 assert_eq!(
                     self::key(spelling),
                     key.replace("SAAR", "SAR"),

@@ -28,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(20);
 
 /// How long a pooled connection may rest before it is asked whether it is still there.
 const RESTED: Duration = Duration::from_secs(1);
-/// A connection that is older is replaced when it is taken, as the memory of a session only grows.
+/// An older connection is replaced when it is acquired, because the memory of a session only grows.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// What the database may take, at most.

@@ -236,9 +236,10 @@ fn custom(fault: impl std::fmt::Display) -> DbErr {
     DbErr::Custom(fault.to_string())
 }
 
-/// The one way to a pool. sqlx's own maintenance is off: it visits as many connections as it believes to be idle, and that
-/// number passes zero for a moment when one is given back while another is taken. It then visits 2^64 of them, on a thread
-/// that never comes back. What rests too long or is too old is found when it is taken ([`Line::is_alive`]).
+/// The only way to open a pool. sqlx's own maintenance is off: it loops over the number of idle connections, which
+/// briefly drops below zero when one is released while another is acquired. It then loops 2^64 times on a thread that
+/// never returns. Connections that are idle too long or too old are replaced when they are acquired
+/// ([`Line::is_alive`]).
 #[must_use]
 pub fn pool(url: &str, size: u32) -> ConnectOptions {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]

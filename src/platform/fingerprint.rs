@@ -38,7 +38,7 @@ pub struct Table {
     pub prefix: &'static str,
     /// What is not in the fingerprint, and why.
     pub left_out: LeftOut,
-    /// Where the fingerprints are.
+    /// Where fingerprints are stored.
     pub kept: Kept,
     columns: Vec<(String, Kind)>,
 }
@@ -46,11 +46,11 @@ pub struct Table {
 /// Where the fingerprints of a table are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// Beside the table, one row each: a row that is gone is missed.
+    /// In a separate table, one row each, so a deleted row is detected.
     Beside,
-    /// In a column of the table, where every change would write one row more.
+    /// In a column of the table, where every change would otherwise write an extra row.
     InTheRow,
-    /// Both: rows may say something else later, and one that is gone is missed.
+    /// In both: the rows may change later, and a deleted row is detected.
     Both,
 }
 
@@ -98,8 +98,8 @@ pub struct Before {
     pub rows: HashMap<Uuid, Moved>,
 }
 
-/// What a deal may change without a new fingerprint. What it is worth, to whom, under which rules, and how and when it
-/// ended changes only with one.
+/// The columns of a deal that may change without a new fingerprint. Its value, parties, rules, and how and when it
+/// ended are in the fingerprint.
 const DEAL: LeftOut = &[
     ("external_id", "the number of another system"),
     ("number", "for people"),
@@ -321,7 +321,7 @@ impl Table {
                 "t.fingerprint",
                 "(t.fingerprint IS NOT NULL OR f.row_id IS NOT NULL)",
             ),
-            // The one beside is that of the first day: the row that lost its own is altered, not older.
+            // The separate one is from creation: a row without its own fingerprint was altered; it is not an older row.
             Kept::Both => (
                 "COALESCE(t.fingerprint, f.fingerprint)",
                 "(f.row_id IS NOT NULL)",

@@ -1,11 +1,11 @@
-//! Which version of their canonical forms the rows of a table are stored in. When a form changes, the program rewrites
-//! them before it serves: otherwise a row recorded earlier would not be found by what is written today.
+//! The version of the canonical forms that the rows of a table are stored in. When a form changes, the program rewrites
+//! the rows before it accepts requests: otherwise lookups would miss rows recorded earlier.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::error::Result;
 
-/// The table with the version of one kind of rows; it has no row before the first start.
+/// The table with the version of one kind of row; it is empty before the first start.
 #[derive(Clone, Copy, Debug)]
 pub struct Forms(pub &'static str);
 

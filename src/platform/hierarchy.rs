@@ -16,10 +16,10 @@ pub enum HierarchyFault {
     #[error("There is no such object.")]
     Missing,
     /// It would be above itself.
-    #[error("would make a circle")]
+    #[error("would create a cycle")]
     Circle,
     /// The tree would become too deep.
-    #[error("would make more than {MAX_LEVELS} levels")]
+    #[error("would create more than {MAX_LEVELS} levels")]
     TooDeep,
 }
 

@@ -38,7 +38,7 @@ impl FromStr for AddressRange {
         if prefix > bits {
             return Err(NotARange);
         }
-        // An IPv4 range as IPv6 writes it: callers are compared by their IPv4 address.
+        // An IPv4 range in IPv6 notation: callers are compared by their IPv4 address.
         match (start.to_canonical(), prefix.checked_sub(96)) {
             (start @ IpAddr::V4(_), Some(prefix)) if bits == 128 => Ok(Self { start, prefix }),
             _ => Ok(Self { start, prefix }),

@@ -197,7 +197,7 @@ pub fn dead_letter(kind: &'static str) {
     counter!("ensemble_dead_letters_total", "job" => kind).increment(1);
 }
 
-/// Sets the age of the oldest job of a lane that is due and has not been done; zero when there is none.
+/// Sets the age of the oldest due job of a lane; zero if there is none.
 pub fn outbox_lag(lane: &'static str, age: Duration) {
     gauge!("ensemble_outbox_lag_seconds", "lane" => lane).set(age.as_secs_f64());
 }

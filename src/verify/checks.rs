@@ -167,7 +167,7 @@ pub(super) const ALL: &[Check] = &[
               AND t.kind = 'PAYOUT_SETTLEMENT' AND t.effective_at = p.paid_at)",
     },
     Check {
-        promise: "every payment has the attempts and the reference that the audit trail says",
+        promise: "every payment has the attempts and the reference recorded in the audit trail",
         prefix: PayoutId::PREFIX,
         rows: "SELECT COUNT(*) FROM payout",
         sql: ATTEMPTS,
@@ -221,7 +221,7 @@ const RUNS: &str = "SELECT r.id AS id, r.number || ' is ' || r.status || ' and d
          AND NOT EXISTS (SELECT 1 FROM audit_event e WHERE e.subject_id = r.id AND e.action = 'payout_run.executing' \
            AND e.at = r.executed_at AND e.actor_id IS NOT DISTINCT FROM r.executed_by))";
 
-/// A payment is tried once, and once more with every retry; the provider's reference came with its answer.
+/// A payment has one attempt, plus one for each retry; the provider's reference came with its answer.
 const ATTEMPTS: &str = "SELECT p.id AS id, CASE WHEN p.attempt <> 1 + COALESCE(r.retries, 0) \
        THEN 'counts ' || CAST(p.attempt AS TEXT) || ' attempts instead of ' || CAST(1 + COALESCE(r.retries, 0) AS TEXT) \
        ELSE 'was paid under another reference than ' || COALESCE(p.provider_reference, 'none') END AS detail \

@@ -108,7 +108,7 @@ fn trials(
     [sqlite, postgres]
 }
 
-/// Whoever waits for longer waits for what never comes; the long forms take less.
+/// A longer wait means that the event never comes; even the slowest tests take less.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
 async fn run(database: support::Database, case: Case) -> Result<(), Failed> {

@@ -233,7 +233,7 @@ async fn slow_statements_are_told_without_their_values(t: TestApp) {
 
 async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp) {
     logs::keep();
-    // Any cause: it may quote what is secret.
+    // Any cause may quote a secret.
     let (cause, id) = ("canary-of-a-failing-job", request_id(&t, "failing"));
     let failing = t.queue(ADVANCE, json!({ "run": "unreadable" }), Some(&id));
     let failing = failing.await;
@@ -256,7 +256,7 @@ async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp)
     worker::drain(&t.app, JobLane::Money).await.unwrap();
     logged_once(&id, unreadable, &["given_up=true"]);
 
-    // A mail server says what it likes.
+    // A mail server's answer is arbitrary.
     let (answer, id) = ("554 canary-of-a-mail-server", request_id(&t, "mail"));
     t.outbox.fail(1, MailFault::Permanent(answer.to_owned()));
     let user_id = t.admin().await.id;
@@ -297,7 +297,7 @@ async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp)
                 "The mail server rejected the email, or its address or content cannot be sent."
             )],
             vec![
-                json!("The content of this job cannot be read."),
+                json!("The payload of this job cannot be read."),
                 json!("Internal error. The log has the cause under this job's ID."),
             ],
         ]
@@ -305,7 +305,7 @@ async fn a_failing_job_is_logged_once_and_its_cause_stays_in_the_log(t: TestApp)
     assert!(!shown.json.to_string().contains("canary"), "{}", shown.json);
 }
 
-/// Under a request, the log warns once: of the failure of this job, with these parts.
+/// The log has exactly one warning under a request: the failure of this job, with these parts.
 fn logged_once(id: &str, job: JobId, parts: &[&str]) {
     let mut lines = told(id, " WARN ");
     lines.extend(told(id, " ERROR "));
@@ -359,7 +359,7 @@ async fn requests_and_jobs_are_counted_by_kind_and_outcome(t: TestApp) {
             let hurried = server::routes(&t.app, hurried, Vec::new(), &CancellationToken::new());
             let who = json!({ "email": "anna@vendor.example", "password": PASSWORD });
             send(&hurried, "five", None, LOGIN, who).await;
-            // Of a run that is not there.
+            // For a run that does not exist.
             let run = PayoutRunId::of(ids::mint(t.app.clock().now())).text();
             t.queue(ADVANCE, json!({ "run": run }), None).await;
             t.settle().await;

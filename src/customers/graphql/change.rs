@@ -18,9 +18,9 @@ use crate::{
 pub struct CustomerCreateInput {
     /// Its name; at most 200 characters.
     name: String,
-    /// A web address, mail address or domain; the registrable domain is kept, such as `acme.co.uk`. A page below a host and
-    /// an unknown subdomain may be another company's and are kept as `domainHint`. Hosts that many companies share, such as
-    /// mail services and social networks, count as none.
+    /// A web address, email address or domain. Its registrable domain is stored, such as `acme.co.uk`. A page path
+    /// or an unknown subdomain may belong to another company; its domain is stored as `domainHint`. Hosts that many
+    /// companies share, such as mail services and social networks, are ignored.
     domain: Option<String>,
     /// Its country.
     country: Option<CountryCode>,
@@ -36,8 +36,8 @@ pub struct CustomerCreateInput {
     parent_id: Option<ID>,
     /// Its key in another system of yours; unique, at most 200 characters.
     external_id: Option<String>,
-    /// Set it when you have compared the customer with those that look like it, and it is another company. Without it
-    /// such a customer is refused with `CONFLICT`.
+    /// Confirms that this is a different company from the similar customers that are already recorded. If it is
+    /// false and a similar customer exists, the mutation fails with `CONFLICT`.
     #[graphql(default = false)]
     different_customer: bool,
 }
@@ -133,10 +133,11 @@ pub struct CustomerMutation;
 
 #[Object]
 impl CustomerMutation {
-    /// Records a customer; `DUPLICATE` when there is one with this domain, or with this registration number in a country
-    /// that is not known to be another one. While a customer looks like it by its name, telephone or host, it is refused
-    /// with `CONFLICT` at `differentCustomer` until you decide; two that have a domain of their own each are different.
-    /// For administrators and alliance managers of the vendor.
+    /// Records a customer. Fails with `DUPLICATE` if a customer has the same domain, or the same registration
+    /// number unless the two countries are known to differ. Fails with `CONFLICT` at `differentCustomer` if a
+    /// customer has a similar name, the same telephone number or the same host, until you confirm that it is a
+    /// different company. Customers that each have their own domain are treated as different. For administrators
+    /// and alliance managers of the vendor.
     async fn customer_create(
         &self,
         ctx: &Context<'_>,

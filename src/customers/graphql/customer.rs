@@ -50,8 +50,9 @@ impl Customer {
         self.0.domain.as_deref()
     }
 
-    /// The registrable domain of an address that may be another company's, such as a page on a shared host; null when
-    /// there is none. It proves nothing: what has it in common is a possible conflict (`SAME_HOST`).
+    /// The registrable domain of an address that may belong to another company, such as a page on a shared host.
+    /// Null if there is none. It does not identify the customer: two customers with the same value are only a
+    /// possible conflict (`SAME_HOST`).
     fn domain_hint(&self) -> Option<&str> {
         self.0.domain_hint.as_deref()
     }

@@ -124,7 +124,7 @@ pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
     all
 });
 
-/// What an address of a company's own site looks like.
+/// The parts of addresses that are typical of a company's own site.
 #[derive(Default)]
 pub(super) struct OwnPages {
     labels: HashSet<&'static str>,
@@ -134,12 +134,12 @@ pub(super) struct OwnPages {
 }
 
 impl OwnPages {
-    /// Whether a label in front of a domain says nothing about whose page it is.
+    /// Whether a label in front of a domain is common, such as `www`, and does not point to another company.
     pub(super) fn has_label(&self, label: &str) -> bool {
         self.labels.contains(label) || self.is_locale(label)
     }
 
-    /// Whether a part of a path does.
+    /// The same for a segment of a path.
     pub(super) fn has_path(&self, part: &str) -> bool {
         let part = part.to_ascii_lowercase();
         let name = match part.rsplit_once('.') {
@@ -149,7 +149,7 @@ impl OwnPages {
         self.paths.contains(name) || self.is_locale(name)
     }
 
-    /// Whether a parameter of a query does.
+    /// The same for a query parameter.
     pub(super) fn has_parameter(&self, name: &str) -> bool {
         self.parameters.contains(name.to_ascii_lowercase().as_str())
     }

@@ -1,5 +1,5 @@
-//! What an address says about a company: `acme.co.uk` is its own out of `https://www.ACME.co.uk:8443/about`, whatever the
-//! spelling, and is only a hint out of `https://acme.co.uk/sellers/elm` or `elm.acme.co.uk`.
+//! What an address says about a company: `https://www.ACME.co.uk:8443/about` gives `acme.co.uk` as the company's own
+//! domain, in any spelling. `https://acme.co.uk/sellers/elm` and `elm.acme.co.uk` give it only as a hint.
 //!
 //! What may be registered is told by the Public Suffix List (publicsuffix.org), its private section
 //! included, so shops on a shared platform are different customers. International names take their
@@ -7,9 +7,9 @@
 //! builders, marketplaces, link shorteners) prove nothing about a customer and give no domain; which these
 //! are is in `data/free_mail.txt` and `data/shared_hosts.tsv`.
 //!
-//! No list is complete, so a rule stands beside it: a page below a host, or a host under an unknown subdomain, may be the
-//! page of one company on the host of another one. Only the registrable domain itself counts as the company's own, also
-//! behind a label such as `www` or before a page such as `/about`; which these are is in `data/own_pages.tsv`.
+//! No list is complete, so there is also a rule: a page below a host, or an unknown subdomain, may be one company's
+//! page on another company's host. Only the registrable domain itself counts as the company's own, including with a
+//! label such as `www` or a page such as `/about`. `data/own_pages.tsv` lists these labels and pages.
 //!
 //! Pure: decides from facts alone.
 
@@ -32,19 +32,19 @@ pub enum DomainFault {
     PublicSuffix,
 }
 
-/// What an address says about the company that gives it.
+/// What an address says about its company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// The registrable domain of its own. Proof.
+    /// The company's own registrable domain: proof.
     Own(String),
-    /// The registrable domain of a host that may be another company's. A hint.
+    /// The registrable domain of a host that may belong to another company: a hint.
     Hint(String),
-    /// A host that many share, which says nothing.
+    /// A host that many companies share: neither.
     Shared,
 }
 
 impl Address {
-    /// The domain of the company's own, or the one that is a hint.
+    /// The company's own domain, or the hint.
     #[must_use]
     pub fn into_parts(self) -> (Option<String>, Option<String>) {
         match self {
@@ -54,13 +54,13 @@ impl Address {
         }
     }
 
-    /// The domain of the company's own.
+    /// The company's own domain.
     #[must_use]
     pub fn own(self) -> Option<String> {
         self.into_parts().0
     }
 
-    /// The domain, whosever it is.
+    /// The domain, whether proof or hint.
     #[must_use]
     pub fn domain(self) -> Option<String> {
         match self {
@@ -97,8 +97,8 @@ pub fn address(input: &str) -> Result<Address, DomainFault> {
     })
 }
 
-/// The registrable domain of the company that gives an address, or nothing for one that may be another company's. The
-/// result given back in yields itself.
+/// The company's own registrable domain from an address, or nothing if the address may belong to another company.
+/// Idempotent.
 ///
 /// # Errors
 /// As for [`address`].
@@ -106,7 +106,7 @@ pub fn registrable_domain(input: &str) -> Result<Option<String>, DomainFault> {
     address(input).map(Address::own)
 }
 
-/// Whether a host is a domain itself, behind at most `www` and one label that says nothing about whose page it is.
+/// Whether a host is the domain itself, with at most `www` and one common label in front.
 fn is_own_host(host: &str, domain: &str) -> bool {
     let labels = host.strip_suffix(domain).unwrap_or_default();
     let labels = labels.strip_suffix('.').unwrap_or_default();
@@ -114,8 +114,8 @@ fn is_own_host(host: &str, domain: &str) -> bool {
     label.is_empty() || OWN_PAGES.has_label(label)
 }
 
-/// Whether what follows a host says nothing about whose page it is: no path, or one such as `/de/about`; no query, or one
-/// that only tells where a visitor came from; no page in the fragment.
+/// Whether what follows a host does not point to another company: no path, or one such as `/de/about`; no query, or one
+/// with tracking parameters only; no page in the fragment.
 fn is_own_page(page: &str) -> bool {
     let (page, fragment) = page.split_once('#').unwrap_or((page, ""));
     let (path, query) = page.split_once('?').unwrap_or((page, ""));

@@ -23,7 +23,7 @@ pub struct Facts<'a> {
     pub name: &'a str,
     /// As [`super::registrable_domain`] gives it.
     pub domain: Option<&'a str>,
-    /// The domain of an address that may be another company's.
+    /// The domain of an address that may belong to another company.
     pub domain_hint: Option<&'a str>,
     /// ISO 3166 country code.
     pub country: Option<&'a str>,
@@ -43,8 +43,9 @@ pub struct Match {
 }
 
 /// Compares two customers. The same domain and the same registration number are a conflict; the same or a similar name
-/// or telephone, and a page on the same host, are a possible one. A merely similar name and a registration number say nothing across two countries
-/// that are both known. Names are similar from `name_similarity_ppm` on, which is data of the programme.
+/// or telephone, and a page on the same host, are a possible one. A merely similar name or the same registration number
+/// is ignored if both countries are known and differ. Names are similar from `name_similarity_ppm` on, which the
+/// programme sets.
 pub fn compare(a: Facts<'_>, b: Facts<'_>, name_similarity_ppm: i32) -> Match {
     let abroad = matches!((a.country, b.country), (Some(a), Some(b)) if a != b);
     // What is a legal form in the country of one is read so in the other, whose country may be unknown.

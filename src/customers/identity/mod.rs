@@ -2,8 +2,9 @@
 //! must not be protected at the same one.
 //!
 //! A customer is known by the registrable domain of its website and by its registration number (proof), by its name, its
-//! telephone and a page on a host that may be another company's (hints). Each has a canonical form here, and a comparison says how sure we are and why. What is known
-//! about the world, such as legal forms, mail services and hosts that many share, is in the lists under `data/`.
+//! telephone and a page on a host that may belong to another company (hints). Each has a canonical form here, and a
+//! comparison returns how certain the match is and why. Reference data, such as legal forms, mail services and shared
+//! hosts, is in the lists under `data/`.
 
 mod block;
 mod data;
@@ -18,7 +19,7 @@ pub use matching::{Facts, Match, compare};
 pub use name::{name_key, name_tokens};
 pub use similar::similar_names;
 
-/// From which similarity on two names are alike, in parts per million, where no programme says otherwise.
+/// The default similarity from which two names match, in parts per million. A programme can set another value.
 pub const SIMILAR_NAMES: i32 = 920_000;
 
 /// The version of the canonical forms. Customers stored under an earlier one are rewritten when the program starts; raise

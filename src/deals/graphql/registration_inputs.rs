@@ -55,9 +55,9 @@ pub struct DealRegistrationSubmitInput {
 pub struct RegisteredCustomerInput {
     /// The name; 1 to 200 characters.
     name: String,
-    /// A domain, web address or e-mail address of the customer in any spelling. The surest way to be recognised. A
-    /// page below a host and an unknown subdomain may be another company's and prove nothing. Hosts that many companies
-    /// share, such as mail services and social networks, count as none.
+    /// A domain, web address or email address of the customer in any spelling. This is the most reliable way to
+    /// identify a customer. A page path or an unknown subdomain may belong to another company and is only a hint.
+    /// Hosts that many companies share, such as mail services and social networks, are ignored.
     domain: Option<String>,
     /// The country.
     country: Option<CountryCode>,

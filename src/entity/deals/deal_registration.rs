@@ -84,7 +84,8 @@ crate::text_enum! {
         SameRegistrationNumber,
         /// The telephone number.
         SamePhone,
-        /// The domain, where the address of one of them is a page or a subdomain there: it may be another company's.
+        /// The domain, where at least one of the addresses is a page or subdomain of it and may belong to another
+        /// company.
         SameHost,
     }
 }

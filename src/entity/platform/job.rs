@@ -46,11 +46,11 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// The lane a background job waits in. Each lane has its own runners, so a slow lane delays no other.
+    /// The lane a background job waits in. Each lane has its own runners, so a slow lane does not delay the others.
     pub enum JobLane {
         /// Steps of payout runs and payments.
         Money,
-        /// Work that comes in large numbers, such as finding the recipients of each event.
+        /// High-volume work, such as finding the recipients of each event.
         Bulk,
         /// Emails to be sent.
         Mail,

@@ -58,21 +58,21 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The name of what it takes, lists taken off.
+    /// The name of its type without list wrappers.
     #[must_use]
     pub fn name(&self) -> &str {
         named(&self.ty)
     }
 }
 
-/// The name of a type, lists taken off.
+/// The name of a type without list wrappers.
 #[must_use]
 pub fn named(ty: &Type) -> &str {
     let mut ty = ty;
     loop {
         match &ty.base {
             BaseType::Named(name) => return name,
-            // A single value stands for a list of one.
+            // A single value is coerced to a list of one.
             BaseType::List(inner) => ty = inner,
         }
     }

@@ -3,8 +3,8 @@
 //! The library checks much of this itself, but not all: a variable of another type passes, an argument with an omitted
 //! variable in it is not looked at, an `Int` beyond 32 bits and a number for an input object are only noticed when their
 //! field is reached. The first mutation of a request would then have run before the second one's fault is seen.
-//! A variable's value is checked once, however often the variable stands. All that is wrong is reported together, as far as
-//! one answer has room for it.
+//! A variable's value is checked once, however often the variable is used. All errors are reported together, up to the
+//! limit of one response.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,9 +34,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Everything that is wrong, in the order of the document and as far as one answer lists it: `BAD_USER_INPUT` for a value
-/// that its place does not take, `GRAPHQL_VALIDATION_FAILED` for a variable where its type does not fit and an argument
-/// given twice. `TOO_COMPLEX` alone for too many or too large variables.
+/// All errors in document order, up to the limit of one response: `BAD_USER_INPUT` for an invalid value,
+/// `GRAPHQL_VALIDATION_FAILED` for a variable of the wrong type and a duplicate argument. `TOO_COMPLEX` alone for too
+/// many or too large variables.
 pub fn check(
     catalog: &Catalog,
     limits: &Limits,
@@ -80,15 +80,15 @@ pub fn check(
 
 /// Why the check ends before the end of the document.
 enum Stop {
-    /// No more errors are listed in one answer.
+    /// The limit of errors in one response is reached.
     Enough,
-    /// Nothing else matters beside this.
+    /// This error is reported alone.
     Refused(Refusal),
 }
 
 type Checked = Result<(), Stop>;
 
-/// A part of a value that is wrong: the path to it below the value, what is there, and what is wrong with it.
+/// An invalid part of a value: its path within the value, the part itself, and the error.
 type Found = (Vec<String>, Fault);
 
 /// 1 for each value and for every 256 bytes of text.
@@ -149,10 +149,10 @@ impl<'a> Values<'a> {
         self.selection(root, &operation.selection_set)
     }
 
-    /// Keeps what is wrong; an error when there is no room for more.
+    /// Records an error; fails when the limit is reached.
     fn report(&mut self, cause: Cause, message: String, at: Pos) -> Checked {
         self.refusals.push(Refusal::new(cause, message).at(at));
-        // One more than is listed, so that the answer says that there are more.
+        // One more than the limit, so that the response says that there are more.
         if self.refusals.len() > MOST_ERRORS {
             return Err(Stop::Enough);
         }
@@ -205,7 +205,7 @@ impl<'a> Values<'a> {
         }))
     }
 
-    /// Reports what is wrong with a value without variables, called `what`, whose place begins with `name`.
+    /// Reports the errors in a value without variables. `what` is its name in messages; its path begins with `name`.
     fn constant(
         &mut self,
         what: &str,
@@ -226,7 +226,7 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// The text of what is wrong with a value.
+    /// The message for an invalid value.
     fn wrong(
         &self,
         what: &str,
@@ -355,7 +355,7 @@ impl<'a> Values<'a> {
         self.invalid(message, on.pos)
     }
 
-    /// No directive of the schema has its place at a variable, and the library does not look there.
+    /// No directive of the schema is allowed on a variable definition, and the library does not check this.
     fn no_directives(&mut self, directives: &[Positioned<Directive>]) -> Checked {
         for directive in directives {
             let name = directive.node.name.node.as_str();
@@ -392,7 +392,7 @@ impl<'a> Values<'a> {
                 let message = format!("There can be only one argument named \"{name}\".");
                 self.invalid(message, at)?;
             } else if let Some(slot) = slots.get(name) {
-                // An argument that is not there is the library's to report.
+                // The library reports missing arguments.
                 self.literal(slot, &value.node, &mut vec![name.to_owned()], at)?;
             }
         }
@@ -512,8 +512,8 @@ impl<'a> Values<'a> {
         self.report(Cause::BadUserInput, message, at)
     }
 
-    /// Finds what is wrong with a value without variables, as far as one answer lists it; `json` says that it came as JSON,
-    /// where enum values are text.
+    /// Finds the errors in a value without variables, up to the limit of one response. `json`: the value came as JSON,
+    /// where enum values are strings.
     fn takes(
         &self,
         ty: &Type,
@@ -564,7 +564,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// What is wrong with a value that has no parts, or for which none are expected.
+    /// The error in a scalar or enum value, or in a value where one is expected.
     fn leaf(&self, name: &str, value: &ConstValue, json: bool) -> Option<Fault> {
         // PostgreSQL cannot hold it, so no text may have it. An id with it is one that nothing has.
         if let ("String", ConstValue::String(text)) = (name, value)
@@ -617,8 +617,8 @@ fn scalar(name: &str, value: &ConstValue) -> bool {
     }
 }
 
-/// What is wrong with the fields of an input: they have to be known, the required ones there, and one alone where it must be
-/// one.
+/// The errors in the fields of an input object: unknown fields, missing required fields, and other than one field for a
+/// OneOf input.
 fn shape<'k>(
     owner: &str,
     slots: &HashMap<String, Slot>,

@@ -62,7 +62,7 @@ impl Words {
     }
 }
 
-/// Null where a value is needed; `json` says that it came as JSON.
+/// Null where a value is required. `json`: the value came as JSON.
 pub fn null(ty: &Type, json: bool) -> Fault {
     Fault::new(if json {
         format!("Expected non-nullable type \"{ty}\" not to be null.")
@@ -83,7 +83,7 @@ pub fn one_of(name: &str) -> Fault {
     ))
 }
 
-/// The one field of such an input is null.
+/// The only field of a OneOf input is null.
 pub fn null_one_of(name: &str) -> Fault {
     Fault::new(format!("Field \"{name}\" must be non-null."))
 }
@@ -103,7 +103,7 @@ pub fn unknown_field<'a>(
     }
 }
 
-/// A value that an enum does not have; `json` says that it came as JSON.
+/// A value that is not in the enum. `json`: the value came as JSON.
 pub fn choice(name: &str, value: &Value, names: &[String], json: bool) -> Fault {
     let (given, is_name) = match value {
         Value::Enum(given) => (given.as_str(), true),
@@ -148,7 +148,7 @@ pub fn scalar(name: &str, value: &Value, description: &str) -> Fault {
     Fault { text, hint }
 }
 
-/// A value without a known type, as an error repeats it.
+/// A value without a known type, as an error shows it.
 fn shown(value: &Value) -> String {
     Shown(None).text(&value.clone().into_value(), None)
 }
@@ -156,8 +156,8 @@ fn shown(value: &Value) -> String {
 /// What is shown in place of a value that an error must not repeat.
 const HIDDEN: &str = "(not shown)";
 
-/// The value at a path as its error repeats it, with the name of its type where it is known, and the error. What may be a
-/// secret is in neither.
+/// The value at a path as its error shows it, with the name of its type if known, and the error. Neither contains
+/// anything that may be a secret.
 pub fn told(
     catalog: &Catalog,
     path: &[String],
@@ -179,7 +179,7 @@ fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|secret| name.contains(secret))
 }
 
-/// Values on one line, as graphql-js shows them: two levels, ten items of a list, and no more than fits on a few lines.
+/// Values on one line, as graphql-js shows them: two levels, ten items per list, and a limited length.
 struct Shown<'a>(Option<&'a Catalog>);
 
 /// Levels of objects and lists that are shown.
@@ -200,7 +200,7 @@ impl Shown<'_> {
     }
 
     fn write(&self, text: &mut String, value: &Literal, ty: Option<&str>, level: usize) {
-        // What is cut off need not be written.
+        // The rest would be cut off anyway.
         if text.len() > 4 * MOST_CHARACTERS {
             return;
         }
@@ -224,7 +224,7 @@ impl Shown<'_> {
                     Some(InputKind::Object { fields, .. }) => Some(fields),
                     _ => None,
                 };
-                // A field that is not there may be a password under a wrong name.
+                // An unknown field may be a password with a misspelled name.
                 let guarded = known.is_some_and(|known| known.keys().any(|name| is_secret(name)));
                 text.push_str("{ ");
                 for (place, (name, value)) in fields.iter().take(MOST_ITEMS).enumerate() {
@@ -252,7 +252,7 @@ impl Shown<'_> {
     }
 }
 
-/// How many items are not shown.
+/// The number of items that are not shown.
 fn more(count: usize, what: &str) -> String {
     match count.saturating_sub(MOST_ITEMS) {
         0 => String::new(),

@@ -28,16 +28,16 @@ fn check_times(
     closed: Option<(&'static str, When)>,
 ) -> Result<(), Fate> {
     if facts.opened.is_some_and(|opened| opened.at > tx.now()) {
-        return Err(Fate::refused("opened_on", "lies in the future"));
+        return Err(Fate::refused("opened_on", "is in the future"));
     }
     let Some((field, closed)) = closed else {
         return Ok(());
     };
     if closed.at > tx.now() {
         let reason = if field == "closed_on" {
-            "lies in the future; map it to expected_close_on"
+            "is in the future; map it to expected_close_on"
         } else {
-            "lies in the future, but the deal is closed"
+            "is in the future, but the deal is closed"
         };
         return Err(Fate::refused(field, reason));
     }
@@ -50,7 +50,7 @@ fn check_times(
     if earlier {
         return Err(Fate::refused(
             field,
-            "lies before the day on which the deal was opened",
+            "is before the day on which the deal was opened",
         ));
     }
     Ok(())

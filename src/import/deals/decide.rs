@@ -417,7 +417,7 @@ fn refuse_rewriting(
     match facts.into_iter().find(|(_, differs)| *differs) {
         Some((field, _)) => Err(Fate::refused(
             field,
-            "the deal is won and may have been paid for: this does not change any more",
+            "the deal is won and may have been paid for, so this can no longer change",
         )),
         None => Ok(()),
     }

@@ -91,7 +91,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
                     if !names.insert(name.clone()) {
                         return Err(A::Error::custom(format!(
-                            "the member {name:?} is there twice"
+                            "the member {name:?} appears twice"
                         )));
                     }
                     members.push((Cow::Owned(name), value));
@@ -178,7 +178,7 @@ mod tests {
             (&b"[{}]"[..], "is a JSON array; write one object a line"),
             (
                 b"{\"a\": 1, \"a\": 2}",
-                "is not a JSON object: the member \"a\" is there twice",
+                "is not a JSON object: the member \"a\" appears twice",
             ),
             (b"7", "is not a JSON object"),
             (b"{} {}", "is not a JSON object"),

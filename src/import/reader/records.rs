@@ -17,33 +17,33 @@ pub struct Record {
     pub line: u64,
     /// The cell in which a quote was found that does not begin it.
     pub stray_quote: Option<usize>,
-    /// The first cell that a quote began and that goes over several lines.
+    /// The first quoted cell that spans several lines.
     pub broken_cell: Option<BrokenCell>,
     lines: Lines,
 }
 
-/// A quoted cell over several lines.
+/// A quoted cell that spans several lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenCell {
     /// Its place in the row, from 0.
     pub place: usize,
-    /// The line on which its quote opens.
+    /// The line where its quote opens.
     pub opened: u64,
-    /// The line on which its quote closes.
+    /// The line where its quote closes.
     pub closed: u64,
 }
 
-/// The lines of a row that goes over several, each read as if it were a row of its own.
+/// The lines of a row that spans several lines, each read as a separate row.
 #[derive(Debug, Default)]
 struct Lines {
-    /// How many delimiters each of them has, when all have as many.
+    /// The number of delimiters per line, if it is the same for all.
     separators: Option<usize>,
     uneven: bool,
     /// Whether a delimiter is followed by a space, as in a sentence.
     spaced: bool,
     /// Whether a line other than the first has white space before its first delimiter, as in a sentence.
     worded: bool,
-    /// The present line: delimiters between cells, and those within a quoted cell that is not closed yet.
+    /// The current line: delimiters between cells, and those within a quoted cell that is still open.
     outside: usize,
     inside: usize,
     blank: bool,
@@ -56,7 +56,7 @@ impl Lines {
         self.after_delimiter = false;
     }
 
-    /// A byte of the present line. `broken`: the row began on an earlier line.
+    /// A byte of the current line. `broken`: the row began on an earlier line.
     fn see(&mut self, byte: u8, delimiter: u8, quoted: bool, broken: bool) {
         let is_delimiter = byte == delimiter;
         self.spaced |= self.after_delimiter && byte == b' ' && delimiter != b' ';
@@ -71,7 +71,7 @@ impl Lines {
         self.blank &= byte.is_ascii_whitespace();
     }
 
-    /// A quoted cell ends. What is inside one of a single line separates nothing.
+    /// A quoted cell ends. Delimiters inside a cell on a single line do not count.
     const fn close(&mut self, broken: bool) {
         if broken {
             self.outside += self.inside;
@@ -121,12 +121,12 @@ impl Record {
         width >= 3 && inside + 1 >= width
     }
 
-    /// Whether it is several rows that a quote in one and a quote in another have joined: each of its lines has the
-    /// delimiters of a row, and none of them reads like a sentence.
+    /// Whether stray quotes have joined several rows into this one: each line has the delimiters of a row, and none
+    /// reads like a sentence.
     pub fn is_joined_rows(&self, width: usize) -> bool {
         let lines = &self.lines;
         let as_rows = !lines.uneven && lines.separators.is_some_and(|each| each + 1 == width);
-        // A sentence with four delimiters and no space after any of them is none.
+        // Text with four delimiters and no space after any of them is not a sentence.
         let is_sentence = lines.spaced || lines.worded && width < 5;
         self.broken_cell.is_some() && width >= 2 && as_rows && !is_sentence
     }
@@ -488,7 +488,7 @@ mod tests {
         ));
     }
 
-    /// Whether the first row is rows that were joined, and whether it may hold one.
+    /// Whether the first row is several joined rows, and whether it may contain one.
     fn judged(text: &str) -> (bool, bool) {
         let width = text.lines().next().unwrap().split(',').count();
         let rows = text.split_once('\n').unwrap().1;
@@ -508,7 +508,7 @@ mod tests {
             "id,stage,note\nd1,LOST,\"rival\nd2,WON,\"",
             "id,stage,note\nd1,LOST,\"rival\r\nd2,WON,\r\n\r\nd3,OPEN,told\"\r\nd4,OPEN,x\n",
             "id,note,stage\nd1,\"rival,LOST\nd2,x,WON\nd3,y\",OPEN\n",
-            // Other quotes of the same rows are in order; what is inside them separates nothing.
+            // Other quotes in the same rows are balanced; delimiters inside them do not count.
             "id,note,more,stage\nd1,\"a,b,c\",\"rival,LOST\nd2,x,y,WON\nd3,x,y\",OPEN\n",
             "id,name\na,\"A\nb,B\nc,C\"\n",
             "\"id\",a,b,c,d\n\"Elm Works,1,2,3,4\nOak Works,1,2,3,4\nAsh\",1,2,3,4\n",

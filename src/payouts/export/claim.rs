@@ -100,13 +100,13 @@ async fn claim(tx: &Tx, wanted: Wanted) -> Result<Claim> {
     Ok(Claim::Ours(claim_id))
 }
 
-/// The row of a file, which nobody else changes before the end of this unit of work.
+/// The row of a file, locked until the end of this unit of work.
 async fn locked(tx: &Tx, name: &str) -> Result<Option<payout_export::Model>> {
     let of_name = payout_export::Entity::find().filter(payout_export::Column::Name.eq(name));
     Ok(of_name.lock_exclusive().one(tx).await?)
 }
 
-/// Writes what changes on a row that is locked, with the fingerprint of what it says then.
+/// Saves the changes to a locked row, with its new fingerprint.
 async fn change(
     tx: &Tx,
     row: payout_export::Model,

@@ -74,8 +74,8 @@ pub(super) fn database_url(source: &mut Source, mode: Mode, data_dir: &Path) -> 
     url.into()
 }
 
-/// The configured secret, or the kept one of a developer's machine, or a fresh one; and whether it is there for the next
-/// process too.
+/// The configured secret, or the stored one of a developer's machine, or a new one; and whether the next process has it
+/// too.
 pub(super) fn secret(source: &mut Source, mode: Mode, data_dir: &Path) -> (SecretSlice<u8>, bool) {
     if let Some(given) = source.text("secret") {
         if mode == Mode::Production
@@ -103,8 +103,8 @@ pub(super) fn secret(source: &mut Source, mode: Mode, data_dir: &Path) -> (Secre
     }
 }
 
-/// Words of secrets that come from examples and templates, whatever stands between their letters. Random text hardly ever
-/// has one of them.
+/// Words found in example and template secrets, with any separators between their letters. Random text almost never
+/// contains one.
 const PLACEHOLDERS: [&str; 20] = [
     "secret",
     "passw",
@@ -143,7 +143,7 @@ fn guessable(secret: &str) -> Option<String> {
     if (1..=bytes.len() / 2).any(repeats) {
         return Some("repeats itself, so it is not random".to_owned());
     }
-    // Also with each character several times: 112233.
+    // Also with repeated characters: 112233.
     let mut once = bytes.to_vec();
     once.dedup();
     if counts(bytes) || counts(&once) {

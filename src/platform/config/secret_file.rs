@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Where the secret is kept.
+/// The path of the stored secret.
 pub(super) fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("secret")
 }

@@ -46,7 +46,7 @@ pub struct Config {
     /// The master secret, at least 32 bytes. `ENSEMBLE_SECRET`; in development generated once and kept in `data_dir`, see
     /// [`Config::keep_secret`].
     pub secret: SecretSlice<u8>,
-    /// Whether the secret is there for the next process too.
+    /// Whether the next process has the same secret.
     pub secret_is_kept: bool,
     /// The secret before the last rotation, or none. `ENSEMBLE_PREVIOUS_SECRET`.
     pub previous_secret: Option<SecretSlice<u8>>,
@@ -79,8 +79,8 @@ impl Config {
         Self::from_source(Source::new(options, environment))
     }
 
-    /// The secret to work with. A new one of a developer's machine is kept in `data_dir` from now on, unless another
-    /// process was faster: then it is that one's.
+    /// The secret to use. A new one on a developer's machine is stored in `data_dir`, unless another process stored one
+    /// first: then that one is returned.
     ///
     /// # Errors
     /// The data folder cannot be written.

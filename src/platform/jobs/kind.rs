@@ -17,16 +17,16 @@ use crate::{
 /// Which of the due jobs of a lane runs first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// A person waits for it.
+    /// A person is waiting for it.
     High,
-    /// The usual.
+    /// The default.
     Normal,
-    /// It comes by the thousand, and no one waits for it.
+    /// High volume, and nobody is waiting for it.
     Low,
 }
 
 impl Priority {
-    /// As it is stored: lower runs first.
+    /// The stored value: lower runs first.
     #[must_use]
     pub const fn rank(self) -> i32 {
         match self {
@@ -40,7 +40,7 @@ impl Priority {
 /// A kind of background job. Its value is the payload, which holds ids only; fields that are added later need a default,
 /// because older jobs may still be waiting.
 pub trait BackgroundJob: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The name of the kind: a label of metrics, and what the API shows.
+    /// The name of the kind, shown in metrics and in the API.
     const TOPIC: &'static str;
     /// The lane that it waits in.
     const LANE: JobLane;
@@ -58,7 +58,7 @@ pub trait BackgroundJob: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Does the work. It may run more than once: after a crash, and after a failure.
     fn run(self, app: &App, job: &Job) -> impl Future<Output = Result<Settled, Failure>> + Send;
 
-    /// What happens in the unit of work that gives it up. The job becomes a dead letter in any case.
+    /// Runs in the unit of work that makes the job a dead letter, which it becomes in any case.
     fn given_up(self, tx: &Tx) -> impl Future<Output = Result<()>> + Send {
         let _ = tx;
         async { Ok(()) }
@@ -72,27 +72,27 @@ pub struct Settled(());
 /// Why a job did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What administrators read: one sentence per kind of failure, which cannot quote anything.
+    /// What administrators see: a fixed sentence for each kind of failure.
     pub told: &'static str,
-    /// What the log says beyond that.
+    /// Further details, for the log only.
     pub cause: Option<String>,
-    /// Whether another attempt is of no use.
+    /// Whether another attempt is pointless.
     pub permanent: bool,
 }
 
 impl Failure {
     /// An unexpected error.
     pub const INTERNAL: &'static str = "Internal error. The log has the cause under this job's ID.";
-    /// The database could not do the work at that time.
+    /// The database was busy or unavailable.
     pub const UNAVAILABLE: &'static str = "The database was busy or unavailable.";
-    /// The payload is none of this kind.
-    pub const UNREADABLE: &'static str = "The content of this job cannot be read.";
-    /// The topic is none that the registry knows.
-    pub const UNKNOWN: &'static str = "This version of the server does not know this topic.";
-    /// Every attempt ended with its process.
+    /// The payload does not match this kind.
+    pub const UNREADABLE: &'static str = "The payload of this job cannot be read.";
+    /// The registry does not have this topic.
+    pub const UNKNOWN: &'static str = "This version of the server does not support this topic.";
+    /// The process stopped during every attempt.
     pub const ABANDONED: &'static str = "The worker stopped during every attempt.";
 
-    /// A failure that another attempt does not mend.
+    /// A permanent failure: another attempt would fail too.
     #[must_use]
     pub const fn permanent(told: &'static str) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// A failure that may pass.
+    /// A temporary failure.
     #[must_use]
     pub const fn transient(told: &'static str) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl Failure {
         }
     }
 
-    /// The same with what only the log says.
+    /// Adds details for the log.
     #[must_use]
     pub fn because(self, cause: impl ToString) -> Self {
         Self {
@@ -143,7 +143,7 @@ impl Job {
         }
     }
 
-    /// Finishes the job and does its last unit of work, both or neither. Neither is done when the lease was lost.
+    /// Finishes the job and runs its last unit of work atomically. Does neither if the lease was lost.
     ///
     /// # Errors
     /// Those of the body; the database failed.
@@ -181,7 +181,7 @@ impl Job {
             .await
     }
 
-    /// The lease was lost: the worker that holds the job now settles it.
+    /// The lease was lost: the worker that now holds the job settles it.
     #[must_use]
     pub fn lost(&self) -> Settled {
         tracing::warn!(job = %self.id, topic = self.topic, "the lease of a job was lost");
@@ -227,12 +227,12 @@ impl Kind {
     /// Does the work of a claimed job.
     ///
     /// # Errors
-    /// It failed, for now or for good.
+    /// The job failed, temporarily or permanently.
     pub async fn run(&self, app: &App, job: &Job) -> Result<Settled, Failure> {
         (self.run)(app, job).await
     }
 
-    /// Does what follows from giving a job up.
+    /// Runs the follow-up of a job becoming a dead letter.
     ///
     /// # Errors
     /// The database failed.

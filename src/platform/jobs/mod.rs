@@ -1,10 +1,10 @@
 //! Background jobs: what a kind of job declares, and the queue that keeps them, which is also the outbox.
 //!
 //! A job is written in the transaction of its cause, claimed under a lease, run, and settled by the epoch of that lease:
-//! a worker that slept past its lease settles nothing. A job that keeps failing becomes a dead letter, which an operator
-//! can list and replay.
+//! a worker whose lease expired cannot settle the job. A job that keeps failing becomes a dead letter, which an
+//! operator can list and replay.
 //!
-//! Each job waits in a lane. A lane has runners of its own, so a slow one delays only its own jobs.
+//! Each job waits in a lane. Each lane has its own runners, so a slow lane delays only its own jobs.
 
 mod kind;
 mod queue;

@@ -27,7 +27,7 @@ const LEASE: TimeDelta = TimeDelta::minutes(3);
 /// Attempts before a job becomes a dead letter: with the pauses of [`pause`], about a day.
 const MAX_ATTEMPTS: i32 = 12;
 
-/// The job that every event becomes: those concerned are told.
+/// The job for each event, which notifies its recipients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Happened {
     /// What happened.
@@ -80,20 +80,20 @@ pub struct Job {
 }
 
 impl Job {
-    /// No worker came back from any attempt: another one would only take the next worker with it.
+    /// No worker survived an attempt: another attempt would only stop the next worker.
     #[must_use]
     pub const fn is_spent(&self) -> bool {
         self.attempts > self.max_attempts
     }
 
-    /// Whether a failure is its last.
+    /// Whether this failure is final.
     #[must_use]
     pub const fn is_last_after(&self, failure: &Failure) -> bool {
         failure.permanent || self.attempts >= self.max_attempts
     }
 }
 
-/// Writes the jobs of a unit of work: one per event, and those it asked for. Returns their lanes.
+/// Writes the jobs of a unit of work: one per event, and those it requested. Returns their lanes.
 ///
 /// # Errors
 /// The database failed.
@@ -129,7 +129,7 @@ pub async fn append(tx: &Tx, events: &[Event], enqueued: Vec<NewJob>) -> Result<
     Ok(lanes)
 }
 
-/// Takes up to `limit` due jobs of a lane under a new lease: those of the highest priority first, and of these the oldest.
+/// Claims up to `limit` due jobs of a lane under a new lease, by priority and then by age.
 ///
 /// # Errors
 /// The database failed.
@@ -205,7 +205,7 @@ pub async fn fail(tx: &Tx, claimed: &Job, failure: &Failure) -> Result<Option<Jo
     Ok((failed.rows_affected == 1).then_some(status))
 }
 
-/// Since when the oldest job of each lane is due that is still to be done; lanes without any are left out.
+/// The due time of the oldest unfinished job of each lane. Lanes without one are omitted.
 ///
 /// # Errors
 /// The database failed.

@@ -10,30 +10,30 @@ use crate::{
     tx::{Call, Tx, Work},
 };
 
-/// A scheduled job: its name, how often it is due, and its unit of work, which says whether there may be more to do.
+/// A scheduled job: its name, its interval, and its unit of work, which returns whether there may be more to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
-    /// Its name: a label of metrics, and what its due times are stored under.
+    /// Its name: a metric label, and the key of its stored due times.
     pub name: &'static str,
     /// The time between two due times, which are counted from the epoch.
     pub every: TimeDelta,
-    /// A unit of work. It is repeated until there is nothing left to do.
+    /// A unit of work, repeated until there is nothing left to do.
     pub run: for<'t> fn(&'t Tx) -> Work<'t, bool>,
-    /// Whether this installation has it.
+    /// Whether this installation runs it.
     pub wanted: fn(&Site) -> bool,
 }
 
 impl Schedule {
-    /// The latest due time at or before an instant.
+    /// The latest due time at or before a point in time.
     #[must_use]
     pub fn due(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let elapsed = now.timestamp().rem_euclid(self.every.num_seconds().max(1));
         DateTime::from_timestamp(now.timestamp() - elapsed, 0).unwrap_or(now)
     }
 
-    /// Runs it for a due time, unless another process took that one; says whether it ran here. The first unit of work
-    /// takes the due time. Each further chunk is a unit of work of its own, so that none holds its locks for long. What an
-    /// interruption leaves is done at the next due time.
+    /// Runs the schedule for a due time, unless another process claimed it; returns whether it ran here. The first unit
+    /// of work claims the due time. Each further chunk is a separate unit of work, so that none holds its locks for
+    /// long. Work left by an interruption is done at the next due time.
     ///
     /// # Errors
     /// The database failed.
@@ -60,7 +60,7 @@ impl Schedule {
     }
 }
 
-/// Removes the due times before an instant.
+/// Removes the due times before a point in time.
 ///
 /// # Errors
 /// The database failed.

@@ -19,8 +19,8 @@ pub use transport::{MailFault, MailTransport};
 /// Top-level names that are resolved within one machine or network, or not at all (IANA, special-use domain names).
 const PRIVATE: [&str; 6] = ["localhost", "local", "internal", "arpa", "onion", "invalid"];
 
-/// Whether a text is an address at a domain of the internet. Mail to a literal address (`a@[127.0.0.1]`), to a bare host
-/// name or to a private one (`a@mail.localhost`) would go to a machine of the vendor's own network.
+/// Whether a text is an address at a public internet domain. Mail to a literal address (`a@[127.0.0.1]`), a bare host
+/// name or a private one (`a@mail.localhost`) would go to a machine in the vendor's own network.
 #[must_use]
 pub fn reachable(text: &str) -> bool {
     text.parse::<lettre::Address>().is_ok_and(|address| {

@@ -173,7 +173,7 @@ async fn connections_beyond_the_limit_wait_for_their_turn(t: TestApp) {
     let mut byte = [0];
     let early = tokio::time::timeout(Duration::from_millis(200), third.read_exact(&mut byte)).await;
     assert!(early.is_err(), "a third connection was served beside two");
-    // One that has its answer and asks nothing more makes room, after all of it.
+    // An idle connection is closed to make room, after its whole response.
     let mut first = open.remove(0);
     first.write_all(tail.as_bytes()).await.unwrap();
     let answer = rest(&mut first).await;
@@ -401,7 +401,7 @@ async fn a_close_is_answered_with_its_code_and_loses_nothing(t: TestApp) {
     server.stop().await;
 }
 
-/// Not 40 ms later, when the client's system acknowledges the answer.
+/// Not 40 ms later, when the client's system acknowledges the response.
 async fn the_end_of_an_operation_follows_its_answer_at_once(t: TestApp) {
     let ada = token(&t, &t.admin().await);
     let server = Server::start(&t, Patience::default(), |_| ()).await;

@@ -122,7 +122,7 @@ async fn everything_wrong_with_the_values_of_a_document_is_reported_at_once(t: T
     for (said, start) in said.iter().zip(starts) {
         assert!(said.starts_with(start), "{said}\nis not\n{start}");
     }
-    // However many there are and however large they are, an answer has its bounds.
+    // The response is bounded, however many and however large the errors are.
     let many = json!({"filter": {"status": vec!["x".repeat(2_000); 500]}, "n": 1});
     let document =
         "query($filter: DealFilter, $n: Int!) { deals(filter: $filter, first: $n) { totalCount } }";
@@ -131,7 +131,7 @@ async fn everything_wrong_with_the_values_of_a_document_is_reported_at_once(t: T
     assert_eq!(said.len(), 21);
     assert_eq!(said[20], "There are more errors; the first 20 are listed.");
     assert!(reply.text.len() < 30_000, "{}", reply.text.len());
-    // A password under a wrong name is one nevertheless.
+    // A password in a misspelled field is still a password.
     let login = "mutation($i: LoginInput!) { login(input: $i) { accessToken } }";
     let typo = json!({"i": {"email": "a@b.example", "pasword": "hunter2"}});
     let reply = door.ask("", login, typo).await;

@@ -137,7 +137,7 @@ async fn a_customer_that_looks_like_another_is_recorded_by_the_decision_of_a_per
     assert_eq!(
         message(first).await,
         format!(
-            "This may be a customer that is recorded: \"Schmidt GmbH\" ({schmidt}). Use that one, or create this one with \
+            "This may be an existing customer: \"Schmidt GmbH\" ({schmidt}). Use that one, or create this one with \
              `differentCustomer: true` if it is another company."
         )
     );
@@ -151,11 +151,11 @@ async fn a_customer_that_looks_like_another_is_recorded_by_the_decision_of_a_per
     }
     let dismissed = events(&t, "customer.conflict_dismissed").await;
     assert_eq!(dismissed.len(), doubtful.len());
-    // What is proven is no matter of a decision.
+    // A proven match cannot be overridden.
     let proven = json!({ "name": "Acker", "country": "DE", "registrationNumber": "HRB-222", "differentCustomer": true });
     let refused = run(&t, &ada, "customerCreate", proven, "customer { id }").await;
     assert_eq!(refused.refusal("customerCreate"), "DUPLICATE");
-    // Two with a domain of their own each are different, and so is a name that nobody has.
+    // Customers that each have their own domain are different, and so is one with a new name.
     let own = json!({ "name": "Zenith AG", "domain": "zenith.de", "country": "DE" });
     create(&t, &ada, own).await;
     create(
@@ -242,7 +242,7 @@ async fn a_page_on_a_host_is_a_hint_and_no_domain(t: TestApp) {
         let customer = answer.done(mutation).at(&format!("{mutation}/customer"));
         (customer["domain"].clone(), customer["domainHint"].clone())
     };
-    // Two sellers on a marketplace that no list knows are two companies, by the decision of a person.
+    // Two sellers on an unlisted marketplace are two companies if a person says so.
     let elm = made("Elm Möbel", "https://markt-halle.de/anbieter/elm", false).await;
     assert_eq!(
         shown(&elm, "customerCreate"),
@@ -282,7 +282,7 @@ async fn a_page_on_a_host_is_a_hint_and_no_domain(t: TestApp) {
         shown(&own, "customerCreate"),
         (json!("birke-reisen.de"), Value::Null)
     );
-    // A hint takes nobody's domain, and a domain takes the place of a hint.
+    // A hint does not claim another customer's domain, and a domain replaces a hint.
     let update = async |customer: &Answer, address: &str| {
         let input =
             json!({ "customerId": customer.text("customerCreate/customer/id"), "domain": address });

@@ -136,7 +136,7 @@ async fn silent_connections_shut_nobody_out(t: TestApp) {
         assert!(matches!(answer.await, Ok(Ok((200, _)))), "{path}");
     }
     drop(silent);
-    // Nor do connections that had their answer and ask nothing more, from many addresses.
+    // Neither do idle connections from many addresses.
     let mut idle = Vec::new();
     for number in 0..240_u8 {
         let socket = TcpSocket::new_v4().unwrap();
@@ -154,7 +154,7 @@ async fn silent_connections_shut_nobody_out(t: TestApp) {
     let answer = tokio::time::timeout(std::time::Duration::from_secs(5), http.get(&probe));
     assert!(matches!(answer.await, Ok(Ok((200, _)))));
     drop(idle);
-    // The files for the database were never touched.
+    // The file descriptors reserved for the database were never used.
     let log = site.log();
     assert!(!log.contains("Too many open files"), "{log}");
     assert!(!log.contains("unable to open"), "{log}");

@@ -49,15 +49,15 @@ fn nowhere(t: &TestApp, folder: &Path) -> (String, String) {
     }
 }
 
-/// What a command may leave in a folder where there is nothing yet.
+/// What a command may leave in an empty folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaves {
     Nothing,
-    /// It begins an installation, unless it is refused: the arguments are such that it is.
+    /// It starts an installation unless it is refused; the arguments here make it fail.
     NothingWhenRefused,
 }
 
-/// The arguments with which a command is tried in an empty folder. A new command has to be listed.
+/// The arguments to try a command with in an empty folder. Every new command has to be listed.
 fn tried<'a>(command: &str, taken: &'a str) -> (Leaves, Vec<&'a str>) {
     use Leaves::{Nothing, NothingWhenRefused};
     match command {
@@ -68,13 +68,13 @@ fn tried<'a>(command: &str, taken: &'a str) -> (Leaves, Vec<&'a str>) {
         "backup" => (Nothing, vec!["copy.db"]),
         "restore" => (NothingWhenRefused, vec!["nowhere.db"]),
         "serve" => (NothingWhenRefused, vec!["--listen", taken]),
-        // Production wants settings that are not there.
+        // Production requires settings that are missing here.
         "migrate" | "seed" => (NothingWhenRefused, vec!["--mode", "production"]),
         "import" => (
             NothingWhenRefused,
             vec!["--mapping", "nowhere.toml", "--folder", "."],
         ),
-        // No password on standard input is one to be generated; so the address is what is refused.
+        // Without a password on standard input one is generated, so the address is what is refused.
         "admin create" => (
             NothingWhenRefused,
             vec!["--email", "a@b.example", "--name", "A", "--mode", "staging"],
@@ -83,7 +83,7 @@ fn tried<'a>(command: &str, taken: &'a str) -> (Leaves, Vec<&'a str>) {
     }
 }
 
-/// Every command that the program lists, those below another one too.
+/// Every command that the program lists, including subcommands.
 fn commands(run: &dyn Fn(&[&str]) -> Output, above: &[&str]) -> Vec<String> {
     let help = run(&[above, &["--help"]].concat());
     let help = String::from_utf8(help.stdout).unwrap();
@@ -107,7 +107,7 @@ async fn a_command_that_may_create_nothing_leaves_an_empty_folder_empty(t: TestA
     std::fs::create_dir_all(&folder).unwrap();
     let is_sqlite = t.app.db().backend() == DbBackend::Sqlite;
     let (url, _) = nowhere(&t, &folder);
-    // Nothing in the environment, so that folder, database and secret are where they are by default.
+    // The environment is empty, so folder, database and secret have their default paths.
     let run = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ensemble"));
         command.args(arguments).env_clear().current_dir(&folder);

@@ -74,7 +74,7 @@ columns = { external_id = "id", legal_name = "name", website = "web" }
     assert_eq!(
         refusals(&report),
         [
-            "4 legal_name: fits 2 partners that were recorded without an external id: \"Twin Works (new)\" (same website), \"Twin Works\" (same legal name). Give the right one this external id."
+            "4 legal_name: matches 2 partners that were recorded without an external id: \"Twin Works (new)\" (same website), \"Twin Works\" (same legal name). Give the right one this external id."
         ]
     );
     let partners = partner::Entity::find()
@@ -216,7 +216,7 @@ columns = { external_id = "id", name = "name", country = "land", registration_nu
         ]
     );
     assert!(
-        refusals(&report)[0].starts_with("3 registration_number: fits 2 customers"),
+        refusals(&report)[0].starts_with("3 registration_number: matches 2 customers"),
         "{report}"
     );
     assert_eq!(counts(&files.import(&t).await), [[0, 0, 2, 1]]);
@@ -284,16 +284,16 @@ columns = { external_id = "id", name = "name", domain = "web" }
         assert_eq!(refused.len(), 1);
         assert!(
             refused[0]
-                .ends_with("domain: is that of the customer \"e\", which is recorded already"),
+                .ends_with("domain: belongs to the customer \"e\", which is already recorded"),
             "{refused:?}"
         );
         let notes = told(&report.notes).join("\n");
         assert!(
-            notes.contains("\"a\" takes beta.com over from \"b\", which gave it up."),
+            notes.contains("\"a\" takes beta.com over from \"b\", which no longer has it."),
             "{notes}"
         );
         assert!(
-            notes.contains("\"c\" takes alpha.com over from \"a\", which gave it up."),
+            notes.contains("\"c\" takes alpha.com over from \"a\", which no longer has it."),
             "{notes}"
         );
         files.write("customers.csv", "id,name,web\nc,Gamma,gamma.com\n");

@@ -38,7 +38,7 @@ async fn a_deal_opened_at_nine_may_close_on_that_day(t: TestApp) {
     assert_eq!(counts(&report), [[3, 0, 0, 3]]);
     // Half past eleven in the evening in UTC is the next day in Berlin.
     let earlier =
-        |line: u64| format!("{line} closed_on: lies before the day on which the deal was opened");
+        |line: u64| format!("{line} closed_on: is before the day on which the deal was opened");
     assert_eq!(refusals(&report), [earlier(3), earlier(5), earlier(6)]);
     // A day alone stays one: it begins at midnight in the time zone of the programme, whatever that of the deal.
     for (name, zone, closed) in [
@@ -70,7 +70,7 @@ async fn one_date_is_expected_while_a_deal_is_open_and_actual_when_it_is_closed(
     assert_eq!(
         refusals(&report),
         [
-            "5 close_date: lies in the future, but the deal is closed",
+            "5 close_date: is in the future, but the deal is closed",
             "6 close_date: is needed in the stage LOST",
         ]
     );
@@ -159,7 +159,7 @@ async fn one_column_is_not_two_dates(t: TestApp) {
         ),
         (
             "stage = \"stage\", close_date = \"a\", closed_on = \"b\"",
-            "files.0.columns.close_date: is `closed_on` and `expected_close_on` in one; map either it or them",
+            "files.0.columns.close_date: covers `closed_on` and `expected_close_on`; map either this or those two",
         ),
     ] {
         let files = Files::new(&mapping(columns), &[("deals.csv", "id,stage,n,a,b\n")]);

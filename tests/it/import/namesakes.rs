@@ -1,4 +1,4 @@
-//! Names prove nothing: what an import does with companies of one name.
+//! How an import treats companies with the same name: a name alone identifies nobody.
 
 use ensemble::entity::{customer, partner, user::Role};
 use sea_orm::{EntityTrait, QueryOrder};
@@ -76,7 +76,7 @@ async fn a_name_alone_neither_blocks_nor_merges_a_customer(t: TestApp) {
         (counts(&report), told(&report.warnings), told(&report.notes))
     );
     assert_eq!(counts(&report), [[8, 0, 0, 0]]);
-    let advice = "and is a customer of its own. If it is the same company, give the external id to the record that is meant.";
+    let advice = "and is a customer of its own. If it is the same company, set the external id on the existing record.";
     assert_eq!(
         told(&report.warnings),
         [
@@ -99,7 +99,7 @@ async fn a_name_alone_neither_blocks_nor_merges_a_customer(t: TestApp) {
         "c8 Falk Ges.m.b.H. -",
     ];
     assert_eq!(stored(&t).await, companies);
-    // Again every row is its own record, and there is nothing more to decide.
+    // A second import keeps every row a separate record and adds no warnings.
     let before = contents(&t).await;
     let again = files.import(&t).await;
     assert_eq!(
@@ -194,7 +194,7 @@ async fn a_page_on_a_host_neither_blocks_nor_merges_a_customer(t: TestApp) {
         (counts(&report), told(&report.warnings))
     );
     assert_eq!(counts(&report), [[5, 0, 0, 0]]);
-    let advice = "and is a customer of its own. If it is the same company, give the external id to the record that is meant.";
+    let advice = "and is a customer of its own. If it is the same company, set the external id on the existing record.";
     let others = [
         "\"Linde Bau\"",
         "\"Linde Bau\", \"c1\"",
@@ -228,7 +228,7 @@ async fn a_registration_number_blocks_whatever_the_domain_and_moves_as_a_domain_
         (counts(&report), refusals(&report))
     );
     assert_eq!(counts(&report), [[2, 0, 0, 2]]);
-    let taken = "registration_number: is that of the customer \"c1\", which is recorded already";
+    let taken = "registration_number: belongs to the customer \"c1\", which is already recorded";
     assert_eq!(
         refusals(&report),
         [format!("3 {taken}"), format!("5 {taken}")]
@@ -247,7 +247,7 @@ async fn a_registration_number_blocks_whatever_the_domain_and_moves_as_a_domain_
     assert_eq!(counts(&report), [[1, 1, 0, 0]]);
     assert_eq!(
         told(&report.notes),
-        ["customers.csv:2 \"c2\" takes HRB111 over from \"c1\", which gave it up."]
+        ["customers.csv:2 \"c2\" takes HRB111 over from \"c1\", which no longer has it."]
     );
     assert_eq!(
         stored(&t).await,

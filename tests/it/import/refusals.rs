@@ -1,4 +1,4 @@
-//! The page about imports names every reason for which a row, a file or a mapping is refused, and every note and warning.
+//! `docs/import.md` lists every reason for refusing a row, a file or a mapping, and every note and warning.
 
 use std::{
     collections::BTreeSet,
@@ -15,14 +15,14 @@ cases!(the_documentation_has_every_text_of_an_import);
 
 const PAGE: &str = include_str!("../../../docs/import.md");
 
-/// Texts that no report has, by their file and, where it has others, by their beginning.
+/// Texts that never appear in a report, by file and, if the file has other texts too, by their beginning.
 const OTHERS: [(&str, &str, &str); 4] = [
     ("import/report.rs", "", "lays out the summary"),
     ("import/table.rs", "", "a fault of the program"),
     (
         "import/deals/mod.rs",
         "the import names another partner",
-        "stands at the participant that was removed",
+        "is stored with the participant that was removed",
     ),
     (
         "platform/hierarchy.rs",
@@ -31,14 +31,14 @@ const OTHERS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Where texts come from that an import passes on: those of their errors.
+/// Files whose error texts an import passes on.
 const ERRORS: [&str; 3] = [
     "platform/country.rs",
     "platform/hierarchy.rs",
     "customers/identity/domain.rs",
 ];
 
-/// Every text of several words in a file; only those of errors where asked for.
+/// Every text of several words in a file, or only those of its errors.
 fn texts(name: &str, of_errors: bool) -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name);
     let text = fs::read_to_string(&path).unwrap();
@@ -76,7 +76,7 @@ fn collect(tokens: TokenStream, of_errors: bool, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The words between the values of a text.
+/// The fixed parts of a text, between its values.
 fn pieces(text: &str) -> Vec<String> {
     let text = text.replace("{{", "\u{1}").replace("}}", "\u{2}");
     let (mut pieces, mut rest) = (Vec::new(), text.as_str());
@@ -113,7 +113,7 @@ fn files(folder: &str) -> Vec<String> {
     found
 }
 
-/// What every text is refused for.
+/// The refusals that apply to any text.
 fn faults_of_texts() -> Vec<String> {
     let mut faults = Faults::default();
     faults.text("", "", 10);

@@ -398,12 +398,12 @@ async fn a_known_parent_moves_with_all_that_hangs_under_it(t: TestApp) {
             let report = files.try_import(&t, dry_run, None).await.unwrap();
             assert_eq!(
                 refusals(&report),
-                ["2 parent: would make more than 8 levels"]
+                ["2 parent: would create more than 8 levels"]
             );
         }
         files.write("tree.csv", moved("b4"));
         let circle = files.import(&t).await;
-        assert_eq!(refusals(&circle), ["2 parent: would make a circle"]);
+        assert_eq!(refusals(&circle), ["2 parent: would create a cycle"]);
         assert_eq!(contents(&t).await, before);
         // What goes away in the same unit of work does not count, what comes does.
         files.write(
@@ -414,7 +414,7 @@ async fn a_known_parent_moves_with_all_that_hangs_under_it(t: TestApp) {
         assert_eq!(counts(&report), [[0, 2, 0, 1]]);
         assert_eq!(
             refusals(&report),
-            ["4 parent: would make more than 8 levels"]
+            ["4 parent: would create more than 8 levels"]
         );
     }
 }
@@ -461,7 +461,7 @@ async fn open_deals_follow_the_file_and_won_ones_keep_their_money(t: TestApp) {
     assert_eq!(
         refusals(&report)[..2],
         [
-            "2 value: the deal is won and may have been paid for: this does not change any more",
+            "2 value: the deal is won and may have been paid for, so this can no longer change",
             "5 stage: the deal is closed in the stage LOST and does not move",
         ]
     );
@@ -531,8 +531,8 @@ async fn every_fault_of_a_deal_is_told(t: TestApp) {
             "5 stage: the programme has no stage \"DREAMING\"",
             "6 opened_on: \"2026/02/01\" does not match `%d.%m.%Y`.",
             "6 value: must not be negative",
-            "7 closed_on: lies before the day on which the deal was opened",
-            "8 closed_on: lies in the future; map it to expected_close_on",
+            "7 closed_on: is before the day on which the deal was opened",
+            "8 closed_on: is in the future; map it to expected_close_on",
             "9 closed_on: the stage PROSPECT is an open one; map the date to expected_close_on",
             "11 external_id: Duplicate `external_id`, first used on line 10.",
         ]
@@ -553,7 +553,7 @@ async fn customers_are_recognised_before_they_are_doubled(t: TestApp) {
     );
     assert_eq!(
         refusals(&report)[0],
-        "3 domain: is that of the customer \"acme\", which is recorded already"
+        "3 domain: belongs to the customer \"acme\", which is already recorded"
     );
     assert_eq!(counts(&files.import(&t).await)[1], [0, 0, 3, 1]);
 }
@@ -569,7 +569,7 @@ async fn touchpoints_are_recorded_once(t: TestApp) {
     assert_eq!(
         told,
         [
-            "2 external_id: this touchpoint is recorded otherwise; a correction is a touchpoint of its own",
+            "2 external_id: this touchpoint is already recorded with other values; record a correction as a new touchpoint",
             "3 kind: must not be empty",
             "3 occurred_on: must not be empty",
         ]
@@ -612,7 +612,7 @@ conventions = { currency = "XXX", time_zone = "Mars", date_formats = ["%!"], dec
         [
             "files.0.file: must be a path inside the folder of the import",
             "files.0.columns.colour: A product has no such field. It has external_id, name, sku, family, list_price, currency.",
-            "files.0.constants.name: is a column already",
+            "files.0.constants.name: is already a column",
             "files.0.columns.family: is needed",
             "files.0.conventions.currency: is not an ISO 4217 currency with a minor unit",
             "files.0.conventions.time_zone: is not an IANA time zone",

@@ -217,7 +217,7 @@ constants = { stage = "PROPOSAL" }
     );
     assert_eq!(told[1], "6 value: has more decimals than EUR allows");
     assert!(
-        told[2].contains("the member \"id\" is there twice"),
+        told[2].contains("the member \"id\" appears twice"),
         "{told:?}"
     );
 }

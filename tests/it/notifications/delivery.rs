@@ -59,7 +59,7 @@ async fn a_server_that_is_down_three_times_gets_the_mail_once(t: TestApp) {
         );
         assert_eq!(
             mail.last_error.as_deref(),
-            Some("The mail server did not accept the email. It is sent again later.")
+            Some("The mail server did not accept the email. Another attempt follows.")
         );
         t.advance(TimeDelta::hours(1));
     }

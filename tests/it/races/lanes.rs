@@ -1,4 +1,4 @@
-//! What is slow or comes in large numbers delays only its own lane. Here the worker runs as it does in production.
+//! Slow or high-volume jobs delay only their own lane. The worker runs here as in production.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ cases!(
     a_worker_that_is_told_to_stop_finishes_what_it_began,
 );
 
-/// The application with a worker beside it that ends with this, as a process that is killed.
+/// The application with a worker that stops when this is dropped, like a killed process.
 struct Working {
     t: TestApp,
     worker: JoinHandle<()>,
@@ -49,7 +49,7 @@ impl Working {
         Self::posting(t, MailTransport::Memory(t.outbox.clone()))
     }
 
-    /// A mail that is not answered keeps its runner for ten minutes.
+    /// A mail without an answer occupies its runner for ten minutes.
     fn posting(t: &TestApp, by: MailTransport) -> Self {
         let t = t.posting_by(by, Duration::from_secs(600));
         let stop = CancellationToken::new();
@@ -75,7 +75,7 @@ async fn count(t: &TestApp, lane: JobLane, status: JobStatus) -> u64 {
     jobs.count(t.app.db().reader()).await.unwrap()
 }
 
-/// Mails under way or tried before.
+/// Mails being sent or already tried.
 async fn attempted(t: &TestApp) -> u64 {
     let mails = job::Entity::find()
         .filter(job::Column::Lane.eq(JobLane::Mail))
@@ -83,7 +83,7 @@ async fn attempted(t: &TestApp) -> u64 {
     mails.count(t.app.db().reader()).await.unwrap()
 }
 
-/// So many people are each told that their password was changed.
+/// Queues this many mails about a changed password.
 async fn tell(t: &TestApp, person: &Person, times: usize) {
     let user_id = person.id;
     t.write(move |tx| {
@@ -105,7 +105,7 @@ async fn reaches(t: &TestApp, run: PayoutRunId, status: RunStatus) {
     .await;
 }
 
-/// A run whose callers leave every step that they can to the worker.
+/// A run whose callers leave every possible step to the worker.
 async fn pays(realm: &Realm, t: &TestApp) {
     let command = payouts::create::Create {
         program_id: Some(realm.market.program),
@@ -170,7 +170,7 @@ async fn a_mail_server_that_hangs_delays_nothing_but_mail(t: TestApp) {
     assert_eq!((t.outbox.sent().len(), attempted(&t).await), (0, 4));
     assert_eq!(count(&t, JobLane::Money, JobStatus::Pending).await, 0);
 
-    // Another process sends them all as soon as there are answers.
+    // Another process sends them all as soon as the mail server answers.
     drop(working);
     t.outbox.hang(false);
     t.advance(chrono::TimeDelta::minutes(4));
@@ -212,7 +212,7 @@ async fn a_slow_job_leaves_the_other_runners_of_its_lane_to_the_next(t: TestApp)
     let working = Working::posting(&t, smtp);
     tell(&working.t, &admin, 1).await;
     until("a mail that hangs", || async { office.kept().len() == 1 }).await;
-    // More than there are runners, so that each of them takes several.
+    // More jobs than runners, so that each runner takes several.
     tell(&working.t, &admin, 12).await;
     until("the other mails", || async {
         count(&t, JobLane::Mail, JobStatus::Done).await == 12
@@ -273,7 +273,7 @@ async fn a_worker_that_is_told_to_stop_finishes_what_it_began(t: TestApp) {
     until("a mail", || async { !t.outbox.sent().is_empty() }).await;
     working.stop.cancel();
     (&mut working.worker).await.unwrap();
-    // Nothing is left under a lease.
+    // No job is left under a lease.
     let leased = job::Entity::find()
         .filter(job::Column::Status.eq(JobStatus::Pending))
         .filter(job::Column::LeaseUntil.is_not_null());

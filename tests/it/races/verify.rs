@@ -58,7 +58,8 @@ const RUNS: &str =
     "every payout run was approved, started and cancelled by whom and when the audit trail says";
 const PLANS: &str = "every plan was activated and retired by whom and when the audit trail says";
 const SETTLED: &str = "every payment is dated as its settlement in the ledger";
-const ATTEMPTS: &str = "every payment has the attempts and the reference that the audit trail says";
+const ATTEMPTS: &str =
+    "every payment has the attempts and the reference recorded in the audit trail";
 const LAST_ACCOUNT: &str = "every partner is paid to the account that was set last";
 const CONTENT: &str = "every transaction says what was posted: kind, key, subject, dates, period, accounts and amounts";
 const COMMISSION: &str = "no deal pays more than its plans promise, whatever their numbers";

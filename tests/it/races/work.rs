@@ -45,7 +45,7 @@ cases!(
     two_processes_tell_every_event_once,
 );
 
-/// The topic of payments that are brought to their end.
+/// The topic of payments to complete.
 const RESUME: &str = "payout.resume";
 
 async fn due_times(t: &TestApp, schedule: &str) -> BTreeSet<DateTime<Utc>> {
@@ -313,7 +313,7 @@ async fn a_job_that_no_worker_survives_is_given_up_listed_and_replayed(t: TestAp
         assert!(claimed(&t, "event").await.is_none(), "its lease holds");
         t.advance(TimeDelta::minutes(4));
     }
-    // The thirteenth gives it up without trying.
+    // The thirteenth makes it a dead letter without trying.
     t.settle().await;
     let listed = dead(&t).await;
     assert_eq!(listed.at("jobs/totalCount"), 1);
@@ -370,7 +370,7 @@ async fn poison_does_not_keep_other_jobs_waiting(t: TestApp) {
     let events = jobs_of(&t, "event").await;
     let done: Vec<_> = events.iter().filter(good).map(|job| job.status).collect();
     assert_eq!(done, [JobStatus::Done; 30]);
-    // What can never work is given up at once.
+    // A job that can never succeed becomes a dead letter at once.
     let listed = dead(&t).await;
     assert_eq!(listed.at("jobs/totalCount"), 18);
     let told: BTreeSet<_> = (0..18)
@@ -379,8 +379,8 @@ async fn poison_does_not_keep_other_jobs_waiting(t: TestApp) {
             (at("topic"), at("lastError"))
         })
         .collect();
-    let unreadable = "The content of this job cannot be read.";
-    let unknown = "This version of the server does not know this topic.";
+    let unreadable = "The payload of this job cannot be read.";
+    let unknown = "This version of the server does not support this topic.";
     let expected = [
         ("event", unreadable),
         ("no such topic", unknown),

@@ -43,7 +43,7 @@ async fn a_submission_takes_the_same_few_statements_whoever_else_is_there(t: Tes
         "POSSIBLE_CONFLICT"
     );
     taken.push(t.statements().len());
-    assert_eq!(taken, [20; 5]);
+    assert_eq!(taken, [19; 5]);
 }
 
 async fn a_payout_run_takes_as_many_statements_for_twenty_partners_as_for_two(t: TestApp) {

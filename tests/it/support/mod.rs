@@ -432,7 +432,7 @@ impl TestApp {
         Answer::new(document, self.api.execute(caller, request).await)
     }
 
-    /// Puts a job into the queue, also one that the program itself would never write; returns its id.
+    /// Queues any job, including one that the program would never write; returns its id.
     pub async fn queue(&self, topic: &str, payload: Value, request_id: Option<&str>) -> JobId {
         let (topic, request_id) = (topic.to_owned(), request_id.map(str::to_owned));
         let lane = ensemble::jobs::kind(&topic).map_or(JobLane::Bulk, |kind| kind.lane);
@@ -462,7 +462,7 @@ impl TestApp {
         .unwrap()
     }
 
-    /// Takes up to a hundred due jobs of every lane, as a worker does that never comes back.
+    /// Claims up to a hundred due jobs of every lane, like a worker that never returns.
     pub async fn claim(&self) -> Vec<Job> {
         self.write(|tx| {
             Box::pin(async move {
