@@ -357,7 +357,7 @@ mod tests {
             assert!(
                 check_format(format, None)
                     .unwrap_err()
-                    .contains("would say nothing")
+                    .contains("would be ignored")
             );
         }
         for format in [
