@@ -274,10 +274,7 @@ fn reads_tables(path: &[&str]) -> bool {
 
 async fn pure_rules_stay_pure(_: TestApp) {
     let files = source::all();
-    let pure: Files = files
-        .into_iter()
-        .filter(|(_, source)| source.pure)
-        .collect();
+    let pure: Vec<_> = files.iter().filter(|(_, source)| source.pure).collect();
     assert!(
         pure.len() > 30,
         "only {} files say that they are pure",
@@ -286,10 +283,10 @@ async fn pure_rules_stay_pure(_: TestApp) {
     let asynchronous: Vec<_> = pure
         .iter()
         .filter(|(_, source)| source.asynchronous)
-        .map(|(name, _)| name)
+        .map(|(name, _)| *name)
         .collect();
     assert_eq!(asynchronous, Vec::<&String>::new());
-    let impure = paths_that(&pure, |_, path| {
+    let impure = paths_that(pure, |_, path| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         reads_tables(&path)
             || matches!(
@@ -399,7 +396,7 @@ async fn modules_of_a_domain_form_no_circle(_: TestApp) {
     let mut counted = 0;
     let mut circles: Vec<&str> = Vec::new();
     for domain in DOMAINS {
-        let uses = modules(&files, domain);
+        let uses = modules(files, domain);
         counted += uses.values().map(BTreeSet::len).sum::<usize>();
         circles.extend(
             uses.keys()
@@ -440,7 +437,7 @@ async fn a_store_is_its_own_domain_s(_: TestApp) {
             .any(|path| path[0] == part_of(name) && is_store(path))
     });
     assert!(own.count() > 20);
-    let foreign = paths_that(&files, |name, path| {
+    let foreign = paths_that(files, |name, path| {
         domain_of(name).is_some_and(|domain| path[0] != domain)
             && DOMAINS.contains(&path[0].as_str())
             && is_store(path)

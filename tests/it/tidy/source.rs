@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::LazyLock,
 };
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -58,8 +59,13 @@ impl Source {
 /// The line of a module's documentation that declares it pure.
 pub const PURE: &str = "//! Pure: decides from facts alone.";
 
-/// Every file below `src`, by its path from there.
-pub fn all() -> BTreeMap<String, Source> {
+/// Every file below `src`, by its path from there; read once for all tests.
+pub fn all() -> &'static BTreeMap<String, Source> {
+    static ALL: LazyLock<BTreeMap<String, Source>> = LazyLock::new(read_all);
+    &ALL
+}
+
+fn read_all() -> BTreeMap<String, Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
     let mut folders = vec![root.clone()];
