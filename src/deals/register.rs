@@ -234,7 +234,7 @@ async fn insert(
 ) -> Result<Held<deal_registration::Entity>> {
     let id: DealRegistrationId = tx.id();
     let registration = deal_registration::Model {
-        id: id,
+        id,
         number: ids::number("DR", id.0),
         program_id: rules.program_id,
         program_version_id: rules.version_id,
