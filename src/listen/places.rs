@@ -139,11 +139,6 @@ impl Places {
         if let Some(address) = address {
             let open = taken.addresses.get(&address).copied().unwrap_or_default();
             let own = |held: &Held| held.address == Some(address) && held.state.is_idle();
-            // One that was told to go keeps its place until it has gone.
-            let of_address = |held: &&Held| held.address == Some(address);
-            if open >= each && taken.connections.values().filter(of_address).count() >= 2 * each {
-                return None;
-            }
             if open >= each
                 && !taken.replace(|held| own(held) && !held.state.was_heard())
                 && !taken.replace(own)
