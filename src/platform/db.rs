@@ -238,8 +238,7 @@ fn custom(fault: impl std::fmt::Display) -> DbErr {
 
 /// The only way to open a pool. sqlx's own maintenance is off: it loops over the number of idle connections, which
 /// briefly drops below zero when one is released while another is acquired. It then loops 2^64 times on a thread that
-/// never returns. Connections that are idle too long or too old are replaced when they are acquired
-/// ([`Line::is_alive`]).
+/// never returns. Connections that are idle too long or too old are replaced when they are acquired.
 #[must_use]
 pub fn pool(url: &str, size: u32) -> ConnectOptions {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
