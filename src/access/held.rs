@@ -124,6 +124,21 @@ impl Tx {
         Ok(written.then_some(Held(row)))
     }
 
+    /// A row after `edit`, one version later.
+    fn edited<E: Versioned>(
+        &self,
+        held: &Held<E>,
+        edit: impl FnOnce(&mut E::Model),
+    ) -> Result<E::Model> {
+        let mut row = held.0.clone();
+        edit(&mut row);
+        row.set(E::VERSION, (held.version()? + 1).into());
+        if let Some(column) = E::UPDATED_AT {
+            row.set(column, self.now().into());
+        }
+        Ok(row)
+    }
+
     /// Applies `edit` to many rows and saves them in bulk.
     ///
     /// # Errors
@@ -133,16 +148,8 @@ impl Tx {
         E: Versioned,
         E::Model: IntoActiveModel<E::ActiveModel>,
     {
-        let mut rows = Vec::with_capacity(held.len());
-        for one in held {
-            let mut row = one.0.clone();
-            edit(&mut row);
-            row.set(E::VERSION, (one.version()? + 1).into());
-            if let Some(column) = E::UPDATED_AT {
-                row.set(column, self.now().into());
-            }
-            rows.push(row);
-        }
+        let rows = held.iter().map(|one| self.edited(one, &edit));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
         self.replace_all(rows).await
     }
 
@@ -156,13 +163,7 @@ impl Tx {
         edit: impl FnOnce(&mut E::Model),
     ) -> Result<Held<E>> {
         let before = &held.0;
-        let mut after = before.clone();
-        edit(&mut after);
-        let version = held.version()?;
-        after.set(E::VERSION, (version + 1).into());
-        if let Some(column) = E::UPDATED_AT {
-            after.set(column, self.now().into());
-        }
+        let (version, after) = (held.version()?, self.edited(held, edit)?);
         let mut row = <E::ActiveModel as ActiveModelTrait>::default();
         for column in E::Column::iter() {
             row.set(column, after.get(column));

@@ -14,33 +14,21 @@ use crate::{
         company_number::{phone_key, registration_number_key},
         forms::Forms,
     },
-    tx::{Call, Tx},
+    tx::Tx,
 };
 
 const STORED: Forms = Forms("customer_forms");
 
-/// Rewrites the stored forms of all customers, in chunks, unless they are of this version. Several processes may do it at
-/// once, and a killed one is followed by the next. Returns how many customers were looked at.
+/// Rewrites the stored forms of all customers unless they have the current version; returns how many were checked.
 ///
 /// # Errors
 /// The database failed.
 pub async fn bring_up_to_date(app: &App) -> Result<u64> {
-    if STORED.stored(app.db().reader()).await? >= identity::FORMS {
-        return Ok(0);
-    }
-    let (mut seen, mut after) = (0, None);
-    loop {
-        let (rows, last) = app
-            .write(Call::system("customerForms"), move |tx| {
-                Box::pin(async move { rewrite_chunk(tx, after).await })
-            })
-            .await?;
-        seen += rows;
-        if last.is_none() {
-            return Ok(seen);
-        }
-        after = last;
-    }
+    STORED
+        .bring_up_to_date(app, "customerForms", identity::FORMS, |tx, after| {
+            Box::pin(rewrite_chunk(tx, after))
+        })
+        .await
 }
 
 /// The next customers; at their end the version is recorded.

@@ -11,34 +11,21 @@ use crate::{
         company_number::{self, registration_number_key},
         forms::Forms,
     },
-    tx::{CHUNK, Call, Tx},
+    tx::{CHUNK, Tx},
 };
 
 const STORED: Forms = Forms("partner_forms");
 
-/// Rewrites the stored registration numbers of all partners, in chunks, unless they have the current version. Several
-/// processes may do this at once, and another process continues after one is killed. Returns how many numbers were
-/// checked.
+/// Rewrites the stored registration numbers of all partners unless they have the current version; returns how many were checked.
 ///
 /// # Errors
 /// The database failed.
 pub async fn bring_up_to_date(app: &App) -> Result<u64> {
-    if STORED.stored(app.db().reader()).await? >= company_number::FORMS {
-        return Ok(0);
-    }
-    let (mut seen, mut after) = (0, None);
-    loop {
-        let (rows, last) = app
-            .write(Call::system("partnerForms"), move |tx| {
-                Box::pin(async move { rewrite_chunk(tx, after).await })
-            })
-            .await?;
-        seen += rows;
-        if last.is_none() {
-            return Ok(seen);
-        }
-        after = last;
-    }
+    STORED
+        .bring_up_to_date(app, "partnerForms", company_number::FORMS, |tx, after| {
+            Box::pin(rewrite_chunk(tx, after))
+        })
+        .await
 }
 
 /// The next partners with a number; after the last one the version is recorded.

@@ -3,7 +3,15 @@
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use crate::error::Result;
+use crate::{
+    app::App,
+    error::Result,
+    tx::{Call, Tx, Work},
+};
+
+/// Rewrites the next rows after an id. Returns how many there were and the id of the last; at their end it stores the
+/// version and returns no id.
+pub type RewriteChunk<I> = for<'t> fn(&'t Tx, Option<I>) -> Work<'t, (u64, Option<I>)>;
 
 /// The table with the version of one kind of row; it is empty before the first start.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +31,33 @@ impl Forms {
             .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
             .await?;
         Ok(row.map_or(Ok(0), |row| row.try_get("", "version"))?)
+    }
+
+    /// Rewrites all rows, in chunks, unless they have this version. Several processes may do this at once, and another
+    /// process continues after one is killed. Returns how many rows were checked.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn bring_up_to_date<I: Copy + Send + Sync + 'static>(
+        self,
+        app: &App,
+        name: &'static str,
+        version: i64,
+        rewrite: RewriteChunk<I>,
+    ) -> Result<u64> {
+        if self.stored(app.db().reader()).await? >= version {
+            return Ok(0);
+        }
+        let (mut seen, mut after) = (0, None);
+        loop {
+            let chunk = app.write(Call::system(name), move |tx| rewrite(tx, after));
+            let (rows, last) = chunk.await?;
+            seen += rows;
+            if last.is_none() {
+                return Ok(seen);
+            }
+            after = last;
+        }
     }
 
     /// Records that every row is stored in this version.
